@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one place that imports paramiko and cryptography.
+
+Importing the engine never fails for want of a library, so that ``ansible-doc`` and the sanity tests can load every file;
+``require()`` says in words what is missing before the first use.
+"""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+
+from .errors import DependencyError
+
+PARAMIKO_IMPORT_ERROR: str | None = None
+
+try:
+    with warnings.catch_warnings():
+        # paramiko 2.12 names ciphers that newer releases of cryptography deprecate; that is no news for a user of ours.
+        warnings.simplefilter("ignore")
+        import cryptography
+        import paramiko
+except ImportError:
+    PARAMIKO_IMPORT_ERROR = traceback.format_exc()
+    cryptography = None  # type: ignore[assignment]
+    paramiko = None  # type: ignore[assignment]
+
+
+def require() -> None:
+    """Raise DependencyError unless paramiko (and with it cryptography) can be used."""
+    if PARAMIKO_IMPORT_ERROR is not None:
+        raise DependencyError(
+            "paramiko_missing",
+            "The Python library paramiko (2.12 or newer) cannot be imported on this host.",
+            "Install it: the package python3-paramiko on Debian, Ubuntu and RHEL (EPEL), or paramiko from PyPI.",
+        )
