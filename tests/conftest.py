@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes this checkout importable as ``ansible_collections.courier.filedrop``, wherever the clone lies."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+TREE = CHECKOUT / "build" / "tree"
+
+
+def _link_checkout() -> None:
+    """Put the link by which Python finds the collection. The Makefile puts the same one for mypy."""
+    link = TREE / "ansible_collections" / "courier" / "filedrop"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    # Another pytest may have been faster; a relative link stays true when the clone is moved.
+    with contextlib.suppress(FileExistsError):
+        link.symlink_to(Path("..", "..", "..", ".."))
+
+
+_link_checkout()
+sys.path.insert(0, str(TREE))
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The folder of the clone."""
+    return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def import_path() -> Path:
+    """What a child process needs in PYTHONPATH to import ``ansible_collections.courier.filedrop`` from the checkout."""
+    return TREE
