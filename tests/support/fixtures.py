@@ -1,0 +1,36 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fixtures that tests of every kind may use. A conftest.py takes them in with ``from ...support.fixtures import *`` or by name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from .sshd import SshServer
+
+
+@pytest.fixture
+def start_sshd() -> Iterator[Callable[..., SshServer]]:
+    """Start servers with :class:`SshServer`'s arguments; they end with the test. What they logged is shown when the test fails."""
+    servers: list[SshServer] = []
+
+    def start(**options: object) -> SshServer:
+        server = SshServer(**options)  # type: ignore[arg-type]
+        servers.append(server.start())
+        return server
+
+    yield start
+    for server in servers:
+        sys.stderr.write(f"--- sshd on port {server.port} ---\n{server.log}\n")  # pytest shows it for failed tests only
+        server.stop()
+
+
+@pytest.fixture
+def sshd(start_sshd: Callable[..., SshServer]) -> SshServer:
+    """A server with the strictest limit that providers are known to set: one session a connection."""
+    return start_sshd(config=["MaxSessions 1"])
