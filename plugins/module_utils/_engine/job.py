@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ _DAY = 86400
 _MAX_RESULTS = 100_000
 _PLACEHOLDERS = ("name", "stem", "random")
 # A name has at most 255 bytes nearly everywhere; what the pattern does not use is for what the placeholders stand for.
-_NAME_BYTES = 255
 _TEMP_NAME_BYTES = 100
 _NAME_CHARACTERS = 200
 
@@ -151,31 +149,6 @@ def pickup_from_options(options: Mapping[str, object], preset: Preset, *, name: 
     )
 
 
-def temp_name_for(pattern: str, name: str, random: str) -> str:
-    """The temp name that a pattern makes for a file, in at most 255 bytes.
-
-    Where ``{name}`` or ``{stem}`` has to be cut, a digest of the name follows it, so that two long names stay apart.
-    """
-    stem = os.path.splitext(name)[0]
-
-    def expand(whole: str, part: str) -> str:
-        values = {"{name}": whole, "{stem}": part, "{random}": random}
-        return re.sub(r"\{(?:name|stem|random)\}", lambda found: values[found.group()], pattern)
-
-    full = expand(name, stem)
-    if len(full.encode()) <= _NAME_BYTES:
-        return full
-    digest = "~" + hashlib.sha256(name.encode()).hexdigest()[:8]
-    fields = pattern.count("{name}") + pattern.count("{stem}")
-    room = max(0, (_NAME_BYTES - len(expand("", "").encode())) // max(fields, 1) - len(digest))
-    return expand(_cut(name, room) + digest, _cut(stem, room) + digest)
-
-
-def _cut(text: str, size: int) -> str:
-    """The beginning of a text in at most that many bytes of UTF-8, without half a character."""
-    return text.encode()[:size].decode("utf-8", "ignore")
-
-
 def _sources(options: Mapping[str, object]) -> tuple[str, ...]:
     found = read.strings(options, "src")
     if found is None:
@@ -237,8 +210,10 @@ def _temp_name(options: Mapping[str, object], default: str) -> str:
         why = "has neither {random} nor {name} in it, so two files could get the same temp name"
     elif pattern == "{name}":
         why = "is the final name itself"
-    elif len(literal.encode()) > _TEMP_NAME_BYTES or len(placeholders) > len(set(placeholders)):
-        why = f"would grow too long: {_TEMP_NAME_BYTES} bytes and each placeholder once are the most"
+    elif len(literal.encode()) > _TEMP_NAME_BYTES:
+        why = f"would grow too long: {_TEMP_NAME_BYTES} bytes besides the placeholders are the most"
+    elif len(placeholders) > len(set(placeholders)) or {"name", "stem"} <= set(placeholders):
+        why = "would grow too long: use each placeholder once, and only one of {name} and {stem}"
     if why:
         raise read.refused("temp_name", pattern, why, way_out)
     return pattern
