@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Everything that is made lies in .venv and build/. `make` alone tells what there is.
+
+PYTHON ?= python3.11
+DEMO ?= build/demo
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Messages of compilers, servers and Ansible are the same on every machine; settings of the user's own do not count here.
+export LC_ALL := C.UTF-8
+export ANSIBLE_CONFIG := $(CURDIR)/tests/ansible.cfg
+export ANSIBLE_HOME := $(CURDIR)/build/ansible
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+REQUIREMENTS := tests/requirements
+PIP_INSTALL := -m pip install --quiet --quiet --requirement
+VENV := .venv/bin
+VERSION := $(shell sed -n 's/^version: *//p' galaxy.yml)
+ARTEFACT := build/courier-filedrop-$(VERSION).tar.gz
+LINKED := build/tree/ansible_collections/courier/filedrop
+TYPED := _engine _sandbox
+COLLECTION := build/collections/ansible_collections/courier/filedrop
+SHIPPED := $(shell find galaxy.yml LICENSE *.md changelogs meta playbooks plugins -type f -not -name '*.pyc')
+
+# The engine's own tests run on each of these as well, in a virtual environment with neither Ansible nor anything else.
+OTHER_PARAMIKOS := 2.12 3.5
+ENGINE_UNIT := tests/unit/plugins/module_utils/_engine
+ENGINE_INTEGRATION := tests/integration/engine
+
+##@ To see it work
+
+.PHONY: demo
+demo: $(COLLECTION)/MANIFEST.json ## from nothing to a delivered file, against a local provider (no root, files under build/demo)
+	ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/build/collections" \
+	$(VENV)/ansible-playbook courier.filedrop.quickstart --extra-vars '{"filedrop_quickstart_folder": "$(abspath $(DEMO))"}'
+
+##@ To test it
+
+.PHONY: test
+test: ## everything below, and at the end what failed
+	@tests/tools/run-parts lint sanity unit integration
+
+.PHONY: lint lint-python lint-types lint-yaml lint-ansible lint-shell lint-changelog
+lint: ## formatter, linters and the strict type checker
+	@tests/tools/run-parts lint-python lint-types lint-yaml lint-ansible lint-shell lint-changelog
+lint-python: .venv/test.stamp
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+lint-types: .venv/test.stamp $(LINKED)
+	$(VENV)/mypy $(TYPED:%=--package ansible_collections.courier.filedrop.plugins.module_utils.%)
+lint-yaml: .venv/test.stamp
+	$(VENV)/yamllint --strict .
+lint-ansible: .venv/test.stamp $(LINKED)
+	PATH="$(CURDIR)/$(VENV):$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/build/tree" $(VENV)/ansible-lint
+lint-shell: | packages-lint
+	git ls-files -co --exclude-standard -z .ci tests | xargs -0 grep -lZ '^#!.*sh$$' | xargs -0 shellcheck
+lint-changelog: .venv/test.stamp
+	$(VENV)/antsibull-changelog lint
+
+.PHONY: sanity
+sanity: .venv/test.stamp | packages-lint ## ansible-test sanity, on every Python from 3.9 that the machine has (ARGS='--test pylint')
+	$(VENV)/python tests/tools/sanity.py $(ARGS)
+
+.PHONY: unit
+unit: .venv/test.stamp $(OTHER_PARAMIKOS:%=build/venvs/paramiko-%.stamp) ## unit tests (ARGS='-k ledger'); the engine's on three releases of paramiko
+	$(foreach release,$(OTHER_PARAMIKOS),build/venvs/paramiko-$(release)/bin/python -m pytest $(ENGINE_UNIT) $(ARGS);)
+	$(VENV)/python -m pytest tests/unit $(ARGS)
+
+.PHONY: integration
+integration: .venv/test.stamp $(OTHER_PARAMIKOS:%=build/venvs/paramiko-%.stamp) $(COLLECTION)/MANIFEST.json | packages-integration ## tests against OpenSSH and of the installed artefact
+	$(foreach release,$(OTHER_PARAMIKOS),build/venvs/paramiko-$(release)/bin/python -m pytest $(ENGINE_INTEGRATION) $(ARGS);)
+	$(VENV)/python -m pytest tests/integration $(ARGS)
+
+##@ To build and tidy
+
+.PHONY: build
+build: $(ARTEFACT) ## the artefact, under build/
+
+.PHONY: format
+format: .venv/test.stamp ## let the formatter and the linter mend what they can
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+.PHONY: clean
+clean: ## remove everything that make has made
+	rm -rf build .venv .ansible changelogs/.plugin-cache.yaml
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## this text
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	    /^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# Debian's packages
+
+.PHONY: packages-lint packages-integration
+packages-lint:
+	@tests/tools/debian-packages shellcheck
+packages-integration:
+	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp strace python3-paramiko
+
+# Virtual environments: made anew when their requirements change
+
+.venv/run.stamp: $(REQUIREMENTS)/run.txt $(REQUIREMENTS)/constraints.txt
+	@echo "Making .venv"
+	@$(PYTHON) -m venv --clear .venv
+	@$(VENV)/python $(PIP_INSTALL) $<
+	@touch $@
+
+.venv/test.stamp: $(REQUIREMENTS)/test.txt .venv/run.stamp
+	@echo "Adding the test tools to .venv"
+	@$(VENV)/python $(PIP_INSTALL) $<
+	@touch $@
+
+build/venvs/paramiko-%.stamp: $(REQUIREMENTS)/paramiko-%.txt $(REQUIREMENTS)/constraints.txt
+	@echo "Making build/venvs/paramiko-$*"
+	@$(PYTHON) -m venv --clear build/venvs/paramiko-$*
+	@build/venvs/paramiko-$*/bin/python $(PIP_INSTALL) $<
+	@touch $@
+
+# The collection: as a link for tools that read the checkout, and built and installed as users have it
+
+$(LINKED):
+	@mkdir -p $(@D)
+	@ln -sfn ../../../.. $@
+
+$(ARTEFACT): .venv/run.stamp $(SHIPPED)
+	@$(VENV)/ansible-galaxy collection build --force --output-path build >build/build.log || { cat build/build.log; exit 1; }
+
+$(COLLECTION)/MANIFEST.json: $(ARTEFACT)
+	@rm -rf $(COLLECTION)
+	@$(VENV)/ansible-galaxy collection install --offline --force --collections-path build/collections $< >build/install.log || { cat build/install.log; exit 1; }
+	@touch $@

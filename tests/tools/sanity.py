@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs ``ansible-test sanity`` over a copy of the checkout: no ignore file, no skipped test, nobody's home.
+
+ansible-test wants to be started in ``.../ansible_collections/courier/filedrop``, keeps its virtual environments in the
+home folder, downloads its own pip, and runs its compile and import tests on whatever Python it finds. So it gets a copy
+with that path, a home of its own under ``build/sanity``, a bootstrap script that uses the pip which came with Python,
+and a PATH that holds no other Python than those that really run.
+
+Arguments are handed on: ``python tests/tools/sanity.py --test pylint``.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+WORK = CHECKOUT / "build" / "sanity"
+HOME = WORK / "home"
+PYTHONS = WORK / "pythons"
+COPY = WORK / "ansible_collections" / "courier" / "filedrop"
+
+# From the oldest Python that a managed host may have to the newest that ansible-core 2.19 knows.
+VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
+
+# The name under which ansible-core 2.19 looks for pip's bootstrap script before it downloads one.
+BOOTSTRAP = HOME / ".ansible" / "test" / "cache" / "get_pip_24_2.py"
+
+
+def copy_checkout() -> None:
+    """Copy what git tracks or would track, as it stands in the work tree."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True).stdout
+    shutil.rmtree(COPY, ignore_errors=True)
+    for name in filter(None, listed.decode().split("\0")):
+        source = CHECKOUT / name
+        if source.is_symlink() or source.is_file():  # a tracked file may be gone from the work tree
+            target = COPY / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target, follow_symlinks=False)
+
+
+def prepare_home() -> None:
+    """Write the bootstrap script, and pip's settings: ansible-test knows neither PIP_* variables nor the real home."""
+    BOOTSTRAP.parent.mkdir(parents=True, exist_ok=True)
+    BOOTSTRAP.write_text("import ensurepip\n\nensurepip.bootstrap()\n")
+    shown = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
+    ).stdout
+    settings = configparser.RawConfigParser()
+    settings["global"] = {}
+    # "global.cert='...'" comes from a file and ":env:.cert='...'" from a variable, which wins.
+    for line in sorted(shown.splitlines(), key=lambda line: line.startswith(":env:")):
+        name, _, value = line.partition("=")
+        settings["global"][name.rpartition(".")[2]] = ast.literal_eval(value)
+    path = HOME / ".config" / "pip" / "pip.conf"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        settings.write(file)
+
+
+def find_python(version: str) -> str | None:
+    """Find an interpreter that runs and can make virtual environments. A version manager's stand-in may do neither."""
+    name = f"python{version}"
+    managed = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+    for candidate in (shutil.which(name), *sorted(map(str, managed.glob(f"{version}.*/bin/{name}")), reverse=True)):
+        if candidate is None:
+            continue
+        probe = subprocess.run([candidate, "-c", "import ensurepip, venv"], capture_output=True, check=False)
+        if probe.returncode == 0:
+            return candidate
+    return None
+
+
+def link_pythons() -> None:
+    """Fill the folder that stands on the PATH with one link for each Python to test with."""
+    shutil.rmtree(PYTHONS, ignore_errors=True)
+    PYTHONS.mkdir(parents=True)
+    own = "{}.{}".format(*sys.version_info)
+    for version in VERSIONS:
+        if version == own:
+            continue  # the virtual environment's own, which comes first on the PATH
+        found = find_python(version)
+        if found is None:
+            print(f"No Python {version} on this machine: its compile and import tests are left out.", flush=True)
+        else:
+            (PYTHONS / f"python{version}").symlink_to(found)
+
+
+def main() -> int:
+    copy_checkout()
+    prepare_home()
+    link_pythons()
+    environment = {
+        **os.environ,
+        "HOME": str(HOME),
+        "PATH": os.pathsep.join([sysconfig.get_path("scripts"), str(PYTHONS), os.defpath]),
+    }
+    command = [sys.executable, str(Path(sysconfig.get_path("scripts"), "ansible-test")), "sanity", *sys.argv[1:]]
+    return subprocess.run(command, cwd=COPY, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
