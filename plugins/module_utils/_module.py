@@ -1,0 +1,221 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ansible on one side, the engine on the other: argument specs, check and diff mode, results, errors as fail_json."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ._engine import names
+from ._engine._deps import PARAMIKO_IMPORT_ERROR, require
+from ._engine.account import account_from_options
+from ._engine.errors import DependencyError, FiledropError
+from ._engine.job import Dropoff, Pickup
+from ._engine.places import default_ledger
+from ._engine.presets import Preset, preset_named
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+    from ._engine.runner import FileOutcome, RunResult
+
+Result = dict[str, Any]
+
+# No defaults where a preset may have one: only what is not given can come from there.
+ACCOUNT_SPEC: dict[str, Any] = {
+    "account": {"type": "str"},
+    "preset": {"type": "str"},
+    "protocol": {"type": "str", "choices": ["sftp"]},
+    "host": {"type": "str"},
+    "port": {"type": "int"},
+    "username": {"type": "str"},
+    "private_key_file": {"type": "path", "no_log": False},
+    "passphrase": {"type": "str", "no_log": True},
+    "password": {"type": "str", "no_log": True},
+    "host_keys": {"type": "list", "elements": "str", "no_log": False},
+    "timeout": {"type": "float"},
+    "connections": {"type": "int"},
+}
+
+FOLDER_SPEC: dict[str, Any] = {
+    "remote_dir": {"type": "str"},
+    "include": {"type": "list", "elements": "str"},
+    "exclude": {"type": "list", "elements": "str"},
+    "max_results": {"type": "int", "default": 1000},
+}
+
+LEDGER_SPEC: dict[str, Any] = {"ledger": {"type": "path"}}
+
+JOB_SPEC: dict[str, Any] = {
+    **FOLDER_SPEC,
+    **LEDGER_SPEC,
+    "settle": {"type": "float"},
+    "empty": {"type": "str", "choices": ["transfer", "skip", "refuse"]},
+    "max_files": {"type": "int"},
+    "max_bytes": {"type": "str"},
+}
+
+_FIRST_FEW = 3
+
+
+class Answer:
+    """While it is open, errors become fail_json: the engine's with their way out, others with where they happened.
+
+    No secret gets out: the engine keeps them out of its errors, and Ansible masks the values of ``no_log`` options.
+    """
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self._module = module
+
+    def __enter__(self) -> Answer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, DependencyError):
+            text = f"{error} The module ran with {sys.executable}."
+            self._module.fail_json(msg=text, reason=error.reason, exception=PARAMIKO_IMPORT_ERROR)
+        if isinstance(error, FiledropError):
+            self._module.fail_json(msg=presentable(str(error)), reason=error.reason)
+        if isinstance(error, Exception):
+            self._module.fail_json(msg=presentable(_unexpected(error)), reason="unexpected")
+
+
+def _unexpected(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{os.path.basename(frames[-1].filename)}, line {frames[-1].lineno}" if frames else "an unknown place"
+    return (
+        f"filedrop met an error that it has no words for: {type(error).__name__}: {error} ({where}). "
+        "Nothing is lost: the next run goes on from what the ledger says. Please report this, with the output of -vvv."
+    )
+
+
+def answer(module: AnsibleModule, work: Callable[[], Result]) -> None:
+    """Do a module's work and exit with its result, or fail with its error."""
+    with Answer(module):
+        require()
+        result = work()
+    module.exit_json(**presentable(result))
+
+
+def ledger_path(module: AnsibleModule) -> str:
+    """The ledger that the task names, or this user's own."""
+    return str(module.params["ledger"] or default_ledger())
+
+
+def presentable(value: Any) -> Any:
+    """A copy in which all text is UTF-8: one name that is not makes ansible-core discard a whole result."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {presentable(key): presentable(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [presentable(entry) for entry in value]
+    return value
+
+
+def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], Preset], Dropoff | Pickup]) -> None:
+    """Run the job that the module's options describe, and tell what became of every file.
+
+    A file that failed, or is held for a person's decision, fails the task, at its end and with its full result.
+    """
+    from ._engine.runner import run
+
+    with Answer(module):
+        require()
+        job = job_from_options(module.params, preset_named(module.params["preset"]))
+        account = account_from_options(module.params)
+        found = run(job, account, ledger=ledger_path(module), check=module.check_mode, create_ledger=True)
+    for note in found.notes:
+        module.warn(presentable(note))
+    result = transfer_result(found, job)
+    if module._diff:
+        result["diff"] = transfer_diff(found.outcomes, job)
+    result = presentable(result)
+    reason, text = verdict(found)
+    if reason:
+        module.fail_json(msg=presentable(text), reason=reason, **result)
+    module.exit_json(**result)
+
+
+def transfer_result(found: RunResult, job: Dropoff | Pickup) -> Result:
+    """What dropoff and pickup return, in one shape for success and failure."""
+    return {
+        "changed": found.changed,
+        "summary": dict(found.summary),
+        "files": [_file(outcome) for outcome in found.outcomes[: job.max_results]],
+        "notes": list(found.notes),
+    }
+
+
+def _file(outcome: FileOutcome) -> Result:
+    return {
+        "name": names.shown(outcome.name),
+        "remote_path": outcome.remote_path,
+        "local_path": outcome.local_path,
+        "size": outcome.size,
+        "sha256": outcome.sha256,
+        "outcome": outcome.outcome,
+        "reason": outcome.reason,
+        "message": outcome.message,
+    }
+
+
+def verdict(found: RunResult) -> tuple[str, str]:
+    """Reason and message of a task that has to fail; two empty texts when all is well."""
+    failed = [outcome for outcome in found.outcomes if outcome.outcome == "failed"]
+    held = [outcome for outcome in found.outcomes if outcome.outcome == "held"]
+    parts = [str(found.error)] if found.error else []
+    if failed:
+        parts.append(_told(failed, "failed; they stay where they were"))
+    if held:
+        parts.append(_told(held, "held until a person decides"))
+    delivered = found.summary["delivered"]
+    if parts and delivered:
+        parts.append(f"Files delivered all the same: {delivered}.")
+    reason = found.error.reason if found.error else "files_failed" if failed else "files_held" if held else ""
+    return reason, " ".join(parts)
+
+
+def _told(outcomes: list[FileOutcome], what: str) -> str:
+    """How many files, and the first few with their own messages."""
+    first = " ".join(f"{names.shown(each.name)}: {each.message or each.reason}" for each in outcomes[:_FIRST_FEW])
+    more = len(outcomes) - _FIRST_FEW
+    rest = f" And {more} more, see files in the result." if more > 0 else ""
+    return f"Files {what}: {len(outcomes)}. {first}{rest}"
+
+
+def transfer_diff(outcomes: Iterable[FileOutcome], job: Dropoff | Pickup) -> list[Result]:
+    """The files on both sides, before and after: what the job added, took away and moved."""
+    delivered = [each for each in outcomes if each.outcome == "delivered"][: job.max_results]
+    local = [each.local_path for each in delivered if each.local_path]
+    remote = [each.remote_path for each in delivered if each.remote_path]
+    if isinstance(job, Dropoff):
+        after = [_archived(path, job) for path in local] if job.after == "archive" else local
+        return [
+            _difference("local files", local, [] if job.after == "delete" else after),
+            _difference("remote files", [], remote),
+        ]
+    moved = [f"{job.move_dir}/{os.path.basename(path)}" for path in remote]
+    after = {"delete": [], "move": moved, "keep": remote}[job.after]
+    return [_difference("remote files", remote, after), _difference("local files", [], local)]
+
+
+def _archived(path: str, job: Dropoff) -> str:
+    folder, name = os.path.split(path)
+    return os.path.join(job.archive_dir or os.path.join(folder, "archive"), name)
+
+
+def _difference(title: str, before: list[str], after: list[str]) -> Result:
+    def lines(paths: list[str]) -> str:
+        return "".join(f"{names.shown(path)}\n" for path in sorted(paths))
+
+    return {"before_header": title, "after_header": title, "before": lines(before), "after": lines(after)}
