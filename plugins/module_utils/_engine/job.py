@@ -85,6 +85,16 @@ class Pickup:
     max_results: int = 1000
 
 
+@dataclass(frozen=True)
+class Listing:
+    """Look at a folder on the server. Patterns as in Dropoff."""
+
+    remote_dir: str
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_results: int = 1000
+
+
 def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name: str | None = None) -> Dropoff:
     """A Dropoff from options by their public names, over the defaults of the preset. Looks at no disk.
 
@@ -97,23 +107,22 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
     if archive_dir in sources:
         why = "is also in src, so archived files would be sent again"
         raise read.refused("archive_dir", archive_dir, why, "Set it to another folder, on the same file system.")
-    default = Dropoff(name="", sources=(), remote_dir="")
     return Dropoff(
         name=_job_name(name, "dropoff", sources),
         sources=sources,
         remote_dir=_remote_dir(found, preset),
         include=read.patterns(found, "include"),
         exclude=read.patterns(found, "exclude"),
-        settle=read.number(found, "settle", default.settle, low=0, high=_DAY),
-        upload=read.choice(found, "upload", UPLOADS, default.upload),
-        temp_name=_temp_name(found, default.temp_name),
-        after=read.choice(found, "after", AFTER_DROPOFF, default.after),
+        settle=read.number(found, "settle", Dropoff.settle, low=0, high=_DAY),
+        upload=read.choice(found, "upload", UPLOADS, Dropoff.upload),
+        temp_name=_temp_name(found, Dropoff.temp_name),
+        after=read.choice(found, "after", AFTER_DROPOFF, Dropoff.after),
         archive_dir=archive_dir,
-        ambiguous=read.choice(found, "ambiguous", AMBIGUOUS, default.ambiguous),
-        empty=read.choice(found, "empty", EMPTY, default.empty),
+        ambiguous=read.choice(found, "ambiguous", AMBIGUOUS, Dropoff.ambiguous),
+        empty=read.choice(found, "empty", EMPTY, Dropoff.empty),
         max_files=read.limit(found, "max_files"),
         max_bytes=_max_bytes(found),
-        max_results=read.integer(found, "max_results", default.max_results, low=0, high=_MAX_RESULTS),
+        max_results=read.integer(found, "max_results", Dropoff.max_results, low=0, high=_MAX_RESULTS),
     )
 
 
@@ -128,24 +137,37 @@ def pickup_from_options(options: Mapping[str, object], preset: Preset, *, name: 
     if dest is None:
         raise read.missing("dest", "this is not given", "Set dest to the folder that the files are to come into.")
     remote_dir = _remote_dir(found, preset)
-    default = Pickup(name="", dest="", remote_dir="")
-    after = read.choice(found, "after", AFTER_PICKUP, default.after)
+    after = read.choice(found, "after", AFTER_PICKUP, Pickup.after)
     return Pickup(
         name=_job_name(name, "pickup", (remote_dir, dest)),
         dest=dest,
         remote_dir=remote_dir,
         include=read.patterns(found, "include"),
         exclude=read.patterns(found, "exclude"),
-        settle=read.number(found, "settle", default.settle, low=0, high=_DAY),
+        settle=read.number(found, "settle", Pickup.settle, low=0, high=_DAY),
         after=after,
         move_dir=_move_dir(found, after, remote_dir),
-        verify=read.choice(found, "verify", VERIFY, default.verify),
-        on_duplicate=read.choice(found, "on_duplicate", ON_DUPLICATE, default.on_duplicate),
-        empty=read.choice(found, "empty", EMPTY, default.empty),
-        min_free=default.min_free if found.get("min_free") is None else read.size(found["min_free"], name="min_free"),
+        verify=read.choice(found, "verify", VERIFY, Pickup.verify),
+        on_duplicate=read.choice(found, "on_duplicate", ON_DUPLICATE, Pickup.on_duplicate),
+        empty=read.choice(found, "empty", EMPTY, Pickup.empty),
+        min_free=Pickup.min_free if found.get("min_free") is None else read.size(found["min_free"], name="min_free"),
         max_files=read.limit(found, "max_files"),
         max_bytes=_max_bytes(found),
-        max_results=read.integer(found, "max_results", default.max_results, low=0, high=_MAX_RESULTS),
+        max_results=read.integer(found, "max_results", Pickup.max_results, low=0, high=_MAX_RESULTS),
+    )
+
+
+def listing_from_options(options: Mapping[str, object], preset: Preset) -> Listing:
+    """A Listing from options by their public names; the preset's pickup folder unless another is named.
+
+    :raises InputError: an option cannot be meant as it stands, or a needed one is missing.
+    """
+    found = read.merged(options, {name: value for name, value in preset.pickup.items() if name == "remote_dir"})
+    return Listing(
+        remote_dir=_remote_dir(found, preset),
+        include=read.patterns(found, "include"),
+        exclude=read.patterns(found, "exclude"),
+        max_results=read.integer(found, "max_results", Listing.max_results, low=0, high=_MAX_RESULTS),
     )
 
 

@@ -8,8 +8,10 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import (
     Dropoff,
+    Listing,
     Pickup,
     dropoff_from_options,
+    listing_from_options,
     pickup_from_options,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets import Preset, preset_named
@@ -258,3 +260,16 @@ def test_a_derived_name_stays_short_and_apart() -> None:
 def test_a_given_name_is_checked() -> None:
     with pytest.raises(InputError, match="name: 'My Job'"):
         dropoff_from_options({"src": "/srv/out"}, AMILI, name="My Job")
+
+
+def test_a_listing_looks_where_the_preset_picks_up_unless_told_otherwise() -> None:
+    assert listing_from_options({}, AMILI) == Listing(remote_dir="pickup")
+    found = listing_from_options({"remote_dir": "input", "include": ["*.xml"], "max_results": 5}, AMILI)
+    assert found == Listing(remote_dir="input", include=("*.xml",), max_results=5)
+    with pytest.raises(InputError, match="remote_dir: this is not given"):
+        listing_from_options({}, NONE)
+
+
+def test_a_listing_takes_only_the_folder_from_a_preset() -> None:
+    preset = Preset(name="own", pickup={"remote_dir": "out", "include": ["*.csv"], "max_results": 3})
+    assert listing_from_options({}, preset) == Listing(remote_dir="out")
