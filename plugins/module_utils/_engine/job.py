@@ -171,6 +171,18 @@ def listing_from_options(options: Mapping[str, object], preset: Preset) -> Listi
     )
 
 
+def folders_from_options(options: Mapping[str, object], preset: Preset) -> tuple[tuple[str, ...], str | None]:
+    """The remote folders to look at when a connection is described, and the one in which things may be tried, if any.
+
+    Without ``folders``, those that the preset drops off into and picks up from; else the login folder.
+    """
+    named = read.strings(options, "folders")
+    if not named:
+        of_preset = [jobs["remote_dir"] for jobs in (preset.dropoff, preset.pickup) if "remote_dir" in jobs]
+        named = read.strings({"folders": of_preset or ["."]}, "folders") or ()
+    return tuple(dict.fromkeys(name.rstrip("/") or "/" for name in named)), read.remote_folder(options, "probe_dir")
+
+
 def _sources(options: Mapping[str, object]) -> tuple[str, ...]:
     found = read.strings(options, "src")
     if found is None:

@@ -11,6 +11,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.job impor
     Listing,
     Pickup,
     dropoff_from_options,
+    folders_from_options,
     listing_from_options,
     pickup_from_options,
 )
@@ -273,3 +274,9 @@ def test_a_listing_looks_where_the_preset_picks_up_unless_told_otherwise() -> No
 def test_a_listing_takes_only_the_folder_from_a_preset() -> None:
     preset = Preset(name="own", pickup={"remote_dir": "out", "include": ["*.csv"], "max_results": 3})
     assert listing_from_options({}, preset) == Listing(remote_dir="out")
+
+
+def test_the_folders_to_look_at_are_those_named_or_the_preset_s_or_the_login_folder() -> None:
+    assert folders_from_options({"folders": ["in/", "in", "/"], "probe_dir": "try/"}, AMILI) == (("in", "/"), "try")
+    assert folders_from_options({}, AMILI) == (("input", "pickup"), None)
+    assert folders_from_options({}, NONE) == ((".",), None)
