@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fixtures that tests of every kind may use. A conftest.py takes them in with ``from ...support.fixtures import *`` or by name."""
+"""Fixtures that tests of every kind may use; a conftest.py imports those that its tests need."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .sshd import SshServer
 
 @pytest.fixture
 def start_sshd() -> Iterator[Callable[..., SshServer]]:
-    """Start servers with :class:`SshServer`'s arguments; they end with the test. What they logged is shown when the test fails."""
+    """Start servers with :class:`SshServer`'s arguments; they end with the test. A failed test shows their logs."""
     servers: list[SshServer] = []
 
     def start(**options: object) -> SshServer:

@@ -2,16 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A TCP relay on loopback that stands for the network: it holds each chunk back by half a round trip, and cuts or stalls connections at an exact byte.
+"""A TCP relay on loopback that stands for the network: it delays chunks, and cuts or stalls connections at a byte.
 
-    with Relay(server.port, rtt=0.02) as relay: ...                              # in this process, on threads of its own
-    with RelayProcess(server.port, rtt=0.02) as relay: ...                       # for benches: shares no interpreter lock with what is measured
-    with Relay(server.port, faults=[Fault("cut", "down", after=100_000)]) as relay: ...   # the first connection only; later ones are well
+    with Relay(server.port, rtt=0.02) as relay: ...  # in this process, on threads of its own
+    with RelayProcess(server.port, rtt=0.02) as relay: ...  # for benches: shares no interpreter lock with the measured
+    with Relay(server.port, faults=[Fault("cut", "down", after=100_000)]) as relay: ...  # the first connection only
 
-Chunks wait in a queue with the time at which each is due, so that a delay costs no throughput. The queue has no bound: what is in flight is
-bounded by SSH's own windows.
+Each chunk is held back by half a round trip: chunks wait in a queue with the time at which each is due, so that a delay
+costs no throughput. The queue has no bound: what is in flight is bounded by SSH's own windows.
 
-By hand: ``python tests/support/relay.py --to 2222 --rtt 0.02`` prints its port and relays until its standard input ends.
+By hand: ``python tests/support/relay.py --to 2222 --rtt 0.02`` prints its port; it ends with its standard input.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class Fault:
     """What happens to one connection.
 
-    :ivar action: ``cut`` resets both ends; ``close`` ends both politely; ``stall`` keeps both open and moves nothing more, either way.
+    :ivar action: ``cut`` resets both ends; ``close`` ends both politely; ``stall`` keeps both open and moves nothing
+        more, either way.
     :ivar direction: ``up`` counts the client's bytes, ``down`` the server's.
     :ivar after: that many bytes still pass; the next one does not.
     """
@@ -56,7 +57,8 @@ class Relay:
 
     :param to_port: where the server listens.
     :param rtt: the round trip to add, in seconds.
-    :param faults: one for each connection, in the order of their coming; ``None`` for one that is well. Those after the last are well.
+    :param faults: one for each connection, in the order of their coming; ``None`` for one that is well, as are all
+        those after the last.
     """
 
     host = "127.0.0.1"

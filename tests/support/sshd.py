@@ -8,17 +8,20 @@
         account = account_from_options(server.account_options())
         (server.pickup / "report.xml").write_bytes(b"...")
 
-As root, users live in a chroot, as a provider keeps them: the root belongs to root, ``input`` and ``pickup`` to the user. Without root the server
-runs as the current user, without a chroot, and starts its sessions in the user's folder, so that a relative ``input`` means the same in
-both; what is different then: an absolute path is one of this machine, there is only one user, and nobody can log in by password.
+As root, users live in a chroot, as a provider keeps them: the root belongs to root, ``input`` and ``pickup`` to the
+user. Without root the server runs as the current user, without a chroot, and starts its sessions in the user's folder,
+so that a relative ``input`` means the same in both; what is different then: an absolute path is one of this machine,
+there is only one user, and nobody can log in by password.
 
-By hand: ``python tests/support/sshd.py --config 'MaxSessions 1'`` prints what a client needs as JSON and serves until its standard input ends.
+By hand: ``python tests/support/sshd.py --config 'MaxSessions 1'`` prints as JSON what a client needs; the server ends
+with its standard input.
 """
 
 from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import dataclasses
 import functools
 import json
@@ -66,7 +69,7 @@ def make_key(path: Path, *, key_type: str = "ed25519", passphrase: str = "") -> 
     return KeyFile(path, path.with_name(path.name + ".pub").read_text().strip(), shown.stdout.split()[1])
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _shared_keys() -> dict[str, KeyFile]:
     """The keys that all servers of one process share, because making an RSA key takes longer than most tests."""
     folder = Path(tempfile.mkdtemp(prefix="filedrop-keys-"))
@@ -90,7 +93,8 @@ class SshServer:
 
     :param config: further lines for sshd_config; they win over the ones here (the first one counts in OpenSSH).
     :param users: names of system users to serve, made when missing (only as root; else there is one, the current user).
-    :param password: let the first user in by password too: it becomes a throwaway user with a random password, removed at the end.
+    :param password: let the first user in by password too: it becomes a throwaway user with a random password,
+        removed at the end.
     :param host_keys: key files to show; default one of each of :data:`HOST_KEY_TYPES`.
     :param authorized: public key lines; default that of :func:`user_key`. Can be replaced later with :meth:`authorize`.
     :param log_level: as in sshd_config.
@@ -211,7 +215,7 @@ class SshServer:
             _signal(pid, signal.SIGKILL)
 
     def silence(self) -> None:
-        """Stop every process: connections stay open (the kernel still accepts new ones), but nothing answers, until :meth:`wake`."""
+        """Stop every process: connections stay open, and the kernel accepts new ones, but nothing answers."""
         for pid in [self.pid, *self.sessions()]:
             _signal(pid, signal.SIGSTOP)
 
@@ -240,7 +244,7 @@ class SshServer:
         return self
 
     def stop(self) -> None:
-        """End the server and its sessions, by their ids, and remove the folder. The user stays: it can log in nowhere."""
+        """End the server and its sessions, by their ids, and remove the folder. The user stays; it can log in nowhere."""
         if self._process is not None:
             left = self.sessions()
             self._process.kill()
@@ -280,7 +284,7 @@ class SshServer:
 
     def _launch(self) -> None:
         wanted = self.port
-        for attempt in range(ATTEMPTS):
+        for _attempt in range(ATTEMPTS):
             self.port = wanted or _free_port(self.host)
             path = self.folder / "sshd_config"
             path.write_text("\n".join(self._config_lines()) + "\n")
@@ -342,7 +346,7 @@ def _sshd() -> str:
     return found
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _version() -> tuple[int, int]:
     shown = subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=True).stderr
     found = re.match(r"OpenSSH_(\d+)\.(\d+)", shown)
@@ -386,10 +390,8 @@ def _free_port(host: str) -> int:
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass  # it has ended by itself
 
 
 def _descendants(pid: int) -> Iterator[int]:
