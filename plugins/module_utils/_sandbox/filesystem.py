@@ -1,0 +1,324 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The folders of one account, as its clients may see and use them.
+
+Every path from a client is resolved by hand, folder by folder, from the account's own root, and no link is ever
+followed: no name leads out. Names are bytes. The rights belong to the folders in the root and hold for all below them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Callable
+
+from . import wire
+from .wire import Attributes, Code, Name
+
+Parts = tuple[bytes, ...]
+
+# Where the platform has it, a folder is opened only as a place to start from.
+_FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Never wait for the other end of a pipe that somebody put into the folder.
+_FILE_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What clients may do with the files in a folder. ``rename`` is needed on both folders when they differ."""
+
+    read: bool = False
+    write: bool = False
+    remove: bool = False
+    rename: bool = False
+
+
+#: A drop box as Amili describes its own: what was dropped off is not read back, what is picked up is only read and
+#: deleted. Who may rename in ``input`` may remove there too, as on any server that goes by the rights of a folder.
+DROP_BOX: Mapping[str, Rights] = {
+    "input": Rights(write=True, rename=True, remove=True),
+    "pickup": Rights(read=True, remove=True),
+}
+
+
+class Refused(Exception):
+    """A request that is answered with a STATUS of this code and message."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(eq=False)
+class OpenFile:
+    """A file that a client holds open. ``parts`` follows its renames, and is empty once its name is gone."""
+
+    descriptor: int
+    parts: Parts
+    readable: bool
+    writable: bool
+
+
+class OpenFolder:
+    """A listing under way."""
+
+    def __init__(self, descriptor: int, parts: Parts, only: frozenset[bytes] | None) -> None:
+        self.parts = parts
+        self._descriptor = descriptor
+        self._only = only
+        self._entries = os.scandir(descriptor)
+        self._dots = [b".", b".."]
+
+    def next(self, count: int) -> list[Name]:
+        """At most ``count`` more entries; none at the end. Entries that vanish meanwhile are left out."""
+        names: list[Name] = []
+        while self._dots and len(names) < count:
+            # Clients must cope with these two, which every OpenSSH server lists.
+            names.append(Name(self._dots.pop(0), Attributes.of(os.stat(self._descriptor))))
+        while len(names) < count:
+            entry = next(self._entries, None)
+            if entry is None:
+                break
+            name = os.fsencode(entry.name)
+            if self._only is not None and name not in self._only:
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                names.append(Name(name, Attributes.of(entry.stat(follow_symlinks=False))))
+        return names
+
+    def close(self) -> None:
+        self._entries.close()
+        os.close(self._descriptor)
+
+
+class Filesystem:
+    """One account's root, shared by all its sessions.
+
+    Methods take the client's paths and raise ``Refused``, or the ``OSError`` that the kernel gave.
+
+    It also knows which files are complete: closed by their client, or renamed, with nobody else still writing. A file
+    whose connection was cut is not, and neither is one that was opened for writing again. ``on_complete`` is told of
+    each, in the thread of its session.
+    """
+
+    def __init__(
+        self, root: str, folders: Mapping[str, Rights] = DROP_BOX, on_complete: Callable[[Parts], None] | None = None
+    ) -> None:
+        self.root = os.fsencode(root)
+        self._rights = {os.fsencode(name): rights for name, rights in folders.items()}
+        self._on_complete = on_complete
+        self._writers: set[OpenFile] = set()
+        self._complete: set[Parts] = set()
+        # Held where it matters that nobody opens, renames or takes the same file meanwhile.
+        self._lock = threading.Lock()
+
+    def create(self) -> None:
+        """Make the folders that are not there."""
+        for name in (b"", *self._rights):
+            os.makedirs(os.path.join(self.root, name), mode=0o700, exist_ok=True)
+
+    def real_path(self, path: bytes) -> bytes:
+        """The path without dots, from the client's root on; whether there is such a file plays no part."""
+        return b"/" + b"/".join(resolve(path))
+
+    def stat(self, path: bytes, *, follow: bool) -> Attributes:
+        """The attributes of a file or folder. A link itself is shown only where following it was not asked for."""
+        parts = resolve(path)
+        if not parts:
+            return Attributes.of(os.stat(self.root))
+        with self._parent(parts) as (parent, name):
+            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        if follow and stat.S_ISLNK(status.st_mode):
+            raise Refused(Code.PERMISSION_DENIED, "links are not followed")
+        return Attributes.of(status)
+
+    def open(self, path: bytes, flags: int, attributes: Attributes) -> OpenFile:
+        """Open a file for reading, writing or both, as the flags of OPEN say."""
+        parts = resolve(path)
+        rights = self._file_rights(parts)
+        readable, writable = bool(flags & wire.READ), bool(flags & (wire.WRITE | wire.APPEND))
+        changes = writable or flags & (wire.CREATE | wire.TRUNCATE)
+        if (readable and not rights.read) or (changes and not rights.write):
+            raise Refused(Code.PERMISSION_DENIED, "this folder's files cannot be opened for that")
+        # The owner's own rights stay, or the import monitor could not read what was sent.
+        mode = 0o600 | ((0o666 if attributes.permissions is None else attributes.permissions) & 0o666)
+        with self._parent(parts) as (parent, name), self._lock:
+            descriptor = os.open(name, _open_flags(flags) | _FILE_FLAGS, mode, dir_fd=parent)
+            file = OpenFile(descriptor, parts, readable, writable)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.close(descriptor)
+                raise Refused(Code.FAILURE, "this is not a file")
+            if writable:
+                self._writers.add(file)
+                self._complete.discard(parts)
+        return file
+
+    def close(self, file: OpenFile, *, finished: bool) -> None:
+        """Close a file. ``finished``: its client asked for it; else the client went away."""
+        with self._lock:
+            self._writers.discard(file)
+            os.close(file.descriptor)
+            complete = finished and file.writable and self._completed(file.parts)
+        if complete and self._on_complete is not None:
+            self._on_complete(file.parts)
+
+    def open_folder(self, path: bytes) -> OpenFolder:
+        """Begin a listing. In the root, only the folders that belong to the account are shown."""
+        parts = resolve(path)
+        if not parts:
+            descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            return OpenFolder(descriptor, parts, frozenset(self._rights))
+        with self._parent(parts) as (parent, name):
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            return OpenFolder(os.open(name, flags, dir_fd=parent), parts, None)
+
+    def remove(self, path: bytes) -> None:
+        """Remove a file, or a link itself; never a folder."""
+        parts = resolve(path)
+        if not self._file_rights(parts).remove:
+            raise Refused(Code.PERMISSION_DENIED, "nothing can be removed from this folder")
+        with self._parent(parts) as (parent, name), self._lock:
+            os.unlink(name, dir_fd=parent)
+            self._forget(parts)
+
+    def rename(self, path: bytes, target: bytes, *, replace: bool = False) -> None:
+        """Rename a file; refused where the new name is taken, unless ``replace``."""
+        old, new = resolve(path), resolve(target)
+        if not (self._file_rights(old).rename and self._file_rights(new).rename):
+            raise Refused(Code.PERMISSION_DENIED, "files cannot be renamed here, or not from this folder to that one")
+        with self._parent(old) as (old_parent, old_name), self._parent(new) as (new_parent, new_name), self._lock:
+            if not stat.S_ISREG(os.stat(old_name, dir_fd=old_parent, follow_symlinks=False).st_mode):
+                raise Refused(Code.FAILURE, "only files can be renamed")
+            if replace:
+                os.rename(old_name, new_name, src_dir_fd=old_parent, dst_dir_fd=new_parent)
+            else:
+                # A link is the portable move that cannot replace: OpenSSH's server does the same.
+                os.link(old_name, new_name, src_dir_fd=old_parent, dst_dir_fd=new_parent, follow_symlinks=False)
+                os.unlink(old_name, dir_fd=old_parent)
+            self._forget(new)
+            for file in self._writers:
+                if file.parts == old:
+                    file.parts = new
+            self._complete.discard(old)
+            complete = self._completed(new)
+        if complete and self._on_complete is not None:
+            self._on_complete(new)
+
+    def set_attributes(self, path: bytes, attributes: Attributes) -> None:
+        """Size, permissions and times of a file in a folder that can be written to."""
+        parts = resolve(path)
+        if not self._file_rights(parts).write:
+            raise Refused(Code.PERMISSION_DENIED, "attributes cannot be set in this folder")
+        with self._parent(parts) as (parent, name):
+            descriptor = os.open(name, os.O_WRONLY | _FILE_FLAGS, dir_fd=parent)
+        try:
+            change(descriptor, attributes)
+        finally:
+            os.close(descriptor)
+
+    def take(self, parts: Parts, destination: str) -> bool:
+        """Move a complete file out of the client's sight, onto a free name. False: gone, or not complete any more.
+
+        :raises FileExistsError: the destination is taken.
+        """
+        with self._lock:
+            if parts not in self._complete:
+                return False
+            try:
+                with self._parent(parts) as (parent, name):
+                    os.link(name, destination, src_dir_fd=parent, follow_symlinks=False)
+                    os.unlink(name, dir_fd=parent)
+            except FileNotFoundError:
+                self._complete.discard(parts)
+                return False
+            self._complete.discard(parts)
+        return True
+
+    def _completed(self, parts: Parts) -> bool:
+        """Note that a file is complete, unless somebody still writes it or its name is gone."""
+        if not parts or any(file.parts == parts for file in self._writers):
+            return False
+        self._complete.add(parts)
+        return True
+
+    def _forget(self, parts: Parts) -> None:
+        """The name is gone: what is still open under it must not be taken for the next file of that name."""
+        self._complete.discard(parts)
+        for file in self._writers:
+            if file.parts == parts:
+                file.parts = ()
+
+    def _file_rights(self, parts: Parts) -> Rights:
+        """The rights on what lies in a folder; in the root and on its folders themselves there are none."""
+        if len(parts) < 2:
+            return Rights()
+        return self._folder_rights(parts)
+
+    def _folder_rights(self, parts: Parts) -> Rights:
+        rights = self._rights.get(parts[0])
+        if rights is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return rights
+
+    @contextlib.contextmanager
+    def _parent(self, parts: Parts) -> Iterator[tuple[int, bytes]]:
+        """The folder that holds the last of ``parts``, open; each folder on the way is opened from the one before."""
+        self._folder_rights(parts)
+        descriptor = os.open(self.root, _FOLDER_FLAGS)
+        try:
+            for part in parts[:-1]:
+                above, descriptor = descriptor, os.open(part, _FOLDER_FLAGS, dir_fd=descriptor)
+                os.close(above)
+            yield descriptor, parts[-1]
+        finally:
+            os.close(descriptor)
+
+
+def resolve(path: bytes) -> Parts:
+    """The names on the way from the client's root; ``..`` ends there. As no link is followed, dots need no disk."""
+    if b"\0" in path:
+        raise Refused(Code.FAILURE, "a name cannot contain NUL")
+    parts: list[bytes] = []
+    for part in path.split(b"/"):
+        if part == b"..":
+            del parts[-1:]
+        elif part not in (b"", b"."):
+            parts.append(part)
+    return tuple(parts)
+
+
+def change(descriptor: int, attributes: Attributes) -> None:
+    """Set what is said of size, permissions and times. An owner stays: nobody here may give files away."""
+    if attributes.size is not None:
+        os.ftruncate(descriptor, attributes.size)
+    if attributes.permissions is not None:
+        os.fchmod(descriptor, 0o600 | (attributes.permissions & 0o777))
+    if attributes.uid is not None or attributes.gid is not None:
+        status = os.fstat(descriptor)
+        if (attributes.uid, attributes.gid) != (status.st_uid, status.st_gid):
+            raise Refused(Code.PERMISSION_DENIED, "the owner of a file cannot be changed")
+    if attributes.atime is not None and attributes.mtime is not None:
+        os.utime(descriptor, (attributes.atime, attributes.mtime))
+
+
+def _open_flags(flags: int) -> int:
+    """The flags of OPEN (section 6.3 of the draft) as the kernel wants them."""
+    writable = flags & (wire.WRITE | wire.APPEND)
+    result = (os.O_RDWR if flags & wire.READ else os.O_WRONLY) if writable else os.O_RDONLY
+    if flags & wire.APPEND:
+        result |= os.O_APPEND
+    if flags & wire.CREATE:
+        result |= os.O_CREAT
+    if flags & wire.TRUNCATE:
+        result |= os.O_TRUNC
+    if flags & wire.EXCLUSIVE:
+        result |= os.O_EXCL
+    return result

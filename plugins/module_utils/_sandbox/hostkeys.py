@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The sandbox's own host keys: generated once, kept in its folder, the same ever after."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .._engine.keys import PublicKey, load_private_key
+
+if TYPE_CHECKING:
+    from .._engine._deps import paramiko
+
+# Two types, as real servers have several: whoever pins only one of them must be served by that one.
+_TYPES = ("ed25519", "ecdsa")
+
+
+def load_or_create(folder: str) -> list[paramiko.PKey]:
+    """The host keys kept in a folder, made where there are none.
+
+    :raises AuthenticationError: a file there does not hold a private key of its owner alone.
+    :raises OSError: the folder cannot be written to.
+    """
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return [_load_or_create(path_of(folder, type_name), type_name) for type_name in _TYPES]
+
+
+def path_of(folder: str, type_name: str) -> str:
+    """Where the key of a type is kept."""
+    return os.path.join(folder, f"ssh_host_{type_name}_key")
+
+
+def lines(keys: list[paramiko.PKey]) -> tuple[str, ...]:
+    """The public keys as a client's account pins them: type and base64."""
+    return tuple(PublicKey(type=key.get_name(), blob=key.asbytes()).line for key in keys)
+
+
+def stored_lines(folder: str) -> tuple[str, ...]:
+    """The public keys of the host keys that are kept; none where there are none yet."""
+    if not all(os.path.exists(path_of(folder, type_name)) for type_name in _TYPES):
+        return ()
+    return lines([load_private_key(path_of(folder, type_name), None) for type_name in _TYPES])
+
+
+def _load_or_create(path: str, type_name: str) -> paramiko.PKey:
+    if not os.path.exists(path):
+        _create(path, type_name)
+    return load_private_key(path, None)
+
+
+def _create(path: str, type_name: str) -> None:
+    """Write a new key aside, for its owner alone from the first instant, and give it its name whole."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+    key = ed25519.Ed25519PrivateKey.generate() if type_name == "ed25519" else ec.generate_private_key(ec.SECP256R1())
+    draft = f"{path}.{os.getpid()}"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    os.rename(draft, path)
