@@ -132,6 +132,7 @@ $(LINKED):
 	@ln -sfn ../../../.. $@
 
 $(ARTEFACT): .venv/run.stamp $(SHIPPED)
+	@mkdir -p build
 	@$(VENV)/ansible-galaxy collection build --force --output-path build >build/build.log || { cat build/build.log; exit 1; }
 
 $(COLLECTION)/MANIFEST.json: $(ARTEFACT)
