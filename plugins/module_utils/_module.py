@@ -24,7 +24,7 @@ from ._engine.presets import Preset, preset_named
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from ._engine.runner import FileOutcome, RunResult
+    from ._engine.result import FileOutcome, RunResult
 
 Result = dict[str, Any]
 
@@ -151,21 +151,8 @@ def transfer_result(found: RunResult, job: Dropoff | Pickup) -> Result:
     return {
         "changed": found.changed,
         "summary": dict(found.summary),
-        "files": [_file(outcome) for outcome in found.outcomes[: job.max_results]],
+        "files": [outcome.as_dict() for outcome in found.outcomes[: job.max_results]],
         "notes": list(found.notes),
-    }
-
-
-def _file(outcome: FileOutcome) -> Result:
-    return {
-        "name": names.shown(outcome.name),
-        "remote_path": outcome.remote_path,
-        "local_path": outcome.local_path,
-        "size": outcome.size,
-        "sha256": outcome.sha256,
-        "outcome": outcome.outcome,
-        "reason": outcome.reason,
-        "message": outcome.message,
     }
 
 
@@ -175,12 +162,12 @@ def verdict(found: RunResult) -> tuple[str, str]:
     held = [outcome for outcome in found.outcomes if outcome.outcome == "held"]
     parts = [str(found.error)] if found.error else []
     if failed:
-        parts.append(_told(failed, "failed; they stay where they were"))
+        parts.append(_told(failed, "failed, the originals stay where they were"))
     if held:
         parts.append(_told(held, "held until a person decides"))
     delivered = found.summary["delivered"]
     if parts and delivered:
-        parts.append(f"Files delivered all the same: {delivered}.")
+        parts.append(f"Delivered all the same: {_files(delivered)}.")
     reason = found.error.reason if found.error else "files_failed" if failed else "files_held" if held else ""
     return reason, " ".join(parts)
 
@@ -189,8 +176,12 @@ def _told(outcomes: list[FileOutcome], what: str) -> str:
     """How many files, and the first few with their own messages."""
     first = " ".join(f"{names.shown(each.name)}: {each.message or each.reason}" for each in outcomes[:_FIRST_FEW])
     more = len(outcomes) - _FIRST_FEW
-    rest = f" And {more} more, see files in the result." if more > 0 else ""
-    return f"Files {what}: {len(outcomes)}. {first}{rest}"
+    rest = f" And {more} more, see `files` in the result." if more > 0 else ""
+    return f"{_files(len(outcomes))} {what}. {first}{rest}"
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def transfer_diff(outcomes: Iterable[FileOutcome], job: Dropoff | Pickup) -> list[Result]:

@@ -1,0 +1,183 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: files_info
+short_description: List a folder of a provider's mailbox
+version_added: 0.1.0
+description:
+  - Lists what lies in a folder on a server, and touches nothing there.
+options:
+  remote_dir:
+    description:
+      - The folder on the server, absolute or from the folder that the account logs in to. V(.) is that folder
+        itself.
+      - Without it, the folder that O(preset) picks up from. Needed if that says none.
+    type: str
+  include:
+    description:
+      - List only what has a name that matches one of these patterns, such as V(report-*.xml).
+      - In a pattern V(*) stands for any characters, V(?) for one, and V([abc]) for one of these. Upper and lower
+        case differ.
+      - Without it, or while it is empty, every name matches.
+    type: list
+    elements: str
+  exclude:
+    description:
+      - Leave out what has a name that matches one of these patterns, even if O(include) matches too.
+    type: list
+    elements: str
+  max_results:
+    description:
+      - List at most this many in RV(files). RV(count) always counts all of them, and there is a warning when some
+        are left out.
+      - From 0 to 100000.
+    type: int
+    default: 1000
+extends_documentation_fragment:
+  - courier.filedrop.account
+  - courier.filedrop.attributes
+  - courier.filedrop.attributes.action_group
+  - courier.filedrop.attributes.info
+seealso:
+  - module: courier.filedrop.connection_info
+  - module: courier.filedrop.pickup
+  - module: courier.filedrop.dropoff
+author:
+  - The filedrop authors (@courier-filedrop)
+"""
+
+EXAMPLES = r"""
+- name: See what waits to be picked up
+  courier.filedrop.files_info:
+    preset: amili_sftp
+    username: "2001234"
+    private_key_file: /etc/filedrop/keys/amili
+    host_keys: "{{ amili_host_keys }}"
+  register: waiting
+
+- name: Tell what waits there
+  ansible.builtin.debug:
+    msg: "{{ waiting.files | map(attribute='name') | join(', ') }}"
+
+- name: See whether the provider has taken everything that was dropped off
+  courier.filedrop.files_info:
+    preset: amili_sftp
+    username: "2001234"
+    private_key_file: /etc/filedrop/keys/amili
+    host_keys: "{{ amili_host_keys }}"
+    remote_dir: input
+    include: "*.xml"
+  register: left
+  until: left.count == 0
+  retries: 10
+  delay: 60
+"""
+
+RETURN = r"""
+remote_dir:
+  description: The folder that was listed.
+  returned: success
+  type: str
+  sample: pickup
+count:
+  description: How many files, folders and others match.
+  returned: success
+  type: int
+  sample: 1
+files:
+  description: What lies in the folder, by name, at most O(max_results).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name. Bytes that are not UTF-8, and control characters, are shown escaped.
+      type: str
+      sample: report-2026-04-10.xml
+    path:
+      description: The folder and the name.
+      type: str
+      sample: pickup/report-2026-04-10.xml
+    size:
+      description: The size in bytes. Null where the server does not tell.
+      type: int
+      sample: 20480
+    mtime:
+      description:
+        - When it was changed last, by the server's clock, as ISO 8601 in UTC. Null where the server does not tell.
+      type: str
+      sample: "2026-04-10T06:00:02Z"
+    kind:
+      description:
+        - One of V(file), V(folder), V(link) and V(other). A server that tells no kinds is believed to have files.
+      type: str
+      sample: file
+    mode:
+      description: The permissions in octal. Null where the server does not tell.
+      type: str
+      sample: "0640"
+reason:
+  description: A stable code that says why the task failed.
+  returned: on failure
+  type: str
+  sample: folder_missing
+"""
+
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import names
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import listing_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.runner import list_folder
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.selection import is_wanted
+from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, FOLDER_SPEC, answer
+
+
+def listed(module: AnsibleModule) -> dict[str, Any]:
+    """The folder's entries that the patterns ask for."""
+    listing = listing_from_options(module.params, preset_named(module.params["preset"]))
+    found = list_folder(account_from_options(module.params), listing.remote_dir)
+    wanted = sorted((entry for entry in found if is_wanted(entry.name, listing)), key=lambda entry: entry.name)
+    if len(wanted) > listing.max_results:
+        module.warn(f"{len(wanted) - listing.max_results} more are not listed. Raise max_results to see them.")
+    return {
+        "changed": False,
+        "remote_dir": listing.remote_dir,
+        "count": len(wanted),
+        "files": [described(entry) for entry in wanted[: listing.max_results]],
+    }
+
+
+def described(entry: Entry) -> dict[str, Any]:
+    """An entry as the result shows it."""
+    return {
+        "name": names.shown(entry.name),
+        "path": names.shown(entry.path),
+        "size": entry.size,
+        "mtime": iso(entry.mtime),
+        "kind": entry.kind,
+        "mode": None if entry.permissions is None else f"{entry.permissions & 0o7777:04o}",
+    }
+
+
+def iso(seconds: int | None) -> str | None:
+    """Seconds since 1970 as ISO 8601 in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={**ACCOUNT_SPEC, **FOLDER_SPEC}, supports_check_mode=True)
+    answer(module, lambda: listed(module))
+
+
+if __name__ == "__main__":
+    main()
