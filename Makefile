@@ -29,10 +29,12 @@ TYPED := _engine _sandbox
 COLLECTION := build/collections/ansible_collections/courier/filedrop
 SHIPPED := $(shell find galaxy.yml LICENSE *.md changelogs meta playbooks plugins -type f -not -name '*.pyc')
 
-# The engine's own tests run on each of these as well, in a virtual environment with neither Ansible nor anything else.
-OTHER_PARAMIKOS := 2.12 3.5
+# The engine's own tests run in each of these as well, with neither Ansible nor anything else in it.
+ENGINE_VENVS := python-3.9 paramiko-2.12 paramiko-3.5
 ENGINE_UNIT := tests/unit/plugins/module_utils/_engine
 ENGINE_INTEGRATION := tests/integration/engine
+# $(call each_engine_venv,tests): python-3.9 may be missing.
+each_engine_venv = $(foreach venv,$(ENGINE_VENVS),! test -x build/venvs/$(venv)/bin/python || build/venvs/$(venv)/bin/python -m pytest $(1) $(ARGS);)
 
 ##@ To see it work
 
@@ -69,13 +71,13 @@ sanity: .venv/test.stamp | packages-lint ## ansible-test sanity, on every Python
 	$(VENV)/python tests/tools/sanity.py $(ARGS)
 
 .PHONY: unit
-unit: .venv/test.stamp $(OTHER_PARAMIKOS:%=build/venvs/paramiko-%.stamp) ## unit tests (ARGS='-k ledger'); the engine's on three releases of paramiko
-	$(foreach release,$(OTHER_PARAMIKOS),build/venvs/paramiko-$(release)/bin/python -m pytest $(ENGINE_UNIT) $(ARGS);)
+unit: .venv/test.stamp $(ENGINE_VENVS:%=build/venvs/%.stamp) ## unit tests, the engine's on three releases of paramiko (ARGS='-k ledger')
+	$(call each_engine_venv,$(ENGINE_UNIT))
 	$(VENV)/python -m pytest tests/unit $(ARGS)
 
 .PHONY: integration
-integration: .venv/test.stamp $(OTHER_PARAMIKOS:%=build/venvs/paramiko-%.stamp) $(COLLECTION)/MANIFEST.json | packages-integration ## tests against OpenSSH and of the installed artefact
-	$(foreach release,$(OTHER_PARAMIKOS),build/venvs/paramiko-$(release)/bin/python -m pytest $(ENGINE_INTEGRATION) $(ARGS);)
+integration: .venv/test.stamp $(ENGINE_VENVS:%=build/venvs/%.stamp) $(COLLECTION)/MANIFEST.json | packages-integration ## tests against OpenSSH and of the installed artefact
+	$(call each_engine_venv,$(ENGINE_INTEGRATION))
 	$(VENV)/python -m pytest tests/integration $(ARGS)
 
 ##@ To build and tidy
@@ -123,6 +125,16 @@ build/venvs/paramiko-%.stamp: $(REQUIREMENTS)/paramiko-%.txt $(REQUIREMENTS)/con
 	@echo "Making build/venvs/paramiko-$*"
 	@$(PYTHON) -m venv --clear build/venvs/paramiko-$*
 	@build/venvs/paramiko-$*/bin/python $(PIP_INSTALL) $<
+	@touch $@
+
+# The oldest Python of a managed host. Where the machine has none, its tests are left out.
+build/venvs/python-3.9.stamp: $(REQUIREMENTS)/python-3.9.txt
+	@mkdir -p $(@D) && rm -rf build/venvs/python-3.9
+	@found=$$($(PYTHON) tests/tools/find_python.py 3.9); \
+	if [[ -z $$found ]]; then echo "No Python 3.9 on this machine: the engine's tests on it are left out."; exit; fi; \
+	echo "Making build/venvs/python-3.9"; \
+	"$$found" -m venv build/venvs/python-3.9; \
+	build/venvs/python-3.9/bin/python $(PIP_INSTALL) $<
 	@touch $@
 
 # The collection: as a link for tools that read the checkout, and built and installed as users have it

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,11 @@ def _link_checkout() -> None:
 
 _link_checkout()
 sys.path.insert(0, str(TREE))
+
+
+def pytest_report_header() -> str:
+    """Say on which libraries the tests run, for make runs them on several."""
+    return ", ".join(f"{name} {metadata.version(name)}" for name in ("paramiko", "cryptography"))
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,8 @@ import sysconfig
 from pathlib import Path
 from xml.etree import ElementTree
 
+from find_python import find_python
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 WORK = CHECKOUT / "build" / "sanity"
 HOME = WORK / "home"
@@ -69,19 +71,6 @@ def prepare_home() -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         settings.write(file)
-
-
-def find_python(version: str) -> str | None:
-    """Find an interpreter that runs and can make virtual environments. A version manager's stand-in may do neither."""
-    name = f"python{version}"
-    managed = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
-    for candidate in (shutil.which(name), *sorted(map(str, managed.glob(f"{version}.*/bin/{name}")), reverse=True)):
-        if candidate is None:
-            continue
-        probe = subprocess.run([candidate, "-c", "import ensurepip, venv"], capture_output=True, check=False)
-        if probe.returncode == 0:
-            return candidate
-    return None
 
 
 def link_pythons() -> None:
