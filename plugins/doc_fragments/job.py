@@ -26,7 +26,7 @@ options:
     elements: str
   exclude:
     description:
-      - Leave files alone whose name matches one of these patterns, even if O(include) matches too.
+      - Leave alone what has a name that matches one of these patterns, even if O(include) matches too.
     type: list
     elements: str
   settle:
@@ -40,7 +40,7 @@ options:
     description:
       - What to do with files of no bytes.
       - With V(transfer) they are moved like any other.
-      - With V(skip) they stay where they are, and count as skipped.
+      - With V(skip) they stay where they are.
       - With V(refuse) they stay where they are, and count as failed.
       - "Default: V(transfer), unless O(preset) says otherwise."
     type: str
@@ -50,12 +50,13 @@ options:
       - refuse
   max_files:
     description:
-      - Move at most this many files. The others wait for the next run.
+      - Move at most this many files, oldest first. The others wait for the next run, and count as skipped.
       - Without it there is no limit.
     type: int
   max_bytes:
     description:
-      - Move at most this many bytes. The files beyond that wait for the next run.
+      - Move at most this many bytes, oldest files first. The files beyond that wait for the next run, and count as
+        skipped. The first file moves even if it alone is larger.
       - A number of bytes, or a number with V(K), V(M), V(G) or V(T), which are powers of 1024, such as V(500M).
       - Without it there is no limit.
     type: str

@@ -24,8 +24,14 @@ options:
     description:
       - A folder, a file, or a list of folders and files, on the host that runs the module. Each is an absolute
         path, or begins with C(~).
-      - Of a folder, the files directly in it are sent. Folders in it, links and special files are not; they are
-        named in RV(notes).
+      - Of a folder, the files directly in it are sent, oldest first. Names that senders give to files that are not
+        whole yet, such as C(.part) and C(.tmp), are left alone.
+      - Folders in it, links and special files are not sent. They are named in the result and count as failed, so
+        leave them out with O(exclude) if they belong there. The folder that O(after=archive) moves files to is no
+        such case.
+      - A file that is named itself is sent whatever O(include) and O(exclude) say.
+      - Two files of the same name from different folders cannot both be sent. The second is held until the name is
+        free on the server.
       - The names are taken as they stand. Commas, quotes and dollar signs in them have no meaning.
       - Names that are not UTF-8, and names with control characters in them, are refused; the files of these names
         count as failed and are shown escaped.
@@ -69,9 +75,9 @@ options:
       - delete
   archive_dir:
     description:
-      - The folder that O(after=archive) moves files to, on the same file system as O(src). It is made when there is
-        none.
-      - Without it, a folder C(archive) in the folder that the file lies in.
+      - The folder that O(after=archive) moves files to. It must exist. On another file system than O(src) files are
+        copied there, and the copy is on the disk before the original goes.
+      - Without it, a folder C(archive) in the folder that the file lies in, which is made when there is none.
     type: path
   ambiguous:
     description:
@@ -175,7 +181,7 @@ summary:
       type: int
       sample: 12
     skipped:
-      description: Files that were left alone on purpose, such as files that are not settled or were sent before.
+      description: Files that were left alone on purpose, such as files that are not settled.
       type: int
       sample: 1
     held:
@@ -230,13 +236,13 @@ files:
       description:
         - A stable code that says why, for conditions in playbooks. V(predicted) for what check mode would deliver.
       type: str
-      sample: not_settled
+      sample: unsettled
     message:
       description: The same in a sentence, with what to do about it. It may be empty.
       type: str
       sample: ""
 notes:
-  description: What else there is to know, such as folders in O(src) that were not sent.
+  description: What else there is to know of the run.
   returned: when the job could start
   type: list
   elements: str

@@ -33,7 +33,7 @@ options:
     description:
       - What to do with a file on the server once its copy is safe.
       - With V(delete) it is deleted there. This is how most providers want to be told that a file was received.
-      - With V(move) it is moved to O(move_dir) on the server.
+      - With V(move) it is moved to O(move_dir) on the server, and gets a number in its name if that is taken there.
       - With V(keep) it stays. The ledger keeps it from being fetched again until its size or its time changes.
       - "Default: V(delete), unless O(preset) says otherwise."
     type: str
@@ -53,7 +53,8 @@ options:
         A download that the server cut short is an error, whatever the server says.
       - With V(reread) the file is also fetched a second time, and both must be the same.
       - With V(sidecar) the copy is also compared with the checksum file that the provider puts beside it, named
-        like the file with C(.sha256) or C(.md5) added.
+        like the file with C(.sha256), C(.sha512) or C(.md5) added. A file without one stays on the server and
+        counts as failed. The checksum files are fetched too.
       - "Default: V(size), unless O(preset) says otherwise."
     type: str
     choices:
@@ -229,7 +230,7 @@ files:
       description:
         - A stable code that says why, for conditions in playbooks. V(predicted) for what check mode would deliver.
       type: str
-      sample: not_settled
+      sample: unsettled
     message:
       description: The same in a sentence, with what to do about it. It may be empty.
       type: str
