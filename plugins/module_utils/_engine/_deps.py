@@ -4,8 +4,8 @@
 
 """The one place that imports paramiko and cryptography.
 
-Importing the engine never fails for want of a library, so that ``ansible-doc`` and the sanity tests can load every file;
-``require()`` says in words what is missing before the first use.
+Importing the engine never fails for want of a library, so that ``ansible-doc`` and the sanity tests can load every
+file; ``require()`` says in words what is missing before the first use.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import traceback
 import warnings
 
 from .errors import DependencyError
+
+__all__ = ["PARAMIKO_IMPORT_ERROR", "cryptography", "paramiko", "require"]
 
 PARAMIKO_IMPORT_ERROR: str | None = None
 

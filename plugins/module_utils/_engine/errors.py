@@ -88,6 +88,10 @@ class HoldError(TransferError):
     """One file waits for a person's decision."""
 
 
+class JobStopped(FiledropError):
+    """What was learned from the first file means that no other file of the job can do better."""
+
+
 class LedgerError(FiledropError):
     """The ledger cannot be trusted or written. No transfer starts, or goes on, without it."""
 

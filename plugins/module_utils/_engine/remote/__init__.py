@@ -1,0 +1,34 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Remote interface, and the protocols that have one.
+
+A protocol is one file beside this one and one line in `PROTOCOLS`. Nothing is imported by a computed name: Ansible
+packs only what it can see being imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Callable
+
+from .interface import Entry, Incoming, Outgoing, Remote, join
+from .sftp import SftpRemote
+
+if TYPE_CHECKING:
+    from ..account import Account
+
+__all__ = ["PROTOCOLS", "Entry", "Incoming", "Outgoing", "Remote", "connect", "join"]
+
+PROTOCOLS: Mapping[str, Callable[[Account], Remote]] = {
+    "sftp": SftpRemote,
+}
+
+
+def connect(account: Account) -> Remote:
+    """A session for an account: connected, the server's key checked, the user accepted.
+
+    :raises TrustError, AuthenticationError, UnreachableError, ServerBusy: see `errors`; nothing is retried here.
+    """
+    return PROTOCOLS[account.protocol](account)

@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A drop-off in work: from the plan to the outcome of each file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from .disk import Folder
+from .dropoff import RENAME, DropoffFlow, Item
+from .dropoff_plan import DropoffPlan
+from .errors import JobStopped, RemoteError
+from .recovery import Verdict
+from .remote import Remote
+from .result import FileOutcome
+from .selection import Allowance
+from .work import Work
+
+if TYPE_CHECKING:
+    from .job import Dropoff
+    from .ledger import Ledger
+    from .syncer import Syncer
+
+
+class Deliveries(Work[Item]):
+    """See `Work`."""
+
+    def __init__(self, job: Dropoff, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> None:
+        super().__init__(Allowance(job.max_files, job.max_bytes), check=check)
+        self._job = job
+        self._account = account
+        self._ledger = ledger
+        self._syncer = syncer
+        self._plan: DropoffPlan
+        self._flow: DropoffFlow
+
+    def prepare(self) -> bool:
+        if self._job.archive_dir and self._job.after == "archive":
+            Folder(self._job.archive_dir).require_writable()
+        self._plan = DropoffPlan(self._job, self._account, self._ledger, note=not self._check)
+        for outcome in self._plan.outcomes:
+            self._note(outcome)
+        self._planned = self._limit(self._plan.items, lambda item: item.file.size if item.file else 0)
+        return self._check or bool(self._planned)
+
+    async def plan(self, remote: Remote) -> None:
+        self._flow = DropoffFlow(self._job, self._account, remote, self._ledger, self._syncer)
+        await _require_folder(remote, self._job.remote_dir)
+
+    def rounds(self) -> Iterator[Sequence[Item]]:
+        yield self._planned
+
+    def outcome_of(self, item: Item) -> FileOutcome:
+        return self._plan.outcome_of(item)
+
+    def must_go_alone(self) -> bool:
+        return not self._check and self._job.upload == "rename" and not self._ledger.capability(self._account, RENAME)
+
+    async def transfer(self, item: Item, outcome: FileOutcome) -> None:
+        row = await self._flow.deliver(item)
+        outcome.sha256 = row.sha256
+        outcome.size = row.size
+        outcome.local_path = row.local_path or outcome.local_path
+
+    async def foresee(self, item: Item, outcome: FileOutcome) -> None:
+        if await self._flow.foresee(item) is Verdict.DELIVERED:
+            outcome.message = "An earlier run has delivered it; what remains is to settle the original."
+
+
+async def _require_folder(remote: Remote, path: str) -> None:
+    """Refuse a job whose remote folder is not there, before any file is touched.
+
+    :raises JobStopped: it is missing, or no folder. Where the server does not let us look, the first file will tell.
+    """
+    try:
+        entry = await remote.stat(path or ".")
+    except RemoteError:
+        return
+    if entry is None or not (entry.kind == "folder" or entry.kind == "link"):
+        found = "does not exist on the server" if entry is None else f"is a {entry.kind} on the server"
+        raise JobStopped(
+            "remote_missing",
+            f"The folder {path!r} {found}.",
+            "Correct `remote_dir`: it is relative to where the server puts this user at login, unless it begins "
+            "with a slash.",
+        )

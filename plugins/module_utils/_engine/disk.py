@@ -1,0 +1,371 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Local files: read so that a change is noticed, written so that a power cut does no harm, moved so that nothing is
+overwritten.
+
+A folder is opened once and everything in it is addressed relative to that: whoever replaces the folder by a link in
+the meantime leads nobody astray. Links are never followed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import os
+import secrets
+import stat as modes
+from collections.abc import Container, Iterator
+from typing import Callable, NamedTuple
+
+from . import names
+from .errors import DiskError, TransferError
+
+_RENAME_NOREPLACE = 1
+
+_REASONS = {
+    errno.ENOENT: ("local_missing", "it does not exist", "Create it, or correct the path."),
+    errno.ENOTDIR: ("local_missing", "it is no folder", "Name a folder."),
+    errno.EACCES: ("local_denied", "permission denied", "Give the user that runs this the right to it."),
+    errno.EPERM: ("local_denied", "permission denied", "Give the user that runs this the right to it."),
+    errno.EROFS: ("local_denied", "the file system is read-only", "Make it writable."),
+    errno.ENOSPC: ("disk_full", "the disk is full", "Make room; the next run goes on where this one stopped."),
+    errno.EDQUOT: ("disk_full", "the quota is used up", "Make room; the next run goes on where this one stopped."),
+}
+
+
+def disk_error(error: OSError, doing: str) -> DiskError:
+    """What an error of the operating system means for what we were doing."""
+    reason, meaning, way_out = _REASONS.get(error.errno or 0, ("disk_failed", str(error.strerror or error), ""))
+    return DiskError(reason, f"Cannot {doing}: {meaning}.", way_out)
+
+
+class LocalFile(NamedTuple):
+    """A file as it was seen: equal to what is seen later if, and only if, it is still the same. Sizes in bytes, times
+    in ns.
+    """
+
+    name: str
+    size: int
+    mtime_ns: int
+    device: int
+    inode: int
+
+
+def _seen(name: str, status: os.stat_result) -> LocalFile:
+    return LocalFile(name, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
+
+
+class Folder:
+    """An open folder. ``path`` is for people; the work goes through its descriptor.
+
+    :raises DiskError: from every method, for what the operating system refuses.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise disk_error(error, f"open the folder {path!r}") from error
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def path_of(self, name: str) -> str:
+        return os.path.join(self.path, name)
+
+    def listing(self) -> Iterator[tuple[str, os.stat_result]]:
+        """Every name with its status; what vanishes meanwhile is left out."""
+        try:
+            with os.scandir(self.fd) as found:
+                for item in found:
+                    try:
+                        yield item.name, item.stat(follow_symlinks=False)
+                    except FileNotFoundError:
+                        continue
+        except OSError as error:
+            raise disk_error(error, f"list the folder {self.path!r}") from error
+
+    def status(self, name: str) -> os.stat_result | None:
+        """What stands under a name now (a link itself, not what it points to), or None."""
+        try:
+            return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise disk_error(error, f"look at {self.path_of(name)!r}") from error
+
+    def file(self, name: str) -> LocalFile | None:
+        """The regular file of that name, or None."""
+        status = self.status(name)
+        return _seen(name, status) if status and modes.S_ISREG(status.st_mode) else None
+
+    def free_name(self, name: str, in_use: Container[str] = ()) -> str:
+        """The name itself, or its first version that nobody has here, nor is about to take."""
+        candidate, number = name, 1
+        while candidate in in_use or self.status(candidate) is not None:
+            number += 1
+            candidate = names.version(name, number)
+        return candidate
+
+    def free_bytes(self) -> int:
+        """What an ordinary user may still write on this file system."""
+        status = os.statvfs(self.fd)
+        return status.f_bavail * status.f_frsize
+
+    def require_writable(self) -> None:
+        """Refuse before anything is transferred what could only fail after it."""
+        if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.fd):
+            raise disk_error(OSError(errno.EACCES, ""), f"write to the folder {self.path!r}")
+
+    def remove(self, name: str) -> None:
+        try:
+            os.unlink(name, dir_fd=self.fd)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise disk_error(error, f"delete {self.path_of(name)!r}") from error
+
+    def make(self, name: str) -> Folder:
+        """The folder of that name in this one, made if there is none, with this one's rights."""
+        try:
+            os.mkdir(name, modes.S_IMODE(os.fstat(self.fd).st_mode), dir_fd=self.fd)
+            os.fsync(self.fd)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise disk_error(error, f"make the folder {self.path_of(name)!r}") from error
+        return Folder(self.path_of(name))
+
+
+def rename_new(old_folder: Folder, old: str, new_folder: Folder, new: str) -> bool:
+    """Give a file another name, atomically, and only if nobody has that name; say whether it was done."""
+    try:
+        if _renameat2 is not None:
+            _renameat2(old_folder.fd, os.fsencode(old), new_folder.fd, os.fsencode(new))
+        else:
+            os.link(old, new, src_dir_fd=old_folder.fd, dst_dir_fd=new_folder.fd, follow_symlinks=False)
+            os.unlink(old, dir_fd=old_folder.fd)
+    except FileExistsError:
+        return False
+    return True
+
+
+def publish(folder: Folder, part: str, final: str) -> bool:
+    """Give a finished part its final name, if nobody has that; say whether it was done."""
+    try:
+        return rename_new(folder, part, folder, final)
+    except OSError as error:
+        raise disk_error(error, f"publish {folder.path_of(final)!r}") from error
+
+
+def _find_renameat2() -> Callable[[int, bytes, int, bytes], None] | None:
+    """renameat2(2) of Linux, by way of glibc 2.28 or musl 1.2.6 and newer; None where there is none."""
+    try:
+        function = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return None
+    function.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+
+    def call(old_fd: int, old: bytes, new_fd: int, new: bytes) -> None:
+        if function(old_fd, old, new_fd, new, _RENAME_NOREPLACE) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+    return call
+
+
+_renameat2 = _find_renameat2()
+
+
+class Outgoing:
+    """A local file while it is sent: hashed as it is read, and the same file from its first byte to its last.
+
+    :raises TransferError: ``changed_while_read``, from every method, when it is no longer the file that was seen.
+    """
+
+    def __init__(self, folder: Folder, seen: LocalFile) -> None:
+        self._folder = folder
+        self._seen = seen
+        self.size = seen.size
+        self._hash = hashlib.sha256()
+        try:
+            self._fd = os.open(seen.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder.fd)
+        except FileNotFoundError:
+            raise self._changed("it is gone") from None
+        except OSError as error:
+            raise disk_error(error, f"read {folder.path_of(seen.name)!r}") from error
+        try:
+            self.check_unchanged()
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, length: int) -> bytes:
+        """Exactly the next ``length`` bytes."""
+        try:
+            data = os.read(self._fd, length)
+        except OSError as error:
+            raise disk_error(error, f"read {self._folder.path_of(self._seen.name)!r}") from error
+        if len(data) != length:
+            raise self._changed("it has become shorter")
+        self._hash.update(data)
+        return data
+
+    def check_unchanged(self) -> None:
+        if _seen(self._seen.name, os.fstat(self._fd)) != self._seen:
+            raise self._changed("its size, its time or the file itself is another")
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def _changed(self, how: str) -> TransferError:
+        return TransferError(
+            "changed_while_read",
+            f"{self._folder.path_of(names.shown(self._seen.name))!r} was changed while it was read: {how}.",
+            "It is tried again at the next run; raise `settle` if its writer takes longer.",
+        )
+
+
+def sha256_of(folder: Folder, seen: LocalFile) -> str:
+    """The SHA-256 of a file that is still the one that was seen."""
+    outgoing = Outgoing(folder, seen)
+    try:
+        rest = seen.size
+        while rest:
+            rest -= len(outgoing.read(min(rest, 1024 * 1024)))
+        outgoing.check_unchanged()
+        return outgoing.sha256
+    finally:
+        outgoing.close()
+
+
+def digest_of(folder: Folder, name: str, algorithm: str) -> str:
+    """Another hash than SHA-256 of a file that was just written."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.fd)
+    with os.fdopen(fd, "rb") as content:
+        for block in iter(lambda: content.read(1024 * 1024), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class Part:
+    """A file on its way in, under a temporary name beside its final one; hashed as it is written.
+
+    :param prefix: what all parts of one job begin with, so that its next run knows what a crash left behind.
+    """
+
+    def __init__(self, folder: Folder, prefix: str) -> None:
+        self._folder = folder
+        self.name = f"{prefix}{secrets.token_hex(6)}.part"
+        self.size = 0
+        self._hash = hashlib.sha256()
+        try:
+            self.fd = os.open(self.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder.fd)
+        except OSError as error:
+            raise disk_error(error, f"create a file in {folder.path!r}") from error
+
+    def write(self, data: bytes) -> None:
+        self._hash.update(data)
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self.fd, view) :]
+        except OSError as error:
+            raise disk_error(error, f"write to {self._folder.path!r}") from error
+        self.size += len(data)
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def discard(self) -> None:
+        self.close()
+        self._folder.remove(self.name)
+
+
+def archive(folder: Folder, seen: LocalFile, into: Folder) -> str:
+    """Move a file into another folder, under a name that is free there, if it is still the one that was seen; return
+    that name.
+
+    :raises TransferError: ``changed_before_archive``; the file then stands where it stood.
+    """
+    _require_unchanged(folder, seen)
+    while True:
+        name = into.free_name(seen.name)
+        try:
+            moved = rename_new(folder, seen.name, into, name)
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                return _archive_by_copy(folder, seen, into)
+            raise disk_error(error, f"move {folder.path_of(seen.name)!r} to {into.path!r}") from error
+        if moved:
+            break
+    # Whoever put another file in its place at that very moment gets it back.
+    if into.file(name) != seen._replace(name=name) and rename_new(into, name, folder, seen.name):
+        raise _changed_before(folder, seen)
+    return name
+
+
+def _archive_by_copy(folder: Folder, seen: LocalFile, into: Folder) -> str:
+    """Archive to another file system: copied, synced and read back before the original goes."""
+    part = Part(into, ".filedrop-archive-")
+    try:
+        outgoing = Outgoing(folder, seen)
+        try:
+            while part.size < seen.size:
+                part.write(outgoing.read(min(seen.size - part.size, 1024 * 1024)))
+            outgoing.check_unchanged()
+        finally:
+            outgoing.close()
+        os.utime(part.fd, ns=(seen.mtime_ns, seen.mtime_ns))
+        os.fsync(part.fd)
+        name = into.free_name(seen.name)
+        while not rename_new(into, part.name, into, name):
+            name = into.free_name(seen.name)
+    except OSError as error:
+        part.discard()
+        raise disk_error(error, f"copy {folder.path_of(seen.name)!r} to {into.path!r}") from error
+    except BaseException:
+        part.discard()
+        raise
+    part.close()
+    os.fsync(into.fd)
+    delete(folder, seen)
+    return name
+
+
+def delete(folder: Folder, seen: LocalFile) -> None:
+    """Delete a file if it is still the one that was seen.
+
+    :raises TransferError: ``changed_before_archive``; the file then stands where it stood.
+    """
+    _require_unchanged(folder, seen)
+    folder.remove(seen.name)
+
+
+def _require_unchanged(folder: Folder, seen: LocalFile) -> None:
+    if folder.file(seen.name) != seen:
+        raise _changed_before(folder, seen)
+
+
+def _changed_before(folder: Folder, seen: LocalFile) -> TransferError:
+    return TransferError(
+        "changed_before_archive",
+        f"{folder.path_of(names.shown(seen.name))!r} was sent, and has been changed or taken away since it was "
+        "read, so it is left alone.",
+        "What stands there now is sent as a new file at the next run.",
+    )

@@ -1,0 +1,361 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The drop-off workflow: what happens to one local file on its way to the server.
+
+Every irreversible step stands between two commits to the ledger, so that a run that is cut anywhere can be taken up by
+the next one (recovery.py). Nothing here knows the protocol, and the local original is not touched before the server
+has confirmed its copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from . import disk, names
+from .errors import (
+    FiledropError,
+    HoldError,
+    JobStopped,
+    RemoteDenied,
+    RemoteError,
+    RemoteMissing,
+    RemoteUnsupported,
+    TransferError,
+)
+from .ledger import Row
+from .recovery import Verdict, judge
+from .remote import Remote, join
+
+if TYPE_CHECKING:
+    from .disk import Folder, LocalFile
+    from .job import Dropoff
+    from .ledger import Ledger
+    from .syncer import Syncer
+
+RENAME = "rename"
+"""The capability that `upload: rename` needs."""
+
+RESOLVE = (
+    "Find out from the provider what became of it, and tell filedrop with `resolve`: resend, delivered or discard."
+)
+
+
+@dataclass
+class Item:
+    """One name to see to: a file that is there now, what an earlier run left unfinished, or both."""
+
+    folder: Folder
+    name: str
+    file: LocalFile | None
+    row: Row | None = None
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the file that is there is the one that the row is about, by size, time and what was read of it."""
+        file, row = self.file, self.row
+        if file is None or row is None or (file.size, file.mtime_ns) != (row.size, row.mtime_ns):
+            return False
+        return row.sha256 is None or disk.sha256_of(self.folder, file) == row.sha256
+
+
+@dataclass(frozen=True)
+class DropoffFlow:
+    """The drop-off workflow of one run: the same tools for every file."""
+
+    job: Dropoff
+    account: str
+    remote: Remote
+    ledger: Ledger
+    syncer: Syncer
+    archives: dict[str, Folder] = field(default_factory=dict)
+
+    async def deliver(self, item: Item) -> Row:
+        """See one item through to its end; return its row once the server has the file and the original is settled.
+
+        :raises HoldError: a person has to decide.
+        :raises FiledropError: it could not be delivered, and its original stands where it stood.
+        """
+        verdict = await self._take_up(item)
+        if verdict is Verdict.DELIVERED and item.row:
+            return await self._settle_original(item, item.row)
+        if item.file is None:
+            raise TransferError("local_missing", f"{item.folder.path_of(item.name)!r} is gone, and was not sent.")
+        row = await self._send(item, item.file, over_own_part=verdict is Verdict.REWRITE)
+        return await self._settle_original(item, row)
+
+    async def foresee(self, item: Item) -> Verdict:
+        """What `deliver` would find, for check mode: looks at the server, changes nothing.
+
+        :raises HoldError: as `deliver` would.
+        """
+        verdict = await self._judge(item.row) if item.row else Verdict.SEND
+        if verdict is Verdict.SEND:
+            await self._require_free_name(item.name)
+        return verdict
+
+    # --- what an earlier run left
+
+    async def _judge(self, row: Row) -> Verdict:
+        """:raises HoldError: if only a person can decide."""
+        if row.state == "held":
+            raise HoldError(
+                row.reason or "held", f"{names.shown(row.name)!r} waits for a decision since an earlier run.", RESOLVE
+            )
+        look_final = self.remote.stat(row.remote_path)
+        look_temporary = self.remote.stat(row.temporary) if row.temporary else None
+        final = await look_final
+        verdict = judge(row, final, await look_temporary if look_temporary else None)
+        if verdict is Verdict.AMBIGUOUS and self.job.ambiguous == "resend":
+            return Verdict.SEND
+        if verdict in _HOLDS:
+            reason, finding = _HOLDS[verdict]
+            raise HoldError(reason, f"{names.shown(row.name)!r} was cut off in an earlier run, and {finding}.", RESOLVE)
+        return verdict
+
+    async def _take_up(self, item: Item) -> Verdict:
+        """Bring what an earlier run left to where DELIVERED, SEND or REWRITE says how to go on, for the file that is
+        there now.
+        """
+        row = item.row
+        if row is None:
+            return Verdict.SEND
+        try:
+            verdict = await self._judge(row)
+        except HoldError as error:
+            if row.state != "held":
+                await self.ledger.commit(row, "held", reason=error.reason)
+            raise
+        if verdict is Verdict.FINISH_RENAME:
+            await self._rename(row)
+            verdict = Verdict.DELIVERED
+        if verdict is Verdict.SEND_ANEW and row.temporary:
+            await self._remove_own(row.temporary)
+            verdict = Verdict.SEND
+        if item.is_same or (verdict is Verdict.DELIVERED and item.file is None):
+            return verdict
+        if verdict is Verdict.REWRITE:
+            await self._remove_own(row.remote_path)
+        await self.ledger.commit(row, "delivered" if verdict is Verdict.DELIVERED else "abandoned", open=False)
+        item.row = None
+        return Verdict.SEND
+
+    async def _remove_own(self, path: str) -> None:
+        with suppress(RemoteMissing):
+            await self.remote.remove(path)
+
+    # --- the upload
+
+    async def _send(self, item: Item, file: LocalFile, *, over_own_part: bool) -> Row:
+        """Upload one file under a name that is free: whole, and confirmed by the server."""
+        with closing(disk.Outgoing(item.folder, file)) as source:
+            if over_own_part and item.row:
+                row = item.row
+                handle = await self.remote.rewrite(row.remote_path)
+            else:
+                row = item.row = await self._intend(item, file)
+                handle = await self.remote.create(row.temporary or row.remote_path)
+            try:
+                await self.ledger.commit(row, "created")
+                await self.remote.write(handle, source)
+                source.check_unchanged()
+                visible = await self._check_size(handle, row)
+            except FiledropError:
+                await self._take_back(handle, row)
+                raise
+            await self.ledger.commit(row, "written", visible=visible, sha256=source.sha256)
+        await self._complete(handle, row)
+        await self.ledger.commit(row, "closed")
+        if row.temporary:
+            await self._rename(row)
+        await self._check_delivered(row)
+        return row
+
+    async def _intend(self, item: Item, file: LocalFile) -> Row:
+        remote_path = await self._require_free_name(item.name)
+        temporary = None
+        if self.job.upload == "rename":
+            temporary = join(self.job.remote_dir, names.temporary(self.job.temp_name, item.name))
+        row = item.row or Row(
+            account=self.account,
+            direction=self.job.direction,
+            folder=item.folder.path,
+            name=item.name,
+            size=file.size,
+            mtime_ns=file.mtime_ns,
+            job=self.job.name,
+            remote_path=remote_path,
+        )
+        await self.ledger.commit(row, "intent", temporary=temporary, remote_path=remote_path, visible=None, sha256=None)
+        return row
+
+    async def _require_free_name(self, name: str) -> str:
+        """The remote path for a name, if nobody has it."""
+        path = join(self.job.remote_dir, name)
+        try:
+            taken = await self.remote.stat(path)
+        except (RemoteDenied, RemoteUnsupported) as error:
+            raise JobStopped(
+                "stat_refused",
+                f"The server does not let us look whether a name is taken ({error.finding}).",
+                "Without that a drop-off could overwrite files unseen; ask the provider for the right to look at "
+                "files.",
+            ) from error
+        if taken is not None:
+            raise _name_taken(path)
+        return path
+
+    async def _check_size(self, handle: Any, row: Row) -> bool:
+        """The server must hold as many bytes as we sent; return whether the final name can be seen by now."""
+        asked = self.remote.size_of(handle)
+        final = await self.remote.stat(row.remote_path)
+        try:
+            size = await asked
+        except (RemoteDenied, RemoteUnsupported):
+            size = None
+        if size is None:
+            own = await self.remote.stat(row.temporary) if row.temporary else final
+            size = own.size if own else None
+        if size is None:
+            raise JobStopped(
+                "unverified",
+                f"The server does not tell how much of {row.remote_path!r} it has received, so nothing can be "
+                "verified.",
+                "Ask the provider for the right to look at files that are being written.",
+            )
+        if size != row.size:
+            raise TransferError(
+                "incomplete",
+                f"The server has {size} of the {row.size} bytes that were sent to {row.remote_path!r}.",
+                "The next run sends it again.",
+            )
+        if row.temporary and final is not None:
+            raise _name_taken(row.remote_path)
+        return final is not None
+
+    async def _take_back(self, handle: Any, row: Row) -> None:
+        """Remove what was uploaded of a file that cannot be completed.
+
+        First under the open handle, for closing it may be what tells the provider to take it; then again, for servers
+        that cannot do that.
+        """
+        path = row.temporary or row.remote_path
+        removed = await _succeeds(self.remote.remove(path))
+        await _succeeds(self.remote.finish(handle))
+        if removed or await _succeeds(self.remote.remove(path)):
+            await self.ledger.commit(row, "abandoned", open=False)
+
+    async def _complete(self, handle: Any, row: Row) -> None:
+        """Close the upload; a server that refuses that has not taken the file."""
+        try:
+            await self.remote.finish(handle)
+        except RemoteError as error:
+            if await _succeeds(self.remote.remove(row.temporary or row.remote_path)):
+                await self.ledger.commit(row, "abandoned", open=False)
+                raise TransferError(
+                    "not_completed", str(error), "What was uploaded was removed; the next run sends it again."
+                ) from error
+            await self.ledger.commit(row, "held", reason="not_completed")
+            raise HoldError("not_completed", f"{error} The file is no longer under its name there.", RESOLVE) from error
+
+    async def _rename(self, row: Row) -> None:
+        """Give the whole file its final name, and remember that this server allows it."""
+        temporary = row.temporary or ""
+        try:
+            await self.remote.rename(temporary, row.remote_path)
+        except RemoteError as error:
+            await self._rename_refused(row, temporary, error)
+        if self.ledger.capability(self.account, RENAME) is not True:
+            self.ledger.learn(self.account, RENAME, allowed=True)
+        await self.ledger.commit(row, "renamed")
+
+    async def _rename_refused(self, row: Row, temporary: str, error: RemoteError) -> None:
+        """Return if it was renamed all the same; else take the file back and say why it cannot go."""
+        look_final, look_temporary = self.remote.stat(row.remote_path), self.remote.stat(temporary)
+        final = await look_final
+        verdict = judge(row, final, await look_temporary)
+        if verdict is Verdict.DELIVERED:
+            return
+        if verdict is Verdict.AMBIGUOUS:
+            await self.ledger.commit(row, "held", reason="vanished")
+            raise HoldError("vanished", f"{error} Neither name is there any more.", RESOLVE) from error
+        if await _succeeds(self.remote.remove(temporary)):
+            await self.ledger.commit(row, "abandoned", open=False)
+        if final is not None:
+            raise _name_taken(row.remote_path) from error
+        if self.ledger.capability(self.account, RENAME):
+            raise TransferError("rename_failed", str(error), "The next run sends it again.") from error
+        self.ledger.learn(self.account, RENAME, allowed=False)
+        raise JobStopped(
+            "rename_refused",
+            f"{error} The uploaded file was removed again.",
+            "Set `upload: direct` if the provider takes files as they are written, or ask for the right to rename.",
+        ) from error
+
+    async def _check_delivered(self, row: Row) -> None:
+        """What stands under the final name now is ours, or the provider has taken it already."""
+        final = await self.remote.stat(row.remote_path)
+        if final is not None and final.size != row.size:
+            await self.ledger.commit(row, "held", reason="size_changed")
+            raise HoldError(
+                "size_changed",
+                f"{row.remote_path!r} had {row.size} bytes before it was completed, and has {final.size} now.",
+                RESOLVE,
+            )
+
+    # --- the original
+
+    async def _settle_original(self, item: Item, row: Row) -> Row:
+        """Do with the local original what the job says, if it is still what was sent; then the row is history."""
+        archived = None
+        try:
+            if item.file is not None and self.job.after == "archive":
+                archived = await self._archive(item.folder, item.file)
+            elif item.file is not None and self.job.after == "delete":
+                disk.delete(item.folder, item.file)
+        finally:
+            await self.ledger.commit(
+                row, "delivered", open=False, local_path=archived or item.folder.path_of(item.name)
+            )
+        return row
+
+    async def _archive(self, folder: Folder, file: LocalFile) -> str:
+        into = self._archive_of(folder)
+        name = disk.archive(folder, file, into)
+        await self.syncer.sync(into.fd)
+        await self.syncer.sync(folder.fd)
+        return into.path_of(name)
+
+    def _archive_of(self, folder: Folder) -> Folder:
+        path = self.job.archive_dir or folder.path
+        if path not in self.archives:
+            self.archives[path] = disk.Folder(path) if self.job.archive_dir else folder.make(names.ARCHIVE)
+        return self.archives[path]
+
+
+_HOLDS = {
+    Verdict.HOLD_TAKEN_NAME: ("name_taken", "what stands under its name on the server now is not what was sent"),
+    Verdict.HOLD_INCOMPLETE: ("maybe_incomplete", "an incomplete file may have been taken from the server since"),
+    Verdict.AMBIGUOUS: ("ambiguous", "nothing tells whether it was taken from the server or lost"),
+}
+
+
+def _name_taken(path: str) -> HoldError:
+    return HoldError(
+        "name_taken",
+        f"There is a file {path!r} on the server already, and it is not overwritten.",
+        "It is sent once that name is free; rename it if that never happens.",
+    )
+
+
+async def _succeeds(request: Awaitable[None]) -> bool:
+    """Whether the server does it; a refusal is no news to the caller, who is cleaning up."""
+    try:
+        await request
+    except RemoteError:
+        return False
+    return True

@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A pickup in work: from the listing to the outcome of each file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from .disk import Folder
+from .errors import JobStopped, RemoteDenied, RemoteMissing
+from .pickup import Item, PickupFlow, Replaced
+from .pickup_plan import PickupPlan
+from .remote import Entry, Remote
+from .result import FileOutcome
+from .selection import Allowance
+from .work import Work
+
+if TYPE_CHECKING:
+    from .job import Pickup
+    from .ledger import Ledger, Row
+    from .syncer import Syncer
+
+
+class Fetches(Work[Item]):
+    """See `Work`."""
+
+    def __init__(self, job: Pickup, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> None:
+        super().__init__(Allowance(job.max_files, job.max_bytes), check=check)
+        self._job = job
+        self._account = account
+        self._ledger = ledger
+        self._syncer = syncer
+        self._dest = Folder(job.dest)
+        self._dest.require_writable()
+        self._sidecars: Sequence[Item] = ()
+        self._flow: PickupFlow
+
+    def prepare(self) -> bool:
+        return True
+
+    async def plan(self, remote: Remote) -> None:
+        self._flow = PickupFlow(self._job, self._account, remote, self._ledger, self._syncer, self._dest)
+        entries = await _listing(remote, self._job.remote_dir)
+        if not self._check:
+            await self._take_up({entry.name for entry in entries})
+        plan = PickupPlan(self._job, self._account, self._ledger, entries, note=not self._check)
+        for outcome in plan.outcomes:
+            self._note(outcome)
+        self._planned = self._limit(plan.items, lambda item: item.entry.size or 0)
+        self._sidecars = plan.sidecars
+
+    async def _take_up(self, listed: set[str]) -> None:
+        """Finish what an earlier run had verified; what it had not goes."""
+        rows = self._ledger.open_rows(self._account, self._job.direction, self._job.name)
+        placing = [row for row in rows if row.state == "placing"]
+        self._flow.remove_leftovers(keep={row.temporary or "" for row in placing})
+        for row in placing:
+            await self._flow.take_up(row)
+        for row in rows:
+            if row.state == "placed" and row.name not in listed:
+                await self._ledger.commit(row, "fetched", open=False)
+                self._report(_earlier(row), row)
+
+    def rounds(self) -> Iterator[Sequence[Item]]:
+        """Checksums come after the files that they vouch for, and only with them."""
+        yield self._planned
+        delivered = {outcome.name for outcome in self._outcomes.values() if outcome.outcome == "delivered"}
+        waiting = {item.entry.name for item in self._planned} - delivered
+        yield [item for item in self._sidecars if item.entry.name.rpartition(".")[0] not in waiting]
+
+    def outcome_of(self, item: Item) -> FileOutcome:
+        return PickupPlan.outcome_of(item.entry)
+
+    async def transfer(self, item: Item, outcome: FileOutcome) -> None:
+        try:
+            row = await self._flow.fetch(item)
+        except Replaced as error:
+            outcome.reason, outcome.message = error.reason, str(error)
+            return
+        if item.is_duplicate:
+            outcome.outcome, outcome.reason = "skipped", "duplicate"
+            outcome.message = "It has come before with the same content, and is not delivered again."
+        outcome.sha256, outcome.local_path = row.sha256, row.local_path or ""
+
+    async def foresee(self, item: Item, outcome: FileOutcome) -> None:
+        outcome.local_path = self._dest.path_of(self._dest.free_name(item.entry.name))
+
+    def _report(self, outcome: FileOutcome, row: Row) -> None:
+        outcome.outcome, outcome.sha256, outcome.local_path = "delivered", row.sha256, row.local_path or ""
+        self._note(outcome)
+        self._count(outcome)
+
+
+def _earlier(row: Row) -> FileOutcome:
+    entry = Entry(row.name, row.remote_path, row.size, None, None)
+    outcome = PickupPlan.outcome_of(entry)
+    outcome.reason, outcome.message = "completed", "An earlier run was cut off after it had fetched this file."
+    return outcome
+
+
+async def _listing(remote: Remote, folder: str) -> Sequence[Entry]:
+    try:
+        return await remote.list(folder)
+    except (RemoteDenied, RemoteMissing) as error:
+        raise JobStopped(
+            error.reason,
+            f"The folder {folder!r} cannot be listed. {error.finding}",
+            "Correct `remote_dir` (it is relative to where the server puts this user at login, unless it begins "
+            "with a slash), "
+            "or ask the provider for the right to list it.",
+        ) from error

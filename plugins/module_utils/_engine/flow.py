@@ -1,0 +1,219 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many coroutines, one thread: each waits for its own answers while the others go on.
+
+The rules:
+
+- A coroutine awaits an `Answer`. Whoever owes the answer (a remote, the disk, the ledger) keeps it and settles it
+  later.
+- Answers from the remote are taken as they come. Work that is cheaper in bulk (syncing files, committing to the
+  ledger) is a `Batch`: it collects what waits for it and does it in one go when nothing else can move, or when
+  something has waited long enough.
+- Nothing here knows what a file is, and no coroutine ever touches a socket.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Awaitable, Coroutine, Generator, Iterable, Iterator, Sequence
+from typing import (
+    Any,
+    Callable,
+    Generic,
+    Protocol,
+    TypeVar,
+)
+
+T = TypeVar("T")
+
+LONGEST_WAIT = 0.05  # seconds that a batch may be put off while answers keep coming
+
+
+class Answer(Generic[T]):
+    """A value that somebody owes. Awaited by one coroutine at most, settled once."""
+
+    __slots__ = ("_error", "_task", "_value", "done")
+
+    def __init__(self) -> None:
+        self.done = False
+        self._value: T
+        self._error: BaseException | None = None
+        self._task: _Task | None = None
+
+    def settle(self, value: T) -> None:
+        self._value = value
+        self._finish()
+
+    def fail(self, error: BaseException) -> None:
+        self._error = error
+        self._finish()
+
+    def _finish(self) -> None:
+        self.done = True
+        if self._task is not None:
+            self._task.wake()
+
+    def result(self) -> T:
+        """The value, or the error raised."""
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def __await__(self) -> Generator[Answer[T], None, T]:
+        if not self.done:
+            yield self
+        return self.result()
+
+
+def settled(value: T) -> Answer[T]:
+    """An answer that nobody has to wait for."""
+    answer: Answer[T] = Answer()
+    answer.settle(value)
+    return answer
+
+
+class Source(Protocol):
+    """Where answers come from: a remote."""
+
+    def poll(self, *, wait: bool) -> bool:
+        """Send what is queued, settle the answers that have come, and say whether there were any.
+
+        With ``wait`` it blocks until at least one comes; a source that owes nothing returns at once.
+        """
+
+
+class Batch(Protocol):
+    """Work that is done for many at once."""
+
+    waiting_since: float | None
+
+    def run(self) -> None:
+        """Do the work and settle the answer of everybody who waits for it."""
+
+
+class _Task:
+    """One coroutine on its way, and what happens at its end."""
+
+    __slots__ = ("_coroutine", "_ready", "ended")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], ready: deque[_Task]) -> None:
+        self._coroutine = coroutine
+        self._ready = ready
+        self.ended: Answer[Any] = Answer()
+
+    def wake(self) -> None:
+        self._ready.append(self)
+
+    def step(self) -> None:
+        self._drive(self._coroutine.send, None)
+
+    def throw(self, error: BaseException) -> None:
+        self._drive(self._coroutine.throw, error)
+
+    def _drive(self, advance: Callable[[Any], Any], argument: object) -> None:
+        try:
+            answer = advance(argument)
+        except StopIteration as end:
+            self.ended.settle(end.value)
+        except Exception as error:
+            self.ended.fail(error)
+        else:
+            answer._task = self
+            if answer.done:
+                self.wake()
+
+
+class Flow:
+    """Drives coroutines against one source and its batches."""
+
+    def __init__(self, source: Source, batches: Sequence[Batch] = ()) -> None:
+        self._source = source
+        self._batches = batches
+        self._ready: deque[_Task] = deque()
+        self._tasks: set[_Task] = set()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Drive a coroutine, and all that it spawns, to its end; return its value or raise its error."""
+        main = self._spawn(coroutine)
+        try:
+            while not main.ended.done:
+                self._turn()
+        except BaseException as interruption:
+            self._abandon(interruption)
+            raise
+        result: T = main.ended.result()
+        return result
+
+    async def each(self, work: Callable[[T], Awaitable[None]], items: Iterable[T], *, width: int) -> None:
+        """Do the work for every item, for ``width`` of them at a time, in their order.
+
+        The first error stops new items from being started; it is raised when those under way have ended.
+        """
+        queue = iter(items)
+        errors: list[Exception] = []
+
+        async def lane(first: T) -> None:
+            try:
+                await work(first)
+                for item in _until(queue, errors):
+                    await work(item)
+            except Exception as error:
+                errors.append(error)
+
+        lanes = []
+        for item in _until(queue, errors):
+            lanes.append(self._spawn(lane(item)))
+            if len(lanes) == width:
+                break
+        for task in lanes:
+            await task.ended
+        if errors:
+            raise errors[0]
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> _Task:
+        task = _Task(coroutine, self._ready)
+        self._tasks.add(task)
+        task.wake()
+        return task
+
+    def _turn(self) -> None:
+        while self._ready:
+            task = self._ready.popleft()
+            task.step()
+            if task.ended.done:
+                self._tasks.discard(task)
+        if self._run_batch(overdue_only=True) or self._source.poll(wait=False) or self._run_batch(overdue_only=False):
+            return
+        if not self._source.poll(wait=True) and not self._ready and self._tasks:
+            raise RuntimeError("every coroutine waits for an answer that nobody owes")
+
+    def _run_batch(self, *, overdue_only: bool) -> bool:
+        for batch in self._batches:
+            since = batch.waiting_since
+            if since is not None and (not overdue_only or time.monotonic() - since > LONGEST_WAIT):
+                batch.run()
+                return True
+        return False
+
+    def _abandon(self, interruption: BaseException) -> None:
+        """Let every coroutine clean up behind itself; one that insists on going on is left where it is."""
+        for task in list(self._tasks):
+            if not task.ended.done:
+                try:
+                    task.throw(interruption)
+                except BaseException as error:
+                    if error is not interruption:
+                        raise
+        self._tasks.clear()
+        self._ready.clear()
+
+
+def _until(queue: Iterator[T], stop: Sequence[object]) -> Iterator[T]:
+    """Items of a shared queue, for as long as ``stop`` is empty."""
+    for item in queue:
+        yield item
+        if stop:
+            return

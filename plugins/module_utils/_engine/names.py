@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""File names: which are safe, which are temporary, and how to make new ones."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import unicodedata
+
+from .errors import TransferError
+
+LONGEST_NAME = 255
+"""Bytes; what Linux file systems take."""
+
+TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", ".filepart", ".temp", ".inprocess", ".uploading")
+"""What senders in the field give to a file that is not whole yet (PROVIDERS.md lists who)."""
+
+ARCHIVE = "archive"
+"""The folder inside `src` that sent files are moved to, unless the job names another."""
+
+WAY_OUT = "Rename it where it comes from, or exclude it; the other files are not held up by it."
+
+
+def shown(name: str) -> str:
+    """A name for people and results: bytes that are no UTF-8, and control characters, escaped."""
+    readable = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(letter if not _is_control(letter) else f"\\x{ord(letter):02x}" for letter in readable)
+
+
+def check_name(name: str) -> None:
+    """Accept what can only mean one file in one folder.
+
+    :raises TransferError: ``name_refused``, for anything else.
+    """
+    finding = _objection(name)
+    if finding:
+        raise TransferError("name_refused", f"The name {shown(name[:300])!r} is refused: {finding}.", WAY_OUT)
+
+
+def _objection(name: str) -> str:
+    if name in ("", ".", ".."):
+        return "it names no file"
+    if "/" in name:
+        return "it has a path separator in it"
+    if any(_is_control(letter) for letter in name):
+        return "it has a control character in it"
+    try:
+        length = len(name.encode("utf-8"))
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
+    return f"it has {length} bytes, and {LONGEST_NAME} are allowed" if length > LONGEST_NAME else ""
+
+
+def _is_control(letter: str) -> bool:
+    return unicodedata.category(letter) == "Cc"
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a name says that its sender is not done yet."""
+    return name.lower().endswith(TEMPORARY_SUFFIXES)
+
+
+def version(name: str, number: int) -> str:
+    """The name of another file of the same name: ``report.xml`` becomes ``report.2.xml``. The stem is cut where it
+    would grow too long.
+    """
+    stem, extension = os.path.splitext(name)
+    suffix = f".{number}{extension}"
+    room = LONGEST_NAME - len(suffix.encode())
+    if room < 1:  # an "extension" as long as the name itself
+        stem, suffix = name, f".{number}"
+        room = LONGEST_NAME - len(suffix)
+    return cut(stem, room) + suffix
+
+
+def cut(text: str, length: int) -> str:
+    """The beginning of a text, ``length`` bytes of UTF-8 at most, in whole characters."""
+    return text.encode("utf-8")[:length].decode("utf-8", "ignore")
+
+
+def temporary(pattern: str, name: str) -> str:
+    """A temporary name after a pattern with ``{name}``, ``{stem}`` and ``{random}`` in it, cut to the allowed
+    length.
+    """
+    random = secrets.token_hex(4)
+    fixed = pattern.format(name="", stem="", random=random)
+    room = LONGEST_NAME - len(fixed.encode())
+    stem = os.path.splitext(name)[0]
+    return pattern.format(name=cut(name, room), stem=cut(stem, room), random=random)

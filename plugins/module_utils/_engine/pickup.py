@@ -1,0 +1,346 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The pickup workflow: what happens to one remote file on its way here.
+
+    download to a part -> compare with the server -> sync -> `placing` -> publish -> sync the folder -> `placed` ->
+    delete there -> `fetched`
+
+After a crash:
+
+    last state   here                        so
+    (none)       a part of this job          not verified: remove it, fetch again
+    placing      the part is there           verified and durable: publish it, go on as `placed`
+    placing      the part is gone            it was published, even if somebody has taken it away since: go on as
+    `placed` placed       -                           the original may be deleted, once a fresh download shows that it
+    is still the same file
+
+So what the server shows later under the name of a file that was placed is never deleted on the word of its size and
+time alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from . import disk, names
+from .errors import HoldError, RemoteError, RemoteMissing, TransferError
+from .ledger import Row
+from .remote import Entry, Remote, join
+
+if TYPE_CHECKING:
+    from .disk import Folder, Part
+    from .job import Pickup
+    from .ledger import Ledger
+    from .syncer import Syncer
+
+SECOND = 1_000_000_000  # ns
+LONGEST_SIDECAR = 4096  # bytes
+DIGESTS = ("sha256", "sha512", "md5")
+"""The hashes whose sidecars are known, by their suffixes, the best first."""
+
+RESOLVE = "Compare the two, and tell filedrop with `resolve`: resend, delivered or discard."
+
+
+@dataclass
+class Item:
+    """A remote file to fetch, with what the ledger last knew of that name."""
+
+    entry: Entry
+    latest: Row | None = None
+    sidecar: Entry | None = None
+    is_duplicate: bool = False
+
+
+@dataclass(frozen=True)
+class PickupFlow:
+    """The pickup workflow of one run: the same tools for every file."""
+
+    job: Pickup
+    account: str
+    remote: Remote
+    ledger: Ledger
+    syncer: Syncer
+    dest: Folder
+    in_use: set[str] = field(default_factory=set)
+
+    async def fetch(self, item: Item) -> Row:
+        """See one remote file through to its end; return its row.
+
+        :raises HoldError: a person has to decide.
+        :raises FiledropError: it was not fetched, or not deleted there; nothing is lost by it.
+        """
+        entry = item.entry
+        self._require_room(entry.size or 0)
+        part = disk.Part(self.dest, self.part_prefix)
+        try:
+            await self._download(item, part)
+            if self._was_placed(item, part):
+                row = self._known(item)
+            elif self._is_duplicate(item, part):
+                row = await self._on_duplicate(item, part)
+            else:
+                row = self._row(entry, part)
+        except BaseException:
+            part.discard()
+            raise
+        if row.state:
+            part.discard()
+        else:
+            await self._place(item, part, row)
+        await self._clear_away(row, entry)
+        return row
+
+    @property
+    def part_prefix(self) -> str:
+        """How the parts of this job begin: its next run, and nobody else, removes those that a crash left behind."""
+        key = "\0".join((self.account, self.job.name))
+        return f".filedrop-{hashlib.sha256(key.encode()).hexdigest()[:12]}-"
+
+    # --- here it comes
+
+    async def _download(self, item: Item, part: Part) -> None:
+        """Fetch, and compare with what was listed and with what the server says now."""
+        entry = item.entry
+        if entry.size is None:
+            raise TransferError(
+                "size_unknown", f"The server does not tell the size of {entry.path!r}, so it cannot be verified."
+            )
+        received = await self.remote.download(entry.path, part, size=entry.size)
+        if received != entry.size:
+            raise _incomplete(entry, received)
+        await self._require_unchanged(entry)
+        if self.job.verify == "reread":
+            await self._reread(entry, part)
+        elif self.job.verify == "sidecar":
+            await self._compare_with_sidecar(item, part)
+
+    def _require_room(self, size: int) -> None:
+        free = self.dest.free_bytes()
+        if free - size < self.job.min_free:
+            raise TransferError(
+                "min_free",
+                f"The file has {size} bytes, {free} are free under {self.dest.path!r}, and `min_free` keeps "
+                f"{self.job.min_free} of them.",
+                "It stays on the server. Make room, or lower `min_free`.",
+            )
+
+    async def _require_unchanged(self, entry: Entry) -> None:
+        now = await self.remote.stat(entry.path)
+        if now is None or (now.size, now.mtime) != (entry.size, entry.mtime):
+            raise TransferError(
+                "changed_while_read",
+                f"{entry.path!r} was changed on the server while it was fetched.",
+                "It stays there; the next run fetches it. Raise `settle` if its writer takes longer.",
+            )
+
+    async def _reread(self, entry: Entry, part: Part) -> None:
+        again = _Digest("sha256")
+        await self.remote.download(entry.path, again, size=entry.size or 0)
+        if again.hexdigest != part.sha256:
+            raise TransferError(
+                "not_the_same_twice",
+                f"{entry.path!r} was read twice, with different content.",
+                "It stays on the server.",
+            )
+
+    async def _compare_with_sidecar(self, item: Item, part: Part) -> None:
+        entry, sidecar = item.entry, item.sidecar
+        if sidecar is None or not sidecar.size or sidecar.size > LONGEST_SIDECAR:
+            suffixes = ", ".join(f".{digest}" for digest in DIGESTS)
+            raise TransferError(
+                "sidecar_missing",
+                f"There is no checksum beside {entry.path!r} ({suffixes}).",
+                "It stays on the server until there is one; use `verify: size` if the provider sends none.",
+            )
+        text = _Text()
+        await self.remote.download(sidecar.path, text, size=sidecar.size)
+        digest = sidecar.name.rpartition(".")[2].lower()
+        if self._digest_of(part, digest) not in text.content.decode("utf-8", "replace").lower().split():
+            raise TransferError(
+                "checksum_differs",
+                f"The {digest} of {entry.path!r} is not the one that {sidecar.path!r} tells.",
+                "It stays on the server; ask the provider to send it again.",
+            )
+
+    def _digest_of(self, part: Part, digest: str) -> str:
+        return part.sha256 if digest == "sha256" else disk.digest_of(self.dest, part.name, digest)
+
+    # --- has it been here before?
+
+    def _was_placed(self, item: Item, part: Part) -> bool:
+        """Whether an earlier run placed this very content and did not get to delete it."""
+        latest = item.latest
+        return latest is not None and latest.state == "placed" and latest.sha256 == part.sha256
+
+    def _is_duplicate(self, item: Item, part: Part) -> bool:
+        latest = item.latest
+        return latest is not None and latest.sha256 == part.sha256 and self.job.on_duplicate != "deliver"
+
+    async def _on_duplicate(self, item: Item, part: Part) -> Row:
+        """The same name and content as a file that was fetched and deleted: the server has put it back, or sent it
+        again.
+        """
+        item.is_duplicate = True
+        if self.job.on_duplicate == "hold":
+            row = self._row(item.entry, part)
+            await self.ledger.commit(row, "held", reason="duplicate")
+            raise HoldError("duplicate", f"{item.entry.path!r} has come before, with the same content.", RESOLVE)
+        return self._known(item)
+
+    def _known(self, item: Item) -> Row:
+        if item.latest is None:
+            raise RuntimeError("no earlier row to go on with")
+        return item.latest
+
+    # --- and in its place
+
+    async def _place(self, item: Item, part: Part, row: Row) -> None:
+        """Make a verified part durable, and publish it.
+
+        From the moment that ``placing`` is asked for the part is never removed: whether the commit failed or only its
+        answer did, the next run goes by what is in the ledger.
+        """
+        try:
+            await self.syncer.sync(part.fd)
+            if item.latest is not None and item.latest.open:
+                await self.ledger.commit(item.latest, "fetched", open=False)
+        except BaseException:
+            part.discard()
+            raise
+        part.close()
+        await self.publish(row)
+
+    async def publish(self, row: Row) -> None:
+        """Give a row's part a name that is free, make that durable, and bring the row to ``placed``."""
+        part = row.temporary or ""
+        published = False
+        while not published:
+            final = self._reserve(row.name)
+            try:
+                await self.ledger.commit(row, "placing", local_path=self.dest.path_of(final))
+                published = disk.publish(self.dest, part, final)
+            finally:
+                self.in_use.discard(final)
+        await self.syncer.sync(self.dest.fd)
+        await self.ledger.commit(row, "placed")
+
+    def _reserve(self, name: str) -> str:
+        """A name that is free in ``dest`` and that no other file of this run is about to take."""
+        final = self.dest.free_name(name, self.in_use)
+        self.in_use.add(final)
+        return final
+
+    def _row(self, entry: Entry, part: Part) -> Row:
+        return Row(
+            account=self.account,
+            direction=self.job.direction,
+            folder=self.job.remote_dir,
+            name=entry.name,
+            size=entry.size or 0,
+            mtime_ns=(entry.mtime or 0) * SECOND,
+            job=self.job.name,
+            remote_path=entry.path,
+            temporary=part.name,
+            sha256=part.sha256,
+        )
+
+    # --- what an earlier run left here
+
+    async def take_up(self, row: Row) -> None:
+        """Bring a row in ``placing`` to ``placed``: publish its part if that is still there."""
+        if row.temporary and self.dest.file(row.temporary):
+            await self.publish(row)
+        else:
+            await self.ledger.commit(row, "placed")
+
+    def remove_leftovers(self, keep: set[str]) -> None:
+        """Remove this job's parts that no row speaks of: they were never verified."""
+        for name, _status in self.dest.listing():
+            if name.startswith(self.part_prefix) and name not in keep:
+                self.dest.remove(name)
+
+    # --- the original
+
+    async def _clear_away(self, row: Row, entry: Entry) -> None:
+        """Do with the original what the job says, if it is still what was fetched; then the row is history."""
+        if self.job.after != "keep":
+            await self._require_same(row, entry)
+            try:
+                await self._delete_or_move(entry)
+            except RemoteMissing:
+                pass
+            except RemoteError as error:
+                raise TransferError(
+                    "not_removed",
+                    f"{entry.path!r} was fetched to {row.local_path!r}, and stays on the server: {error.finding}",
+                    "Ask the provider for the right to delete, or set `after: keep`.",
+                ) from error
+        await self.ledger.commit(row, "fetched", open=False, size=entry.size, mtime_ns=(entry.mtime or 0) * SECOND)
+
+    async def _require_same(self, row: Row, entry: Entry) -> None:
+        now = await self.remote.stat(entry.path)
+        if now is not None and (now.size, now.mtime) != (entry.size, entry.mtime):
+            await self.ledger.commit(row, "fetched", open=False)
+            raise Replaced(
+                "changed_before_delete",
+                f"{entry.path!r} was fetched, and was replaced on the server before it could be deleted there, so "
+                "it stays.",
+                "The next run fetches what stands there now.",
+            )
+
+    async def _delete_or_move(self, entry: Entry) -> None:
+        if self.job.after == "delete":
+            await self.remote.remove(entry.path)
+            return
+        folder, name = self.job.move_dir or "", entry.name
+        number = 1
+        while await self.remote.stat(join(folder, name)) is not None:
+            number += 1
+            name = names.version(entry.name, number)
+        await self.remote.rename(entry.path, join(folder, name))
+
+
+class Replaced(TransferError):
+    """The file was fetched whole; what stands on the server now is another one."""
+
+
+class _Digest:
+    """Takes a download only to hash it."""
+
+    def __init__(self, name: str) -> None:
+        self._hash = hashlib.new(name)
+
+    def write(self, data: bytes) -> None:
+        self._hash.update(data)
+
+    @property
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+
+class _Text:
+    """Takes a small download into memory."""
+
+    def __init__(self) -> None:
+        self.content = b""
+
+    def write(self, data: bytes) -> None:
+        self.content += data
+
+
+def _incomplete(entry: Entry, received: int) -> TransferError:
+    if received > (entry.size or 0):
+        return TransferError(
+            "longer_than_listed",
+            f"{entry.path!r} has more than the {entry.size} bytes that the server lists.",
+            "It stays there; the next run fetches it if its size is right by then.",
+        )
+    return TransferError(
+        "incomplete",
+        f"{entry.path!r} was cut short: {received} of {entry.size} bytes came, though the server reported no error.",
+        "It stays there; the next run fetches it again.",
+    )

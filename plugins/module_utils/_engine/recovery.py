@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What to do with a drop-off that an earlier run left unfinished: the state in the ledger, and what stands on the
+server, decide.
+
+`direct` (the file is written under its final name):
+
+    final name on the server     last state           so
+    our size                     written, closed      it is delivered
+    our size or shorter          created              our own unfinished part: write it anew
+    any other                    any                  somebody else's: hold
+    nothing                      intent               nothing happened: send it
+    nothing                      created              an incomplete file may have been taken: hold
+    nothing                      written, was seen    it was there and is gone, whole: taken, so delivered
+    nothing                      written, unseen      no evidence: the `ambiguous` policy
+    nothing                      closed               the server confirmed it, and it was taken: delivered
+
+`rename` (it is written under a temporary name; the final name is asked for only after ``closed`` is in the ledger):
+
+    temporary name   final name     last state        so
+    our size         nothing        closed            whole: finish the rename
+    our size         something      closed            somebody else's name: hold
+    there            any            earlier           our own part: remove it, send anew
+    nothing          our size       closed            it is delivered
+    nothing          another size   closed            somebody else's: hold
+    nothing          nothing        closed            no evidence: the `ambiguous` policy
+    any              any            renamed           the server confirmed it: delivered
+    nothing          any            earlier           the final name was never asked for: send it
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .ledger import Row
+    from .remote import Entry
+
+
+class Verdict(Enum):
+    DELIVERED = "it is delivered"
+    SEND = "nothing of it is there: send it"
+    SEND_ANEW = "remove our own temporary file, and send it again"
+    REWRITE = "write our own unfinished part anew"
+    FINISH_RENAME = "give it its final name"
+    HOLD_TAKEN_NAME = "somebody else has this name"
+    HOLD_INCOMPLETE = "an incomplete file may have been taken"
+    AMBIGUOUS = "nothing tells whether it was taken or lost"
+
+
+def judge(row: Row, final: Entry | None, temporary: Entry | None) -> Verdict:
+    """The tables above, as a function without side effects."""
+    if row.state in ("renamed", "delivered"):
+        return Verdict.DELIVERED
+    return _judge_direct(row, final) if row.temporary is None else _judge_rename(row, final, temporary)
+
+
+def _judge_direct(row: Row, final: Entry | None) -> Verdict:
+    if final is not None:
+        if row.state in ("written", "closed") and final.size == row.size:
+            return Verdict.DELIVERED
+        if row.state == "created" and final.size is not None and final.size <= row.size:
+            return Verdict.REWRITE
+        return Verdict.HOLD_TAKEN_NAME
+    if row.state == "written":
+        return Verdict.DELIVERED if row.visible else Verdict.AMBIGUOUS
+    return {"intent": Verdict.SEND, "created": Verdict.HOLD_INCOMPLETE, "closed": Verdict.DELIVERED}[row.state]
+
+
+def _judge_rename(row: Row, final: Entry | None, temporary: Entry | None) -> Verdict:
+    if temporary is not None and (row.state != "closed" or temporary.size != row.size):
+        return Verdict.SEND_ANEW
+    if row.state != "closed":
+        return Verdict.SEND
+    if temporary is not None:
+        return Verdict.FINISH_RENAME if final is None else Verdict.HOLD_TAKEN_NAME
+    if final is None:
+        return Verdict.AMBIGUOUS
+    return Verdict.DELIVERED if final.size == row.size else Verdict.HOLD_TAKEN_NAME

@@ -1,0 +1,362 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One SFTP session on one SSH channel, with many requests under way at once.
+
+SFTP numbers its requests, so answers may come in any order and nobody needs to wait for one before asking the next.
+Requests are gathered and leave together; what comes is taken apart and settles the `Answer` of whoever asked.
+
+There is one writer, and it may block: that is safe only because the answers that we have asked for always fit into our
+receive window, so the server can always get rid of them and go on reading (`_Budget`).
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Callable
+
+from .._deps import paramiko
+from ..errors import ConnectionLost, ProtocolError, ServerBusy, UnreachableError
+from ..flow import Answer, settled
+from . import wire
+
+if TYPE_CHECKING:
+    from paramiko import Transport
+
+RECEIVE_WINDOW = 32 * 1024 * 1024
+LONGEST_SSH_PACKET = 256 * 1024
+BYTES_UNDER_WAY = 16 * 1024 * 1024
+"""How much may have been asked for, or sent without being acknowledged: half of the window, and more than a link of
+100 ms at 1 Gbit/s holds."""
+
+SAFE_CHUNK = 32 * 1024  # what every server must take in one READ or WRITE [draft-ietf-secsh-filexfer-02, 3]
+LARGEST_CHUNK = 255 * 1024  # what OpenSSH takes; more would only cost memory
+PIECE = 32 * 1024 - 64  # what paramiko sends in one SSH packet to a server with the usual limit
+
+
+class _Budget:
+    """Bytes that may be under way at once, handed out in the order of asking."""
+
+    def __init__(self, total: int) -> None:
+        self._free = total
+        self._queue: deque[tuple[int, Answer[None]]] = deque()
+
+    def take(self, amount: int) -> Answer[None]:
+        if not self._queue and self._free >= amount:
+            self._free -= amount
+            return settled(None)
+        answer: Answer[None] = Answer()
+        self._queue.append((amount, answer))
+        return answer
+
+    def give_back(self, amount: int) -> None:
+        self._free += amount
+        while self._queue and self._free >= self._queue[0][0]:
+            needed, answer = self._queue.popleft()
+            self._free -= needed
+            answer.settle(None)
+
+    def fail(self, error: Exception) -> None:
+        while self._queue:
+            self._queue.popleft()[1].fail(error)
+
+
+class _Pending:
+    """A request that has not been answered yet."""
+
+    __slots__ = ("answer", "cost", "decode", "doing", "expected", "missing_ok")
+
+    def __init__(
+        self, expected: int, doing: str, decode: Callable[[bytes], Any] | None, *, cost: int, missing_ok: bool
+    ) -> None:
+        self.answer: Answer[Any] = Answer()
+        self.expected = expected
+        self.doing = doing
+        self.decode = decode
+        self.cost = cost
+        self.missing_ok = missing_ok
+
+
+class Session:
+    """An SFTP session: version agreed, limits known, ready for requests.
+
+    :param transport: an authenticated SSH transport, of which the session takes one channel. The session owns it from
+        now on.
+    :param timeout: seconds of silence, while something is owed, after which the session counts as lost.
+    """
+
+    def __init__(self, transport: Transport, *, timeout: float) -> None:
+        self.transport = transport
+        self._timeout = timeout
+        self._pending: dict[int, _Pending] = {}
+        self._next_id = 0
+        self._out: list[bytes] = []
+        self._in = bytearray()
+        self._heard_at = time.monotonic()
+        self._error: Exception | None = None
+        self.under_way = _Budget(BYTES_UNDER_WAY)
+        try:
+            self._channel = _open_channel(transport, timeout)
+            self.extensions = self._agree_on_version()
+            self.limits = self._ask_limits()
+        except BaseException:
+            transport.close()
+            raise
+        self.read_chunk = _chunk(self.limits.read)
+        self.write_chunk = _chunk(self.limits.write)
+
+    @property
+    def owes(self) -> int:
+        """How many answers are outstanding."""
+        return len(self._pending)
+
+    def fileno(self) -> int:
+        """Readable when answers may have come."""
+        return int(self._channel.fileno())
+
+    def request(
+        self,
+        kind: int,
+        body: bytes,
+        *,
+        expected: int,
+        doing: str,
+        decode: Callable[[bytes], Any] | None = None,
+        cost: int = 0,
+        missing_ok: bool = False,
+    ) -> Answer[Any]:
+        """Queue a request. Its answer is what ``decode`` makes of the body of the expected packet (None for an OK
+        status).
+
+        :param doing: what we ask, to go on after "The server refused".
+        :param cost: bytes of the budget that were taken for it and are given back with its answer.
+        :param missing_ok: "no such file" is an answer, namely None, and no error.
+        """
+        pending = _Pending(expected, doing, decode, cost=cost, missing_ok=missing_ok)
+        if self._error is not None:
+            pending.answer.fail(self._error)
+            return pending.answer
+        request_id = self._next_id
+        self._next_id = (request_id + 1) & 0xFFFFFFFF
+        if not self._pending:
+            self._heard_at = time.monotonic()
+        self._pending[request_id] = pending
+        self._out.append(wire.packet(kind, request_id, body))
+        return pending.answer
+
+    def exchange(self, *, wait: bool) -> bool:
+        """Send what is queued and take what has come; with ``wait``, block until something has. Say whether something
+        came.
+        """
+        if self._error is not None:
+            return False
+        try:
+            self._send()
+            came = self._receive(wait=wait and bool(self._pending))
+        except (ConnectionLost, ProtocolError) as error:
+            self.fail(error)
+            return True
+        if not came and self._pending and time.monotonic() - self._heard_at > self._timeout:
+            self.fail(_silent(self._timeout))
+            return True
+        return came
+
+    def fail(self, error: Exception) -> None:
+        """End the session; whoever waits for an answer gets this error."""
+        if self._error is not None:
+            return
+        self._error = error
+        self._out.clear()
+        pending, self._pending = self._pending, {}
+        for request in pending.values():
+            request.answer.fail(error)
+        self.under_way.fail(error)
+        self.transport.close()
+
+    def _send(self) -> None:
+        while self._out:
+            queued, self._out = self._out, []
+            data = queued[0] if len(queued) == 1 else b"".join(queued)
+            for start in range(0, len(data), PIECE):
+                self._send_piece(data[start : start + PIECE])
+
+    def _send_piece(self, piece: bytes) -> None:
+        while piece:
+            try:
+                sent = self._channel.send(piece)
+            except socket.timeout:
+                raise _silent(self._timeout) from None
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                raise _ended(error) from error
+            if sent == 0:
+                raise _ended("the server closed the channel")
+            piece = piece[sent:]
+
+    def _receive(self, *, wait: bool) -> bool:
+        if not wait and not self._channel.recv_ready():
+            if self._pending and not self.transport.is_active():
+                raise _ended(self.transport.get_exception() or "the connection was closed")
+            return False
+        try:
+            data = self._channel.recv(RECEIVE_WINDOW)
+        except socket.timeout:
+            raise _silent(self._timeout) from None
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise _ended(error) from error
+        if not data:
+            if self._pending:
+                raise _ended(self.transport.get_exception() or "the server closed the channel")
+            return False
+        self._heard_at = time.monotonic()
+        self._in += data
+        self._take_apart()
+        return True
+
+    def _take_apart(self) -> None:
+        """Settle the answers of all whole packets that are there."""
+        buffer = self._in
+        position, available = 0, len(buffer)
+        while available - position >= 4:
+            length = int.from_bytes(buffer[position : position + 4], "big")
+            if not 5 <= length <= wire.LONGEST_PACKET:
+                raise _not_sftp(bytes(buffer[position : position + 64]))
+            end = position + 4 + length
+            if end > available:
+                break
+            kind = buffer[position + 4]
+            request_id = int.from_bytes(buffer[position + 5 : position + 9], "big")
+            self._answered(kind, request_id, bytes(memoryview(buffer)[position + 9 : end]))
+            position = end
+        if position:
+            del buffer[:position]
+
+    def _answered(self, kind: int, request_id: int, body: bytes) -> None:
+        pending = self._pending.pop(request_id, None)
+        if pending is None:
+            raise ProtocolError(
+                "protocol_error", f"The server answered a request that nobody made (number {request_id})."
+            )
+        if pending.cost:
+            self.under_way.give_back(pending.cost)
+        if kind == wire.STATUS:
+            self._answered_with_status(pending, body)
+        elif kind == pending.expected:
+            pending.answer.settle(pending.decode(body) if pending.decode else body)
+        else:
+            error = ProtocolError(
+                "protocol_error",
+                f"The server answered {pending.doing} with a packet of type {kind}, not {pending.expected}.",
+            )
+            pending.answer.fail(error)
+            raise error
+
+    def _answered_with_status(self, pending: _Pending, body: bytes) -> None:
+        code = wire.status_code(body)
+        if code == wire.NO_SUCH_FILE and pending.missing_ok:
+            pending.answer.settle(None)
+        elif code != wire.OK:
+            pending.answer.fail(wire.refusal(body, pending.doing))
+        elif pending.expected == wire.STATUS:
+            pending.answer.settle(None)
+        else:
+            pending.answer.fail(
+                ProtocolError("protocol_error", f"The server answered {pending.doing} with OK and nothing else.")
+            )
+
+    def _agree_on_version(self) -> dict[str, str]:
+        self._out.append(wire.hello())
+        self._send()
+        body = self._first_packet()
+        version = int.from_bytes(body[1:5], "big")
+        if body[0] != wire.VERSION_REPLY or version != wire.VERSION:
+            raise ProtocolError(
+                "sftp_version",
+                f"The server answered our SFTP version {wire.VERSION} with packet type {body[0]} and version "
+                f"{version}.",
+                "filedrop speaks version 3, which all servers in use know; ask the provider to enable it.",
+            )
+        return wire.extensions(body[5:])
+
+    def _first_packet(self) -> bytes:
+        """The body of the first packet, which alone has no request id."""
+        deadline = time.monotonic() + self._timeout
+        while time.monotonic() < deadline:
+            try:
+                data = self._channel.recv(RECEIVE_WINDOW)
+            except socket.timeout:
+                break
+            if not data:
+                raise UnreachableError(
+                    "sftp_refused",
+                    "The server accepted the login and then closed the SFTP session without a word.",
+                    "Ask the provider whether the account may use SFTP.",
+                )
+            self._in += data
+            length = int.from_bytes(self._in[:4], "big")
+            if len(self._in) >= 4 and not 5 <= length <= wire.LONGEST_PACKET:
+                raise _not_sftp(bytes(self._in[:64]))
+            if len(self._in) >= 4 + length:
+                body = bytes(self._in[4 : 4 + length])
+                del self._in[: 4 + length]
+                return body
+        raise _silent(self._timeout)
+
+    def _ask_limits(self) -> wire.Limits:
+        if "limits@openssh.com" not in self.extensions:
+            return wire.Limits(0, 0, 0, 0)
+        answer = self.request(
+            wire.EXTENDED, wire.text(b"limits@openssh.com"), expected=wire.EXTENDED_REPLY, doing="to tell its limits"
+        )
+        while not answer.done:
+            self.exchange(wait=True)
+        return wire.limits(answer.result())
+
+
+def _chunk(limit: int) -> int:
+    """How much to ask for, or send, in one request, by the server's own limit (0 if it tells none)."""
+    return min(limit, LARGEST_CHUNK) if limit else SAFE_CHUNK
+
+
+def _open_channel(transport: Transport, timeout: float) -> Any:
+    try:
+        channel = transport.open_channel(
+            "session", window_size=RECEIVE_WINDOW, max_packet_size=LONGEST_SSH_PACKET, timeout=timeout
+        )
+        channel.settimeout(timeout)
+        channel.invoke_subsystem("sftp")
+    except paramiko.ChannelException as error:
+        raise ServerBusy(
+            "session_refused",
+            f"The server accepted the login and refused to open a session (code {error.code}).",
+            "It may have too many sessions open for this account; ask the provider, or try again later.",
+        ) from error
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise UnreachableError(
+            "sftp_refused",
+            f"The server accepted the login and refused SFTP ({error or type(error).__name__}).",
+            "Ask the provider whether the account may use SFTP.",
+        ) from error
+    return channel
+
+
+def _silent(timeout: float) -> ConnectionLost:
+    return ConnectionLost(
+        "connection_lost",
+        f"The server has not answered for {timeout:g} seconds.",
+        "Raise `timeout` if it is only slow.",
+    )
+
+
+def _ended(why: object) -> ConnectionLost:
+    return ConnectionLost("connection_lost", f"The connection to the server ended ({why or type(why).__name__}).")
+
+
+def _not_sftp(start: bytes) -> ProtocolError:
+    return ProtocolError(
+        "not_sftp",
+        f"What the server sends is not SFTP: {start!r}.",
+        "Often a login script on the server that prints something; ask the provider to silence it.",
+    )

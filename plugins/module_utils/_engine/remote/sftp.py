@@ -1,0 +1,271 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""SFTP as a Remote: each request of the workflows in terms of SFTP packets, over one or a few sessions.
+
+Source: draft-ietf-secsh-filexfer-02; sections in brackets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import ProtocolError, RemoteError
+from ..flow import Answer
+from . import wire
+from .interface import Entry, Incoming, Outgoing, join
+from .session import Session
+from .ssh import open_transport
+
+if TYPE_CHECKING:
+    from ..account import Account
+
+LISTING_REQUESTS = 16
+"""READDIRs under way at once: enough to hide a round trip of 20 ms from OpenSSH's 100 names an answer."""
+
+LONGEST_LISTING = 1_000_000
+"""Names in one folder; a server that goes on beyond that is broken or hostile."""
+
+LARGEST_LISTING = 128 * 1024 * 1024
+"""Bytes of names in one folder, for the same reason."""
+
+
+class _Handle(NamedTuple):
+    """An open file or folder: the server's name for it, on the session that opened it."""
+
+    session: Session
+    name: bytes
+    path: str
+
+
+class SftpRemote:
+    """A mailbox over SFTP; see `interface.Remote` for what its methods promise."""
+
+    def __init__(self, account: Account) -> None:
+        self._sessions: list[Session] = []
+        try:
+            for _connection in range(account.connections):
+                self._sessions.append(Session(open_transport(account), timeout=account.timeout))
+        except BaseException:
+            self.close()
+            raise
+
+    def poll(self, *, wait: bool) -> bool:
+        came = False
+        for session in self._sessions:
+            came |= session.exchange(wait=False)
+        if came or not wait:
+            return came
+        owing = [session for session in self._sessions if session.owes]
+        if len(owing) > 1:
+            select.select(owing, [], [], 1.0)
+            return self.poll(wait=False) or bool(owing)
+        return any(session.exchange(wait=True) for session in owing)
+
+    def close(self) -> None:
+        for session in self._sessions:
+            session.transport.close()
+
+    def info(self) -> Mapping[str, Any]:
+        session = self._sessions[0]
+        return {"sftp_version": wire.VERSION, "extensions": session.extensions, "limits": session.limits._asdict()}
+
+    @property
+    def transport(self) -> Any:
+        """The first session's SSH transport, for those who describe the connection."""
+        return self._sessions[0].transport
+
+    async def list(self, folder: str) -> Sequence[Entry]:
+        doing = f"to list the folder {folder!r}"
+        session = self._idlest()
+        body = wire.text(_bytes(folder or "."))
+        handle = await self._handle(session, wire.OPENDIR, body, path=folder, doing=doing)
+        try:
+            return await self._read_names(handle, doing)
+        finally:
+            await self._forget(handle)
+
+    async def _read_names(self, handle: _Handle, doing: str) -> Sequence[Entry]:
+        """READDIR until the end, several at once [6.7]."""
+        session = handle.session
+        entries: list[Entry] = []
+        volume = 0
+
+        def ask() -> Answer[bytes]:
+            return session.request(wire.READDIR, handle.name, expected=wire.NAME, doing=doing)
+
+        asked = deque(ask() for _request in range(LISTING_REQUESTS))
+        ended = False
+        while asked:
+            try:
+                body = await asked.popleft()
+            except RemoteError as error:
+                if error.reason != "remote_end_of_file":
+                    raise
+                ended = True
+                continue
+            volume += len(body)
+            entries += _entries(handle.path, body)
+            if len(entries) > LONGEST_LISTING or volume > LARGEST_LISTING:
+                raise ProtocolError(
+                    "listing_endless",
+                    f"The folder {handle.path!r} has more than {len(entries) - 1} names, and the server goes on.",
+                    "Ask the provider to clear it up; filedrop does not work through a folder of that size.",
+                )
+            if not ended:
+                asked.append(ask())
+        return entries
+
+    def stat(self, path: str) -> Answer[Entry | None]:
+        name = path.rpartition("/")[2]
+        return self._idlest().request(
+            wire.LSTAT,
+            wire.text(_bytes(path)),
+            expected=wire.ATTRS,
+            doing=f"to look at {path!r}",
+            decode=lambda body: _entry(name, path, wire.Reader(body).attributes()),
+            missing_ok=True,
+        )
+
+    async def download(self, path: str, into: Incoming, *, size: int) -> int:
+        handle = await self._open(path, wire.READ_FLAG)
+        try:
+            return await _fetch(handle, into, size)
+        finally:
+            await self._forget(handle)
+
+    async def create(self, path: str) -> _Handle:
+        return await self._open(path, wire.WRITE_FLAG | wire.CREATE_FLAG | wire.EXCLUSIVE_FLAG)
+
+    async def rewrite(self, path: str) -> _Handle:
+        return await self._open(path, wire.WRITE_FLAG | wire.TRUNCATE_FLAG)
+
+    async def write(self, handle: _Handle, source: Outgoing) -> None:
+        session, doing = handle.session, f"to write to {handle.path!r}"
+        sent: deque[Answer[None]] = deque()
+        offset = 0
+        while offset < source.size:
+            length = min(session.write_chunk, source.size - offset)
+            await session.under_way.take(length)
+            try:
+                body = wire.write_body(handle.name, offset, source.read(length))
+            except BaseException:
+                session.under_way.give_back(length)
+                raise
+            sent.append(session.request(wire.WRITE, body, expected=wire.STATUS, doing=doing, cost=length))
+            offset += length
+            while sent and sent[0].done:
+                sent.popleft().result()
+        for answer in sent:
+            await answer
+
+    def size_of(self, handle: _Handle) -> Answer[int | None]:
+        return handle.session.request(
+            wire.FSTAT,
+            handle.name,
+            expected=wire.ATTRS,
+            doing=f"to tell the size of {handle.path!r}",
+            decode=lambda body: wire.Reader(body).attributes().size,
+        )
+
+    def finish(self, handle: _Handle) -> Answer[None]:
+        doing = f"to complete {handle.path!r}"
+        return handle.session.request(wire.CLOSE, handle.name, expected=wire.STATUS, doing=doing)
+
+    def rename(self, old: str, new: str) -> Answer[None]:
+        body = wire.text(_bytes(old)) + wire.text(_bytes(new))
+        return self._do(wire.RENAME, body, f"to rename {old!r} to {new!r}")
+
+    def remove(self, path: str) -> Answer[None]:
+        return self._do(wire.REMOVE, wire.text(_bytes(path)), f"to delete {path!r}")
+
+    async def _open(self, path: str, flags: int) -> _Handle:
+        session = self._idlest()
+        doing = f"to open {path!r}"
+        body = wire.text(_bytes(path)) + wire.open_flags(flags)
+        return await self._handle(session, wire.OPEN, body, path=path, doing=doing)
+
+    async def _handle(self, session: Session, kind: int, body: bytes, *, path: str, doing: str) -> _Handle:
+        answer = await session.request(kind, body, expected=wire.HANDLE, doing=doing)
+        return _Handle(session, wire.handle(answer), path)
+
+    async def _forget(self, handle: _Handle) -> None:
+        """Close a handle that was only read from; whether that succeeds is nobody's concern."""
+        with contextlib.suppress(RemoteError):
+            await self.finish(handle)
+
+    def _do(self, kind: int, body: bytes, doing: str) -> Answer[None]:
+        return self._idlest().request(kind, body, expected=wire.STATUS, doing=doing)
+
+    def _idlest(self) -> Session:
+        return min(self._sessions, key=lambda session: session.owes)
+
+
+class _Part(NamedTuple):
+    """A part of a file that has been asked for."""
+
+    length: int
+    answer: Answer[bytes]
+
+
+async def _fetch(handle: _Handle, into: Incoming, size: int) -> int:
+    """READ a file of the expected size, many parts at once, and one byte beyond to see that it ends there [6.4].
+
+    Returns the bytes that came, ``size + 1`` if there is more. A server may answer with less than was asked for; the
+    rest of that part is then asked for again.
+    """
+    session, doing = handle.session, f"to read {handle.path!r}"
+    parts: deque[_Part] = deque()
+
+    async def ask(offset: int, length: int) -> _Part:
+        await session.under_way.take(length)
+        body = wire.read_body(handle.name, offset, length)
+        return _Part(length, session.request(wire.READ, body, expected=wire.DATA, doing=doing, cost=length))
+
+    received = asked = 0
+    try:
+        while received <= size:
+            while asked <= size and not (parts and parts[0].answer.done):
+                length = min(session.read_chunk, size - asked) or 1
+                parts.append(await ask(asked, length))
+                asked += length
+            part = parts.popleft()
+            data = wire.Reader(await part.answer).text()
+            if not 0 < len(data) <= part.length:
+                raise ProtocolError(
+                    "protocol_error", f"The server answered a READ of {part.length} bytes with {len(data)}."
+                )
+            received += len(data)
+            if received <= size:
+                into.write(data)
+            if len(data) < part.length:
+                parts.appendleft(await ask(received, part.length - len(data)))
+    except RemoteError as error:
+        if error.reason != "remote_end_of_file":
+            raise
+    return received
+
+
+def _entries(folder: str, body: bytes) -> list[Entry]:
+    return [
+        _entry(name, join(folder, name), attributes)
+        for name, attributes in ((_text(raw), attributes) for raw, attributes in wire.names(body))
+        if name not in (".", "..")
+    ]
+
+
+def _entry(name: str, path: str, attributes: wire.Attributes) -> Entry:
+    return Entry(name, path, attributes.size, attributes.mtime, attributes.permissions)
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")

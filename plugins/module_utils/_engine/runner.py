@@ -1,0 +1,148 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One run of a job: lock, plan, drive the workflows, go on after a lost connection, summarise."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from .deliveries import Deliveries
+from .disk import disk_error
+from .errors import ConnectionLost, FiledropError, JobRunning, ServerBusy, UnreachableError
+from .fetches import Fetches
+from .flow import Flow
+from .job import Dropoff
+from .ledger import Ledger
+from .remote import Entry, Remote, connect
+from .result import RunResult
+from .syncer import Syncer
+from .work import Work
+
+if TYPE_CHECKING:
+    from .account import Account
+    from .job import Pickup
+
+FILES_UNDER_WAY = 256
+"""How many files are in flight at once: enough to hide a round trip of 100 ms, with a small handle each on the
+server.
+"""
+
+PAUSES = (0.5, 2.0, 5.0)
+"""Seconds before each new try after a lost connection. They start over whenever a try has moved a file."""
+
+
+def run(
+    job: Dropoff | Pickup, account: Account, *, ledger: str, check: bool = False, create_ledger: bool = False
+) -> RunResult:
+    """Execute a job once.
+
+    Errors of single files are outcomes in the result. What ended the run early is the result's ``error``, beside the
+    outcomes so far.
+
+    :param ledger: path of the ledger.
+    :param check: predict only: connect and look, and change nothing anywhere.
+    :param create_ledger: make the ledger if there is none.
+    :raises FiledropError: the job could not begin, and nothing was done: LedgerError, JobRunning, DiskError.
+    """
+    began = time.monotonic()
+    with ExitStack() as stack:
+        book = stack.enter_context(closing(Ledger(ledger, create=create_ledger, read_only=check)))
+        stack.enter_context(_only_run(job, account, ledger, check))
+        syncer = stack.enter_context(closing(Syncer()))
+        work = _work(job, account.name, book, syncer, check=check)
+        result = _persist(work, account, book, syncer)
+    result.seconds = time.monotonic() - began
+    result.sort()
+    return result
+
+
+def _work(job: Dropoff | Pickup, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> Work[Any]:
+    if isinstance(job, Dropoff):
+        return Deliveries(job, account, ledger, syncer, check=check)
+    return Fetches(job, account, ledger, syncer, check=check)
+
+
+def _persist(work: Work[Any], account: Account, ledger: Ledger, syncer: Syncer) -> RunResult:
+    """Try, and try again after a lost connection or where the server is busy, as long as that gets anywhere."""
+    pauses = iter(PAUSES)
+    while True:
+        moved = work.moved
+        try:
+            _attempt(work, account, ledger, syncer)
+            return work.result(None)
+        except (ConnectionLost, ServerBusy, UnreachableError) as error:
+            if work.moved > moved:
+                pauses = iter(PAUSES)
+            pause = next(pauses, None)
+            if pause is None or not _is_worth_another_try(error):
+                return work.result(error)
+            time.sleep(pause)
+        except FiledropError as error:
+            return work.result(error)
+
+
+def _is_worth_another_try(error: FiledropError) -> bool:
+    return not isinstance(error, UnreachableError) or error.reason == "port_closed"
+
+
+def _attempt(work: Work[Any], account: Account, ledger: Ledger, syncer: Syncer) -> None:
+    """One connection: plan anew, for the last one may have changed anything, and work through the plan."""
+    if not work.prepare():
+        return
+    with closing(connect(account)) as remote:
+        flow = Flow(remote, [syncer, ledger])
+        flow.run(_work_through(work, remote, flow))
+
+
+async def _work_through(work: Work[Any], remote: Remote, flow: Flow) -> None:
+    await work.plan(remote)
+    for items in work.rounds():
+        alone = 0
+        while alone < len(items) and work.must_go_alone():
+            await work.see_to(items[alone])
+            alone += 1
+        await flow.each(work.see_to, items[alone:], width=FILES_UNDER_WAY)
+
+
+@contextmanager
+def _only_run(job: Dropoff | Pickup, account: Account, ledger: str, check: bool) -> Iterator[None]:
+    """Hold the lock of a job, which dies with its owner; a check needs none.
+
+    :raises JobRunning: another process has it.
+    """
+    if check:
+        yield
+        return
+    folder = f"{ledger}.locks"
+    name = hashlib.sha256("\0".join((account.name, job.direction, job.name)).encode()).hexdigest()[:32]
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        fd = os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise disk_error(error, f"make a lock in {folder!r}") from error
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise JobRunning(
+                "job_running",
+                f"Another run of the job {job.name!r} for the account {account.name!r} is at work on this host.",
+                "Wait until it has ended; two at once would get in each other's way.",
+            ) from error
+        yield
+    finally:
+        os.close(fd)
+
+
+def list_folder(account: Account, remote_dir: str) -> Sequence[Entry]:
+    """All names in a remote folder."""
+    with closing(connect(account)) as remote:
+        return Flow(remote).run(remote.list(remote_dir))

@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the two directions have in common: items to see to, and an outcome for each."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+from .errors import ConnectionLost, FiledropError, JobStopped, LedgerError, ProtocolError
+from .remote import Remote
+from .result import FileOutcome, RunResult
+from .selection import Allowance, beyond_allowance
+
+Item = TypeVar("Item")
+
+ENDS_THE_RUN = (ConnectionLost, JobStopped, LedgerError, ProtocolError)
+"""Errors that no other file can escape; any other is the outcome of its file alone."""
+
+
+class Work(ABC, Generic[Item]):
+    """A job in work. It lives through reconnections: each plans anew, and what is delivered stays delivered."""
+
+    def __init__(self, allowance: Allowance, *, check: bool) -> None:
+        self.moved = 0
+        self._allowance = allowance
+        self._check = check
+        self._planned: Sequence[Item] = ()
+        self._outcomes: dict[str, FileOutcome] = {}
+
+    @abstractmethod
+    def prepare(self) -> bool:
+        """Look at what is here before anybody is connected to; say whether a connection is needed at all.
+
+        :raises DiskError: the job cannot work with what is here.
+        """
+
+    @abstractmethod
+    async def plan(self, remote: Remote) -> None:
+        """Find out what is to be done over this connection."""
+
+    @abstractmethod
+    def rounds(self) -> Iterator[Sequence[Item]]:
+        """The items, in rounds that follow one another."""
+
+    @abstractmethod
+    def outcome_of(self, item: Item) -> FileOutcome:
+        """An outcome that says which file it is about."""
+
+    @abstractmethod
+    async def transfer(self, item: Item, outcome: FileOutcome) -> None:
+        """Do what is to be done with one item, and complete its outcome."""
+
+    @abstractmethod
+    async def foresee(self, item: Item, outcome: FileOutcome) -> None:
+        """Find out what `transfer` would do; change nothing."""
+
+    def must_go_alone(self) -> bool:
+        """Whether nobody knows yet if the server can do what the job needs, so that one file has to try."""
+        return False
+
+    async def see_to(self, item: Item) -> None:
+        """See one item through to an outcome.
+
+        :raises FiledropError: what ends the run.
+        """
+        outcome = self.outcome_of(item)
+        outcome.outcome = "delivered"
+        try:
+            if self._check:
+                outcome.reason = "predicted"
+                await self.foresee(item, outcome)
+            else:
+                await self.transfer(item, outcome)
+        except FiledropError as error:
+            self._note(outcome.blame(error))
+            if isinstance(error, ENDS_THE_RUN):
+                raise
+        else:
+            self._note(outcome)
+            self._count(outcome)
+
+    def result(self, error: FiledropError | None) -> RunResult:
+        """All outcomes; files whose turn did not come are skipped."""
+        for item in self._planned:
+            outcome = self.outcome_of(item)
+            outcome.reason, outcome.message = "not_reached", "The run ended before its turn."
+            self._outcomes.setdefault(outcome.origin, outcome)
+        return RunResult(list(self._outcomes.values()), error=error)
+
+    def _limit(self, items: Sequence[Item], size: Any) -> Sequence[Item]:
+        """Those of the items that one run may move; the others are noted as skipped."""
+        now, later = self._allowance.cut(items, size)
+        error = beyond_allowance()
+        for item in later:
+            outcome = self.outcome_of(item)
+            outcome.reason, outcome.message = error.reason, str(error)
+            self._note(outcome)
+        self._planned = now
+        return now
+
+    def _note(self, outcome: FileOutcome) -> None:
+        """Keep an outcome; what was delivered over an earlier connection stays so."""
+        earlier = self._outcomes.get(outcome.origin)
+        if earlier is None or earlier.outcome != "delivered":
+            self._outcomes[outcome.origin] = outcome
+
+    def _count(self, outcome: FileOutcome) -> None:
+        if outcome.outcome == "delivered":
+            self.moved += 1
+            self._allowance.spend(outcome.size or 0)
