@@ -97,7 +97,7 @@ class SshServer:
         removed at the end.
     :param host_keys: key files to show; default one of each of :data:`HOST_KEY_TYPES`.
     :param authorized: public key lines; default that of :func:`user_key`. Can be replaced later with :meth:`authorize`.
-    :param log_level: as in sshd_config.
+    :param log_level: as in sshd_config, INFO or more. What internal-sftp itself logs is lost: a chroot has no /dev/log.
     :param sftp_options: further words for ``internal-sftp``, such as ``-P rename`` (a server that refuses to rename).
     :param base: where to make the temporary folder; must satisfy sshd's rules for chroots when root.
     :param port: 0 takes any free one.
@@ -244,7 +244,7 @@ class SshServer:
         return self
 
     def stop(self) -> None:
-        """End the server and its sessions, by their ids, and remove the folder. The user stays; it can log in nowhere."""
+        """End the server and its sessions and remove the folder. The user stays; it can log in nowhere."""
         if self._process is not None:
             left = self.sessions()
             self._process.kill()
@@ -327,13 +327,13 @@ class SshServer:
         yield "UseDNS no"
         if _version() >= (9, 8):
             yield "PerSourcePenalties no"  # tests fail to log in on purpose, all from one address
-        options = f"-l {self._log_level} {self._sftp_options}"
+        options = self._sftp_options
         if self.chrooted:
             yield f"ChrootDirectory {self.folder}/users/%u"
-            yield f"ForceCommand internal-sftp {options}"
+            yield f"ForceCommand internal-sftp {options}".rstrip()
         else:
             yield f"ForceCommand internal-sftp -d {self.root} {options}"
-        yield f"Subsystem sftp internal-sftp {options}"
+        yield f"Subsystem sftp internal-sftp {options}".rstrip()
 
 
 def _sshd() -> str:

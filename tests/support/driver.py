@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One run of the engine in a process of its own, for tests that kill it and for benches that measure it.
+
+The program reads one run as JSON from its standard input, and writes what came of it as JSON to its standard output:
+
+    {"job": {"direction": "dropoff", "src": ...}, "account": {...}, "ledger": "...", "check": false}
+
+``job`` and ``account`` are options by their public names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+TREE = Path(__file__).resolve().parents[2] / "build" / "tree"
+RUN_SECONDS = 300.0  # nothing waits for this; it only ends a run that hangs
+
+
+def spec(job: Mapping[str, object], account: Mapping[str, object], ledger: Path, **more: object) -> dict[str, object]:
+    """What the driver reads."""
+    return {"job": dict(job), "account": dict(account), "ledger": str(ledger), **more}
+
+
+def start(run: Mapping[str, object], *, python: str = sys.executable) -> subprocess.Popen[str]:
+    """Start a run; kill it by its pid, or ``finish`` it."""
+    environment = {**os.environ, "PYTHONPATH": str(TREE)}
+    process = subprocess.Popen(
+        [python, __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    if process.stdin is None:
+        raise RuntimeError("no pipe to the driver")
+    process.stdin.write(json.dumps(run))
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Wait for a run and return what came of it."""
+    try:
+        output, errors = process.communicate(timeout=RUN_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, errors = process.communicate()
+        raise RuntimeError(f"the run hung\n{output}\n{errors}") from None
+    if process.returncode:
+        raise RuntimeError(f"the driver ended with {process.returncode}\n{output}\n{errors}")
+    found: dict[str, Any] = json.loads(output)
+    return found
+
+
+def main() -> int:
+    from ansible_collections.courier.filedrop.plugins.module_utils._engine import runner
+    from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import account_from_options
+    from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import (
+        dropoff_from_options,
+        pickup_from_options,
+    )
+    from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets import preset_named
+
+    run = json.load(sys.stdin)
+    options = dict(run["job"])
+    from_options = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}[options.pop("direction")]
+    account = account_from_options(run["account"])
+    result = runner.run(
+        from_options(options, preset_named(account.preset)),
+        account,
+        ledger=run["ledger"],
+        check=run.get("check", False),
+        create_ledger=run.get("create_ledger", True),
+    )
+    found = {
+        "outcomes": [dataclasses.asdict(outcome) for outcome in result.outcomes],
+        "summary": result.summary,
+        "changed": result.changed,
+        "seconds": result.seconds,
+        "error": None if result.error is None else [result.error.reason, str(result.error)],
+    }
+    json.dump(found, sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
