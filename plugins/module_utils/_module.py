@@ -20,6 +20,7 @@ from ._engine.errors import DependencyError, FiledropError
 from ._engine.job import Dropoff, Pickup
 from ._engine.places import default_ledger
 from ._engine.presets import Preset, preset_named
+from ._engine.runner import run
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -127,8 +128,6 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
 
     A file that failed, or is held for a person's decision, fails the task, at its end and with its full result.
     """
-    from ._engine.runner import run
-
     with Answer(module):
         require()
         job = job_from_options(module.params, preset_named(module.params["preset"]))
@@ -140,7 +139,7 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
     if module._diff:
         result["diff"] = transfer_diff(found.outcomes, job)
     result = presentable(result)
-    reason, text = verdict(found)
+    reason, text = verdict(found, check=module.check_mode)
     if reason:
         module.fail_json(msg=presentable(text), reason=reason, **result)
     module.exit_json(**result)
@@ -156,28 +155,32 @@ def transfer_result(found: RunResult, job: Dropoff | Pickup) -> Result:
     }
 
 
-def verdict(found: RunResult) -> tuple[str, str]:
-    """Reason and message of a task that has to fail; two empty texts when all is well."""
+def verdict(found: RunResult, *, check: bool = False) -> tuple[str, str]:
+    """Reason and message of a task that has to fail; two empty texts when all is well.
+
+    What ended the run is told alone, with no more than the numbers of the files, so that nothing hides it.
+    """
     failed = [outcome for outcome in found.outcomes if outcome.outcome == "failed"]
     held = [outcome for outcome in found.outcomes if outcome.outcome == "held"]
+    show = 0 if found.error else _FIRST_FEW
     parts = [str(found.error)] if found.error else []
     if failed:
-        parts.append(_told(failed, "failed, the originals stay where they were"))
+        parts.append(_told(failed, "failed, the originals stay where they were", show))
     if held:
-        parts.append(_told(held, "held until a person decides"))
+        parts.append(_told(held, "held until a person decides", show))
     delivered = found.summary["delivered"]
     if parts and delivered:
-        parts.append(f"Delivered all the same: {_files(delivered)}.")
+        parts.append(f"{'Would be delivered' if check else 'Delivered'} all the same: {_files(delivered)}.")
     reason = found.error.reason if found.error else "files_failed" if failed else "files_held" if held else ""
     return reason, " ".join(parts)
 
 
-def _told(outcomes: list[FileOutcome], what: str) -> str:
+def _told(outcomes: list[FileOutcome], what: str, show: int) -> str:
     """How many files, and the first few with their own messages."""
-    first = " ".join(f"{names.shown(each.name)}: {each.message or each.reason}" for each in outcomes[:_FIRST_FEW])
-    more = len(outcomes) - _FIRST_FEW
-    rest = f" And {more} more, see `files` in the result." if more > 0 else ""
-    return f"{_files(len(outcomes))} {what}. {first}{rest}"
+    first = "".join(f" {names.shown(each.name)}: {each.message or each.reason}" for each in outcomes[:show])
+    more = len(outcomes) - show
+    rest = f" And {more} more, see `files` in the result." if show and more > 0 else ""
+    return f"{_files(len(outcomes))} {what}.{first}{rest}"
 
 
 def _files(count: int) -> str:
@@ -187,22 +190,27 @@ def _files(count: int) -> str:
 def transfer_diff(outcomes: Iterable[FileOutcome], job: Dropoff | Pickup) -> list[Result]:
     """The files on both sides, before and after: what the job added, took away and moved."""
     delivered = [each for each in outcomes if each.outcome == "delivered"][: job.max_results]
-    local = [each.local_path for each in delivered if each.local_path]
-    remote = [each.remote_path for each in delivered if each.remote_path]
+    originals = [each.origin for each in delivered]
+    left = [path for each in delivered for path in _left_of(each, job)]
     if isinstance(job, Dropoff):
-        after = [_archived(path, job) for path in local] if job.after == "archive" else local
-        return [
-            _difference("local files", local, [] if job.after == "delete" else after),
-            _difference("remote files", [], remote),
-        ]
-    moved = [f"{job.move_dir}/{os.path.basename(path)}" for path in remote]
-    after = {"delete": [], "move": moved, "keep": remote}[job.after]
-    return [_difference("remote files", remote, after), _difference("local files", [], local)]
+        added = [each.remote_path for each in delivered]
+        return [_difference("local files", originals, left), _difference("remote files", [], added)]
+    added = [each.local_path for each in delivered]
+    return [_difference("remote files", originals, left), _difference("local files", [], added)]
 
 
-def _archived(path: str, job: Dropoff) -> str:
-    folder, name = os.path.split(path)
-    return os.path.join(job.archive_dir or os.path.join(folder, "archive"), name)
+def _left_of(outcome: FileOutcome, job: Dropoff | Pickup) -> list[str]:
+    """Where the original of a delivered file is afterwards."""
+    if job.after == "keep" or outcome.reason == "changed_before_delete":
+        return [outcome.origin]
+    if job.after == "delete":
+        return []
+    if isinstance(job, Pickup):
+        return [f"{job.move_dir}/{outcome.name}"]
+    if outcome.reason == "predicted":
+        folder = job.archive_dir or os.path.join(os.path.dirname(outcome.origin), names.ARCHIVE)
+        return [os.path.join(folder, outcome.name)]
+    return [outcome.local_path]
 
 
 def _difference(title: str, before: list[str], after: list[str]) -> Result:

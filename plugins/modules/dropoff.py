@@ -201,9 +201,7 @@ summary:
       type: float
       sample: 0.41
 files:
-  description:
-    - What became of each file, failures first, at most O(max_results) of them.
-    - The local file is where RV(files[].local_path) says before O(after) is carried out.
+  description: What became of each file, failures first, at most O(max_results) of them.
   returned: when the job could start
   type: list
   elements: dict
@@ -213,9 +211,10 @@ files:
       type: str
       sample: invoices-2026-04-10.xml
     local_path:
-      description: Where the file lies or lay on this host.
+      description:
+        - Where the file lies now on this host, such as in the archive, or where it lay until it was deleted.
       type: str
-      sample: /srv/erp/outbox/invoices-2026-04-10.xml
+      sample: /srv/erp/outbox/archive/invoices-2026-04-10.xml
     remote_path:
       description: Where the file was sent to on the server.
       type: str
