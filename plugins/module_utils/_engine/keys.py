@@ -4,8 +4,9 @@
 
 """Public keys as bytes and lines, and the loading of a private key.
 
-A public key's *blob* is its encoding of RFC 4253 section 6.6: a string with the type, then the key's own fields. The *line* is what stands in
-``authorized_keys``, ``known_hosts`` and ``.pub`` files: the type, the blob in base64, perhaps a comment.
+A public key's *blob* is its encoding of RFC 4253 section 6.6: a string with the type, then the key's own fields. The
+*line* is what stands in ``authorized_keys``, ``known_hosts`` and ``.pub`` files: the type, the blob in base64, perhaps a
+comment.
 """
 
 from __future__ import annotations
@@ -18,20 +19,23 @@ import io
 import os
 import re
 import stat
-import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 from ._deps import paramiko, require
 from .errors import AuthenticationError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from paramiko import PKey
+
+    PrivateKey = Union[ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey]
 
 MAX_KEY_FILE = 65536  # bytes; the largest real key, RSA of 16,384 bits, takes less than a fifth of it
 OPENSSH_MAGIC = b"openssh-key-v1\0"
 CURVES = {"nistp256": 256, "nistp384": 384, "nistp521": 521}
 PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----\s(.*?)-----END \1PRIVATE KEY-----", re.DOTALL)
+NAME_IT = "Name the file that ssh-keygen or the module courier.filedrop.keypair has made."
 PUBLIC_STARTS = (b"ssh-", b"ecdsa-", b"sk-", b"---- BEGIN SSH2 PUBLIC", b"-----BEGIN PUBLIC", b"-----BEGIN RSA PUBLIC")
 
 
@@ -66,7 +70,7 @@ def fingerprint(public_blob: bytes) -> str:
 def parse_blob(blob: bytes) -> PublicKey:
     """The public key that a blob encodes.
 
-    :raises ValueError: the blob is cut short, has something behind its end, or is of a type that filedrop does not take.
+    :raises ValueError: it is cut short, has something behind its end, or is of a type that filedrop does not take.
     """
     fields = _fields(blob)
     if not fields:
@@ -96,15 +100,18 @@ def _fields(blob: bytes) -> list[bytes]:
     fields = []
     position = 0
     while position < len(blob):
-        if position + 4 > len(blob):
-            raise ValueError("it is cut short")
-        (length,) = struct.unpack_from(">I", blob, position)
-        position += 4
-        if position + length > len(blob):
-            raise ValueError("it is cut short")
-        fields.append(blob[position : position + length])
-        position += length
+        field, position = _string(blob, position)
+        fields.append(field)
     return fields
+
+
+def _string(data: bytes, position: int) -> tuple[bytes, int]:
+    """The string at a position, and the position behind it."""
+    start = position + 4
+    length = int.from_bytes(data[position:start], "big")
+    if start > len(data) or start + length > len(data):
+        raise ValueError("it is cut short")
+    return data[start : start + length], start + length
 
 
 def _checked_bits(type_name: str, fields: list[bytes]) -> int:
@@ -126,23 +133,36 @@ def _checked_bits(type_name: str, fields: list[bytes]) -> int:
     raise ValueError(f"keys of type {type_name} are not supported")
 
 
-def load_private_key(path: str, passphrase: str | None) -> paramiko.PKey:
-    """The private key in a file, ready to authenticate with.
+def load_private_key(path: str, passphrase: str | None) -> PKey:
+    """The private key in a file, ready to log in with.
 
-    Takes ed25519, ECDSA and RSA keys in the formats of OpenSSH, PKCS#8 and OpenSSL. A passphrase that the key does not need is ignored.
+    Takes ed25519, ECDSA and RSA keys in the formats of OpenSSH, PKCS#8 and OpenSSL. A passphrase that the key does not
+    need is ignored.
 
-    :raises AuthenticationError: the key cannot be used; says why and names the file, and never anything of its content.
+    :raises AuthenticationError: the key cannot be used. It names the file and the reason, and nothing of the content.
     """
     require()
-    body = read_private(path)
+    body, status = read_private(path)
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077:
+        raise AuthenticationError(
+            "key_exposed",
+            f"The private key file {path} has mode {mode:04o}: others than its owner may use it.",
+            f"Run: chmod 600 {path}. If others may have read it, make a new pair, and have the provider remove the old key.",
+        )
     key = decode_private(body, path, passphrase)
-    return _to_paramiko(key)
+    # The one format that paramiko has read for all types since 2.12.
+    plain = io.StringIO(encode_private(key, None).decode("ascii"))
+    kind = {"ssh-ed25519": paramiko.Ed25519Key, "ssh-rsa": paramiko.RSAKey}.get(
+        public_part(key).type, paramiko.ECDSAKey
+    )
+    return kind.from_private_key(plain)
 
 
-def read_private(path: str) -> bytes:
-    """The content of a private key file that nobody but its owner may read.
+def read_private(path: str) -> tuple[bytes, os.stat_result]:
+    """The content and status of a private key file, whatever its mode.
 
-    :raises AuthenticationError: ``key_missing``, ``key_unreadable``, ``key_exposed``, ``key_malformed``.
+    :raises AuthenticationError: ``key_missing``, ``key_unreadable``, ``key_malformed``.
     """
     try:
         # A named pipe must not hang us, so it is opened without waiting.
@@ -151,30 +171,20 @@ def read_private(path: str) -> bytes:
         raise _cannot_open(path, error) from None
     except ValueError:
         raise AuthenticationError(
-            "key_missing",
-            f"The private key file {path!r} cannot exist: its name has a null byte.",
-            "Name the file of the private key.",
+            "key_missing", f"A private key file {path!r} cannot exist: the name has a null byte.", NAME_IT
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise AuthenticationError(
-                "key_unreadable", f"{path} is {kind}, not a private key file.", "Name the file of the private key."
-            )
-        mode = stat.S_IMODE(status.st_mode)
-        if mode & 0o077:
-            raise AuthenticationError(
-                "key_exposed",
-                f"The private key file {path} has mode {mode:04o}: others than its owner may use it.",
-                f"Run: chmod 600 {path}. If others may have read it, make a new key pair and have the old one removed by the provider.",
-            )
-        body = file.read(MAX_KEY_FILE + 1)
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+            raise AuthenticationError("key_unreadable", f"{path} is {kind}, not a private key file.", NAME_IT)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            body = file.read(MAX_KEY_FILE + 1)
+    finally:
+        os.close(descriptor)
     if len(body) > MAX_KEY_FILE:
-        raise AuthenticationError(
-            "key_malformed", f"{path} is larger than any private key.", "Name the file of the private key."
-        )
-    return body
+        raise AuthenticationError("key_malformed", f"{path} is larger than any private key.", NAME_IT)
+    return body, status
 
 
 def _cannot_open(path: str, error: OSError) -> AuthenticationError:
@@ -182,21 +192,20 @@ def _cannot_open(path: str, error: OSError) -> AuthenticationError:
         return AuthenticationError(
             "key_missing",
             f"The private key file {path} does not exist.",
-            "Name the right file, or make a key pair with the module courier.filedrop.keypair and have its public key registered.",
+            "Name the right file, or make a key pair with the module courier.filedrop.keypair and have it registered.",
         )
     return AuthenticationError(
         "key_unreadable",
-        f"The private key file {path} cannot be read: {os.strerror(error.errno or 0)}.",
+        f"The private key file {path} cannot be read: {(error.strerror or str(error)).lower()}.",
         "Run as the user who owns the key, or name a key of this user.",
     )
 
 
-def decode_private(
-    body: bytes, path: str, passphrase: str | None
-) -> ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+def decode_private(body: bytes, path: str, passphrase: str | None) -> PrivateKey:
     """The key in the content of a private key file, as an object of the library cryptography.
 
-    :raises AuthenticationError: ``key_malformed``, ``key_encrypted`` (no passphrase), ``key_passphrase`` (another one), ``key_unsupported``.
+    :raises AuthenticationError: ``key_malformed``, ``key_encrypted`` (there is no passphrase), ``key_passphrase``
+        (it is another one), ``key_unsupported``.
     """
     from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -212,25 +221,41 @@ def decode_private(
             f"The private key {path} is encrypted, and there is no passphrase.",
             "Set passphrase, or use a key without one.",
         )
-    secret = passphrase.encode("utf-8") if encrypted and passphrase else None
+    secret = passphrase.encode("utf-8", "surrogateescape") if encrypted and passphrase else None
     load = load_ssh_private_key if armoured[1] == b"OPENSSH " else load_pem_private_key
     try:
         key = load(armoured[0] + b"\n", secret)
     except UnsupportedAlgorithm:
-        raise _unsupported(path, "it is of a type, or encrypted in a way, that cryptography does not know") from None
+        raise _unsupported(path, "cryptography does not know its type, or the way it is encrypted") from None
     except (ValueError, TypeError, InvalidTag):
-        if encrypted:
-            raise AuthenticationError(
-                "key_passphrase",
-                f"The private key {path} cannot be decrypted: the passphrase is another one, or the file is damaged.",
-                f"Set the right passphrase; try it with: ssh-keygen -y -f {path}",
-            ) from None
-        raise AuthenticationError(
-            "key_malformed", f"The private key {path} is damaged.", f"See what this says: ssh-keygen -y -f {path}"
-        ) from None
+        raise _undecodable(path, encrypted) from None
     if not isinstance(key, (ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
         raise _unsupported(path, "it is neither ed25519 nor ECDSA nor RSA")
     return key
+
+
+def encode_private(key: PrivateKey, passphrase: str | None) -> bytes:
+    """The content of a private key file, in the format of OpenSSH."""
+    from cryptography.hazmat.primitives.serialization import (
+        BestAvailableEncryption,
+        Encoding,
+        KeySerializationEncryption,
+        NoEncryption,
+        PrivateFormat,
+    )
+
+    encryption: KeySerializationEncryption = NoEncryption()
+    if passphrase is not None:
+        encryption = BestAvailableEncryption(passphrase.encode("utf-8", "surrogateescape"))
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, encryption)
+
+
+def public_part(key: PrivateKey) -> PublicKey:
+    """The public key that belongs to a private one."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    type_name, encoded = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii").split()
+    return parse_line(type_name, encoded)
 
 
 def is_encrypted(body: bytes) -> bool:
@@ -239,50 +264,66 @@ def is_encrypted(body: bytes) -> bool:
     if found is None:
         return False
     if found[1] == b"OPENSSH ":
-        try:
-            content = base64.b64decode(found[2])
-            (length,) = struct.unpack_from(">I", content, len(OPENSSH_MAGIC))
-        except (binascii.Error, struct.error):
-            return False
-        start = len(OPENSSH_MAGIC) + 4
-        return content.startswith(OPENSSH_MAGIC) and content[start : start + length] != b"none"
+        cipher, _public = _envelope(found[2])
+        return cipher not in (b"", b"none")
     return found[1] == b"ENCRYPTED " or b"Proc-Type: 4,ENCRYPTED" in found[2]
 
 
+def public_beside(body: bytes) -> PublicKey | None:
+    """The public key that stands unencrypted in a file of OpenSSH's format; None in other formats."""
+    found = PEM.search(body)
+    if found is None or found[1] != b"OPENSSH ":
+        return None
+    try:
+        return parse_blob(_envelope(found[2])[1])
+    except ValueError:
+        return None
+
+
+def _envelope(encoded: bytes) -> tuple[bytes, bytes]:
+    """Cipher name and public blob of a file in OpenSSH's format (OpenSSH's PROTOCOL.key); empty where it is damaged."""
+    try:
+        content = base64.b64decode(encoded)
+        if not content.startswith(OPENSSH_MAGIC):
+            return b"", b""
+        cipher, position = _string(content, len(OPENSSH_MAGIC))
+        _kdf, position = _string(content, position)
+        _options, position = _string(content, position)
+        public, _end = _string(content, position + 4)  # past the number of keys
+    except ValueError:
+        return b"", b""
+    return cipher, public
+
+
 def _no_key(body: bytes, path: str) -> AuthenticationError:
-    if body.lstrip().startswith(PUBLIC_STARTS):
-        finding = f"{path} holds a public key, and the private one is needed."
-    elif body.startswith(b"PuTTY-User-Key-File"):
+    if body.startswith(b"PuTTY-User-Key-File"):
         return AuthenticationError(
             "key_unsupported",
             f"{path} is a key in PuTTY's own format.",
             f"Convert it: puttygen {path} -O private-openssh-new -o NEWFILE",
         )
+    if body.lstrip().startswith(PUBLIC_STARTS):
+        finding = f"{path} holds a public key, and the private one is needed."
     elif not body.strip():
         finding = f"The private key file {path} is empty."
     else:
-        finding = f"{path} holds no private key that filedrop knows (OpenSSH, PKCS#8 or OpenSSL format)."
+        finding = f"{path} holds no private key that filedrop knows (in the format of OpenSSH, PKCS#8 or OpenSSL)."
+    return AuthenticationError("key_malformed", finding, NAME_IT)
+
+
+def _undecodable(path: str, encrypted: bool) -> AuthenticationError:
+    if encrypted:
+        return AuthenticationError(
+            "key_passphrase",
+            f"The private key {path} cannot be decrypted: it has another passphrase, or is damaged.",
+            f"Set the right passphrase; try it with: ssh-keygen -y -f {path}",
+        )
     return AuthenticationError(
-        "key_malformed", finding, "Name the file that ssh-keygen or the module courier.filedrop.keypair has made."
+        "key_malformed", f"The private key {path} is damaged.", f"See what this says: ssh-keygen -y -f {path}"
     )
 
 
 def _unsupported(path: str, why: str) -> AuthenticationError:
     return AuthenticationError(
-        "key_unsupported",
-        f"The private key {path} cannot be used: {why}.",
-        "Make a key pair of type ed25519, ecdsa or rsa.",
+        "key_unsupported", f"The private key {path} cannot be used: {why}.", "Make one of type ed25519, ecdsa or rsa."
     )
-
-
-def _to_paramiko(key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> paramiko.PKey:
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    # The one format that paramiko has read for all three types since 2.12.
-    plain = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode("ascii")
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return paramiko.Ed25519Key.from_private_key(io.StringIO(plain))
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return paramiko.ECDSAKey.from_private_key(io.StringIO(plain))
-    return paramiko.RSAKey.from_private_key(io.StringIO(plain))

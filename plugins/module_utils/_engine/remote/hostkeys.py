@@ -17,7 +17,7 @@ from ..keys import PublicKey, parse_line
 
 HostKey = PublicKey
 
-# How a key of each type signs, best first (RFC 5656, 8332, 8709). SHA-1 signatures (the algorithm ssh-rsa) are not among them.
+# How a key of each type signs, best first (RFC 5656, 8332, 8709). SHA-1 signatures (named ssh-rsa) are not among them.
 SIGNATURES = {
     "ssh-ed25519": ("ssh-ed25519",),
     "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
@@ -47,7 +47,7 @@ class TrustedKeys:
 
     @classmethod
     def parse(cls, entries: Sequence[str]) -> TrustedKeys:
-        """Read the entries of ``host_keys``. An entry may have several lines; empty lines and comments in it are passed over.
+        """Read the entries of ``host_keys``. An entry may have several lines; empty ones and comments are passed over.
 
         :raises InputError: ``host_keys_malformed``; shows the entry's number (from 0) and text.
         """
@@ -80,7 +80,7 @@ class TrustedKeys:
         )
 
     def algorithms(self) -> tuple[str, ...]:
-        """The signature algorithms of the pinned keys, in the order of the entries; empty if only fingerprints are pinned."""
+        """How the pinned keys sign, in the order of the entries; empty if only fingerprints are pinned."""
         return tuple(dict.fromkeys(name for key in self.keys for name in SIGNATURES[key.type]))
 
     def trusts(self, type_name: str, blob: bytes) -> bool:

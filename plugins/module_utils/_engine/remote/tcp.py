@@ -82,7 +82,7 @@ def _resolve(host: str, port: int, timeout: float) -> list[AddressInfo]:
 
 
 def _watch(connection: socket.socket, timeout: float) -> None:
-    """Small messages leave at once; a peer that does not acknowledge, or is gone while all is quiet, is noticed within ``timeout``."""
+    """Small messages leave at once; a peer that acknowledges nothing, or is gone while all is quiet, is noticed."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     probe = max(1, math.floor(timeout / 4))
