@@ -47,7 +47,7 @@ class Fault:
     """One way to misbehave. Every method is a hook; as they stand here they change nothing."""
 
     def link(self, link: socket.socket) -> socket.socket:
-        """Every accepted connection, before SSH begins. Wrap it to count, delay or cut its bytes, in either direction."""
+        """Every accepted connection, before SSH begins. Wrap it to count, delay or cut its bytes, either way."""
         return link
 
     def authenticate(self, username: str, method: str) -> bool:

@@ -147,7 +147,7 @@ class Importer:
                     self._add(0.0, _Taken(due.mailbox, name, stored, datetime.now(timezone.utc)))
                 return
         except OSError:
-            _log.exception("%s: %s stays in input.", due.mailbox.username, shown(name))
+            _log.exception("%s: %r stays in input.", due.mailbox.username, shown(name))
 
 
 def free_names(name: bytes) -> Iterator[bytes]:
@@ -196,7 +196,7 @@ def _report(taken: _Taken) -> None:
         name = _publish(draft, taken.mailbox.pickup, taken.name)
     finally:
         os.unlink(draft)
-    _log.info("%s: %s (%d bytes) imported, %s placed.", taken.mailbox.username, shown(taken.name), size, shown(name))
+    _log.info("%s: %r (%d bytes) imported, %r placed.", taken.mailbox.username, shown(taken.name), size, shown(name))
 
 
 def _publish(draft: str, pickup: str, sent: bytes) -> bytes:

@@ -138,7 +138,7 @@ class _Connection:
         self._server = server
         self._socket = accepted
         self._transport: paramiko.Transport | None = None
-        self._channels: dict[int, paramiko.Channel | None] = {}
+        self._channels: list[paramiko.Channel] = []
         self._threads: list[threading.Thread] = []
         self._thread = threading.Thread(target=self._run, name="sandbox connection", daemon=True)
 
@@ -177,11 +177,10 @@ class _Connection:
             transport.add_server_key(key)
         transport.start_server(event=threading.Event(), server=_interface_class()(self))
         deadline = time.monotonic() + _LOGIN_TIME
-        while transport.is_active() and (transport.is_authenticated() or time.monotonic() < deadline):
-            # Accepting keeps paramiko from holding on to every channel that there ever was.
-            channel = transport.accept(1.0)
-            if channel is not None:
-                self._channels[channel.get_id()] = channel
+        while transport.is_alive() and not transport.is_authenticated() and time.monotonic() < deadline:
+            transport.join(0.5)
+        if transport.is_authenticated():
+            transport.join()
 
     def allowed_methods(self, username: str) -> str:
         account = self._server.lookup(username)
@@ -206,15 +205,14 @@ class _Connection:
             return None
         return self._server.lookup(username) if all(permitted) else None
 
-    def reserve(self, channel_id: int) -> bool:
+    def has_room(self) -> bool:
         """Whether one more channel may be opened."""
-        self._channels = {
-            number: channel for number, channel in self._channels.items() if channel is None or not channel.closed
-        }
-        if len(self._channels) >= self._server.max_sessions:
-            return False
-        self._channels[channel_id] = None
-        return True
+        transport = self._transport
+        # Accepting also keeps paramiko from holding on to every channel that there ever was.
+        while transport is not None and (channel := transport.accept(0)) is not None:
+            self._channels.append(channel)
+        self._channels = [channel for channel in self._channels if not channel.closed]
+        return len(self._channels) < self._server.max_sessions
 
     def open_session(self, channel: paramiko.Channel) -> bool:
         """Start SFTP on a channel."""
@@ -282,11 +280,12 @@ def _interface_class() -> Any:
             return paramiko.common.AUTH_SUCCESSFUL if known else paramiko.common.AUTH_FAILED
 
         def check_channel_request(self, kind: str, chanid: int) -> int:
+            del chanid
             if kind != "session":
                 return paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
             return (
                 paramiko.common.OPEN_SUCCEEDED
-                if self._connection.reserve(chanid)
+                if self._connection.has_room()
                 else paramiko.common.OPEN_FAILED_RESOURCE_SHORTAGE
             )
 

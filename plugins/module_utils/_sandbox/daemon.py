@@ -1,0 +1,332 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A sandbox of its own process: started, told of new settings, stopped.
+
+``start`` forks away from its caller. Everything is imported before: when the caller is an Ansible module, the archive
+that this code was loaded from is deleted as soon as the module ends. The process ends by itself when nobody has used it
+for its lifetime, or when its folder is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import logging.handlers
+import os
+import queue
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from dataclasses import dataclass, replace
+from typing import Callable, NoReturn
+
+from .._engine._deps import require
+from .._engine.errors import DiskError, InputError, UnreachableError
+from . import hostkeys, state
+from .sandbox import Sandbox
+from .ssh_server import HOST, LOGGER, listen
+from .state import Lock, Serving, Settings
+
+# Seconds: for a daemon to say that it serves, and to end when it is asked to.
+_START_TIME = 30.0
+_STOP_TIME = 20.0
+_PROBE_TIME = 5.0
+# Descriptors that many connections with many open files may need.
+_DESCRIPTORS = 8192
+
+_log = logging.getLogger(LOGGER)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A sandbox's folder as it is.
+
+    :param serving: the process at work; ``None`` where there is none, or where it does not answer.
+    :param held: whether there is a process at all.
+    """
+
+    settings: Settings | None
+    serving: Serving | None
+    held: bool
+
+
+def look(path: str) -> Found:
+    """What is there; nothing is changed. :raises DiskError: the folder cannot be read."""
+    try:
+        settings = state.load_settings(path)
+        if not Lock.held(path):
+            return Found(settings, None, False)
+        serving = state.load_serving(path)
+    except OSError as error:
+        raise state.cannot_use(path, error) from None
+    return Found(settings, serving if serving is not None and _answers(serving.port) else None, True)
+
+
+def start(path: str, settings: Settings, *, fixed_port: bool = False) -> Serving:
+    """Serve the folder with these settings, from now on and after this process has ended.
+
+    A process that serves already takes them over; only where the port changes it is replaced.
+
+    :param fixed_port: the port was asked for, so that no other one will do when it is taken.
+    :raises InputError: the port or the folder cannot be had. :raises DiskError: the folder cannot be used.
+    """
+    require()
+    state.make_folder(path)
+    try:
+        found = look(path)
+        if found.serving is not None and settings.port in (None, found.serving.port):
+            return _reload(path, replace(settings, port=found.serving.port), found.serving)
+        stop(path)
+        lock = Lock.take(path, wait=_PROBE_TIME)
+        if lock is None:
+            raise _busy(path)
+        try:
+            return _start(path, lock, settings, fixed_port=fixed_port)
+        finally:
+            lock.release()
+    except OSError as error:
+        raise state.cannot_use(path, error) from None
+
+
+def check_start(path: str, settings: Settings, found: Found, *, fixed_port: bool = False) -> None:
+    """Raise what ``start`` would, as far as that can be known without changing anything."""
+    require()
+    state.check_folder(path)
+    if found.serving is None or settings.port not in (None, found.serving.port):
+        listen_on(settings.port, fixed=fixed_port).close()
+
+
+def stop(path: str) -> bool:
+    """End the process that serves the folder, and wait until it is gone. False: there was none.
+
+    :raises DiskError: it is not this user's, or does not end.
+    """
+    if not os.path.isdir(path):
+        return False
+    try:
+        if not Lock.held(path):
+            state.save_serving(path, None)
+            return False
+        serving = _serving(path)
+        for number, wait in ((signal.SIGTERM, _STOP_TIME), (signal.SIGKILL, _PROBE_TIME)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(serving.pid, number)
+            lock = Lock.take(path, wait=wait)
+            if lock is not None:
+                state.save_serving(path, None)
+                lock.release()
+                return True
+    except OSError as error:
+        raise state.cannot_use(path, error) from None
+    raise DiskError("sandbox_stuck", f"The sandbox in {path}, process {serving.pid}, does not end.", "End it by hand.")
+
+
+def run(path: str, lock: Lock, listener: socket.socket, settings: Settings, ready: Callable[[], None]) -> None:
+    """Serve until a signal, the lifetime, or the loss of the folder ends it. The lock is held by the caller."""
+    wishes: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda caught, _frame: wishes.put(caught))
+    port = listener.getsockname()[1]
+    sandbox = Sandbox(path, accounts=settings.accounts, import_delay=settings.import_delay, listener=listener)
+    sandbox.start()
+    state.save_serving(path, Serving(os.getpid(), port, settings.digest))
+    _log.info("Serving on %s:%d, process %d.", HOST, port, os.getpid())
+    ready()
+    while lock.still_there() and time.monotonic() - sandbox.last_active < settings.lifetime:
+        try:
+            wish = wishes.get(timeout=1.0)
+        except queue.Empty:
+            continue
+        if wish != signal.SIGHUP:
+            break
+        settings = _take_over(path, sandbox, settings)
+    _log.info("The end.")
+    sandbox.stop()
+    if lock.still_there():
+        state.save_serving(path, None)
+
+
+def listen_on(port: int | None, *, fixed: bool) -> socket.socket:
+    """Listen on this port, or on a free one. :raises InputError: the port was asked for and cannot be had."""
+    try:
+        return listen(port or 0)
+    except OSError as error:
+        if not fixed:
+            return listen(0)
+        taken = error.errno == errno.EADDRINUSE
+        raise InputError(
+            "port_taken" if taken else "port_refused",
+            f"The sandbox cannot listen on port {port} of {HOST}: {os.strerror(error.errno or 0)}.",
+            "Set another port, or none: then a free one is found and kept.",
+        ) from None
+
+
+def log_to(path: str) -> None:
+    """Write what happens into the sandbox's folder; the file stays small."""
+    name = os.path.join(path, "sandbox.log")
+    handler = logging.handlers.RotatingFileHandler(name, maxBytes=1024 * 1024, backupCount=1, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)
+    _log.propagate = False
+    # What paramiko says about each packet and step of a handshake is nothing that a user of the sandbox could use.
+    logging.getLogger(f"{LOGGER}.ssh").setLevel(logging.WARNING)
+
+
+def _start(path: str, lock: Lock, settings: Settings, *, fixed_port: bool) -> Serving:
+    state.save_serving(path, None)
+    listener = listen_on(settings.port, fixed=fixed_port)
+    with listener:
+        settings = replace(settings, port=listener.getsockname()[1])
+        state.save_settings(path, settings)
+        hostkeys.load_or_create(os.path.join(path, "host_keys"))
+        error = _fork(path, lock, listener, settings)
+    serving = state.load_serving(path)
+    if error or serving is None:
+        raise DiskError(
+            "sandbox_not_started",
+            f"The sandbox in {path} did not start: {error or 'it ended at once'}.",
+            f"See {os.path.join(path, 'sandbox.log')}.",
+        )
+    return serving
+
+
+def _fork(path: str, lock: Lock, listener: socket.socket, settings: Settings) -> str:
+    """Start the daemon and wait until it serves. Returns what went wrong; nothing when all is well."""
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        _daemon(path, lock, listener, settings, writing)
+    os.close(writing)
+    os.waitpid(child, 0)
+    try:
+        said = b""
+        deadline = time.monotonic() + _START_TIME
+        while not said.endswith(b"\n"):
+            if not select.select([reading], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                return f"it said nothing for {_START_TIME:.0f} seconds"
+            chunk = os.read(reading, 4096)
+            if not chunk:
+                return said.decode("utf-8", "replace") or "it ended at once"
+            said += chunk
+    finally:
+        os.close(reading)
+    return ""
+
+
+def _daemon(path: str, lock: Lock, listener: socket.socket, settings: Settings, writing: int) -> NoReturn:
+    """The rest of the child's life. It must never return into the caller's code."""
+    status = 1
+    try:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        os.chdir("/")
+        os.umask(0o077)
+        _leave_streams({lock.descriptor, listener.fileno(), writing})
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(_DESCRIPTORS, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+        log_to(path)
+        run(path, lock, listener, settings, lambda: _say(writing, "serving\n"))
+        status = 0
+    except BaseException as error:
+        # Told to the parent and to the log; nothing may unwind into the caller's code.
+        _log.critical("%s", traceback.format_exc())
+        with contextlib.suppress(OSError):
+            _say(writing, f"{type(error).__name__}: {error}")
+    finally:
+        os._exit(status)
+
+
+def _say(descriptor: int, text: str) -> None:
+    os.write(descriptor, text.encode("utf-8", "backslashreplace"))
+    os.close(descriptor)
+
+
+def _leave_streams(kept: set[int]) -> None:
+    """Let go of everything that was open in the caller: whoever waits for its output must not wait for us."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    try:
+        opened = [int(name) for name in os.listdir("/dev/fd")]
+    except OSError:
+        opened = list(range(3, 4096))
+    for descriptor in opened:
+        if descriptor > 2 and descriptor not in kept:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+def _reload(path: str, settings: Settings, serving: Serving) -> Serving:
+    """Have the process at work take over the settings, and wait until it did."""
+    if serving.settings == settings.digest:
+        return serving
+    state.save_settings(path, settings)
+    os.kill(serving.pid, signal.SIGHUP)
+    deadline = time.monotonic() + _STOP_TIME
+    while time.monotonic() < deadline:
+        now = state.load_serving(path)
+        if now is not None and now.settings == settings.digest:
+            return now
+        time.sleep(0.02)
+    raise DiskError(
+        "sandbox_stuck",
+        f"The sandbox in {path}, process {serving.pid}, does not take over its new settings.",
+        f"Stop it and start it again; see {os.path.join(path, 'sandbox.log')}.",
+    )
+
+
+def _take_over(path: str, sandbox: Sandbox, settings: Settings) -> Settings:
+    try:
+        wanted = state.load_settings(path)
+        if wanted is None:
+            return settings
+        sandbox.set_accounts(wanted.accounts)
+        sandbox.importer.delay = wanted.import_delay
+        state.save_serving(path, Serving(os.getpid(), sandbox.port, wanted.digest))
+    except (OSError, InputError):
+        _log.exception("The new settings cannot be taken over.")
+        return settings
+    _log.info("New settings taken over.")
+    return wanted
+
+
+def _serving(path: str) -> Serving:
+    """The process that has the lock, once it has said which it is."""
+    deadline = time.monotonic() + _START_TIME
+    while time.monotonic() < deadline:
+        serving = state.load_serving(path)
+        if serving is not None:
+            return serving
+        time.sleep(0.02)
+    raise _busy(path)
+
+
+def _busy(path: str) -> UnreachableError:
+    return UnreachableError(
+        "sandbox_busy",
+        f"Another process holds the sandbox in {path} and does not say which it is.",
+        f"Wait a moment and try again; if it stays so, see who has {os.path.join(path, 'lock')} open.",
+    )
+
+
+def _answers(port: int) -> bool:
+    """Whether an SSH server greets there. To the sandbox this counts as use, so that it does not end a moment later."""
+    try:
+        with socket.create_connection((HOST, port), timeout=_PROBE_TIME) as probe:
+            # A full greeting of our own: without it, the server would log a client that does not speak SSH.
+            probe.sendall(b"SSH-2.0-filedrop_probe\r\n")
+            return probe.recv(4) == b"SSH-"
+    except OSError:
+        return False

@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the options of the module ``sandbox`` mean: pure, so that check mode and diff tell what would really be done."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from .._engine.errors import InputError
+from .accounts import Account, account, by_name
+from .state import Settings
+
+_DEFAULT = Settings(accounts=())
+_DAY = 86400.0
+_MONTH = 30 * _DAY
+
+
+def wanted(options: Mapping[str, Any], before: Settings | None) -> Settings:
+    """The settings that these options ask for; what is not given stays as it was.
+
+    :raises InputError: a value cannot be used, or there is no account at all.
+    """
+    known = before or _DEFAULT
+    port = known.port if options["port"] is None else options["port"]
+    if port is not None and not 1 <= port <= 65535:
+        raise InputError("port_invalid", f"The port {port} does not exist.", "Set one from 1 to 65535, or none.")
+    return Settings(
+        accounts=_accounts(options["accounts"], known),
+        port=port,
+        lifetime=_seconds("lifetime", options["lifetime"], known.lifetime, least=1.0, most=_MONTH),
+        import_delay=_seconds("import_delay", options["import_delay"], known.import_delay, least=0.0, most=_DAY),
+    )
+
+
+def shown(settings: Settings | None, *, started: bool, before: Settings | None = None) -> dict[str, Any]:
+    """One side of the diff. Of a password it only tells whether there is one, or another one than before."""
+    if settings is None:
+        return {"state": "absent"}
+    earlier = {one.username: one.password for one in before.accounts} if before is not None else {}
+    return {
+        "state": "started" if started else "stopped",
+        "port": settings.port,
+        "lifetime": settings.lifetime,
+        "import_delay": settings.import_delay,
+        "accounts": [
+            {
+                "username": one.username,
+                "public_keys": list(one.public_keys),
+                "password": _password_shown(one.password, earlier.get(one.username)),
+            }
+            for one in settings.accounts
+        ],
+    }
+
+
+def _password_shown(hashed: str | None, earlier: str | None) -> str:
+    if hashed is None:
+        return "none"
+    return "set" if earlier in (None, hashed) else "another one"
+
+
+def _accounts(options: list[dict[str, Any]] | None, known: Settings) -> tuple[Account, ...]:
+    if options is None:
+        accounts = known.accounts
+    else:
+        earlier = by_name(known.accounts)
+        accounts = tuple(
+            account(
+                one["username"],
+                public_keys=one["public_keys"] or (),
+                password=one["password"],
+                known=earlier.get(one["username"]),
+            )
+            for one in options
+        )
+        by_name(accounts)
+    if not accounts:
+        raise InputError(
+            "no_accounts",
+            "The sandbox has no accounts, so nobody could log in.",
+            "Name at least one in accounts, with the public key that its client will use.",
+        )
+    return accounts
+
+
+def _seconds(name: str, value: float | None, known: float, *, least: float, most: float) -> float:
+    if value is None:
+        return known
+    if not (math.isfinite(value) and least <= value <= most):
+        raise InputError(
+            f"{name}_invalid",
+            f"{name} is {value:g} seconds, and must be from {least:g} to {most:g}.",
+            "Set another value, or none.",
+        )
+    return value

@@ -1,0 +1,231 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a sandbox's folder tells: its settings, and which process serves it, if any.
+
+lock          held by the process that serves the sandbox, and by nobody once that is dead
+serving.json  that process, and which settings it has taken over
+settings.json accounts, port and times
+sandbox.log   who came, what was imported
+host_keys/    accounts/<username>/{input,pickup}    imported/<username>/    work/
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._engine.errors import DiskError, InputError
+from .accounts import Account
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a sandbox shall be.
+
+    :param port: ``None`` while none has been chosen.
+    :param lifetime: seconds without any client until it ends by itself.
+    :param import_delay: seconds from the end of an upload until its file is taken.
+    """
+
+    accounts: tuple[Account, ...]
+    port: int | None = None
+    lifetime: float = 3600.0
+    import_delay: float = 0.0
+
+    def encode(self) -> bytes:
+        data = {
+            "format": _FORMAT,
+            "port": self.port,
+            "lifetime": self.lifetime,
+            "import_delay": self.import_delay,
+            "accounts": [account.to_data() for account in self.accounts],
+        }
+        return json.dumps(data, indent=2).encode("ascii") + b"\n"
+
+    @property
+    def digest(self) -> str:
+        """Tells these settings from others."""
+        return hashlib.sha256(self.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The process that serves a sandbox. ``settings``: the digest of the settings that it goes by."""
+
+    pid: int
+    port: int
+    settings: str
+
+
+def load_settings(path: str) -> Settings | None:
+    """The settings in a sandbox's folder; ``None`` where there are none yet.
+
+    :raises InputError: the file cannot be understood. :raises OSError: it cannot be read.
+    """
+    data = _load(os.path.join(path, "settings.json"))
+    if data is None:
+        return None
+    try:
+        if data["format"] != _FORMAT:
+            raise ValueError("its format is another one")
+        return Settings(
+            accounts=tuple(Account.from_data(account) for account in data["accounts"]),
+            port=None if data["port"] is None else int(data["port"]),
+            lifetime=float(data["lifetime"]),
+            import_delay=float(data["import_delay"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            "settings_damaged",
+            f"The file settings.json in the sandbox's folder {path} is damaged: {error!r}.",
+            "Remove that file and name the accounts anew; host keys and files stay.",
+        ) from None
+
+
+def save_settings(path: str, settings: Settings) -> None:
+    """Write the settings whole or not at all, for their owner alone."""
+    _replace(os.path.join(path, "settings.json"), settings.encode())
+
+
+def load_serving(path: str) -> Serving | None:
+    """The process that serves, as it said; true only while the lock is held."""
+    data = _load(os.path.join(path, "serving.json"))
+    try:
+        return None if data is None else Serving(int(data["pid"]), int(data["port"]), str(data["settings"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def save_serving(path: str, serving: Serving | None) -> None:
+    """Say which process serves, or that none does."""
+    name = os.path.join(path, "serving.json")
+    if serving is None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+    else:
+        data = {"pid": serving.pid, "port": serving.port, "settings": serving.settings}
+        _replace(name, json.dumps(data).encode("ascii"))
+
+
+def check_folder(path: str) -> None:
+    """See whether the folder can be a sandbox's, or be made; nothing is changed.
+
+    :raises InputError: it holds something else. :raises DiskError: it cannot be used, or not be made.
+    """
+    above = path
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    try:
+        # A sandbox that was interrupted before its first start was complete has its lock and nothing else.
+        strange = sorted(name for name in os.listdir(above) if name != "lock")
+    except OSError as error:
+        raise cannot_use(path, error) from None
+    if not os.access(above, os.R_OK | os.W_OK | os.X_OK):
+        raise cannot_use(path, PermissionError())
+    if above == path and strange and not os.path.exists(os.path.join(path, "settings.json")):
+        raise InputError(
+            "path_not_sandbox",
+            f"The folder {path} is not a sandbox's, and not empty: it holds {strange[0]!r}.",
+            "Name a folder of the sandbox's own, or one that does not exist yet.",
+        )
+
+
+def make_folder(path: str) -> None:
+    """Make the folder where it is missing. Raises what ``check_folder`` does."""
+    check_folder(path)
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise cannot_use(path, error) from None
+
+
+def cannot_use(path: str, error: OSError) -> DiskError:
+    """The sandbox's folder fails it."""
+    why = os.strerror(error.errno) if error.errno else "this user has no right to write there"
+    return DiskError(
+        "path_unusable",
+        f"The sandbox's folder {path} cannot be used: {why}.",
+        "Name a folder that the user who runs the sandbox may make and write to.",
+    )
+
+
+class Lock:
+    """The lock of a sandbox's folder. It is shared with forked children, and gone with the last process that has it."""
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        self.descriptor = descriptor
+        self._name = name
+
+    @classmethod
+    def take(cls, path: str, *, wait: float = 0.0) -> Lock | None:
+        """Take the lock, waiting at most that many seconds for it. ``None``: another process has it."""
+        name = os.path.join(path, "lock")
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    os.close(descriptor)
+                    return None
+                time.sleep(0.02)
+            else:
+                return cls(descriptor, name)
+
+    @staticmethod
+    def held(path: str) -> bool:
+        """Whether some process has the lock. Changes nothing, not even a file's time."""
+        try:
+            descriptor = os.open(os.path.join(path, "lock"), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def still_there(self) -> bool:
+        """Whether the lock's file is still the one in the folder: not where the folder was removed or made anew."""
+        try:
+            found = os.stat(self._name)
+        except OSError:
+            return False
+        return os.path.samestat(found, os.fstat(self.descriptor))
+
+    def release(self) -> None:
+        """Let go of it in this process."""
+        os.close(self.descriptor)
+
+
+def _load(name: str) -> Mapping[str, Any] | None:
+    try:
+        with open(name, encoding="utf-8") as file:
+            data = json.load(file)
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _replace(name: str, content: bytes) -> None:
+    draft = f"{name}.{os.getpid()}"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    os.replace(draft, name)
