@@ -64,7 +64,7 @@ class Remote(Protocol):
         """End the session. What is still under way fails with ConnectionLost."""
 
     def info(self) -> Mapping[str, Any]:
-        """What is known of the server and the session, for people."""
+        """What is known of the server and the session, for people; its keys depend on the protocol."""
 
     async def list(self, folder: str) -> Sequence[Entry]:
         """All names in a folder but ``.`` and ``..``."""

@@ -22,15 +22,14 @@ from .._deps import paramiko
 from ..errors import ConnectionLost, ProtocolError, ServerBusy, UnreachableError
 from ..flow import Answer, settled
 from . import wire
+from .handshake import WINDOW
 
 if TYPE_CHECKING:
     from paramiko import Transport
 
-RECEIVE_WINDOW = 32 * 1024 * 1024
-LONGEST_SSH_PACKET = 256 * 1024
-BYTES_UNDER_WAY = 16 * 1024 * 1024
-"""How much may have been asked for, or sent without being acknowledged: half of the window, and more than a link of
-100 ms at 1 Gbit/s holds."""
+BYTES_UNDER_WAY = WINDOW // 2
+"""How much may have been asked for, or sent without being acknowledged: more than a link of 100 ms at 1 Gbit/s holds,
+and half of what the server may send ahead of our reading."""
 
 SAFE_CHUNK = 32 * 1024  # what every server must take in one READ or WRITE [draft-ietf-secsh-filexfer-02, 3]
 LARGEST_CHUNK = 255 * 1024  # what OpenSSH takes; more would only cost memory
@@ -201,7 +200,7 @@ class Session:
                 raise _ended(self.transport.get_exception() or "the connection was closed")
             return False
         try:
-            data = self._channel.recv(RECEIVE_WINDOW)
+            data = self._channel.recv(WINDOW)
         except socket.timeout:
             raise _silent(self._timeout) from None
         except (OSError, EOFError, paramiko.SSHException) as error:
@@ -285,7 +284,7 @@ class Session:
         deadline = time.monotonic() + self._timeout
         while time.monotonic() < deadline:
             try:
-                data = self._channel.recv(RECEIVE_WINDOW)
+                data = self._channel.recv(WINDOW)
             except socket.timeout:
                 break
             if not data:
@@ -322,9 +321,7 @@ def _chunk(limit: int) -> int:
 
 def _open_channel(transport: Transport, timeout: float) -> Any:
     try:
-        channel = transport.open_channel(
-            "session", window_size=RECEIVE_WINDOW, max_packet_size=LONGEST_SSH_PACKET, timeout=timeout
-        )
+        channel = transport.open_session(timeout=timeout)
         channel.settimeout(timeout)
         channel.invoke_subsystem("sftp")
     except paramiko.ChannelException as error:

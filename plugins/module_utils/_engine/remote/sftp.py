@@ -20,7 +20,7 @@ from ..flow import Answer
 from . import wire
 from .interface import Entry, Incoming, Outgoing, join
 from .session import Session
-from .ssh import open_transport
+from .ssh import agreed_algorithms, host_key_of, open_transport, words_of
 
 if TYPE_CHECKING:
     from ..account import Account
@@ -73,12 +73,15 @@ class SftpRemote:
 
     def info(self) -> Mapping[str, Any]:
         session = self._sessions[0]
-        return {"sftp_version": wire.VERSION, "extensions": session.extensions, "limits": session.limits._asdict()}
-
-    @property
-    def transport(self) -> Any:
-        """The first session's SSH transport, for those who describe the connection."""
-        return self._sessions[0].transport
+        key = host_key_of(session.transport)
+        return {
+            "host_key": {"type": key.type, "fingerprint": key.fingerprint, "line": key.line},
+            "server_version": words_of(session.transport).version,
+            "algorithms": agreed_algorithms(session.transport),
+            "sftp_version": wire.VERSION,
+            "extensions": session.extensions,
+            "limits": session.limits._asdict(),
+        }
 
     async def list(self, folder: str) -> Sequence[Entry]:
         doing = f"to list the folder {folder!r}"
