@@ -126,11 +126,10 @@ def test_held_files_alone_fail_too() -> None:
 def test_what_ended_the_run_comes_first_and_nothing_hides_it() -> None:
     error = TrustError("host_key_changed", "The key is another one.")
     found = RunResult([outcome("f", "failed", "Broken."), outcome("h", "held", "Who knows.")], error=error)
-    assert _module.verdict(found) == (
-        "host_key_changed",
-        "The key is another one. 1 file failed, the originals stay where they were. "
-        "1 file held until a person decides.",
-    )
+    reason, text = _module.verdict(found)
+    assert reason == "host_key_changed"
+    assert text.startswith("The key is another one. 1 file failed, the originals stay where they were. 1 file held ")
+    assert "Broken." not in text
 
 
 def test_in_check_mode_nothing_is_said_to_be_delivered() -> None:
