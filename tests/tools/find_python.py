@@ -6,18 +6,18 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 
 def find_python(version: str) -> str | None:
     """Find an interpreter that runs and can make virtual environments. A version manager's stand-in may do neither."""
     name = f"python{version}"
-    managed = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
-    for candidate in (shutil.which(name), *sorted(map(str, managed.glob(f"{version}.*/bin/{name}")), reverse=True)):
+    managed = os.path.expanduser(os.environ.get("PYENV_ROOT", "~/.pyenv"))
+    for candidate in (shutil.which(name), *glob.glob(f"{managed}/versions/{version}.*/bin/{name}")):
         if candidate is None:
             continue
         probe = subprocess.run([candidate, "-c", "import ensurepip, venv"], capture_output=True, check=False)
