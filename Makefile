@@ -15,6 +15,7 @@ SHELL := /bin/bash
 # Messages of compilers, servers and Ansible are the same on every machine; settings of the user's own do not count here.
 export LC_ALL := C.UTF-8
 export ANSIBLE_CONFIG := $(CURDIR)/tests/ansible.cfg
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
 export ANSIBLE_HOME := $(CURDIR)/build/ansible
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -40,7 +41,6 @@ each_engine_venv = $(foreach venv,$(ENGINE_VENVS),! test -x build/venvs/$(venv)/
 
 .PHONY: demo
 demo: $(COLLECTION)/MANIFEST.json ## from nothing to a delivered file, against a local provider (no root, files under build/demo)
-	ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/build/collections" \
 	$(VENV)/ansible-playbook courier.filedrop.quickstart --extra-vars '{"filedrop_quickstart_folder": "$(abspath $(DEMO))"}'
 
 ##@ To test it
