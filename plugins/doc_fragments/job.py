@@ -22,6 +22,7 @@ options:
       - In a pattern V(*) stands for any characters, V(?) for one, and V([abc]) for one of these. Upper and lower
         case differ. A pattern is compared with the name of a file, never with its folder.
       - Without it, or while it is empty, every name matches.
+      - Write a list if there is a comma in a pattern; Ansible splits a single text at its commas.
     type: list
     elements: str
   exclude:
@@ -64,7 +65,7 @@ options:
     description:
       - List at most this many files in RV(ignore:files), failures first. RV(ignore:summary) always counts all of
         them.
-      - From 0 to 100000.
+      - From 0 to 100000. Raise it where a playbook goes on with the files one by one.
     type: int
     default: 1000
 """

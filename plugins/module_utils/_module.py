@@ -189,14 +189,16 @@ def _files(count: int) -> str:
 
 def transfer_diff(outcomes: Iterable[FileOutcome], job: Dropoff | Pickup) -> list[Result]:
     """The files on both sides, before and after: what the job added, took away and moved."""
-    delivered = [each for each in outcomes if each.outcome == "delivered"][: job.max_results]
-    originals = [each.origin for each in delivered]
-    left = [path for each in delivered for path in _left_of(each, job)]
+    delivered = [each for each in outcomes if each.outcome == "delivered"]
+    told = delivered[: job.max_results]
+    part = f", the first {len(told)} of {len(delivered)}" if len(told) < len(delivered) else ""
+    originals = [each.origin for each in told]
+    left = [path for each in told for path in _left_of(each, job)]
     if isinstance(job, Dropoff):
-        added = [each.remote_path for each in delivered]
-        return [_difference("local files", originals, left), _difference("remote files", [], added)]
-    added = [each.local_path for each in delivered]
-    return [_difference("remote files", originals, left), _difference("local files", [], added)]
+        added = [each.remote_path for each in told]
+        return [_difference(f"local files{part}", originals, left), _difference(f"remote files{part}", [], added)]
+    added = [each.local_path for each in told]
+    return [_difference(f"remote files{part}", originals, left), _difference(f"local files{part}", [], added)]
 
 
 def _left_of(outcome: FileOutcome, job: Dropoff | Pickup) -> list[str]:

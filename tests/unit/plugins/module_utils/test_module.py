@@ -202,3 +202,10 @@ def test_the_difference_of_a_pickup_lists_both_sides(options: dict[str, Any], re
     remote, local = _module.transfer_diff(files, job)
     assert (remote["before"], remote["after"]) == ("out/a\n", left)
     assert (local["before"], local["after"]) == ("", "/in/a.2\n")
+
+
+def test_a_difference_that_is_cut_says_so() -> None:
+    job = dropoff_from_options({"src": "/out", "remote_dir": "in", "max_results": 1}, Preset())
+    local, remote = _module.transfer_diff([outcome("a", "delivered"), outcome("b", "delivered")], job)
+    assert local["before_header"] == local["after_header"] == "local files, the first 1 of 2"
+    assert (remote["before"], remote["after"]) == ("", "in/a\n")
