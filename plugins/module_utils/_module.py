@@ -167,7 +167,7 @@ def verdict(found: RunResult, *, check: bool = False) -> tuple[str, str]:
     if failed:
         parts.append(_told(failed, "failed, the originals stay where they were", show))
     if held:
-        parts.append(_told(held, "held until a person decides", show))
+        parts.append(_told(held, "held and left as they are", show))
     delivered = found.summary["delivered"]
     if parts and delivered:
         parts.append(f"{'Would be delivered' if check else 'Delivered'} all the same: {_files(delivered)}.")

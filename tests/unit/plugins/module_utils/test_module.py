@@ -111,7 +111,7 @@ def test_a_verdict_tells_how_many_and_the_first_few() -> None:
     assert reason == "files_failed"
     assert text == (
         "5 files failed, the originals stay where they were. f0: Broken 0. f1: Broken 1. f2: Broken 2. "
-        "And 2 more, see `files` in the result. 1 file held until a person decides. h: Who knows. "
+        "And 2 more, see `files` in the result. 1 file held and left as they are. h: Who knows. "
         "Delivered all the same: 1 file."
     )
 
@@ -119,7 +119,7 @@ def test_a_verdict_tells_how_many_and_the_first_few() -> None:
 def test_held_files_alone_fail_too() -> None:
     assert _module.verdict(RunResult([outcome("h", "held", "Who knows.")])) == (
         "files_held",
-        "1 file held until a person decides. h: Who knows.",
+        "1 file held and left as they are. h: Who knows.",
     )
 
 
