@@ -185,7 +185,7 @@ summary:
       type: int
       sample: 1
     held:
-      description: Files that wait for a person's decision.
+      description: Files that wait for a person's decision, or for a name to come free.
       type: int
       sample: 0
     failed:
@@ -249,8 +249,8 @@ notes:
 reason:
   description:
     - A stable code that says why the task failed.
-    - V(files_failed) when files failed, else V(files_held) when files are held, else the code of what ended the
-      run, such as V(port_closed).
+    - The code of what ended the run, such as V(port_closed), or else V(files_failed) when files failed, or else
+      V(files_held) when files are held.
   returned: on failure
   type: str
   sample: host_key_changed

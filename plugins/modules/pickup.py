@@ -244,8 +244,8 @@ notes:
 reason:
   description:
     - A stable code that says why the task failed.
-    - V(files_failed) when files failed, else V(files_held) when files are held, else the code of what ended the
-      run, such as V(port_closed).
+    - The code of what ended the run, such as V(port_closed), or else V(files_failed) when files failed, or else
+      V(files_held) when files are held.
   returned: on failure
   type: str
   sample: host_key_changed
