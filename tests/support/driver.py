@@ -6,19 +6,18 @@
 
 The program reads one run as JSON from its standard input, and writes what came of it as JSON to its standard output:
 
-    {"job": {"direction": "dropoff", "src": ...}, "account": {...}, "ledger": "...", "check": false}
+    {"job": {"direction": "dropoff", "src": ...}, "account": {...}, "ledger": "...", "check": false, "new": true}
 
-``job`` and ``account`` are options by their public names.
+``job`` and ``account`` are options by their public names; ``new`` makes a ledger where there is none.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,11 @@ def spec(job: Mapping[str, object], account: Mapping[str, object], ledger: Path,
     return {"job": dict(job), "account": dict(account), "ledger": str(ledger), **more}
 
 
-def start(run: Mapping[str, object], *, python: str = sys.executable) -> subprocess.Popen[str]:
-    """Start a run; kill it by its pid, or ``finish`` it."""
+def start(run: Mapping[str, object], *, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """Start a run, by way of the command ``prefix`` if there is one; kill it by its pid, or ``finish`` it."""
     environment = {**os.environ, "PYTHONPATH": str(TREE)}
     process = subprocess.Popen(
-        [python, __file__],
+        [*prefix, sys.executable, __file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -64,34 +63,36 @@ def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
-def main() -> int:
+def _execute(run: Mapping[str, Any]) -> dict[str, Any]:
     from ansible_collections.courier.filedrop.plugins.module_utils._engine import runner
     from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import account_from_options
+    from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
     from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import (
         dropoff_from_options,
         pickup_from_options,
     )
     from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets import preset_named
 
-    run = json.load(sys.stdin)
     options = dict(run["job"])
     from_options = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}[options.pop("direction")]
-    account = account_from_options(run["account"])
-    result = runner.run(
-        from_options(options, preset_named(account.preset)),
-        account,
-        ledger=run["ledger"],
-        check=run.get("check", False),
-        create_ledger=run.get("create_ledger", True),
-    )
-    found = {
-        "outcomes": [dataclasses.asdict(outcome) for outcome in result.outcomes],
+    try:
+        account = account_from_options(run["account"])
+        job = from_options(options, preset_named(account.preset))
+        result = runner.run(
+            job, account, ledger=run["ledger"], check=run.get("check", False), create_ledger=run.get("new", True)
+        )
+    except FiledropError as error:
+        return {"outcomes": [], "summary": {}, "changed": False, "error": [error.reason, str(error)]}
+    return {
+        "outcomes": [outcome.as_dict() for outcome in result.outcomes],
         "summary": result.summary,
         "changed": result.changed,
-        "seconds": result.seconds,
         "error": None if result.error is None else [result.error.reason, str(result.error)],
     }
-    json.dump(found, sys.stdout)
+
+
+def main() -> int:
+    json.dump(_execute(json.load(sys.stdin)), sys.stdout)
     return 0
 
 

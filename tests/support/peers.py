@@ -79,7 +79,7 @@ class Peer:
 
 
 class OpenSsh(Peer):
-    """``sftp -b``: one ``put`` with a pattern; ``get`` and ``rm`` of one file after the other, as a careful script does.
+    """``sftp -b``: one ``put`` with a pattern; ``get`` and ``rm`` of each file in turn, as a careful script does.
 
     It stops at the first error.
     """

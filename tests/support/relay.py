@@ -26,7 +26,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 CHUNK_BYTES = 1 << 20
 START_SECONDS = 30.0
@@ -38,17 +38,19 @@ class Fault:
     """What happens to one connection.
 
     :ivar action: ``cut`` resets both ends; ``close`` ends both politely; ``stall`` keeps both open and moves nothing
-        more, either way.
+        more, either way; ``call`` calls ``then`` and goes on.
     :ivar direction: ``up`` counts the client's bytes, ``down`` the server's.
-    :ivar after: that many bytes still pass; the next one does not.
+    :ivar after: that many bytes still pass; the next one does not, or not yet.
+    :ivar then: what ``call`` calls, from a thread of the relay.
     """
 
     action: str
     direction: str
     after: int
+    then: Callable[[], object] | None = None
 
     def __post_init__(self) -> None:
-        if self.action not in ("cut", "close", "stall") or self.direction not in ("up", "down"):
+        if self.action not in ("cut", "close", "stall", "call") or self.direction not in ("up", "down"):
             raise ValueError(f"no such fault: {self}")
 
 
@@ -206,6 +208,8 @@ class _Link:
         self._fault = None
         if fault.action == "stall":
             self._moving.clear()
+        elif fault.then is not None:
+            fault.then()
         else:
             self.end(reset=fault.action == "cut")
 
