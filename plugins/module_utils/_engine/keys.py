@@ -5,8 +5,8 @@
 """Public keys as bytes and lines, and the loading of a private key.
 
 A public key's *blob* is its encoding of RFC 4253 section 6.6: a string with the type, then the key's own fields. The
-*line* is what stands in ``authorized_keys``, ``known_hosts`` and ``.pub`` files: the type, the blob in base64, perhaps a
-comment.
+*line* is what stands in ``authorized_keys``, ``known_hosts`` and ``.pub`` files: the type, the blob in base64, perhaps
+a comment.
 """
 
 from __future__ import annotations
@@ -148,15 +148,17 @@ def load_private_key(path: str, passphrase: str | None) -> PKey:
         raise AuthenticationError(
             "key_exposed",
             f"The private key file {path} has mode {mode:04o}: others than its owner may use it.",
-            f"Run: chmod 600 {path}. If others may have read it, make a new pair, and have the provider remove the old key.",
+            f"Run: chmod 600 {path}. If others may have read it, make a new key and have the provider remove this one.",
         )
     key = decode_private(body, path, passphrase)
     # The one format that paramiko has read for all types since 2.12.
     plain = io.StringIO(encode_private(key, None).decode("ascii"))
-    kind = {"ssh-ed25519": paramiko.Ed25519Key, "ssh-rsa": paramiko.RSAKey}.get(
-        public_part(key).type, paramiko.ECDSAKey
-    )
-    return kind.from_private_key(plain)
+    type_name = public_part(key).type
+    if type_name == "ssh-ed25519":
+        return paramiko.Ed25519Key.from_private_key(plain)
+    if type_name == "ssh-rsa":
+        return paramiko.RSAKey.from_private_key(plain)
+    return paramiko.ECDSAKey.from_private_key(plain)
 
 
 def read_private(path: str) -> tuple[bytes, os.stat_result]:

@@ -94,7 +94,7 @@ def host_key_of(transport: Transport) -> PublicKey:
 
 
 def agreed_algorithms(transport: Transport) -> dict[str, str]:
-    """What both sides settled on: ``kex``, ``host_key``, ``cipher``, ``mac`` (``implicit`` if the cipher does its work)."""
+    """What both sides settled on: ``kex``, ``host_key``, ``cipher``, ``mac`` (``implicit`` if the cipher does that)."""
     offered = words_of(transport).algorithms.get("kex", ())
     cipher = transport.local_cipher
     return {
