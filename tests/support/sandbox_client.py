@@ -96,6 +96,11 @@ class Raw:
     def ask(self, kind: int, body: bytes = b"") -> Packet:
         return self.answer(self.send(kind, body))
 
+    def hello(self) -> Packet:
+        """The handshake; the answer's number is the server's version."""
+        self.channel.sendall(struct.pack(">IBI", 5, Kind.INIT, 3))
+        return self.receive()
+
     def answer(self, number: int) -> Packet:
         """The answer to one request, whichever come before it. :raises EOFError: the channel ended."""
         while number not in self.answers:
@@ -126,10 +131,7 @@ def begin(transport: paramiko.Transport) -> Raw:
     channel.settimeout(20)
     channel.invoke_subsystem("sftp")
     raw = Raw(channel)
-    channel.sendall(struct.pack(">IBI", 5, Kind.INIT, 3))
-    version = raw.receive()
-    if (version.kind, version.number) != (Kind.VERSION, 3):
-        raise LookupError(f"not SFTP 3: {version}")
+    raw.hello()
     return raw
 
 
