@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .disk import Folder
 from .dropoff import RENAME, DropoffFlow, Item
 from .dropoff_plan import DropoffPlan
-from .errors import JobStopped, RemoteError
+from .errors import JobStopped, RemoteError, TransferError
 from .recovery import Verdict
 from .remote import Remote
 from .result import FileOutcome
@@ -39,10 +39,11 @@ class Deliveries(Work[Item]):
 
     def prepare(self) -> bool:
         if self._job.archive_dir and self._job.after == "archive":
-            Folder(self._job.archive_dir).require_writable()
+            Folder(self._job.archive_dir, option="archive_dir").require_writable()
         self._plan = DropoffPlan(self._job, self._account, self._ledger, note=not self._check)
         for outcome in self._plan.outcomes:
             self._note(outcome)
+        self._known = max(self._known, self._plan.known - self.moved)
         self._planned = self._limit(self._plan.items, lambda item: item.file.size if item.file else 0)
         return self._check or bool(self._planned)
 
@@ -60,14 +61,22 @@ class Deliveries(Work[Item]):
         return not self._check and self._job.upload == "rename" and not self._ledger.capability(self._account, RENAME)
 
     async def transfer(self, item: Item, outcome: FileOutcome) -> None:
+        is_known = item.row is not None and item.row.state == "delivered"
         row = await self._flow.deliver(item)
+        if is_known and row is item.row:
+            outcome.skip(_ALREADY_DELIVERED)
         outcome.sha256 = row.sha256
         outcome.size = row.size
         outcome.local_path = row.local_path or outcome.local_path
 
     async def foresee(self, item: Item, outcome: FileOutcome) -> None:
         if await self._flow.foresee(item) is Verdict.DELIVERED:
-            outcome.message = "An earlier run has delivered it; what remains is to settle the original."
+            outcome.skip(_ALREADY_DELIVERED)
+
+
+_ALREADY_DELIVERED = TransferError(
+    "already_delivered", "An earlier run delivered it; its original remained to be settled."
+)
 
 
 async def _require_folder(remote: Remote, path: str) -> None:

@@ -61,15 +61,17 @@ def _seen(name: str, status: os.stat_result) -> LocalFile:
 class Folder:
     """An open folder. ``path`` is for people; the work goes through its descriptor.
 
+    :param option: the option that names the folder, for errors.
     :raises DiskError: from every method, for what the operating system refuses.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, option: str = "") -> None:
         self.path = path
+        self._called = f"the folder {path!r}" + (f" (`{option}`)" if option else "")
         try:
             self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise disk_error(error, f"open the folder {path!r}") from error
+            raise disk_error(error, f"open {self._called}") from error
 
     def close(self) -> None:
         os.close(self.fd)
@@ -87,7 +89,7 @@ class Folder:
                     except FileNotFoundError:
                         continue
         except OSError as error:
-            raise disk_error(error, f"list the folder {self.path!r}") from error
+            raise disk_error(error, f"list {self._called}") from error
 
     def status(self, name: str) -> os.stat_result | None:
         """What stands under a name now (a link itself, not what it points to), or None."""
@@ -119,7 +121,7 @@ class Folder:
     def require_writable(self) -> None:
         """Refuse before anything is transferred what could only fail after it."""
         if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.fd):
-            raise disk_error(OSError(errno.EACCES, ""), f"write to the folder {self.path!r}")
+            raise disk_error(OSError(errno.EACCES, ""), f"write to {self._called}")
 
     def remove(self, name: str) -> None:
         try:
@@ -229,7 +231,7 @@ class Outgoing:
     def _changed(self, how: str) -> TransferError:
         return TransferError(
             "changed_while_read",
-            f"{self._folder.path_of(names.shown(self._seen.name))!r} was changed while it was read: {how}.",
+            f"{names.quoted(self._folder.path_of(self._seen.name))} was changed while it was read: {how}.",
             "It is tried again at the next run; raise `settle` if its writer takes longer.",
         )
 
@@ -365,7 +367,7 @@ def _require_unchanged(folder: Folder, seen: LocalFile) -> None:
 def _changed_before(folder: Folder, seen: LocalFile) -> TransferError:
     return TransferError(
         "changed_before_archive",
-        f"{folder.path_of(names.shown(seen.name))!r} was sent, and has been changed or taken away since it was "
+        f"{names.quoted(folder.path_of(seen.name))} was sent, and has been changed or taken away since it was "
         "read, so it is left alone.",
         "What stands there now is sent as a new file at the next run.",
     )

@@ -104,7 +104,7 @@ class DropoffFlow:
         """:raises HoldError: if only a person can decide."""
         if row.state == "held":
             raise HoldError(
-                row.reason or "held", f"{names.shown(row.name)!r} waits for a decision since an earlier run.", RESOLVE
+                row.reason or "held", f"{names.quoted(row.name)} waits for a decision since an earlier run.", RESOLVE
             )
         look_final = self.remote.stat(row.remote_path)
         look_temporary = self.remote.stat(row.temporary) if row.temporary else None
@@ -114,7 +114,7 @@ class DropoffFlow:
             return Verdict.SEND
         if verdict in _HOLDS:
             reason, finding = _HOLDS[verdict]
-            raise HoldError(reason, f"{names.shown(row.name)!r} was cut off in an earlier run, and {finding}.", RESOLVE)
+            raise HoldError(reason, f"{names.quoted(row.name)} was cut off in an earlier run, and {finding}.", RESOLVE)
         return verdict
 
     async def _take_up(self, item: Item) -> Verdict:
@@ -333,7 +333,8 @@ class DropoffFlow:
     def _archive_of(self, folder: Folder) -> Folder:
         path = self.job.archive_dir or folder.path
         if path not in self.archives:
-            self.archives[path] = disk.Folder(path) if self.job.archive_dir else folder.make(names.ARCHIVE)
+            given = self.job.archive_dir
+            self.archives[path] = disk.Folder(given, option="archive_dir") if given else folder.make(names.ARCHIVE)
         return self.archives[path]
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 class DropoffPlan:
     """The items of one drop-off, in the order of their age, and the outcomes of the files that are not to be sent.
 
+    ``known`` counts those that were delivered before and are kept: there may be any number of them.
+
     :param note: whether the ledger may note what is not settled yet (not in check mode).
     :raises DiskError: a source is missing or cannot be read.
     """
@@ -37,6 +39,7 @@ class DropoffPlan:
         self._ledger = ledger
         self._note = note
         self._remote_names: set[str] = set()
+        self.known = 0
         self.items: list[Item] = []
         self.outcomes: list[FileOutcome] = []
         folders = _open_sources(job.sources)
@@ -95,8 +98,11 @@ class DropoffPlan:
             except TransferError as error:
                 self._refuse(folder, name, error)
             else:
-                if status.st_size or self._job.empty != "skip":
-                    yield disk.LocalFile(name, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
+                file = disk.LocalFile(name, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
+                if file.size or self._job.empty != "skip":
+                    yield file
+                else:
+                    self._skip(folder, file, empty_refused())
 
     def _is_archive(self, folder: disk.Folder, name: str) -> bool:
         return folder.path_of(name) == (self._job.archive_dir or folder.path_of(names.ARCHIVE))
@@ -113,7 +119,7 @@ class DropoffPlan:
         if not same:
             return item
         if self._job.after == "keep":
-            self._skip(folder, file, "already_delivered", "It was delivered by an earlier run.")
+            self.known += 1
             return None
         item.row = latest
         return item
@@ -124,8 +130,7 @@ class DropoffPlan:
         waiting = Settling(self._ledger, key, self._job.settle, note=self._note).unsettled(candidates)
         for item in items:
             if item.name in waiting and item.file:
-                error = unsettled_error(self._job.settle)
-                self._skip(folder, item.file, error.reason, str(error))
+                self._skip(folder, item.file, unsettled_error(self._job.settle))
         return [item for item in items if item.name not in waiting and self._is_first_of_name(item)]
 
     def _is_first_of_name(self, item: Item) -> bool:
@@ -136,10 +141,8 @@ class DropoffPlan:
         self._refuse(item.folder, item.name, _name_twice(item.name))
         return False
 
-    def _skip(self, folder: disk.Folder, file: LocalFile, reason: str, message: str) -> None:
-        outcome = self._outcome(folder.path_of(file.name), file.name, file.size)
-        outcome.reason, outcome.message = reason, message
-        self.outcomes.append(outcome)
+    def _skip(self, folder: disk.Folder, file: LocalFile, why: FiledropError) -> None:
+        self.outcomes.append(self._outcome(folder.path_of(file.name), file.name, file.size).skip(why))
 
     def _refuse(self, folder: disk.Folder, name: str, error: FiledropError) -> None:
         self.outcomes.append(self._outcome(folder.path_of(name), name).blame(error))
@@ -154,7 +157,7 @@ def _open_sources(sources: Iterable[str]) -> list[tuple[disk.Folder, set[str] | 
             raise DiskError(
                 "local_missing", f"`src` names {source!r}, and there is nothing.", "Create it, or correct `src`."
             )
-        folder, wanted = found.get(path) or (disk.Folder(path), set())
+        folder, wanted = found.get(path) or (disk.Folder(path, option="src"), set())
         found[path] = (folder, None if name is None or wanted is None else wanted | {name})
     return list(found.values())
 
@@ -167,7 +170,7 @@ def _check_regular(name: str, status: os.stat_result) -> None:
     kind = "folder" if modes.S_ISDIR(status.st_mode) else "link" if modes.S_ISLNK(status.st_mode) else "special file"
     raise TransferError(
         "not_a_file",
-        f"{names.shown(name)!r} is a {kind}; only ordinary files are sent.",
+        f"{names.quoted(name)} is a {kind}; only ordinary files are sent.",
         "Move it out of `src`, leave it out with `exclude`, or name the folder in `src` itself.",
     )
 
@@ -187,6 +190,6 @@ def _other_job(row: Row) -> FiledropError:
 def _name_twice(name: str) -> FiledropError:
     return HoldError(
         "name_taken",
-        f"Another source has a file {names.shown(name)!r} too, and it goes first.",
+        f"Another source has a file {names.quoted(name)} too, and it goes first.",
         "It is sent once that name is free on the server.",
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .disk import Folder
-from .errors import JobStopped, RemoteDenied, RemoteMissing
+from .errors import JobStopped, RemoteDenied, RemoteMissing, TransferError
 from .pickup import Item, PickupFlow, Replaced
 from .pickup_plan import PickupPlan
 from .remote import Entry, Remote
@@ -33,7 +33,7 @@ class Fetches(Work[Item]):
         self._account = account
         self._ledger = ledger
         self._syncer = syncer
-        self._dest = Folder(job.dest)
+        self._dest = Folder(job.dest, option="dest")
         self._dest.require_writable()
         self._sidecars: Sequence[Item] = ()
         self._flow: PickupFlow
@@ -43,12 +43,13 @@ class Fetches(Work[Item]):
 
     async def plan(self, remote: Remote) -> None:
         self._flow = PickupFlow(self._job, self._account, remote, self._ledger, self._syncer, self._dest)
-        entries = await _listing(remote, self._job.remote_dir)
+        entries = await listing(remote, self._job.remote_dir)
         if not self._check:
             await self._take_up({entry.name for entry in entries})
         plan = PickupPlan(self._job, self._account, self._ledger, entries, note=not self._check)
         for outcome in plan.outcomes:
             self._note(outcome)
+        self._known = max(self._known, plan.known - self.moved)
         self._planned = self._limit(plan.items, lambda item: item.entry.size or 0)
         self._sidecars = plan.sidecars
 
@@ -81,17 +82,21 @@ class Fetches(Work[Item]):
             outcome.reason, outcome.message = error.reason, str(error)
             return
         if item.is_duplicate:
-            outcome.outcome, outcome.reason = "skipped", "duplicate"
-            outcome.message = "It has come before with the same content, and is not delivered again."
+            outcome.skip(_DUPLICATE)
+            outcome.changed = self._job.after != "keep"
         outcome.sha256, outcome.local_path = row.sha256, row.local_path or ""
 
     async def foresee(self, item: Item, outcome: FileOutcome) -> None:
         outcome.local_path = self._dest.path_of(self._dest.free_name(item.entry.name))
 
     def _report(self, outcome: FileOutcome, row: Row) -> None:
+        outcome.changed = True
         outcome.outcome, outcome.sha256, outcome.local_path = "delivered", row.sha256, row.local_path or ""
         self._note(outcome)
         self._count(outcome)
+
+
+_DUPLICATE = TransferError("duplicate", "It has come before with the same content, and is not delivered again.")
 
 
 def _earlier(row: Row) -> FileOutcome:
@@ -101,7 +106,8 @@ def _earlier(row: Row) -> FileOutcome:
     return outcome
 
 
-async def _listing(remote: Remote, folder: str) -> Sequence[Entry]:
+async def listing(remote: Remote, folder: str) -> Sequence[Entry]:
+    """All names in a folder that has to be there."""
     try:
         return await remote.list(folder)
     except (RemoteDenied, RemoteMissing) as error:

@@ -17,8 +17,10 @@ The rules:
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Coroutine, Generator, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import (
     Any,
     Callable,
@@ -29,7 +31,9 @@ from typing import (
 
 T = TypeVar("T")
 
-LONGEST_WAIT = 0.05  # seconds that a batch may be put off while answers keep coming
+SHORTEST_PATIENCE = 0.002  # seconds that a batch waits for more to join it
+LONGEST_PATIENCE = 0.05
+PATIENCE = 4  # times what it took the last time
 
 
 class Answer(Generic[T]):
@@ -78,20 +82,48 @@ def settled(value: T) -> Answer[T]:
 class Source(Protocol):
     """Where answers come from: a remote."""
 
-    def poll(self, *, wait: bool) -> bool:
-        """Send what is queued, settle the answers that have come, and say whether there were any.
+    @property
+    def owes(self) -> int:
+        """How many answers are outstanding."""
 
-        With ``wait`` it blocks until at least one comes; a source that owes nothing returns at once.
+    def poll(self, timeout: float | None) -> None:
+        """Send what is queued, wait for the first answer, and settle all that have come by then.
+
+        :param timeout: seconds to wait at most; None: as long as it takes.
         """
 
 
-class Batch(Protocol):
-    """Work that is done for many at once."""
+class Batch(ABC):
+    """Work that is done for many at once.
 
-    waiting_since: float | None
+    It waits a little for more to come, in proportion to what it costs, and not at all once nothing else can move.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._patience = SHORTEST_PATIENCE
+
+    @property
+    def due(self) -> float | None:
+        """When to do it at the latest, by the monotonic clock in seconds; None while there is nothing to do."""
+        return None if self._since is None else self._since + self._patience
 
     def run(self) -> None:
-        """Do the work and settle the answer of everybody who waits for it."""
+        """Do the work, and settle the answer of everybody who waits for it."""
+        self._since = None
+        began = time.monotonic()
+        self._run()
+        cost = time.monotonic() - began
+        self._patience = min(max(SHORTEST_PATIENCE, PATIENCE * cost), LONGEST_PATIENCE)
+
+    def _joined(self) -> None:
+        """Somebody has begun to wait."""
+        if self._since is None:
+            self._since = time.monotonic()
+
+    @abstractmethod
+    def _run(self) -> None:
+        """The work itself."""
 
 
 class _Task:
@@ -185,18 +217,18 @@ class Flow:
             task.step()
             if task.ended.done:
                 self._tasks.discard(task)
-        if self._run_batch(overdue_only=True) or self._source.poll(wait=False) or self._run_batch(overdue_only=False):
-            return
-        if not self._source.poll(wait=True) and not self._ready and self._tasks:
-            raise RuntimeError("every coroutine waits for an answer that nobody owes")
-
-    def _run_batch(self, *, overdue_only: bool) -> bool:
-        for batch in self._batches:
-            since = batch.waiting_since
-            if since is not None and (not overdue_only or time.monotonic() - since > LONGEST_WAIT):
+        waiting = [(batch.due, batch) for batch in self._batches if batch.due is not None]
+        if waiting:
+            due, batch = min(waiting, key=itemgetter(0))
+            patience = due - time.monotonic()
+            if patience > 0 and self._source.owes:
+                self._source.poll(patience)
+            else:
                 batch.run()
-                return True
-        return False
+        elif self._source.owes:
+            self._source.poll(None)
+        elif self._tasks:
+            raise RuntimeError("every coroutine waits for an answer that nobody owes")
 
     def _abandon(self, interruption: BaseException) -> None:
         """Let every coroutine clean up behind itself; one that insists on going on is left where it is."""

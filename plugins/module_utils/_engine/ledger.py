@@ -11,7 +11,7 @@ survive a power cut; a batch of changes shares one transaction.
 States of a drop-off (recovery.py says what each means after a crash):
     intent -> created -> written -> closed [-> renamed] -> delivered
 States of a pickup:
-    placing -> placed -> fetched
+    placing -> placed -> fetched, or kept where the original stays
 And of both: ``held`` (open: a person decides) and ``abandoned`` (history: nothing of it was left behind on either
 side).
 """
@@ -26,7 +26,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from .errors import LedgerError, TransferError
-from .flow import Answer
+from .flow import Answer, Batch
 
 VERSION = 1
 BUSY_TIMEOUT = 30.0  # seconds that another process may keep the ledger locked
@@ -96,7 +96,7 @@ _UPDATE = f"UPDATE transfer SET {', '.join(f'{column} = ?' for column in _COLUMN
 _SELECT = f"SELECT {', '.join(_COLUMNS)}, id FROM transfer"
 
 
-class Ledger:
+class Ledger(Batch):
     """An open ledger; also the flow's batch of commits.
 
     :param path: the database file.
@@ -107,8 +107,8 @@ class Ledger:
     """
 
     def __init__(self, path: str, *, create: bool = False, read_only: bool = False) -> None:
+        super().__init__()
         self.path = path
-        self.waiting_since: float | None = None
         self._waiting: list[tuple[Row, Answer[None]]] = []
         exists = os.path.exists(path)
         if not exists and not create and not read_only:
@@ -164,13 +164,12 @@ class Ledger:
             setattr(row, column, value)
         answer: Answer[None] = Answer()
         self._waiting.append((row, answer))
-        if self.waiting_since is None:
-            self.waiting_since = time.monotonic()
+        self._joined()
         return answer
 
-    def run(self) -> None:
+    def _run(self) -> None:
         """Commit all changes that wait, in one transaction."""
-        waiting, self._waiting, self.waiting_since = self._waiting, [], None
+        waiting, self._waiting = self._waiting, []
         try:
             refused = self._write_all([row for row, _answer in waiting])
         except sqlite3.Error as error:
@@ -299,7 +298,9 @@ class Ledger:
             if sign in said:
                 return LedgerError(reason, f"The ledger {self.path!r} {finding} ({said}).", way_out)
         return LedgerError(
-            "ledger_failed", f"The ledger {self.path!r} cannot be used ({said}).", "Nothing was transferred without it."
+            "ledger_failed",
+            f"The ledger {self.path!r} cannot be used ({said}).",
+            "Look at the disk it is on, and restore it from a backup if need be. Nothing was transferred without it.",
         )
 
 

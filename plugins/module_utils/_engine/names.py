@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import unicodedata
@@ -30,6 +31,11 @@ def shown(name: str) -> str:
     return "".join(letter if not _is_control(letter) else f"\\x{ord(letter):02x}" for letter in readable)
 
 
+def quoted(text: str) -> str:
+    """A name or path for a sentence, in quotes."""
+    return f"'{shown(text)}'"
+
+
 def check_name(name: str) -> None:
     """Accept what can only mean one file in one folder.
 
@@ -37,7 +43,7 @@ def check_name(name: str) -> None:
     """
     finding = _objection(name)
     if finding:
-        raise TransferError("name_refused", f"The name {shown(name[:300])!r} is refused: {finding}.", WAY_OUT)
+        raise TransferError("name_refused", f"The name {quoted(name[:300])} is refused: {finding}.", WAY_OUT)
 
 
 def _objection(name: str) -> str:
@@ -82,11 +88,18 @@ def cut(text: str, length: int) -> str:
 
 
 def temporary(pattern: str, name: str) -> str:
-    """A temporary name after a pattern with ``{name}``, ``{stem}`` and ``{random}`` in it, cut to the allowed
-    length.
+    """A temporary name after a pattern with ``{name}``, ``{stem}`` and ``{random}`` in it.
+
+    Where the name is too long for the pattern it is cut, and its digest tells it from others that begin like it.
     """
     random = secrets.token_hex(4)
-    fixed = pattern.format(name="", stem="", random=random)
-    room = LONGEST_NAME - len(fixed.encode())
+    room = LONGEST_NAME - len(pattern.format(name="", stem="", random=random).encode())
     stem = os.path.splitext(name)[0]
-    return pattern.format(name=cut(name, room), stem=cut(stem, room), random=random)
+    return pattern.format(name=_fitted(name, room), stem=_fitted(stem, room), random=random)
+
+
+def _fitted(text: str, room: int) -> str:
+    if len(text.encode()) <= room:
+        return text
+    digest = "-" + hashlib.sha256(text.encode()).hexdigest()[:8]
+    return cut(text, room - len(digest)) + digest

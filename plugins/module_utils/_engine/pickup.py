@@ -172,9 +172,11 @@ class PickupFlow:
     # --- has it been here before?
 
     def _was_placed(self, item: Item, part: Part) -> bool:
-        """Whether an earlier run placed this very content and did not get to delete it."""
+        """Whether an earlier run placed this very content and did not delete it, be it that it was cut off or that it
+        kept it.
+        """
         latest = item.latest
-        return latest is not None and latest.state == "placed" and latest.sha256 == part.sha256
+        return latest is not None and latest.state in ("placed", "kept") and latest.sha256 == part.sha256
 
     def _is_duplicate(self, item: Item, part: Part) -> bool:
         latest = item.latest
@@ -279,7 +281,8 @@ class PickupFlow:
                     f"{entry.path!r} was fetched to {row.local_path!r}, and stays on the server: {error.finding}",
                     "Ask the provider for the right to delete, or set `after: keep`.",
                 ) from error
-        await self.ledger.commit(row, "fetched", open=False, size=entry.size, mtime_ns=(entry.mtime or 0) * SECOND)
+        state = "kept" if self.job.after == "keep" else "fetched"
+        await self.ledger.commit(row, state, open=False, size=entry.size, mtime_ns=(entry.mtime or 0) * SECOND)
 
     async def _require_same(self, row: Row, entry: Entry) -> None:
         now = await self.remote.stat(entry.path)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 class PickupPlan:
     """The items of one pickup, in the order of their age, and the outcomes of the files that are not to be fetched.
 
+    ``known`` counts those that were fetched before and are kept: there may be any number of them.
+
     :param entries: the listing of the job's remote folder.
     :param note: whether the ledger may note what is not settled yet (not in check mode).
     """
@@ -32,6 +34,7 @@ class PickupPlan:
         self._job = job
         self._key = (account, job.direction, job.remote_dir)
         self._ledger = ledger
+        self.known = 0
         self.outcomes: list[FileOutcome] = []
         files = self._acceptable(entries)
         latest = ledger.latest(*self._key, files)
@@ -64,8 +67,10 @@ class PickupPlan:
             except TransferError as error:
                 self._refuse(entry, error)
             else:
-                if entry.size or self._job.empty != "skip":
+                if entry.size != 0 or self._job.empty != "skip":
                     found[entry.name] = entry
+                else:
+                    self.outcomes.append(self.outcome_of(entry).skip(empty_refused()))
         return found
 
     def _is_open(self, entry: Entry, latest: Row | None) -> bool:
@@ -81,7 +86,10 @@ class PickupPlan:
             self._refuse(entry, TransferError("other_job", f"The job {latest.job!r} has this file in its hands."))
             return False
         same = (latest.size, latest.mtime_ns) == (entry.size, (entry.mtime or 0) * SECOND)
-        return latest.open or self._job.after != "keep" or not same
+        if same and not latest.open and self._job.after == "keep":
+            self.known += 1
+            return False
+        return True
 
     def _leave_unsettled(self, files: dict[str, Entry], settling: Settling) -> None:
         candidates = [
@@ -89,10 +97,7 @@ class PickupPlan:
             for entry in files.values()
         ]
         for name in settling.unsettled(candidates):
-            outcome = self.outcome_of(files.pop(name))
-            error = unsettled_error(self._job.settle)
-            outcome.reason, outcome.message = error.reason, str(error)
-            self.outcomes.append(outcome)
+            self.outcomes.append(self.outcome_of(files.pop(name)).skip(unsettled_error(self._job.settle)))
 
     def _sidecars(self, files: dict[str, Entry]) -> dict[str, Entry]:
         """The checksum beside each file that has one, the best where there are several."""

@@ -20,7 +20,8 @@ class FileOutcome:
     """What came of one file: ``delivered``, ``skipped``, ``held`` or ``failed``; ``reason`` is a code, ``message`` a
     sentence.
 
-    ``origin`` is the path of the original, by which a file is known from one try of a run to the next.
+    ``origin`` is the path of the original, by which a file is known from one try of a run to the next; ``changed``
+    tells whether anything was done, on either side (or would be, in check mode).
     """
 
     name: str
@@ -32,6 +33,12 @@ class FileOutcome:
     local_path: str = ""
     size: int | None = None
     sha256: str | None = None
+    changed: bool = False
+
+    def skip(self, why: FiledropError) -> FileOutcome:
+        """The same file, left for another time."""
+        self.outcome, self.reason, self.message = "skipped", why.reason, str(why)
+        return self
 
     def blame(self, error: FiledropError) -> FileOutcome:
         """The same file, with an error as its outcome."""
@@ -63,10 +70,11 @@ class RunResult:
     seconds: float = 0.0
     error: FiledropError | None = None
     notes: list[str] = field(default_factory=list)
+    known: int = 0
 
     @property
     def changed(self) -> bool:
-        return any(outcome.outcome == "delivered" for outcome in self.outcomes)
+        return any(outcome.changed for outcome in self.outcomes)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -75,6 +83,7 @@ class RunResult:
             outcome: sum(one.outcome == outcome for one in self.outcomes)
             for outcome in ("delivered", "skipped", "held", "failed")
         }
+        counts["skipped"] += self.known
         counts["bytes"] = sum(one.size or 0 for one in self.outcomes if one.outcome == "delivered")
         counts["seconds"] = round(self.seconds, 3)
         return counts

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .deliveries import Deliveries
 from .disk import disk_error
 from .errors import ConnectionLost, FiledropError, JobRunning, ServerBusy, UnreachableError
-from .fetches import Fetches
+from .fetches import Fetches, listing
 from .flow import Flow
 from .job import Dropoff
 from .ledger import Ledger
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .account import Account
     from .job import Pickup
 
-FILES_UNDER_WAY = 256
+FILES_UNDER_WAY = 512
 """How many files are in flight at once: enough to hide a round trip of 100 ms, with a small handle each on the
 server.
 """
@@ -145,4 +145,4 @@ def _only_run(job: Dropoff | Pickup, account: Account, ledger: str, check: bool)
 def list_folder(account: Account, remote_dir: str) -> Sequence[Entry]:
     """All names in a remote folder."""
     with closing(connect(account)) as remote:
-        return Flow(remote).run(remote.list(remote_dir))
+        return Flow(remote).run(listing(remote, remote_dir))

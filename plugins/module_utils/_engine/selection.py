@@ -10,18 +10,27 @@ import fnmatch
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, TypeVar
+from typing import TYPE_CHECKING, Callable, Protocol, TypeVar
 
 from .errors import TransferError
 
 if TYPE_CHECKING:
-    from .job import Dropoff, Pickup
     from .ledger import Ledger
 
 T = TypeVar("T")
 
 
-def is_wanted(name: str, job: Dropoff | Pickup) -> bool:
+class Patterns(Protocol):
+    """What has the options `include` and `exclude`."""
+
+    @property
+    def include(self) -> tuple[str, ...]: ...
+
+    @property
+    def exclude(self) -> tuple[str, ...]: ...
+
+
+def is_wanted(name: str, job: Patterns) -> bool:
     """Whether a job's patterns ask for a name; the patterns of ``fnmatch``, minding the case."""
     included = not job.include or any(fnmatch.fnmatchcase(name, pattern) for pattern in job.include)
     return included and not any(fnmatch.fnmatchcase(name, pattern) for pattern in job.exclude)
@@ -114,4 +123,6 @@ def beyond_allowance() -> TransferError:
 
 
 def empty_refused() -> TransferError:
-    return TransferError("empty_file", "The file is empty, and `empty` is `refuse`.", "Look at where it comes from.")
+    return TransferError(
+        "empty_file", "The file is empty, and `empty` says not to move such files.", "Look at where it comes from."
+    )

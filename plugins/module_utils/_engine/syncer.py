@@ -7,21 +7,20 @@
 from __future__ import annotations
 
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 from .disk import disk_error
-from .flow import Answer
+from .flow import Answer, Batch
 
 THREADS = 8
 """A disk takes several syncs at once and does them together."""
 
 
-class Syncer:
+class Syncer(Batch):
     """The flow's batch of descriptors that wait for fsync(2): files before they are published, folders after."""
 
     def __init__(self) -> None:
-        self.waiting_since: float | None = None
+        super().__init__()
         self._waiting: dict[int, list[Answer[None]]] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="filedrop-sync")
 
@@ -32,12 +31,11 @@ class Syncer:
         """
         answer: Answer[None] = Answer()
         self._waiting.setdefault(fd, []).append(answer)
-        if self.waiting_since is None:
-            self.waiting_since = time.monotonic()
+        self._joined()
         return answer
 
-    def run(self) -> None:
-        waiting, self._waiting, self.waiting_since = self._waiting, {}, None
+    def _run(self) -> None:
+        waiting, self._waiting = self._waiting, {}
         for error, answers in zip(self._threads.map(_sync, waiting), waiting.values()):
             for answer in answers:
                 if error is None:

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from .errors import ConnectionLost, FiledropError, JobStopped, LedgerError, ProtocolError
+from .errors import ConnectionLost, FiledropError, JobStopped, LedgerError, ProtocolError, TransferError
 from .remote import Remote
 from .result import FileOutcome, RunResult
 from .selection import Allowance, beyond_allowance
@@ -21,6 +21,9 @@ ENDS_THE_RUN = (ConnectionLost, JobStopped, LedgerError, ProtocolError)
 """Errors that no other file can escape; any other is the outcome of its file alone."""
 
 
+_NOT_REACHED = TransferError("not_reached", "The run ended before its turn.")
+
+
 class Work(ABC, Generic[Item]):
     """A job in work. It lives through reconnections: each plans anew, and what is delivered stays delivered."""
 
@@ -29,6 +32,7 @@ class Work(ABC, Generic[Item]):
         self._allowance = allowance
         self._check = check
         self._planned: Sequence[Item] = ()
+        self._known = 0
         self._outcomes: dict[str, FileOutcome] = {}
 
     @abstractmethod
@@ -68,7 +72,7 @@ class Work(ABC, Generic[Item]):
         :raises FiledropError: what ends the run.
         """
         outcome = self.outcome_of(item)
-        outcome.outcome = "delivered"
+        outcome.outcome, outcome.changed = "delivered", True
         try:
             if self._check:
                 outcome.reason = "predicted"
@@ -86,19 +90,15 @@ class Work(ABC, Generic[Item]):
     def result(self, error: FiledropError | None) -> RunResult:
         """All outcomes; files whose turn did not come are skipped."""
         for item in self._planned:
-            outcome = self.outcome_of(item)
-            outcome.reason, outcome.message = "not_reached", "The run ended before its turn."
+            outcome = self.outcome_of(item).skip(_NOT_REACHED)
             self._outcomes.setdefault(outcome.origin, outcome)
-        return RunResult(list(self._outcomes.values()), error=error)
+        return RunResult(list(self._outcomes.values()), error=error, known=self._known)
 
     def _limit(self, items: Sequence[Item], size: Any) -> Sequence[Item]:
         """Those of the items that one run may move; the others are noted as skipped."""
         now, later = self._allowance.cut(items, size)
-        error = beyond_allowance()
         for item in later:
-            outcome = self.outcome_of(item)
-            outcome.reason, outcome.message = error.reason, str(error)
-            self._note(outcome)
+            self._note(self.outcome_of(item).skip(beyond_allowance()))
         self._planned = now
         return now
 

@@ -57,7 +57,11 @@ class Remote(Protocol):
     server breaks the rules.
     """
 
-    def poll(self, *, wait: bool) -> bool:
+    @property
+    def owes(self) -> int:
+        """See `flow.Source`."""
+
+    def poll(self, timeout: float | None) -> None:
         """See `flow.Source`."""
 
     def close(self) -> None:

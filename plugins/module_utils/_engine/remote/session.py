@@ -8,7 +8,7 @@ SFTP numbers its requests, so answers may come in any order and nobody needs to 
 Requests are gathered and leave together; what comes is taken apart and settles the `Answer` of whoever asked.
 
 There is one writer, and it may block: that is safe only because the answers that we have asked for always fit into our
-receive window, so the server can always get rid of them and go on reading (`_Budget`).
+receive window, so the server can always get rid of them and go on reading (`Budget`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from .._deps import paramiko
 from ..errors import ConnectionLost, ProtocolError, ServerBusy, UnreachableError
@@ -27,17 +27,27 @@ from .handshake import WINDOW
 if TYPE_CHECKING:
     from paramiko import Transport
 
-BYTES_UNDER_WAY = WINDOW // 2
-"""How much may have been asked for, or sent without being acknowledged: more than a link of 100 ms at 1 Gbit/s holds,
-and half of what the server may send ahead of our reading."""
+READ_AHEAD = WINDOW // 2
+"""Bytes that may have been asked for at once: more than a link of 100 ms at 1 Gbit/s holds, and half of what the
+server may send ahead of our reading."""
+
+WRITE_AHEAD = 2 * 1024 * 1024
+"""Bytes that may be sent without being acknowledged. OpenSSH lets no more than this through ahead of its work, and
+gets slower the more of it lies in its buffers."""
 
 SAFE_CHUNK = 32 * 1024  # what every server must take in one READ or WRITE [draft-ietf-secsh-filexfer-02, 3]
 LARGEST_CHUNK = 255 * 1024  # what OpenSSH takes; more would only cost memory
 PIECE = 32 * 1024 - 64  # what paramiko sends in one SSH packet to a server with the usual limit
 
 
-class _Budget:
-    """Bytes that may be under way at once, handed out in the order of asking."""
+UNTOLD_HANDLES = 64
+"""Files that are kept open at once on a server that tells no limit."""
+
+SPARE_HANDLES = 4  # of the limit that a server tells, for others on the same connection
+
+
+class Budget:
+    """Something of which only so much may be in use at once, handed out in the order of asking."""
 
     def __init__(self, total: int) -> None:
         self._free = total
@@ -63,13 +73,20 @@ class _Budget:
             self._queue.popleft()[1].fail(error)
 
 
+class Cost(NamedTuple):
+    """What a request has taken of a budget, to be given back with its answer."""
+
+    budget: Budget
+    amount: int
+
+
 class _Pending:
     """A request that has not been answered yet."""
 
     __slots__ = ("answer", "cost", "decode", "doing", "expected", "missing_ok")
 
     def __init__(
-        self, expected: int, doing: str, decode: Callable[[bytes], Any] | None, *, cost: int, missing_ok: bool
+        self, expected: int, doing: str, decode: Callable[[bytes], Any] | None, *, cost: Cost | None, missing_ok: bool
     ) -> None:
         self.answer: Answer[Any] = Answer()
         self.expected = expected
@@ -96,7 +113,9 @@ class Session:
         self._in = bytearray()
         self._heard_at = time.monotonic()
         self._error: Exception | None = None
-        self.under_way = _Budget(BYTES_UNDER_WAY)
+        self.reading = Budget(READ_AHEAD)
+        self.writing = Budget(WRITE_AHEAD)
+        self.handles = Budget(UNTOLD_HANDLES)
         try:
             self._channel = _open_channel(transport, timeout)
             self.extensions = self._agree_on_version()
@@ -104,6 +123,8 @@ class Session:
         except BaseException:
             transport.close()
             raise
+        if self.limits.handles:
+            self.handles = Budget(max(1, self.limits.handles - SPARE_HANDLES))
         self.read_chunk = _chunk(self.limits.read)
         self.write_chunk = _chunk(self.limits.write)
 
@@ -124,14 +145,14 @@ class Session:
         expected: int,
         doing: str,
         decode: Callable[[bytes], Any] | None = None,
-        cost: int = 0,
+        cost: Cost | None = None,
         missing_ok: bool = False,
     ) -> Answer[Any]:
         """Queue a request. Its answer is what ``decode`` makes of the body of the expected packet (None for an OK
         status).
 
         :param doing: what we ask, to go on after "The server refused".
-        :param cost: bytes of the budget that were taken for it and are given back with its answer.
+        :param cost: what was taken for it, and is given back with its answer.
         :param missing_ok: "no such file" is an answer, namely None, and no error.
         """
         pending = _Pending(expected, doing, decode, cost=cost, missing_ok=missing_ok)
@@ -146,20 +167,20 @@ class Session:
         self._out.append(wire.packet(kind, request_id, body))
         return pending.answer
 
-    def exchange(self, *, wait: bool) -> bool:
-        """Send what is queued and take what has come; with ``wait``, block until something has. Say whether something
-        came.
+    def exchange(self, timeout: float | None) -> bool:
+        """Send what is queued, wait for something to come, and take all that has; say whether anything has.
+
+        :param timeout: seconds to wait at most; None: until the server counts as silent.
         """
         if self._error is not None:
             return False
         try:
             self._send()
-            came = self._receive(wait=wait and bool(self._pending))
+            came = self._receive(timeout)
+            if not came and self._pending and time.monotonic() - self._heard_at > self._timeout:
+                raise _silent(self._timeout)
         except (ConnectionLost, ProtocolError) as error:
             self.fail(error)
-            return True
-        if not came and self._pending and time.monotonic() - self._heard_at > self._timeout:
-            self.fail(_silent(self._timeout))
             return True
         return came
 
@@ -172,7 +193,8 @@ class Session:
         pending, self._pending = self._pending, {}
         for request in pending.values():
             request.answer.fail(error)
-        self.under_way.fail(error)
+        for budget in (self.reading, self.writing, self.handles):
+            budget.fail(error)
         self.transport.close()
 
     def _send(self) -> None:
@@ -194,21 +216,18 @@ class Session:
                 raise _ended("the server closed the channel")
             piece = piece[sent:]
 
-    def _receive(self, *, wait: bool) -> bool:
-        if not wait and not self._channel.recv_ready():
-            if self._pending and not self.transport.is_active():
-                raise _ended(self.transport.get_exception() or "the connection was closed")
-            return False
+    def _receive(self, timeout: float | None) -> bool:
         try:
+            self._channel.settimeout(self._timeout if timeout is None else timeout)
             data = self._channel.recv(WINDOW)
         except socket.timeout:
-            raise _silent(self._timeout) from None
+            return False
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise _ended(error) from error
+        finally:
+            self._channel.settimeout(self._timeout)
         if not data:
-            if self._pending:
-                raise _ended(self.transport.get_exception() or "the server closed the channel")
-            return False
+            raise _ended(self.transport.get_exception() or "the server closed the channel")
         self._heard_at = time.monotonic()
         self._in += data
         self._take_apart()
@@ -239,7 +258,7 @@ class Session:
                 "protocol_error", f"The server answered a request that nobody made (number {request_id})."
             )
         if pending.cost:
-            self.under_way.give_back(pending.cost)
+            pending.cost.budget.give_back(pending.cost.amount)
         if kind == wire.STATUS:
             self._answered_with_status(pending, body)
         elif kind == pending.expected:
@@ -310,7 +329,7 @@ class Session:
             wire.EXTENDED, wire.text(b"limits@openssh.com"), expected=wire.EXTENDED_REPLY, doing="to tell its limits"
         )
         while not answer.done:
-            self.exchange(wait=True)
+            self.exchange(None)
         return wire.limits(answer.result())
 
 

@@ -19,7 +19,7 @@ from ..errors import ProtocolError, RemoteError
 from ..flow import Answer
 from . import wire
 from .interface import Entry, Incoming, Outgoing, join
-from .session import Session
+from .session import Cost, Session
 from .ssh import agreed_algorithms, host_key_of, open_transport, words_of
 
 if TYPE_CHECKING:
@@ -55,17 +55,18 @@ class SftpRemote:
             self.close()
             raise
 
-    def poll(self, *, wait: bool) -> bool:
-        came = False
-        for session in self._sessions:
-            came |= session.exchange(wait=False)
-        if came or not wait:
-            return came
+    @property
+    def owes(self) -> int:
+        return sum(session.owes for session in self._sessions)
+
+    def poll(self, timeout: float | None) -> None:
         owing = [session for session in self._sessions if session.owes]
-        if len(owing) > 1:
-            select.select(owing, [], [], 1.0)
-            return self.poll(wait=False) or bool(owing)
-        return any(session.exchange(wait=True) for session in owing)
+        if len(owing) == 1:
+            owing[0].exchange(timeout)
+            return
+        heard = [session.exchange(0) for session in owing]
+        if not any(heard):
+            select.select(owing, [], [], 1.0 if timeout is None else timeout)
 
     def close(self) -> None:
         for session in self._sessions:
@@ -154,13 +155,15 @@ class SftpRemote:
         offset = 0
         while offset < source.size:
             length = min(session.write_chunk, source.size - offset)
-            await session.under_way.take(length)
+            await session.writing.take(length)
             try:
                 body = wire.write_body(handle.name, offset, source.read(length))
             except BaseException:
-                session.under_way.give_back(length)
+                session.writing.give_back(length)
                 raise
-            sent.append(session.request(wire.WRITE, body, expected=wire.STATUS, doing=doing, cost=length))
+            sent.append(
+                session.request(wire.WRITE, body, expected=wire.STATUS, doing=doing, cost=Cost(session.writing, length))
+            )
             offset += length
             while sent and sent[0].done:
                 sent.popleft().result()
@@ -178,7 +181,8 @@ class SftpRemote:
 
     def finish(self, handle: _Handle) -> Answer[None]:
         doing = f"to complete {handle.path!r}"
-        return handle.session.request(wire.CLOSE, handle.name, expected=wire.STATUS, doing=doing)
+        cost = Cost(handle.session.handles, 1)
+        return handle.session.request(wire.CLOSE, handle.name, expected=wire.STATUS, doing=doing, cost=cost)
 
     def rename(self, old: str, new: str) -> Answer[None]:
         body = wire.text(_bytes(old)) + wire.text(_bytes(new))
@@ -194,8 +198,13 @@ class SftpRemote:
         return await self._handle(session, wire.OPEN, body, path=path, doing=doing)
 
     async def _handle(self, session: Session, kind: int, body: bytes, *, path: str, doing: str) -> _Handle:
-        answer = await session.request(kind, body, expected=wire.HANDLE, doing=doing)
-        return _Handle(session, wire.handle(answer), path)
+        await session.handles.take(1)
+        try:
+            name = await session.request(kind, body, expected=wire.HANDLE, doing=doing, decode=wire.handle)
+        except BaseException:
+            session.handles.give_back(1)
+            raise
+        return _Handle(session, name, path)
 
     async def _forget(self, handle: _Handle) -> None:
         """Close a handle that was only read from; whether that succeeds is nobody's concern."""
@@ -226,9 +235,12 @@ async def _fetch(handle: _Handle, into: Incoming, size: int) -> int:
     parts: deque[_Part] = deque()
 
     async def ask(offset: int, length: int) -> _Part:
-        await session.under_way.take(length)
+        await session.reading.take(length)
         body = wire.read_body(handle.name, offset, length)
-        return _Part(length, session.request(wire.READ, body, expected=wire.DATA, doing=doing, cost=length))
+        return _Part(
+            length,
+            session.request(wire.READ, body, expected=wire.DATA, doing=doing, cost=Cost(session.reading, length)),
+        )
 
     received = asked = 0
     try:
@@ -255,9 +267,13 @@ async def _fetch(handle: _Handle, into: Incoming, size: int) -> int:
 
 
 def _entries(folder: str, body: bytes) -> list[Entry]:
+    """:raises ProtocolError: an answer without a single name, of which there could be any number [6.7]."""
+    found = wire.names(body)
+    if not found:
+        raise ProtocolError("protocol_error", f"The server listed {folder!r} with an answer that has no names in it.")
     return [
         _entry(name, join(folder, name), attributes)
-        for name, attributes in ((_text(raw), attributes) for raw, attributes in wire.names(body))
+        for name, attributes in ((_text(raw), attributes) for raw, attributes in found)
         if name not in (".", "..")
     ]
 
