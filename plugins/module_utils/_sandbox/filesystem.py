@@ -115,7 +115,7 @@ class Filesystem:
         self.root = os.fsencode(root)
         self._rights = {os.fsencode(name): rights for name, rights in folders.items()}
         self._on_complete = on_complete
-        self._writers: set[OpenFile] = set()
+        self._writers: dict[Parts, list[OpenFile]] = {}
         self._complete: set[Parts] = set()
         # Held where it matters that nobody opens, renames or takes the same file meanwhile.
         self._lock = threading.Lock()
@@ -157,14 +157,14 @@ class Filesystem:
                 os.close(descriptor)
                 raise Refused(Code.FAILURE, "this is not a file")
             if writable:
-                self._writers.add(file)
+                self._writers.setdefault(parts, []).append(file)
                 self._complete.discard(parts)
         return file
 
     def close(self, file: OpenFile, *, finished: bool) -> None:
         """Close a file. ``finished``: its client asked for it; else the client went away."""
         with self._lock:
-            self._writers.discard(file)
+            self._forget_writer(file)
             os.close(file.descriptor)
             complete = finished and file.writable and self._completed(file.parts)
         if complete and self._on_complete is not None:
@@ -204,9 +204,11 @@ class Filesystem:
                 os.link(old_name, new_name, src_dir_fd=old_parent, dst_dir_fd=new_parent, follow_symlinks=False)
                 os.unlink(old_name, dir_fd=old_parent)
             self._forget(new)
-            for file in self._writers:
-                if file.parts == old:
-                    file.parts = new
+            writers = self._writers.pop(old, [])
+            for file in writers:
+                file.parts = new
+            if writers:
+                self._writers[new] = writers
             self._complete.discard(old)
             complete = self._completed(new)
         if complete and self._on_complete is not None:
@@ -244,7 +246,7 @@ class Filesystem:
 
     def _completed(self, parts: Parts) -> bool:
         """Note that a file is complete, unless somebody still writes it or its name is gone."""
-        if not parts or any(file.parts == parts for file in self._writers):
+        if not parts or parts in self._writers:
             return False
         self._complete.add(parts)
         return True
@@ -252,9 +254,15 @@ class Filesystem:
     def _forget(self, parts: Parts) -> None:
         """The name is gone: what is still open under it must not be taken for the next file of that name."""
         self._complete.discard(parts)
-        for file in self._writers:
-            if file.parts == parts:
-                file.parts = ()
+        for file in self._writers.pop(parts, []):
+            file.parts = ()
+
+    def _forget_writer(self, file: OpenFile) -> None:
+        writers = self._writers.get(file.parts, [])
+        if file in writers:
+            writers.remove(file)
+            if not writers:
+                del self._writers[file.parts]
 
     def _file_rights(self, parts: Parts) -> Rights:
         """The rights on what lies in a folder; in the root and on its folders themselves there are none."""

@@ -136,7 +136,7 @@ class Importer:
     def _take(self, due: _Due) -> None:
         name = due.parts[1]
         try:
-            os.makedirs(due.mailbox.imported, mode=0o700, exist_ok=True)
+            _make(due.mailbox.imported)
             for candidate in free_names(name):
                 stored = os.path.join(due.mailbox.imported, os.fsdecode(candidate))
                 try:
@@ -187,7 +187,7 @@ def _report(taken: _Taken) -> None:
         "sha256": digest.hexdigest(),
         "received": taken.received.isoformat(timespec="milliseconds"),
     }
-    os.makedirs(taken.mailbox.work, mode=0o700, exist_ok=True)
+    _make(taken.mailbox.work)
     draft = os.path.join(taken.mailbox.work, f"{os.getpid()}-{threading.get_ident()}.json")
     with open(draft, "w", encoding="utf-8") as report:
         json.dump(content, report, ensure_ascii=False, indent=2)
@@ -197,6 +197,12 @@ def _report(taken: _Taken) -> None:
     finally:
         os.unlink(draft)
     _log.info("%s: %r (%d bytes) imported, %r placed.", taken.mailbox.username, shown(taken.name), size, shown(name))
+
+
+def _make(folder: str) -> None:
+    """Somebody who tidies up may have removed it; that is no reason to stop importing."""
+    if not os.path.isdir(folder):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
 
 
 def _publish(draft: str, pickup: str, sent: bytes) -> bytes:

@@ -21,7 +21,7 @@ from .._engine.errors import InputError
 from . import faults as hooks
 from . import hostkeys
 from .accounts import Account, by_name
-from .filesystem import DROP_BOX, Filesystem, Parts, Rights
+from .filesystem import DROP_BOX, Filesystem, Rights
 from .importer import Importer, Mailbox
 from .ssh_server import HOST, SshServer, listen
 
@@ -68,7 +68,7 @@ class Sandbox:
         listener: socket.socket | None = None,
     ) -> None:
         require()
-        self.path = Path(path)
+        self.path = Path(os.path.abspath(path))
         self.importer = Importer(delay=import_delay)
         self._port = port
         self._listener = listener
@@ -145,20 +145,16 @@ class Sandbox:
 
     def _make_folders(self, username: str) -> Filesystem:
         where = folders_of(self.path, username)
-        files = Filesystem(str(where.root), self._folders, on_complete=lambda parts: self._complete(username, parts))
+        files = Filesystem(
+            str(where.root), self._folders, on_complete=lambda parts: self.importer.completed(mailbox, parts)
+        )
+        mailbox = Mailbox(username, files, str(where.imported), str(where.pickup), str(self.path / "work"))
         files.create()
         where.imported.mkdir(mode=0o700, parents=True, exist_ok=True)
         return files
 
     def _account(self, username: str) -> Account | None:
         return self._accounts.get(username)
-
-    def _complete(self, username: str, parts: Parts) -> None:
-        where = folders_of(self.path, username)
-        mailbox = Mailbox(
-            username, self._files[username], str(where.imported), str(where.pickup), str(self.path / "work")
-        )
-        self.importer.completed(mailbox, parts)
 
 
 def _fault(fault: hooks.Fault | str) -> hooks.Fault:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import selectors
@@ -243,7 +244,9 @@ class _Connection:
         except (OSError, EOFError, paramiko.SSHException) as error:
             _log.info("%s: session ended: %s", username, error)
         finally:
-            channel.close()
+            # Closing tells the client, who may be gone.
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+                channel.close()
 
 
 class _Line:
