@@ -209,8 +209,8 @@ def ensured(module: AnsibleModule) -> dict[str, Any]:
     keypair.check_possible(wanted, plan)
     if plan.close:
         module.warn(
-            f"Others than its owner could read the private key {wanted.path} until now. If anybody may have, "
-            "replace the pair (replace=always), and have the provider remove the old public key."
+            f"The private key {wanted.path} was open to others than its owner. If anybody may have read it, replace "
+            "the pair (replace=always), and have the provider remove the old public key."
         )
     backup = Backup()
     shown_before = keypair.describe(before)

@@ -296,7 +296,7 @@ def _differences(wanted: Wanted, old: FoundPrivate) -> list[str]:
     elif kind == "rsa" and bits < RSA_BITS[0]:
         found.append(f"it has {bits} bits, which is too few to be sound")
     if wanted.passphrase is not None and not old.encrypted:
-        found.append("it is not encrypted, and there is a passphrase")
+        found.append(f"it is not encrypted, and there is a passphrase (ssh-keygen -p -f {wanted.path} encrypts it)")
     return found
 
 

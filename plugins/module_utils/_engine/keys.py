@@ -318,10 +318,10 @@ def _undecodable(path: str, encrypted: bool) -> AuthenticationError:
         return AuthenticationError(
             "key_passphrase",
             f"The private key {path} cannot be decrypted: it has another passphrase, or is damaged.",
-            f"Set the right passphrase; try it with: ssh-keygen -y -f {path}",
+            f"Set the right passphrase; the command ssh-keygen -y -f {path} tries one.",
         )
     return AuthenticationError(
-        "key_malformed", f"The private key {path} is damaged.", f"See what this says: ssh-keygen -y -f {path}"
+        "key_malformed", f"The private key {path} is damaged.", f"See what the command ssh-keygen -y -f {path} says."
     )
 
 
