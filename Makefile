@@ -34,8 +34,6 @@ SHIPPED := $(shell find galaxy.yml LICENSE *.md changelogs meta playbooks plugin
 ENGINE_VENVS := python-3.9 paramiko-2.12 paramiko-3.5
 ENGINE_UNIT := tests/unit/plugins/module_utils/_engine
 ENGINE_INTEGRATION := tests/integration/engine
-# $(call each_engine_venv,tests): python-3.9 may be missing.
-each_engine_venv = $(foreach venv,$(ENGINE_VENVS),! test -x build/venvs/$(venv)/bin/python || build/venvs/$(venv)/bin/python -m pytest $(1) $(ARGS);)
 
 ##@ To see it work
 
@@ -70,15 +68,22 @@ lint-changelog: .venv/test.stamp
 sanity: .venv/test.stamp | packages-lint ## ansible-test sanity, on every Python from 3.9 that the machine has (ARGS='--test pylint')
 	$(VENV)/python tests/tools/sanity.py $(ARGS)
 
-.PHONY: unit
-unit: .venv/test.stamp $(ENGINE_VENVS:%=build/venvs/%.stamp) ## unit tests, the engine's on three releases of paramiko (ARGS='-k ledger')
-	$(call each_engine_venv,$(ENGINE_UNIT))
-	$(VENV)/python -m pytest tests/unit $(ARGS)
+.PHONY: unit integration
+unit: ## unit tests; those of the engine on three releases of paramiko (ARGS='-k ledger')
+	@tests/tools/run-parts $(ENGINE_VENVS:%=unit-on-%) unit-on-paramiko-5.1
+integration: ## tests against OpenSSH and of the installed artefact; those of the engine on three releases of paramiko
+	@tests/tools/run-parts $(ENGINE_VENVS:%=integration-on-%) integration-on-paramiko-5.1
 
-.PHONY: integration
-integration: .venv/test.stamp $(ENGINE_VENVS:%=build/venvs/%.stamp) $(COLLECTION)/MANIFEST.json | packages-integration ## tests against OpenSSH and of the installed artefact
-	$(call each_engine_venv,$(ENGINE_INTEGRATION))
+.PHONY: unit-on-paramiko-5.1 integration-on-paramiko-5.1 $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
+unit-on-paramiko-5.1: .venv/test.stamp
+	$(VENV)/python -m pytest tests/unit $(ARGS)
+integration-on-paramiko-5.1: .venv/test.stamp $(COLLECTION)/MANIFEST.json | packages-integration
 	$(VENV)/python -m pytest tests/integration $(ARGS)
+# python-3.9 may be missing.
+$(ENGINE_VENVS:%=unit-on-%): unit-on-%: build/venvs/%.stamp
+	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(ENGINE_UNIT) $(ARGS)
+$(ENGINE_VENVS:%=integration-on-%): integration-on-%: build/venvs/%.stamp | packages-integration
+	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(ENGINE_INTEGRATION) $(ARGS)
 
 ##@ To build and tidy
 
