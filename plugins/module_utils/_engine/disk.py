@@ -73,8 +73,10 @@ class Folder:
         except OSError as error:
             raise disk_error(error, f"open {self._called}") from error
 
-    def close(self) -> None:
-        os.close(self.fd)
+    def __del__(self) -> None:
+        # Like a file object: whoever drops a folder has closed it.
+        if hasattr(self, "fd"):
+            os.close(self.fd)
 
     def path_of(self, name: str) -> str:
         return os.path.join(self.path, name)
@@ -146,9 +148,7 @@ class Folder:
 def rename_new(old_folder: Folder, old: str, new_folder: Folder, new: str) -> bool:
     """Give a file another name, atomically, and only if nobody has that name; say whether it was done."""
     try:
-        if _renameat2 is not None:
-            _renameat2(old_folder.fd, os.fsencode(old), new_folder.fd, os.fsencode(new))
-        else:
+        if _renameat2 is None or not _renameat2(old_folder.fd, os.fsencode(old), new_folder.fd, os.fsencode(new)):
             os.link(old, new, src_dir_fd=old_folder.fd, dst_dir_fd=new_folder.fd, follow_symlinks=False)
             os.unlink(old, dir_fd=old_folder.fd)
     except FileExistsError:
@@ -164,18 +164,24 @@ def publish(folder: Folder, part: str, final: str) -> bool:
         raise disk_error(error, f"publish {folder.path_of(final)!r}") from error
 
 
-def _find_renameat2() -> Callable[[int, bytes, int, bytes], None] | None:
-    """renameat2(2) of Linux, by way of glibc 2.28 or musl 1.2.6 and newer; None where there is none."""
+def _find_renameat2() -> Callable[[int, bytes, int, bytes], bool] | None:
+    """renameat2(2) of Linux, by way of glibc 2.28 or musl 1.2.6 and newer; None where there is none.
+
+    What is found says whether the file system (NFS does not) and the kernel know RENAME_NOREPLACE.
+    """
     try:
         function = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError):
         return None
     function.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
 
-    def call(old_fd: int, old: bytes, new_fd: int, new: bytes) -> None:
-        if function(old_fd, old, new_fd, new, _RENAME_NOREPLACE) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+    def call(old_fd: int, old: bytes, new_fd: int, new: bytes) -> bool:
+        if function(old_fd, old, new_fd, new, _RENAME_NOREPLACE) == 0:
+            return True
+        number = ctypes.get_errno()
+        if number in (errno.EINVAL, errno.ENOSYS):
+            return False
+        raise OSError(number, os.strerror(number))
 
     return call
 
@@ -224,6 +230,11 @@ class Outgoing:
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
+
+    @property
+    def mode(self) -> int:
+        """Who may do what with it, as chmod takes it."""
+        return modes.S_IMODE(os.fstat(self._fd).st_mode)
 
     def close(self) -> None:
         os.close(self._fd)
@@ -316,10 +327,24 @@ def archive(folder: Folder, seen: LocalFile, into: Folder) -> str:
             raise disk_error(error, f"move {folder.path_of(seen.name)!r} to {into.path!r}") from error
         if moved:
             break
-    # Whoever put another file in its place at that very moment gets it back.
-    if into.file(name) != seen._replace(name=name) and rename_new(into, name, folder, seen.name):
-        raise _changed_before(folder, seen)
+    if into.file(name) != seen._replace(name=name):
+        raise _put_back(folder, seen, into, name)
     return name
+
+
+def _put_back(folder: Folder, seen: LocalFile, into: Folder, name: str) -> TransferError:
+    """Whoever put another file in the place of the one that was sent, at that very moment, gets it back."""
+    try:
+        if rename_new(into, name, folder, seen.name):
+            return _changed_before(folder, seen)
+    except OSError as error:
+        raise disk_error(error, f"move {into.path_of(name)!r} back to {folder.path!r}") from error
+    return TransferError(
+        "changed_before_archive",
+        f"{folder.path_of(names.shown(seen.name))!r} was sent, and has been replaced twice since: the first of the two "
+        f"was not sent, and stands in {into.path_of(names.shown(name))!r} now.",
+        "Move it back under a name of its own if it is to be sent.",
+    )
 
 
 def _archive_by_copy(folder: Folder, seen: LocalFile, into: Folder) -> str:
@@ -328,6 +353,7 @@ def _archive_by_copy(folder: Folder, seen: LocalFile, into: Folder) -> str:
     try:
         outgoing = Outgoing(folder, seen)
         try:
+            os.fchmod(part.fd, outgoing.mode)
             while part.size < seen.size:
                 part.write(outgoing.read(min(seen.size - part.size, 1024 * 1024)))
             outgoing.check_unchanged()
@@ -338,6 +364,7 @@ def _archive_by_copy(folder: Folder, seen: LocalFile, into: Folder) -> str:
         name = into.free_name(seen.name)
         while not rename_new(into, part.name, into, name):
             name = into.free_name(seen.name)
+        os.fsync(into.fd)
     except OSError as error:
         part.discard()
         raise disk_error(error, f"copy {folder.path_of(seen.name)!r} to {into.path!r}") from error
@@ -345,7 +372,6 @@ def _archive_by_copy(folder: Folder, seen: LocalFile, into: Folder) -> str:
         part.discard()
         raise
     part.close()
-    os.fsync(into.fd)
     delete(folder, seen)
     return name
 

@@ -128,7 +128,9 @@ class Ledger(Batch):
 
     def _open(self, exists: bool, read_only: bool) -> sqlite3.Connection:
         if read_only:
-            where = f"file:{_quoted(self.path)}?mode=ro" if exists else ":memory:"
+            # Even a reader makes SQLite's side files, unless it is told that nobody writes: true while there is no log.
+            quiet = "" if os.path.exists(f"{self.path}-wal") else "&immutable=1"
+            where = f"file:{_quoted(self.path)}?mode=ro{quiet}" if exists else ":memory:"
         else:
             if not exists:
                 os.makedirs(os.path.dirname(self.path) or ".", mode=0o700, exist_ok=True)
