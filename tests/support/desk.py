@@ -23,6 +23,18 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.result im
 
 from . import driver
 
+MODES = ("rename", "direct", "pickup")
+
+
+def quiet_way(mode: str) -> str:
+    """The relay's direction in which a mode moves no content, but only requests or answers."""
+    return "up" if mode == "pickup" else "down"
+
+
+def busy_way(mode: str) -> str:
+    """The relay's direction in which a mode moves content."""
+    return "down" if mode == "pickup" else "up"
+
 
 class Desk:
     """Folders of one test, and jobs between them and a server's ``input`` and ``pickup``.
@@ -45,6 +57,10 @@ class Desk:
         if direction == "pickup":
             places = {"dest": str(self.inbox), "remote_dir": "pickup"}
         return {"direction": direction, "settle": 0, **places, **options}
+
+    def job_of(self, mode: str) -> dict[str, object]:
+        """The job of a mode: ``pickup``, or a drop-off's ``rename`` or ``direct``."""
+        return self.job("pickup") if mode == "pickup" else self.job("dropoff", upload=mode)
 
     def drop_off(self, *, account: Mapping[str, object] | None = None, **options: object) -> RunResult:
         return self.run(self.job("dropoff", **options), account)

@@ -209,6 +209,14 @@ class SshServer:
         """The processes that serve connections."""
         return list(_descendants(self.pid))
 
+    def wait_idle(self) -> None:
+        """Wait until the server has seen to the end of every connection."""
+        deadline = time.monotonic() + START_SECONDS
+        while self.sessions():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"sessions that do not end:\n{self.log}")
+            time.sleep(0.01)
+
     def drop_sessions(self) -> None:
         """Cut every connection from the server's side; new ones are welcome."""
         for pid in self.sessions():
