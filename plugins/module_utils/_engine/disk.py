@@ -66,6 +66,7 @@ class Folder:
     """
 
     def __init__(self, path: str, *, option: str = "") -> None:
+        self.fd = -1
         self.path = path
         self._called = f"the folder {path!r}" + (f" (`{option}`)" if option else "")
         try:
@@ -73,10 +74,14 @@ class Folder:
         except OSError as error:
             raise disk_error(error, f"open {self._called}") from error
 
+    def close(self) -> None:
+        """Done with it; a folder that is dropped is closed too, as a file object is."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
     def __del__(self) -> None:
-        # Like a file object: whoever drops a folder has closed it.
-        if hasattr(self, "fd"):
-            os.close(self.fd)
+        self.close()
 
     def path_of(self, name: str) -> str:
         return os.path.join(self.path, name)

@@ -10,6 +10,7 @@ server, decide.
     final name on the server     last state           so
     our size                     written, closed      it is delivered
     our size or shorter          created              our own unfinished part: write it anew
+    empty                        intent               ours (`created` is recorded before a byte is sent): write it anew
     any other                    any                  somebody else's: hold
     nothing                      intent               nothing happened: send it
     nothing                      created              an incomplete file may have been taken: hold
@@ -62,7 +63,8 @@ def _judge_direct(row: Row, final: Entry | None) -> Verdict:
     if final is not None:
         if row.state in ("written", "closed") and final.size == row.size:
             return Verdict.DELIVERED
-        if row.state == "created" and final.size is not None and final.size <= row.size:
+        longest_part = {"intent": 0, "created": row.size}.get(row.state, -1)
+        if final.size is not None and final.size <= longest_part:
             return Verdict.REWRITE
         return Verdict.HOLD_TAKEN_NAME
     if row.state == "written":

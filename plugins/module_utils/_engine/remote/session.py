@@ -19,7 +19,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from .._deps import paramiko
-from ..errors import ConnectionLost, ProtocolError, ServerBusy, UnreachableError
+from ..errors import ConnectionLost, FiledropError, ProtocolError, ServerBusy, UnreachableError
 from ..flow import Answer, settled
 from . import wire
 from .handshake import WINDOW
@@ -34,6 +34,8 @@ server may send ahead of our reading."""
 WRITE_AHEAD = 2 * 1024 * 1024
 """Bytes that may be sent without being acknowledged. OpenSSH lets no more than this through ahead of its work, and
 gets slower the more of it lies in its buffers."""
+
+ENDING = 0.5  # seconds that a lost connection may take to be known as such
 
 SAFE_CHUNK = 32 * 1024  # what every server must take in one READ or WRITE [draft-ietf-secsh-filexfer-02, 3]
 LARGEST_CHUNK = 255 * 1024  # what OpenSSH takes; more would only cost memory
@@ -307,11 +309,7 @@ class Session:
             except socket.timeout:
                 break
             if not data:
-                raise UnreachableError(
-                    "sftp_refused",
-                    "The server accepted the login and then closed the SFTP session without a word.",
-                    "Ask the provider whether the account may use SFTP.",
-                )
+                raise _no_sftp(self.transport, "then closed the SFTP session without a word")
             self._in += data
             length = int.from_bytes(self._in[:4], "big")
             if len(self._in) >= 4 and not 5 <= length <= wire.LONGEST_PACKET:
@@ -350,12 +348,20 @@ def _open_channel(transport: Transport, timeout: float) -> Any:
             "It may have too many sessions open for this account; ask the provider, or try again later.",
         ) from error
     except (OSError, EOFError, paramiko.SSHException) as error:
-        raise UnreachableError(
-            "sftp_refused",
-            f"The server accepted the login and refused SFTP ({error or type(error).__name__}).",
-            "Ask the provider whether the account may use SFTP.",
-        ) from error
+        raise _no_sftp(transport, f"refused SFTP ({error or type(error).__name__})") from error
     return channel
+
+
+def _no_sftp(transport: Transport, what: str) -> FiledropError:
+    """The server has ended the session, or the connection has ended under it: the transport knows a moment later."""
+    transport.join(ENDING)
+    if not transport.is_active():
+        return _ended(transport.get_exception() or "right after the login")
+    return UnreachableError(
+        "sftp_refused",
+        f"The server accepted the login and {what}.",
+        "Ask the provider whether the account may use SFTP.",
+    )
 
 
 def _silent(timeout: float) -> ConnectionLost:
