@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What `make demo` runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .conftest import Stage
+
+QUICKSTART = "courier.filedrop.quickstart"
+SAMPLES = ["invoices-1.xml", "invoices-2.xml", "invoices-3.xml"]
+
+
+def listed(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
+
+
+def test_from_nothing_to_delivered_files_and_then_there_is_nothing_to_do(stage: Stage, tmp_path: Path) -> None:
+    folder = tmp_path / "try"
+    first = stage.play(QUICKSTART, filedrop_quickstart_folder=str(folder))
+    assert first.status == 0
+    assert "Picked up report-invoices-1.json, report-invoices-2.json, report-invoices-3.json" in first.output
+    assert (folder / "key").stat().st_mode & 0o777 == 0o600
+    assert listed(folder / "outbox") == []
+    assert listed(folder / "outbox" / "archive") == SAMPLES
+    assert listed(folder / "inbox") == [f"report-{Path(name).stem}.json" for name in SAMPLES]
+    assert not list((folder / "provider" / "accounts").glob("*/pickup/*"))
+
+    again = stage.play(QUICKSTART, filedrop_quickstart_folder=str(folder))
+    assert (again.status, again.counts["changed"]) == (0, 0)
+    assert "Nothing to do." in again.output
+
+
+def test_a_file_of_ones_own_goes_too(stage: Stage, tmp_path: Path) -> None:
+    folder = tmp_path / "try"
+    assert stage.play(QUICKSTART, filedrop_quickstart_folder=str(folder)).status == 0
+    (folder / "outbox" / "invoices-mine.xml").write_text("<invoice/>")
+    assert stage.play(QUICKSTART, filedrop_quickstart_folder=str(folder)).status == 0
+    assert (folder / "outbox" / "archive" / "invoices-mine.xml").read_text() == "<invoice/>"
+    assert (folder / "inbox" / "report-invoices-mine.json").exists()
+
+
+def test_check_mode_on_an_empty_host_says_where_it_ends_and_leaves_no_trace(stage: Stage, tmp_path: Path) -> None:
+    folder = tmp_path / "try"
+    played = stage.play(QUICKSTART, "--check", "--diff", filedrop_quickstart_folder=str(folder))
+    assert played.status == 0
+    assert "Check mode starts no provider" in played.output
+    assert not folder.exists()
