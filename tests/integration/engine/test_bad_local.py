@@ -215,17 +215,20 @@ def test_what_must_stay_free_stays_free(desk: Desk, sshd: SshServer) -> None:
 
 @pytest.mark.parametrize("direction", ["dropoff", "pickup"])
 @pytest.mark.parametrize(
-    ("empty", "expected"), [("transfer", ("delivered", "")), ("skip", None), ("refuse", ("failed", "empty_file"))]
+    ("empty", "expected"),
+    [
+        ("transfer", ("delivered", "")),
+        ("skip", ("skipped", "empty_file")),
+        ("refuse", ("failed", "empty_file")),
+    ],
 )
 def test_empty_files_follow_the_policy(
-    desk: Desk, sshd: SshServer, direction: str, empty: str, expected: tuple[str, str] | None
+    desk: Desk, sshd: SshServer, direction: str, empty: str, expected: tuple[str, str]
 ) -> None:
     source = desk.outbox if direction == "dropoff" else sshd.pickup
     (source / "empty.xml").write_bytes(b"")
     (source / "good.xml").write_bytes(b"good")
     result = desk.run(desk.job(direction, empty=empty))
     assert result.error is None
-    found = outcomes(result)
-    assert found.pop("good.xml") == ("delivered", "")
-    assert found == ({} if expected is None else {"empty.xml": expected})
+    assert outcomes(result) == {"good.xml": ("delivered", ""), "empty.xml": expected}
     assert (source / "empty.xml").exists() == (empty != "transfer")
