@@ -16,7 +16,7 @@ from .dropoff import Item
 from .errors import DiskError, FiledropError, HoldError, TransferError
 from .remote import join
 from .result import FileOutcome
-from .selection import Candidate, Settling, empty_refused, is_wanted, unsettled_error
+from .selection import Candidate, Settling, empty_refused, is_in_share, is_wanted, unsettled_error
 
 if TYPE_CHECKING:
     from .disk import LocalFile
@@ -88,7 +88,7 @@ class DropoffPlan:
             chosen = (
                 name in wanted if wanted is not None else is_wanted(name, self._job) and not names.is_temporary(name)
             )
-            if not chosen or self._is_archive(folder, name):
+            if not chosen or self._is_archive(folder, name) or not is_in_share(name, self._job.share):
                 continue
             try:
                 _check_regular(name, status)

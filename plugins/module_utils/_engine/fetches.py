@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from .access import access_for
 from .disk import Folder
 from .errors import JobStopped, RemoteDenied, RemoteMissing, TransferError
 from .pickup import Item, PickupFlow, Replaced
@@ -35,6 +36,7 @@ class Fetches(Work[Item]):
         self._syncer = syncer
         self._dest = Folder(job.dest, option="dest")
         self._dest.require_writable()
+        self._access = access_for(job.group, job.file_mode)
         self._sidecars: Sequence[Item] = ()
         self._flow: PickupFlow
 
@@ -42,7 +44,7 @@ class Fetches(Work[Item]):
         return True
 
     async def plan(self, remote: Remote) -> None:
-        self._flow = PickupFlow(self._job, self._account, remote, self._ledger, self._syncer, self._dest)
+        self._flow = PickupFlow(self._job, self._account, remote, self._ledger, self._syncer, self._dest, self._access)
         entries = await listing(remote, self._job.remote_dir)
         if not self._check:
             await self._take_up({entry.name for entry in entries})

@@ -24,11 +24,22 @@ VERIFY = ("size", "reread", "sidecar")
 ON_DUPLICATE = ("deliver", "skip", "hold")
 
 _DAY = 86400
+_GROUP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
+_FILE_MODE = re.compile(r"0?[4-7][0-7]{2}")
+_MAX_SHARES = 10_000
 _MAX_RESULTS = 100_000
 _PLACEHOLDERS = ("name", "stem", "random")
 # A name has at most 255 bytes nearly everywhere; what the pattern does not use is for what the placeholders stand for.
 _TEMP_NAME_BYTES = 100
 _NAME_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Share:
+    """One of ``count`` equal shares of the files, which hosts of one mailbox have between them; ``index`` from 0."""
+
+    index: int
+    count: int
 
 
 @dataclass(frozen=True)
@@ -57,13 +68,15 @@ class Dropoff:
     max_files: int | None = None
     max_bytes: int | None = None
     max_results: int = 1000
+    share: Share | None = None
 
 
 @dataclass(frozen=True)
 class Pickup:
     """Fetch files from a folder on the server into ``dest``. Units and patterns as in Dropoff.
 
-    ``min_free`` is what must stay free on the file system of ``dest``.
+    ``min_free`` is what must stay free on the file system of ``dest``. ``group`` (a name or a number) and ``file_mode``
+    (permission bits) are given to each file before it is seen in ``dest``; None leaves them to the system.
     """
 
     direction: ClassVar[str] = "pickup"
@@ -83,6 +96,9 @@ class Pickup:
     max_files: int | None = None
     max_bytes: int | None = None
     max_results: int = 1000
+    group: str | None = None
+    file_mode: int | None = None
+    share: Share | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +139,7 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
         max_files=read.limit(found, "max_files"),
         max_bytes=_max_bytes(found),
         max_results=read.integer(found, "max_results", Dropoff.max_results, low=0, high=_MAX_RESULTS),
+        share=_share(found),
     )
 
 
@@ -154,6 +171,9 @@ def pickup_from_options(options: Mapping[str, object], preset: Preset, *, name: 
         max_files=read.limit(found, "max_files"),
         max_bytes=_max_bytes(found),
         max_results=read.integer(found, "max_results", Pickup.max_results, low=0, high=_MAX_RESULTS),
+        group=_group(found),
+        file_mode=_file_mode(found),
+        share=_share(found),
     )
 
 
@@ -223,6 +243,41 @@ def _max_bytes(options: Mapping[str, object]) -> int | None:
     if found == 0:
         raise read.refused("max_bytes", value, "lets no file through", "Leave max_bytes out for no limit.")
     return found
+
+
+def _share(options: Mapping[str, object]) -> Share | None:
+    value = options.get("share")
+    if value is None:
+        return None
+    if not isinstance(value, Mapping) or set(value) != {"index", "count"} or None in value.values():
+        way_out = "Write share with the number of hosts in count, and in index which of them this is, from 0."
+        raise read.refused("share", value, "is not a dictionary with index and count", way_out)
+    found = {f"share.{name}": entry for name, entry in value.items()}
+    count = read.integer(found, "share.count", 1, low=1, high=_MAX_SHARES)
+    return Share(read.integer(found, "share.index", 0, low=0, high=count - 1), count)
+
+
+def _group(options: Mapping[str, object]) -> str | None:
+    """A group's name or number as text; whether there is one is seen when the job runs."""
+    value = options.get("group")
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32 - 1:
+        return str(value)
+    found = read.text(options, "group")
+    if found is not None and not _GROUP.fullmatch(found):
+        raise read.refused("group", found, "is not the name of a group", "Name a group of this host, or its number.")
+    return found
+
+
+def _file_mode(options: Mapping[str, object]) -> int | None:
+    value = options.get("file_mode")
+    if value is None:
+        return None
+    way_out = 'Write the permissions as octal digits in quotes, such as "0640"; their owner must be able to read files.'
+    if isinstance(value, int):
+        raise read.refused("file_mode", value, "is a number, which may have been meant to be octal or not", way_out)
+    if not isinstance(value, str) or not _FILE_MODE.fullmatch(value):
+        raise read.refused("file_mode", value, "is nothing that a delivered file can have", way_out)
+    return int(value, 8)
 
 
 def _temp_name(options: Mapping[str, object], default: str) -> str:

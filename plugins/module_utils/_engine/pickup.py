@@ -4,8 +4,8 @@
 
 """The pickup workflow: what happens to one remote file on its way here.
 
-    download to a part -> compare with the server -> sync -> `placing` -> publish -> sync the folder -> `placed` ->
-    delete there -> `fetched`
+    download to a part -> compare with the server -> group and mode -> sync -> `placing` -> publish -> sync the folder
+    -> `placed` -> delete there -> `fetched`
 
 After a crash:
 
@@ -30,8 +30,10 @@ from . import disk, names
 from .errors import HoldError, RemoteError, RemoteMissing, TransferError
 from .ledger import Row
 from .remote import Entry, Remote, join
+from .selection import DIGESTS
 
 if TYPE_CHECKING:
+    from .access import Access
     from .disk import Folder, Part
     from .job import Pickup
     from .ledger import Ledger
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
 
 SECOND = 1_000_000_000  # ns
 LONGEST_SIDECAR = 4096  # bytes
-DIGESTS = ("sha256", "sha512", "md5")
-"""The hashes whose sidecars are known, by their suffixes, the best first."""
 
 RESOLVE = "Compare the two, and tell filedrop with `resolve`: resend, delivered or discard."
 
@@ -65,6 +65,7 @@ class PickupFlow:
     ledger: Ledger
     syncer: Syncer
     dest: Folder
+    access: Access
     in_use: set[str] = field(default_factory=set)
 
     async def fetch(self, item: Item) -> Row:
@@ -201,12 +202,13 @@ class PickupFlow:
     # --- and in its place
 
     async def _place(self, item: Item, part: Part, row: Row) -> None:
-        """Make a verified part durable, and publish it.
+        """Give a verified part the access that it will have, make it durable, and publish it.
 
         From the moment that ``placing`` is asked for the part is never removed: whether the commit failed or only its
         answer did, the next run goes by what is in the ledger.
         """
         try:
+            self.access.give(part.fd)
             await self.syncer.sync(part.fd)
             if item.latest is not None and item.latest.open:
                 await self.ledger.commit(item.latest, "fetched", open=False)

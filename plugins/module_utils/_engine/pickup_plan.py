@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from . import names
 from .errors import FiledropError, HoldError, TransferError
-from .pickup import DIGESTS, SECOND, Item
+from .pickup import SECOND, Item
 from .result import FileOutcome
-from .selection import Candidate, Settling, empty_refused, is_wanted, unsettled_error
+from .selection import DIGESTS, Candidate, Settling, empty_refused, is_in_share, is_wanted, unsettled_error
 
 if TYPE_CHECKING:
     from .job import Pickup
@@ -57,6 +57,8 @@ class PickupPlan:
         found: dict[str, Entry] = {}
         for entry in entries:
             if entry.kind != "file" or names.is_temporary(entry.name) or not is_wanted(entry.name, self._job):
+                continue
+            if not is_in_share(entry.name, self._job.share):
                 continue
             try:
                 names.check_name(entry.name)

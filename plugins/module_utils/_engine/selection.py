@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,9 +16,13 @@ from typing import TYPE_CHECKING, Callable, Protocol, TypeVar
 from .errors import TransferError
 
 if TYPE_CHECKING:
+    from .job import Share
     from .ledger import Ledger
 
 T = TypeVar("T")
+
+DIGESTS = ("sha256", "sha512", "md5")
+"""The hashes whose sidecars are known, by their suffixes, the best first."""
 
 
 class Patterns(Protocol):
@@ -34,6 +39,18 @@ def is_wanted(name: str, job: Patterns) -> bool:
     """Whether a job's patterns ask for a name; the patterns of ``fnmatch``, minding the case."""
     included = not job.include or any(fnmatch.fnmatchcase(name, pattern) for pattern in job.include)
     return included and not any(fnmatch.fnmatchcase(name, pattern) for pattern in job.exclude)
+
+
+def is_in_share(name: str, share: Share | None) -> bool:
+    """Whether a file belongs to this host's share of the files. By its name alone, so that every host of a mailbox
+    comes to the same answer, today and tomorrow; a checksum goes with the file that it stands beside.
+    """
+    if share is None:
+        return True
+    stem, dot, suffix = name.rpartition(".")
+    vouched = stem if dot and suffix in DIGESTS else name
+    digest = hashlib.sha256(vouched.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") % share.count == share.index
 
 
 @dataclass(frozen=True)

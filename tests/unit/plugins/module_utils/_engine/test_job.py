@@ -10,6 +10,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.job impor
     Dropoff,
     Listing,
     Pickup,
+    Share,
     dropoff_from_options,
     folders_from_options,
     listing_from_options,
@@ -280,3 +281,40 @@ def test_the_folders_to_look_at_are_those_named_or_the_preset_s_or_the_login_fol
     assert folders_from_options({"folders": ["in/", "in", "/"], "probe_dir": "try/"}, AMILI) == (("in", "/"), "try")
     assert folders_from_options({}, AMILI) == (("input", "pickup"), None)
     assert folders_from_options({}, NONE) == ((".",), None)
+
+
+def test_a_share_is_one_of_so_many() -> None:
+    assert dropoff(share={"index": 2, "count": 3}).share == Share(2, 3)
+    assert pickup(share={"index": "0", "count": "1"}).share == Share(0, 1)
+
+
+@pytest.mark.parametrize(
+    "share", [3, "1/3", {}, {"index": 1}, {"index": 1, "count": 2, "of": 3}, {"index": None, "count": 2}]
+)
+def test_what_is_no_share_is_refused(share: object) -> None:
+    assert "is not a dictionary with index and count" in refusal(pickup, share=share).finding
+
+
+@pytest.mark.parametrize(("index", "count"), [(3, 3), (-1, 3), (0, 0), ("first", 3), (0, 10**6)])
+def test_a_share_that_there_is_not_is_refused_by_name(index: object, count: object) -> None:
+    assert refusal(dropoff, share={"index": index, "count": count}).finding.startswith("share.")
+
+
+def test_whose_the_delivered_files_are() -> None:
+    found = pickup(group="erp", file_mode="0640")
+    assert (found.group, found.file_mode) == ("erp", 0o640)
+    assert pickup(group=1001, file_mode="440") == pickup(group="1001", file_mode="0440")
+
+
+@pytest.mark.parametrize("mode", ["640x", "0240", "1777", "04755", "u=rw", "", "888", ["0640"], True, 0o640])
+def test_permissions_that_cannot_be_meant_are_refused(mode: object) -> None:
+    assert refusal(pickup, file_mode=mode).finding.startswith("file_mode: ")
+
+
+def test_a_number_of_yaml_s_is_told_why_it_is_refused() -> None:
+    assert "may have been meant to be octal or not" in refusal(pickup, file_mode=416).finding
+
+
+@pytest.mark.parametrize("group", ["a group", "-erp", "x" * 33, -1, True, "erp\nroot"])
+def test_what_cannot_be_a_group_is_refused(group: object) -> None:
+    assert refusal(pickup, group=group).finding.startswith("group: ")
