@@ -38,6 +38,9 @@ NoSession = Union[UnreachableError, ServerBusy, TrustError, ProtocolError]
 
 WINDOW = 32 * 1024 * 1024  # bytes that a server may send ahead, on a channel that asks for no other window
 MAX_PACKET = 256 * 1024 + 1024  # a read of 255 KiB, the most that OpenSSH gives, with its framing
+LONGEST_READ = (
+    1024 * 1024
+)  # bytes of one packet; what claims to be longer is no SSH packet, or meant to fill our memory
 # One AES key may serve 2**32 blocks, 64 GiB (RFC 4344 section 3.2), and OpenSSH uses that. paramiko would stop for new
 # keys every 512 MiB.
 REKEY_BYTES = 32 * 1024**3
@@ -135,6 +138,7 @@ def negotiate(
         if not (in_time and transport.is_active() and transport.initial_kex_done):
             raise _no_session(f"{host} port {port}", timeout, words, in_time, transport.get_exception())
     except BaseException:
+        cast(Any, transport).packetizer.complete_handshake()  # ends a timer that would outlive the transport
         transport.close()
         connection.close()
         raise
@@ -146,6 +150,11 @@ def shown(text: str) -> str:
     line = " ".join(text.split())
     safe = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in line)
     return safe if len(safe) <= SHOWN else safe[:SHOWN] + "..."
+
+
+def quoted(text: str) -> str:
+    """A sentence with a server's own words."""
+    return f'It says: "{shown(text)}".'
 
 
 def _configure(transport: Transport, timeout: float, host_key_algorithms: Sequence[str], *, only: bool) -> None:
@@ -160,7 +169,20 @@ def _configure(transport: Transport, timeout: float, host_key_algorithms: Sequen
     # paramiko would give up on its own; the waiting is done, and told, here.
     inner.banner_timeout = inner.handshake_timeout = timeout + 5
     inner.auth_timeout = inner.clear_to_send_timeout = timeout
+    _limit_packets(inner)
     _spare_old_paramiko(inner)
+
+
+def _limit_packets(transport: Any) -> None:
+    """paramiko believes any length that a packet claims, and reads on until it has that much."""
+    read_all = transport.packetizer.read_all
+
+    def read_some(length: int, check_rekey: bool = False) -> bytes:
+        if length > LONGEST_READ:
+            raise paramiko.SSHException(f"the server sends a packet of {length} bytes")
+        return cast(bytes, read_all(length, check_rekey))
+
+    transport.packetizer.read_all = read_some
 
 
 def _macs(transport: Transport) -> Sequence[str]:
@@ -218,7 +240,7 @@ def _listen(transport: Transport) -> ServerWords:
 
     def hear_farewell(message: Message) -> None:
         copy = paramiko.Message(message.get_remainder())
-        words.farewell = (copy.get_int(), shown(copy.get_string().decode("utf-8", "backslashreplace")))
+        words.farewell = (copy.get_int(), copy.get_string().decode("utf-8", "backslashreplace"))
         parse_disconnect(message)
 
     inner.packetizer.readline = hear_line
@@ -263,13 +285,13 @@ def _no_session(
 
 
 def _no_greeting(where: str, words: ServerWords) -> UnreachableError | ServerBusy:
-    said = shown(" ".join(words.greeting))
+    said = " ".join(words.greeting)
     if BUSY.search(said):
-        return ServerBusy("server_busy", f"The server on {where} takes no connection now. It says: {said}", LATER)
+        return ServerBusy("server_busy", f"The server on {where} takes no connection now. {quoted(said)}", LATER)
     if said or words.unreadable:
         return UnreachableError(
             "not_ssh",
-            f"What listens on {where} is no SSH server. It says: {said or 'bytes that are no text'}",
+            f"What listens on {where} is no SSH server. {quoted(said) if said else 'It sends bytes that are no text.'}",
             "Check host, port and protocol.",
         )
     return ServerBusy(
@@ -282,7 +304,7 @@ def _no_greeting(where: str, words: ServerWords) -> UnreachableError | ServerBus
 
 def _dismissed(where: str, farewell: tuple[int, str]) -> UnreachableError | ServerBusy:
     code, text = farewell
-    finding = f"The server on {where} ended the connection (reason {code}). It says: {text}"
+    finding = f"The server on {where} ended the connection (reason {code}). {quoted(text)}"
     if code == HOST_NOT_ALLOWED:
         return UnreachableError("host_refused", finding, "Ask the provider to allow the address of this host.")
     return ServerBusy("server_busy", finding, LATER)

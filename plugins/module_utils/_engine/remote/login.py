@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Union, cast
 from .._deps import paramiko
 from ..errors import AuthenticationError, ConnectionLost, ServerBusy, UnreachableError
 from ..keys import parse_blob
-from .handshake import LATER, WEAK_SIGNATURES, shown, words_of
+from .handshake import LATER, WEAK_SIGNATURES, quoted, shown, words_of
 
 if TYPE_CHECKING:
     from paramiko import PKey, Transport
@@ -108,10 +108,10 @@ def _ended(transport: Transport, account: Account, error: BaseException) -> NotA
         )
     code, text = farewell
     if code == TOO_MANY_CONNECTIONS:
-        return ServerBusy("server_busy", f"The server on {where} takes no connection now. It says: {text}", LATER)
+        return ServerBusy("server_busy", f"The server on {where} takes no connection now. {quoted(text)}", LATER)
     return AuthenticationError(
         "user_refused",
-        f"The server on {where} refused the user {account.username!r} and ended the connection. It says: {text}",
+        f"The server on {where} refused the user {account.username!r} and ended the connection. {quoted(text)}",
         _check_registration(account),
     )
 
@@ -121,7 +121,7 @@ def _refused(transport: Transport, account: Account, offered: str, answer: _Answ
     said = f" It allows: {shown(', '.join(methods))}." if methods else ""
     banner = transport.get_banner()
     if banner:
-        said += f" It says: {shown(banner.decode('utf-8', 'backslashreplace'))}"
+        said += " " + quoted(banner.decode("utf-8", "backslashreplace"))
     who = f"the user {account.username!r}"
     if answer.partial:
         return AuthenticationError(
