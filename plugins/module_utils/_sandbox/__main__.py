@@ -57,11 +57,14 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(path: str, options: argparse.Namespace) -> None:
     require()
     state.make_folder(path)
-    lock = Lock.take(path)
-    if lock is None:
-        raise InputError(
-            "sandbox_running", f"The sandbox in {path} is running already.", "Stop it, or name another folder."
-        )
+    with daemon.changing(path):
+        lock = Lock.take(path, wait=0.2)
+        if lock is None:
+            raise InputError(
+                "sandbox_running", f"The sandbox in {path} is running already.", "Stop it, or name another folder."
+            )
+        # What a process said that was killed must not be taken for what this one says.
+        state.save_serving(path, None)
     settings = _settings(path, options)
     listener = daemon.listen_on(settings.port, fixed=options.port is not None)
     port = listener.getsockname()[1]

@@ -48,12 +48,10 @@ class Account:
 
     @classmethod
     def from_data(cls, data: Mapping[str, object]) -> Account:
-        """From the settings file. :raises InputError: it does not hold an account."""
+        """From the settings file. :raises ValueError, InputError: it does not hold an account."""
         keys, password = data.get("public_keys"), data.get("password")
         if not isinstance(keys, list) or not (password is None or isinstance(password, str)):
-            raise InputError(
-                "account_invalid", f"The account {data.get('username')!r} is damaged.", "Name the accounts anew."
-            )
+            raise ValueError("an account lacks its keys")
         return cls(checked_username(str(data.get("username"))), tuple(checked_key(str(key)) for key in keys), password)
 
 

@@ -16,7 +16,6 @@ import errno
 import logging
 import logging.handlers
 import os
-import queue
 import resource
 import select
 import signal
@@ -24,6 +23,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Callable, NoReturn
 
@@ -79,11 +79,12 @@ def start(path: str, settings: Settings, *, fixed_port: bool = False) -> Serving
     """
     require()
     state.make_folder(path)
-    try:
+    with changing(path):
         found = look(path)
         if found.serving is not None and settings.port in (None, found.serving.port):
             return _reload(path, replace(settings, port=found.serving.port), found.serving)
-        stop(path)
+        if found.held:
+            _stop(path)
         lock = Lock.take(path, wait=_PROBE_TIME)
         if lock is None:
             raise _busy(path)
@@ -91,8 +92,6 @@ def start(path: str, settings: Settings, *, fixed_port: bool = False) -> Serving
             return _start(path, lock, settings, fixed_port=fixed_port)
         finally:
             lock.release()
-    except OSError as error:
-        raise state.cannot_use(path, error) from None
 
 
 def check_start(path: str, settings: Settings, found: Found, *, fixed_port: bool = False) -> None:
@@ -108,31 +107,34 @@ def stop(path: str) -> bool:
 
     :raises DiskError: it is not this user's, or does not end.
     """
-    if not os.path.isdir(path):
+    # Asked first, so that nothing is written into a folder that is no sandbox's.
+    if not _held(path):
         return False
-    try:
+    with changing(path):
         if not Lock.held(path):
-            state.save_serving(path, None)
             return False
-        serving = _serving(path)
-        for number, wait in ((signal.SIGTERM, _STOP_TIME), (signal.SIGKILL, _PROBE_TIME)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(serving.pid, number)
-            lock = Lock.take(path, wait=wait)
-            if lock is not None:
-                state.save_serving(path, None)
-                lock.release()
-                return True
+        _stop(path)
+    return True
+
+
+@contextlib.contextmanager
+def changing(path: str) -> Iterator[None]:
+    """While it is open, nobody else starts or stops the sandbox in this folder."""
+    try:
+        lock = Lock.take(path, kind="change.lock", wait=2 * _START_TIME)
+        if lock is None:
+            raise _busy(path)
+        try:
+            yield
+        finally:
+            lock.release()
     except OSError as error:
         raise state.cannot_use(path, error) from None
-    raise DiskError("sandbox_stuck", f"The sandbox in {path}, process {serving.pid}, does not end.", "End it by hand.")
 
 
 def run(path: str, lock: Lock, listener: socket.socket, settings: Settings, ready: Callable[[], None]) -> None:
     """Serve until a signal, the lifetime, or the loss of the folder ends it. The lock is held by the caller."""
-    wishes: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda caught, _frame: wishes.put(caught))
+    wishes = _wishes()
     port = listener.getsockname()[1]
     sandbox = Sandbox(path, accounts=settings.accounts, import_delay=settings.import_delay, listener=listener)
     sandbox.start()
@@ -140,17 +142,25 @@ def run(path: str, lock: Lock, listener: socket.socket, settings: Settings, read
     _log.info("Serving on %s:%d, process %d.", HOST, port, os.getpid())
     ready()
     while lock.still_there() and time.monotonic() - sandbox.last_active < settings.lifetime:
-        try:
-            wish = wishes.get(timeout=1.0)
-        except queue.Empty:
+        if not select.select([wishes], [], [], 1.0)[0]:
             continue
-        if wish != signal.SIGHUP:
+        if set(wishes.recv(64)) != {signal.SIGHUP}:
             break
         settings = _take_over(path, sandbox, settings)
     _log.info("The end.")
     sandbox.stop()
     if lock.still_there():
         state.save_serving(path, None)
+
+
+def _wishes() -> socket.socket:
+    """Where the numbers of signals can be read from: the kernel gives a signal to any thread, and this wakes ours."""
+    reading, writing = socket.socketpair()
+    writing.setblocking(False)
+    signal.set_wakeup_fd(writing.detach(), warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: None)
+    return reading
 
 
 def listen_on(port: int | None, *, fixed: bool) -> socket.socket:
@@ -180,7 +190,28 @@ def log_to(path: str) -> None:
     logging.getLogger(f"{LOGGER}.ssh").setLevel(logging.WARNING)
 
 
+def _held(path: str) -> bool:
+    try:
+        return Lock.held(path)
+    except OSError as error:
+        raise state.cannot_use(path, error) from None
+
+
+def _stop(path: str) -> None:
+    serving = _serving(path)
+    for number, wait in ((signal.SIGTERM, _STOP_TIME), (signal.SIGKILL, _PROBE_TIME)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(serving.pid, number)
+        lock = Lock.take(path, wait=wait)
+        if lock is not None:
+            state.save_serving(path, None)
+            lock.release()
+            return
+    raise DiskError("sandbox_stuck", f"The sandbox in {path}, process {serving.pid}, does not end.", "End it by hand.")
+
+
 def _start(path: str, lock: Lock, settings: Settings, *, fixed_port: bool) -> Serving:
+    # What a process said that was killed must not be taken for what the next one says.
     state.save_serving(path, None)
     listener = listen_on(settings.port, fixed=fixed_port)
     with listener:

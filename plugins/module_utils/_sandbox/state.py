@@ -5,6 +5,7 @@
 """What a sandbox's folder tells: its settings, and which process serves it, if any.
 
 lock          held by the process that serves the sandbox, and by nobody once that is dead
+change.lock   held by whoever starts or stops it, one at a time
 serving.json  that process, and which settings it has taken over
 settings.json accounts, port and times
 sandbox.log   who came, what was imported
@@ -85,10 +86,10 @@ def load_settings(path: str) -> Settings | None:
             lifetime=float(data["lifetime"]),
             import_delay=float(data["import_delay"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, InputError) as error:
         raise InputError(
             "settings_damaged",
-            f"The file settings.json in the sandbox's folder {path} is damaged: {error!r}.",
+            f"The file settings.json in the sandbox's folder {path} is damaged ({type(error).__name__}: {error}).",
             "Remove that file and name the accounts anew; host keys and files stay.",
         ) from None
 
@@ -127,8 +128,8 @@ def check_folder(path: str) -> None:
     while not os.path.lexists(above):
         above = os.path.dirname(above)
     try:
-        # A sandbox that was interrupted before its first start was complete has its lock and nothing else.
-        strange = sorted(name for name in os.listdir(above) if name != "lock")
+        # A sandbox that was interrupted before its first start was complete has its locks and nothing else.
+        strange = sorted(name for name in os.listdir(above) if name not in ("lock", "change.lock"))
     except OSError as error:
         raise cannot_use(path, error) from None
     if not os.access(above, os.R_OK | os.W_OK | os.X_OK):
@@ -168,9 +169,9 @@ class Lock:
         self._name = name
 
     @classmethod
-    def take(cls, path: str, *, wait: float = 0.0) -> Lock | None:
+    def take(cls, path: str, *, kind: str = "lock", wait: float = 0.0) -> Lock | None:
         """Take the lock, waiting at most that many seconds for it. ``None``: another process has it."""
-        name = os.path.join(path, "lock")
+        name = os.path.join(path, kind)
         descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + wait
         while True:
