@@ -32,6 +32,7 @@ from typing import (
 T = TypeVar("T")
 
 SHORTEST_PATIENCE = 0.002  # seconds that a batch waits for more to join it
+LULL = 0.0005  # seconds without an answer in which nobody else is likely to join
 LONGEST_PATIENCE = 0.05
 PATIENCE = 4  # times what it took the last time
 
@@ -86,8 +87,8 @@ class Source(Protocol):
     def owes(self) -> int:
         """How many answers are outstanding."""
 
-    def poll(self, timeout: float | None) -> None:
-        """Send what is queued, wait for the first answer, and settle all that have come by then.
+    def poll(self, timeout: float | None) -> bool:
+        """Send what is queued, wait for the first answer, settle all that have come by then, and say whether any has.
 
         :param timeout: seconds to wait at most; None: as long as it takes.
         """
@@ -96,7 +97,7 @@ class Source(Protocol):
 class Batch(ABC):
     """Work that is done for many at once.
 
-    It waits a little for more to come, in proportion to what it costs, and not at all once nothing else can move.
+    It waits for more to come as long as answers keep coming, but not long, in proportion to what it costs.
     """
 
     def __init__(self) -> None:
@@ -221,9 +222,7 @@ class Flow:
         if waiting:
             due, batch = min(waiting, key=itemgetter(0))
             patience = due - time.monotonic()
-            if patience > 0 and self._source.owes:
-                self._source.poll(patience)
-            else:
+            if patience <= 0 or not self._source.owes or not self._source.poll(min(patience, LULL)):
                 batch.run()
         elif self._source.owes:
             self._source.poll(None)

@@ -61,7 +61,7 @@ class Remote(Protocol):
     def owes(self) -> int:
         """See `flow.Source`."""
 
-    def poll(self, timeout: float | None) -> None:
+    def poll(self, timeout: float | None) -> bool:
         """See `flow.Source`."""
 
     def close(self) -> None:

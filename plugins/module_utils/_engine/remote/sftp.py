@@ -59,14 +59,18 @@ class SftpRemote:
     def owes(self) -> int:
         return sum(session.owes for session in self._sessions)
 
-    def poll(self, timeout: float | None) -> None:
+    def poll(self, timeout: float | None) -> bool:
         owing = [session for session in self._sessions if session.owes]
         if len(owing) == 1:
-            owing[0].exchange(timeout)
-            return
-        heard = [session.exchange(0) for session in owing]
-        if not any(heard):
-            select.select(owing, [], [], 1.0 if timeout is None else timeout)
+            return owing[0].exchange(timeout)
+        if self._exchange(owing):
+            return True
+        select.select(owing, [], [], 1.0 if timeout is None else timeout)
+        return self._exchange(owing)
+
+    @staticmethod
+    def _exchange(owing: Sequence[Session]) -> bool:
+        return any([session.exchange(0) for session in owing])
 
     def close(self) -> None:
         for session in self._sessions:
