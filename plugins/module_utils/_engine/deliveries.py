@@ -61,9 +61,9 @@ class Deliveries(Work[Item]):
         return not self._check and self._job.upload == "rename" and not self._ledger.capability(self._account, RENAME)
 
     async def transfer(self, item: Item, outcome: FileOutcome) -> None:
-        is_known = item.row is not None and item.row.state == "delivered"
+        known = item.row if item.row and item.row.state == "delivered" else None
         row = await self._flow.deliver(item)
-        if is_known and row is item.row:
+        if row is known:
             outcome.skip(_ALREADY_DELIVERED)
         outcome.sha256 = row.sha256
         outcome.size = row.size

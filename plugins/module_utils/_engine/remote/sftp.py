@@ -70,7 +70,10 @@ class SftpRemote:
 
     @staticmethod
     def _exchange(owing: Sequence[Session]) -> bool:
-        return any([session.exchange(0) for session in owing])
+        heard = False
+        for session in owing:
+            heard |= session.exchange(0)
+        return heard
 
     def close(self) -> None:
         for session in self._sessions:
