@@ -12,9 +12,8 @@ After a crash:
     last state   here                        so
     (none)       a part of this job          not verified: remove it, fetch again
     placing      the part is there           verified and durable: publish it, go on as `placed`
-    placing      the part is gone            it was published, even if somebody has taken it away since: go on as
-    `placed` placed       -                           the original may be deleted, once a fresh download shows that it
-    is still the same file
+    placing      the part is gone            it was published, even if somebody has taken it away since: go on as `placed`
+    placed       -                           the original goes once a fresh download shows that it is still the same file
 
 So what the server shows later under the name of a file that was placed is never deleted on the word of its size and
 time alone.
@@ -30,7 +29,7 @@ from . import disk, names
 from .errors import HoldError, RemoteError, RemoteMissing, TransferError
 from .ledger import Row
 from .remote import Entry, Remote, join
-from .selection import DIGESTS
+from .verification import compare_with_sidecar, download_whole, reread
 
 if TYPE_CHECKING:
     from .access import Access
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from .syncer import Syncer
 
 SECOND = 1_000_000_000  # ns
-LONGEST_SIDECAR = 4096  # bytes
 
 RESOLVE = "Compare the two, and tell filedrop with `resolve`: resend, delivered or discard."
 
@@ -104,20 +102,12 @@ class PickupFlow:
     # --- here it comes
 
     async def _download(self, item: Item, part: Part) -> None:
-        """Fetch, and compare with what was listed and with what the server says now."""
-        entry = item.entry
-        if entry.size is None:
-            raise TransferError(
-                "size_unknown", f"The server does not tell the size of {entry.path!r}, so it cannot be verified."
-            )
-        received = await self.remote.download(entry.path, part, size=entry.size)
-        if received != entry.size:
-            raise _incomplete(entry, received)
-        await self._require_unchanged(entry)
+        """Fetch what is there whole, or not at all."""
+        await download_whole(self.remote, item.entry, part)
         if self.job.verify == "reread":
-            await self._reread(entry, part)
+            await reread(self.remote, item.entry, part)
         elif self.job.verify == "sidecar":
-            await self._compare_with_sidecar(item, part)
+            await compare_with_sidecar(self.remote, item.entry, item.sidecar, part, self.dest)
 
     def _require_room(self, size: int) -> None:
         free = self.dest.free_bytes()
@@ -128,47 +118,6 @@ class PickupFlow:
                 f"{self.job.min_free} of them.",
                 "It stays on the server. Make room, or lower `min_free`.",
             )
-
-    async def _require_unchanged(self, entry: Entry) -> None:
-        now = await self.remote.stat(entry.path)
-        if now is None or (now.size, now.mtime) != (entry.size, entry.mtime):
-            raise TransferError(
-                "changed_while_read",
-                f"{entry.path!r} was changed on the server while it was fetched.",
-                "It stays there; the next run fetches it. Raise `settle` if its writer takes longer.",
-            )
-
-    async def _reread(self, entry: Entry, part: Part) -> None:
-        again = _Digest("sha256")
-        await self.remote.download(entry.path, again, size=entry.size or 0)
-        if again.hexdigest != part.sha256:
-            raise TransferError(
-                "not_the_same_twice",
-                f"{entry.path!r} was read twice, with different content.",
-                "It stays on the server.",
-            )
-
-    async def _compare_with_sidecar(self, item: Item, part: Part) -> None:
-        entry, sidecar = item.entry, item.sidecar
-        if sidecar is None or not sidecar.size or sidecar.size > LONGEST_SIDECAR:
-            suffixes = ", ".join(f".{digest}" for digest in DIGESTS)
-            raise TransferError(
-                "sidecar_missing",
-                f"There is no checksum beside {entry.path!r} ({suffixes}).",
-                "It stays on the server until there is one; use `verify: size` if the provider sends none.",
-            )
-        text = _Text()
-        await self.remote.download(sidecar.path, text, size=sidecar.size)
-        digest = sidecar.name.rpartition(".")[2].lower()
-        if self._digest_of(part, digest) not in text.content.decode("utf-8", "replace").lower().split():
-            raise TransferError(
-                "checksum_differs",
-                f"The {digest} of {entry.path!r} is not the one that {sidecar.path!r} tells.",
-                "It stays on the server; ask the provider to send it again.",
-            )
-
-    def _digest_of(self, part: Part, digest: str) -> str:
-        return part.sha256 if digest == "sha256" else disk.digest_of(self.dest, part.name, digest)
 
     # --- has it been here before?
 
@@ -311,41 +260,3 @@ class PickupFlow:
 
 class Replaced(TransferError):
     """The file was fetched whole; what stands on the server now is another one."""
-
-
-class _Digest:
-    """Takes a download only to hash it."""
-
-    def __init__(self, name: str) -> None:
-        self._hash = hashlib.new(name)
-
-    def write(self, data: bytes) -> None:
-        self._hash.update(data)
-
-    @property
-    def hexdigest(self) -> str:
-        return self._hash.hexdigest()
-
-
-class _Text:
-    """Takes a small download into memory."""
-
-    def __init__(self) -> None:
-        self.content = b""
-
-    def write(self, data: bytes) -> None:
-        self.content += data
-
-
-def _incomplete(entry: Entry, received: int) -> TransferError:
-    if received > (entry.size or 0):
-        return TransferError(
-            "longer_than_listed",
-            f"{entry.path!r} has more than the {entry.size} bytes that the server lists.",
-            "It stays there; the next run fetches it if its size is right by then.",
-        )
-    return TransferError(
-        "incomplete",
-        f"{entry.path!r} was cut short: {received} of {entry.size} bytes came, though the server reported no error.",
-        "It stays there; the next run fetches it again.",
-    )
