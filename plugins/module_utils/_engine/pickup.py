@@ -9,11 +9,11 @@
 
 After a crash:
 
-    last state   here                        so
-    (none)       a part of this job          not verified: remove it, fetch again
-    placing      the part is there           verified and durable: publish it, go on as `placed`
-    placing      the part is gone            it was published, even if somebody has taken it away since: go on as `placed`
-    placed       -                           the original goes once a fresh download shows that it is still the same file
+    last state   here                  so
+    (none)       a part of this job    not verified: remove it, fetch again
+    placing      the part is there     verified and durable: publish it, go on as `placed`
+    placing      the part is gone      it was published, even if somebody took it away since: go on as `placed`
+    placed       -                     the original goes once a fresh download shows that it is still the same file
 
 So what the server shows later under the name of a file that was placed is never deleted on the word of its size and
 time alone.
