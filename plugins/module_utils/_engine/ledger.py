@@ -20,11 +20,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, fields
 from typing import Any
 
+from .disk import Folder, rename_new
 from .errors import LedgerError, TransferError
 from .flow import Answer, Batch
 
@@ -110,46 +113,49 @@ class Ledger(Batch):
         super().__init__()
         self.path = path
         self._waiting: list[tuple[Row, Answer[None]]] = []
-        exists = os.path.exists(path)
-        if not exists and not create and not read_only:
-            raise LedgerError(
-                "ledger_missing",
-                f"There is no ledger at {path!r}.",
-                "If it was lost, what was kept and not archived would be sent again: restore it, or make a new one "
-                "with `filedrop init`.",
-            )
         try:
-            self._db = self._open(exists, read_only)
-            if not exists:
-                self._make()
+            if not _exists(path) and create and not read_only:
+                _make(path)
+            self._db = self._open(read_only)
             self._check_version()
+            if not read_only:
+                # SQLite opens without a word what it may only read; that has to be known before the first file moves.
+                self._db.execute("DELETE FROM transfer WHERE FALSE")
         except (sqlite3.Error, OSError) as error:
             raise self._error(error) from error
 
-    def _open(self, exists: bool, read_only: bool) -> sqlite3.Connection:
+    def _open(self, read_only: bool) -> sqlite3.Connection:
+        exists = _exists(self.path)
+        if not exists and not read_only:
+            raise LedgerError(
+                "ledger_missing",
+                f"There is no ledger at {self.path!r}.",
+                "If it was lost, what was kept and not archived would be sent again: restore it, or make a new one "
+                "with `filedrop init`.",
+            )
         if read_only:
             # Even a reader makes SQLite's side files, unless it is told that nobody writes: true while there is no log.
             quiet = "" if os.path.exists(f"{self.path}-wal") else "&immutable=1"
             where = f"file:{_quoted(self.path)}?mode=ro{quiet}" if exists else ":memory:"
         else:
-            if not exists:
-                os.makedirs(os.path.dirname(self.path) or ".", mode=0o700, exist_ok=True)
-                os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
             where = f"file:{_quoted(self.path)}?mode=rw"
         db = sqlite3.connect(where, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
-        if not read_only:
+        if not exists:
+            _fill(db)
+        elif not read_only:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
         return db
 
-    def _make(self) -> None:
-        self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-
     def _check_version(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0 and not self._db.execute("SELECT name FROM sqlite_master").fetchone():
-            self._make()  # an earlier run ended between making the file and filling it
-        elif version != VERSION:
+        if version == 0:
+            raise LedgerError(
+                "ledger_damaged",
+                f"The ledger {self.path!r} is empty, or no ledger.",
+                "Restore it from a backup, or name another file.",
+            )
+        if version != VERSION:
             raise LedgerError(
                 "ledger_version",
                 f"The ledger {self.path!r} has version {version}; this filedrop knows version {VERSION}.",
@@ -246,7 +252,9 @@ class Ledger(Batch):
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
                 self._db.executemany(
-                    "INSERT INTO sighting VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                    "INSERT INTO sighting VALUES (?, ?, ?, ?, ?, ?, ?)"
+                    # RHEL 9 has SQLite 3.34, which wants to know which conflict is meant.
+                    " ON CONFLICT (account, direction, folder, name) DO UPDATE SET"
                     " since = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns THEN since ELSE "
                     "excluded.since END,"
                     " size = excluded.size, mtime_ns = excluded.mtime_ns",
@@ -295,7 +303,7 @@ class Ledger(Batch):
             raise self._error(error) from error
 
     def _error(self, error: Exception) -> LedgerError:
-        said = str(error)
+        said = (isinstance(error, OSError) and error.strerror) or str(error)
         for sign, (reason, finding, way_out) in _TROUBLES.items():
             if sign in said:
                 return LedgerError(reason, f"The ledger {self.path!r} {finding} ({said}).", way_out)
@@ -324,6 +332,7 @@ _TROUBLES = {
         "Give the user that runs this the right to it and its folder.",
     ),
     "full": ("ledger_disk_full", "cannot grow, for the disk is full", "Make room, and run again."),
+    "No space left": ("ledger_disk_full", "cannot be made, for the disk is full", "Make room, and run again."),
     "malformed": (
         "ledger_damaged",
         "is damaged",
@@ -331,6 +340,34 @@ _TROUBLES = {
     ),
     "not a database": ("ledger_damaged", "is no ledger", "Restore it from a backup, or name another file."),
 }
+
+
+def _exists(path: str) -> bool:
+    """Like os.path.exists, but a folder that we may not look into is an error."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _make(path: str) -> None:
+    """A new ledger, whole from its first instant: several jobs may make it at once, and any may be killed at that."""
+    folder, name = os.path.split(os.path.abspath(path))
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".filedrop-", dir=folder) as workshop:
+        new = os.path.join(workshop, name)
+        os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        with closing(sqlite3.connect(new, isolation_level=None)) as db:
+            _fill(db)
+        target = Folder(folder)
+        rename_new(Folder(workshop), name, target, name)
+        os.fsync(target.fd)
+
+
+def _fill(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA journal_mode = WAL")
+    db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
 
 
 def _in_other_hands(row: Row) -> TransferError:
