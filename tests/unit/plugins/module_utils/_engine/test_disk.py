@@ -24,20 +24,16 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
+def folder(tmp_path: Path) -> Folder:
     (tmp_path / "folder").mkdir()
-    opened = Folder(str(tmp_path / "folder"))
-    yield opened
-    opened.close()
+    return Folder(str(tmp_path / "folder"))
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Folder]:
+def archive(tmp_path: Path) -> Folder:
     """A folder on the same file system."""
     (tmp_path / "archive").mkdir()
-    opened = Folder(str(tmp_path / "archive"))
-    yield opened
-    opened.close()
+    return Folder(str(tmp_path / "archive"))
 
 
 @pytest.fixture
@@ -47,19 +43,24 @@ def far_archive(folder: Folder) -> Iterator[Folder]:
         opened = Folder(path)
         assert os.fstat(opened.fd).st_dev != os.fstat(folder.fd).st_dev
         yield opened
-        opened.close()
 
 
-@pytest.fixture(params=["renameat2", "link"])
+@pytest.fixture(params=["known", "missing", "unsupported"])
 def _either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the system call, and where the C library has none."""
-    if request.param == "link":
-        monkeypatch.setattr(disk, "_renameat2", None)
+    """With the system call; where the C library has none; where it does not know what we ask for."""
+    if request.param != "known":
+        monkeypatch.setattr(disk, "_renameat2", None if request.param == "missing" else lambda *_arguments: False)
 
 
 def put(folder: Folder, name: str = "a.xml", content: bytes = CONTENT) -> LocalFile:
     Path(folder.path, name).write_bytes(content)
     return seen(folder, name)
+
+
+def put_anew(folder: Folder, content: bytes) -> None:
+    """As a careful writer does: beside it, then in its place."""
+    put(folder, "new", content)
+    os.rename(os.path.join(folder.path, "new"), os.path.join(folder.path, "a.xml"))
 
 
 def seen(folder: Folder, name: str = "a.xml") -> LocalFile:
@@ -221,8 +222,6 @@ def test_a_folder_is_made_once_with_the_rights_of_its_parent(folder: Folder) -> 
     assert os.path.samestat(os.fstat(first.fd), os.fstat(second.fd))
     assert modes.S_IMODE(os.fstat(first.fd).st_mode) == 0o700
     assert first.path == os.path.join(folder.path, "archive")
-    first.close()
-    second.close()
 
 
 def test_a_folder_cannot_be_made_where_a_file_is(folder: Folder) -> None:
@@ -231,6 +230,14 @@ def test_a_folder_cannot_be_made_where_a_file_is(folder: Folder) -> None:
         folder.make("archive")
     assert caught.value.reason == "local_missing"
     assert content_of(folder, "archive") == CONTENT
+
+
+def test_a_folder_that_nobody_needs_any_more_is_closed(folder: Folder) -> None:
+    files = open_files()
+    several = [Folder(folder.path) for _folder in range(3)]
+    assert open_files() == files + 3
+    del several
+    assert open_files() == files
 
 
 # --- reading
@@ -450,9 +457,16 @@ def test_two_who_want_the_same_name_do_not_both_get_it(folder: Folder) -> None:
     assert (content_of(folder, "final"), content_of(folder, "two")) == (b"1", b"2")
 
 
-def test_this_system_has_the_system_call() -> None:
-    """Debian and RHEL 8 onwards do; without it every test of it would test the fallback twice."""
-    assert disk._find_renameat2() is not None
+def test_a_system_call_that_does_not_know_what_we_ask_for_is_told_from_one_that_fails(folder: Folder) -> None:
+    """NFS answers EINVAL to RENAME_NOREPLACE; so does every file system to moving a folder into itself."""
+    call = disk._find_renameat2()
+    assert call is not None  # in all that we support; without it every test of it would test the fallback instead
+    folder.make("sub")
+    assert call(folder.fd, b"sub", folder.fd, b"sub/sub") is False
+    put(folder)
+    assert call(folder.fd, b"a.xml", folder.fd, b"b.xml") is True
+    with pytest.raises(FileNotFoundError):
+        call(folder.fd, b"a.xml", folder.fd, b"c.xml")
 
 
 # --- originals
@@ -483,6 +497,15 @@ def test_on_another_file_system_the_archive_gets_a_copy_with_the_same_time(folde
     assert content_of(far_archive, "a.2.xml") == CONTENT
     assert seen(far_archive, "a.2.xml").mtime_ns == before.mtime_ns
     assert listed(folder) == set()
+
+
+def test_a_copy_in_the_archive_shows_itself_to_nobody_else(folder: Folder, far_archive: Folder) -> None:
+    put(folder)
+    os.chmod(os.path.join(folder.path, "a.xml"), 0o600)
+    disk.archive(folder, seen(folder), far_archive)
+    status = far_archive.status("a.xml")
+    assert status
+    assert modes.S_IMODE(status.st_mode) == 0o600
 
 
 @pytest.mark.parametrize("far", [False, True])
@@ -518,10 +541,11 @@ def at_the_rename(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def arrange(*, before: list[Callable[[], object]], after: list[Callable[[], object]] = ()) -> None:  # type: ignore[assignment]
         first, last = iter(before), iter(after)
 
-        def rename(*arguments: object) -> None:
+        def rename(*arguments: object) -> bool:
             next(first, lambda: None)()
-            real(*arguments)
+            done = real(*arguments)
             next(last, lambda: None)()
+            return bool(done)
 
         monkeypatch.setattr(disk, "_renameat2", rename)
 
@@ -549,6 +573,28 @@ def test_a_name_that_somebody_takes_in_the_archive_meanwhile_is_left_to_them(
     assert disk.archive(folder, before, archive) == "a.2.xml"
     assert content_of(archive) == b"theirs"
     assert content_of(archive, "a.2.xml") == CONTENT
+
+
+def test_a_file_that_can_neither_be_archived_nor_put_back_is_named_where_it_stands(
+    folder: Folder, archive: Folder, at_the_rename: Callable[..., None]
+) -> None:
+    before = put(folder)
+    at_the_rename(before=[lambda: put_anew(folder, b"second"), lambda: put_anew(folder, b"third")])
+    with pytest.raises(TransferError) as caught:
+        disk.archive(folder, before, archive)
+    assert caught.value.reason == "changed_before_archive"
+    assert os.path.join(archive.path, "a.xml") in caught.value.finding
+    assert (content_of(archive), content_of(folder)) == (b"second", b"third")
+
+
+def test_whoever_empties_the_archive_meanwhile_stops_nothing(
+    folder: Folder, archive: Folder, at_the_rename: Callable[..., None]
+) -> None:
+    before = put(folder)
+    at_the_rename(before=[], after=[lambda: archive.remove("a.xml")])
+    with pytest.raises(DiskError) as caught:
+        disk.archive(folder, before, archive)
+    assert os.path.join(archive.path, "a.xml") in caught.value.finding
 
 
 def test_an_archive_that_cannot_be_written_leaves_the_file_where_it_is(folder: Folder, archive: Folder) -> None:
