@@ -19,7 +19,7 @@ from support.sshd import SshServer
 
 COUNT = 300  # more than are under way at once
 SIZE = 3000
-MOMENTS = [0.05, 0.2, 0.35, 0.5, 0.7, 0.85]
+MOMENTS = [0.05, 0.2, 0.35, 0.5, 0.8]
 SURE = 0.5
 
 
