@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
 from ._deps import paramiko, require
+from .credentials import forbidden_mode
 from .errors import AuthenticationError
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def load_private_key(path: str, passphrase: str | None) -> PKey:
     require()
     body, status = read_private(path)
     mode = stat.S_IMODE(status.st_mode)
-    if mode & 0o077:
+    if mode & forbidden_mode(path):
         raise AuthenticationError(
             "key_exposed",
             f"The private key file {path} has mode {mode:04o}: others than its owner may use it.",

@@ -27,7 +27,7 @@ def test_stretches_of_time(text: str | None, seconds: int | None) -> None:
 
 @pytest.mark.parametrize("value", [90, "90", "", "1.5h", "h", "15 minutes", "-1h", True, ["1h"], "1h30m", "٣m"])
 def test_what_is_no_stretch_of_time_is_refused_with_an_example(value: object) -> None:
-    with pytest.raises(InputError, match="time_limit: .* is not a stretch of time") as caught:
+    with pytest.raises(InputError, match=r"time_limit: .* is not a stretch of time") as caught:
         read(value)
     assert "such as 1m" in caught.value.way_out
 
