@@ -30,6 +30,7 @@ from typing import Any
 from .disk import Folder, rename_new
 from .errors import LedgerError, TransferError
 from .flow import Answer, Batch
+from .owner import leave_to_owner, make_folder
 
 VERSION = 1
 BUSY_TIMEOUT = 30.0  # seconds that another process may keep the ledger locked
@@ -354,10 +355,12 @@ def _exists(path: str) -> bool:
 def _make(path: str) -> None:
     """A new ledger, whole from its first instant: several jobs may make it at once, and any may be killed at that."""
     folder, name = os.path.split(os.path.abspath(path))
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    make_folder(folder)
     with tempfile.TemporaryDirectory(prefix=".filedrop-", dir=folder) as workshop:
         new = os.path.join(workshop, name)
-        os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        leave_to_owner(fd, folder)
+        os.close(fd)
         with closing(sqlite3.connect(new, isolation_level=None)) as db:
             _fill(db)
         target = Folder(folder)

@@ -6,21 +6,18 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 from .deliveries import Deliveries
-from .disk import disk_error
-from .errors import ConnectionLost, FiledropError, JobRunning, ServerBusy, UnreachableError
+from .errors import ConnectionLost, FiledropError, ServerBusy, UnreachableError
 from .fetches import Fetches, listing
 from .flow import Flow
 from .job import Dropoff
 from .ledger import Ledger
+from .locks import JobKey, only_run
 from .remote import Entry, Remote, connect
 from .result import RunResult
 from .syncer import Syncer
@@ -55,7 +52,8 @@ def run(
     began = time.monotonic()
     with ExitStack() as stack:
         book = stack.enter_context(closing(Ledger(ledger, create=create_ledger, read_only=check)))
-        stack.enter_context(_only_run(job, account, ledger, check))
+        if not check:
+            stack.enter_context(only_run(ledger, JobKey(account.name, job.direction, job.name)))
         syncer = stack.enter_context(closing(Syncer()))
         work = _work(job, account.name, book, syncer, check=check)
         result = _persist(work, account, book, syncer)
@@ -110,36 +108,6 @@ async def _work_through(work: Work[Any], remote: Remote, flow: Flow) -> None:
             await work.see_to(items[alone])
             alone += 1
         await flow.each(work.see_to, items[alone:], width=FILES_UNDER_WAY)
-
-
-@contextmanager
-def _only_run(job: Dropoff | Pickup, account: Account, ledger: str, check: bool) -> Iterator[None]:
-    """Hold the lock of a job, which dies with its owner; a check needs none.
-
-    :raises JobRunning: another process has it.
-    """
-    if check:
-        yield
-        return
-    folder = f"{ledger}.locks"
-    name = hashlib.sha256("\0".join((account.name, job.direction, job.name)).encode()).hexdigest()[:32]
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        fd = os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise disk_error(error, f"make a lock in {folder!r}") from error
-    try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise JobRunning(
-                "job_running",
-                f"Another run of the job {job.name!r} for the account {account.name!r} is at work on this host.",
-                "Wait until it has ended; two at once would get in each other's way.",
-            ) from error
-        yield
-    finally:
-        os.close(fd)
 
 
 def list_folder(account: Account, remote_dir: str) -> Sequence[Entry]:
