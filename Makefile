@@ -55,6 +55,7 @@ lint-python: .venv/test.stamp
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
 lint-types: .venv/test.stamp $(LINKED)
+	$(VENV)/mypy tests/tools/*.py
 	$(VENV)/mypy $(TYPED:%=--package ansible_collections.courier.filedrop.plugins.module_utils.%)
 lint-yaml: .venv/test.stamp
 	$(VENV)/yamllint --strict .
