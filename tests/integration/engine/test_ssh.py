@@ -79,9 +79,10 @@ def test_no_sha_1_signature_even_where_the_server_wants_nothing_else(start_sshd:
     key = make_key(tmp_path / "rsa", key_type="rsa")
     server = start_sshd(config=["PubkeyAcceptedAlgorithms ssh-rsa"], authorized=[key.public])
     error = refusal(account(server, private_key_file=str(key.path)))
-    assert error.reason == "key_type_refused"
+    # OpenSSH 9.2 does not say that it takes nothing else; newer ones do.
+    assert error.reason in ("user_refused", "key_type_refused")
     assert str(key.path) in error.finding
-    assert "ssh-rsa" in error.finding
+    assert "Accepted publickey" not in server.log
 
 
 def test_a_user_without_more_tries_is_told_what_the_server_said(start_sshd: Start) -> None:
@@ -105,7 +106,8 @@ def test_a_key_and_a_password_where_the_server_wants_both(start_sshd: Start) -> 
 def test_a_full_server_is_busy_and_free_again(start_sshd: Start) -> None:
     server = start_sshd(config=["MaxStartups 1:100:1", "LoginGraceTime 60"])
     with Relay(server.port, faults=[Fault("stall", "up", after=10)]) as relay:
-        waiting = threading.Thread(target=refusal, args=(account(server, port=relay.port),))
+        slow = account_from_options(server.account_options(port=relay.port, timeout=1.0))
+        waiting = threading.Thread(target=refusal, args=(slow,))
         waiting.start()
         deadline = time.monotonic() + 5
         while not server.sessions() and time.monotonic() < deadline:
@@ -116,18 +118,18 @@ def test_a_full_server_is_busy_and_free_again(start_sshd: Start) -> None:
     ssh.open_transport(account(server)).close()
 
 
-def test_a_server_that_falls_silent_during_the_login_is_noticed(sshd: SshServer) -> None:
-    # The key exchange takes some 2 KiB from the server; what follows is the login.
-    for after in (50, 1000, 2100):
-        with Relay(sshd.port, faults=[Fault("stall", "down", after=after)]) as relay:
-            who = account_from_options(sshd.account_options(port=relay.port, timeout=0.7))
-            started = time.monotonic()
-            error = refusal(who)
-            assert time.monotonic() - started < 3
-            assert error.reason == "no_answer"
+@pytest.mark.parametrize("after", [50, 1000, 1500])
+def test_a_server_that_falls_silent_is_noticed(sshd: SshServer, after: int) -> None:
+    """In the key exchange, and in the login, which begins after some 1,400 bytes from the server."""
+    with Relay(sshd.port, faults=[Fault("stall", "down", after=after)]) as relay:
+        who = account_from_options(sshd.account_options(port=relay.port, timeout=0.7))
+        started = time.monotonic()
+        error = refusal(who)
+        assert time.monotonic() - started < 3
+    assert error.reason == "no_answer"
 
 
-@pytest.mark.parametrize("after", [0, 100, 1000, 1700])
+@pytest.mark.parametrize("after", [0, 100, 1000, 1500, 1600, 1700])
 def test_a_connection_that_breaks_anywhere_leaves_no_traceback(
     sshd: SshServer, after: int, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NotAccepted = Union[AuthenticationError, ConnectionLost, ServerBusy, UnreachableError]
 
 TOO_MANY_CONNECTIONS = 12  # RFC 4253 section 11.1
+LAST_WORDS = 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,16 @@ def log_in(transport: Transport, account: Account, key: PKey | None) -> None:
 
 
 def _try_key(transport: Transport, account: Account, key: PKey) -> _Answer:
+    """Offer the key. An RSA key can sign in two sound ways, and no server's word on which it takes can be relied on.
+
+    OpenSSH 9.2 names all that it knows (RFC 8308), whatever it is set to accept; others say nothing. So both are tried.
+    """
     answer = _attempt(transport, account, lambda: transport.auth_publickey(account.username, key))
-    told = "server-sig-algs" in cast(Any, transport).server_extensions
-    if not answer.accepted and not answer.methods and not told and "rsa" in key.get_name():
-        # A server that does not say how keys may sign (RFC 8308) got our first guess, SHA-512. Some know only SHA-256.
-        cast(Any, transport).disabled_algorithms = {"pubkeys": (*WEAK_SIGNATURES, "rsa-sha2-512")}
+    inner = cast(Any, transport)
+    taken = inner.server_extensions.get("server-sig-algs", b"rsa-sha2-256")
+    taken = taken if isinstance(taken, bytes) else str(taken).encode()
+    if not (answer.accepted or answer.methods) and "rsa" in key.get_name() and b"rsa-sha2-256" in taken.split(b","):
+        inner.disabled_algorithms = {"pubkeys": (*WEAK_SIGNATURES, "rsa-sha2-512")}
         answer = _attempt(transport, account, lambda: transport.auth_publickey(account.username, key))
     return answer
 
@@ -72,7 +78,7 @@ def _attempt(transport: Transport, account: Account, action: Callable[[], Sequen
         left = tuple(action())
     except paramiko.BadAuthenticationType as error:
         return _Answer(accepted=False, methods=tuple(error.allowed_types))
-    except (paramiko.SSHException, EOFError, OSError) as error:
+    except paramiko.AuthenticationException as error:
         if not transport.is_active():
             raise _ended(transport, account, error) from None
         if time.monotonic() - started >= account.timeout * 0.99:
@@ -82,6 +88,8 @@ def _attempt(transport: Transport, account: Account, action: Callable[[], Sequen
                 "If it is only slow, raise timeout; else ask the provider.",
             ) from None
         return _Answer(accepted=False)
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise _ended(transport, account, error) from None
     return _Answer(accepted=not left, partial=bool(left), methods=left)
 
 
@@ -91,6 +99,7 @@ def _where(account: Account) -> str:
 
 def _ended(transport: Transport, account: Account, error: BaseException) -> NotAccepted:
     """The connection ended during the login."""
+    transport.join(LAST_WORDS)  # its thread may still be reading the farewell
     where = _where(account)
     if "pubkey algorithm" in str(error):
         names = cast(Any, transport).server_extensions.get("server-sig-algs", b"")
