@@ -143,7 +143,7 @@ def hash_password(password: str) -> str:
 
 def password_matches(password: str, hashed: str) -> bool:
     """Whether this is the password that was hashed."""
-    salt, _, expected = hashed.partition(":")
+    salt, _colon, expected = hashed.partition(":")
     try:
         return hmac.compare_digest(_derive(password, bytes.fromhex(salt)), bytes.fromhex(expected))
     except ValueError:

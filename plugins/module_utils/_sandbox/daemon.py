@@ -264,7 +264,7 @@ def _daemon(path: str, lock: Lock, listener: socket.socket, settings: Settings, 
         os.chdir("/")
         os.umask(0o077)
         _leave_streams({lock.descriptor, listener.fileno(), writing})
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        _now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(_DESCRIPTORS, most)
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
         log_to(path)

@@ -17,6 +17,7 @@ import stat
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Callable
 
 from . import wire
@@ -42,10 +43,9 @@ class Rights:
 
 #: A drop box as Amili describes its own: what was dropped off is not read back, what is picked up is only read and
 #: deleted. Who may rename in ``input`` may remove there too, as on any server that goes by the rights of a folder.
-DROP_BOX: Mapping[str, Rights] = {
-    "input": Rights(write=True, rename=True, remove=True),
-    "pickup": Rights(read=True, remove=True),
-}
+DROP_BOX: Mapping[str, Rights] = MappingProxyType(
+    {"input": Rights(write=True, rename=True, remove=True), "pickup": Rights(read=True, remove=True)}
+)
 
 
 class Refused(Exception):

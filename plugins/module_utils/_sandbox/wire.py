@@ -180,7 +180,7 @@ class Reader:
         permissions = self.uint32() if flags & _HAS_PERMISSIONS else None
         atime, mtime = (self.uint32(), self.uint32()) if flags & _HAS_TIMES else (None, None)
         if flags & _HAS_EXTENDED:
-            for _ in range(self.uint32()):
+            for _pair in range(self.uint32()):
                 self.string()
                 self.string()
         return Attributes(size, uid, gid, permissions, atime, mtime)

@@ -72,7 +72,7 @@ class Daemons:
     def start(self, path: Path, settings: Settings, **options: object) -> SimpleNamespace:
         """Start, and wait for the starter to end and for its output to be closed by everybody who has it."""
         begun = self.begin(path, settings, **options)  # type: ignore[arg-type]
-        said, _ = begun.communicate(timeout=60)
+        said, _errors = begun.communicate(timeout=60)
         return SimpleNamespace(**json.loads(said))
 
     def stop_all(self) -> None:
@@ -275,7 +275,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_refused(daemons: Daemons, pat
 
 
 def test_started_twice_at_once_there_is_one(daemons: Daemons, path: Path, settings: Settings, key: Key) -> None:
-    begun = [daemons.begin(path, settings) for _ in range(3)]
+    begun = [daemons.begin(path, settings) for _each in range(3)]
     said = [json.loads(one.communicate(timeout=60)[0]) for one in begun]
     serving = daemon.look(str(path)).serving
     assert serving is not None
@@ -287,7 +287,7 @@ def test_it_ends_when_nobody_uses_it(daemons: Daemons, path: Path, settings: Set
     began = daemons.start(path, replace(settings, lifetime=1.5))
     with login(path, began.port, key) as transport:
         raw = begin(transport)
-        for _ in range(5):
+        for _each in range(5):
             time.sleep(0.5)
             raw.ask(16, text(b"."))
         assert alive(began.pid)

@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,6 @@ def test_a_complete_file_is_gone_at_once_and_a_report_tells_of_it(desk: Callable
     assert here.importer.wait(10)
     assert (here.imported / "invoices 1.xml").read_bytes() == b"content"
     report = json.loads((here.pickup / "report-invoices 1.json").read_text(encoding="utf-8"))
-    from datetime import datetime
-
     received = datetime.fromisoformat(report.pop("received"))
     assert before - 1 <= received.timestamp() <= time.time() + 1
     assert report == {"name": "invoices 1.xml", "size": 7, "sha256": hashlib.sha256(b"content").hexdigest()}

@@ -125,12 +125,12 @@ def test_nobody_but_sftp_is_served(transport: paramiko.Transport) -> None:
 def test_sessions_of_a_connection_are_limited_and_freed(start: Callable[..., Sandbox], key: Key, most: int) -> None:
     sandbox = start(max_sessions=most)
     with connect(sandbox, key) as transport:
-        opened = [begin(transport) for _ in range(most)]
+        opened = [begin(transport) for _each in range(most)]
         with pytest.raises(paramiko.ChannelException):
             transport.open_session()
         for raw in opened:
             raw.channel.close()
-        for _ in range(3 * most):
+        for _each in range(3 * most):
             again = begin(transport)
             again.channel.close()
 

@@ -126,7 +126,7 @@ def test_a_listing_comes_in_parts_and_names_are_bytes(raw: Raw, root: Path) -> N
     while (answer := raw.ask(Kind.READDIR, text(handle))).kind == Kind.NAME:
         reader = wire.Reader(answer.body)
         counts.append(reader.uint32())
-        for _ in range(counts[-1]):
+        for _each in range(counts[-1]):
             seen.add(reader.string())
             reader.string()
             reader.attributes()
@@ -176,7 +176,7 @@ def test_numbers_beyond_any_file_are_refused(raw: Raw, root: Path) -> None:
 
 def test_handles_are_bounded_and_freed(raw: Raw, root: Path) -> None:
     (root / "pickup" / "a").touch()
-    handles = [raw.open(b"pickup/a", wire.READ).first for _ in range(HANDLES)]
+    handles = [raw.open(b"pickup/a", wire.READ).first for _each in range(HANDLES)]
     assert raw.open(b"pickup/a", wire.READ).code == Code.FAILURE
     assert raw.ask(Kind.CLOSE, text(handles[0])).code == Code.OK
     assert raw.open(b"pickup/a", wire.READ).kind == Kind.HANDLE

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import struct
+from pathlib import Path
 
 import paramiko
 import pytest
@@ -78,7 +80,7 @@ def test_a_packet_without_type_and_number_cannot_be_answered(packet: bytes) -> N
 
 def test_garbage_is_decoded_or_refused_and_nothing_else() -> None:
     chance = random.Random(2)
-    for _ in range(5000):
+    for _each in range(5000):
         kind = chance.choice([int(kind) for kind in Kind])
         request, _wrong = decode(body(kind, chance.randbytes(chance.randrange(60))))
         assert request.kind == kind
@@ -97,11 +99,8 @@ def test_answers_are_what_another_implementation_reads() -> None:
     assert message.get_remainder() == b""
 
 
-def test_times_that_version_3_cannot_say_are_clipped(tmp_path: pytest.TempPathFactory) -> None:
-    import os
-
-    path = os.fspath(tmp_path)
-    os.utime(path, (-5, 2**33))
-    attributes = Attributes.of(os.stat(path))
+def test_times_that_version_3_cannot_say_are_clipped(tmp_path: Path) -> None:
+    os.utime(tmp_path, (-5, 2**33))
+    attributes = Attributes.of(tmp_path.stat())
     assert (attributes.atime, attributes.mtime) == (0, 2**32 - 1)
     assert attributes.encode()
