@@ -172,8 +172,10 @@ class Flow:
         """Drive a coroutine, and all that it spawns, to its end; return its value or raise its error."""
         main = self._spawn(coroutine)
         try:
+            self._step()
             while not main.ended.done:
-                self._turn()
+                self._wait()
+                self._step()
         except BaseException as interruption:
             self._abandon(interruption)
             raise
@@ -212,12 +214,16 @@ class Flow:
         task.wake()
         return task
 
-    def _turn(self) -> None:
+    def _step(self) -> None:
+        """Let everybody move who can."""
         while self._ready:
             task = self._ready.popleft()
             task.step()
             if task.ended.done:
                 self._tasks.discard(task)
+
+    def _wait(self) -> None:
+        """Let somebody be able to move again."""
         waiting = [(batch.due, batch) for batch in self._batches if batch.due is not None]
         if waiting:
             due, batch = min(waiting, key=itemgetter(0))
@@ -245,6 +251,6 @@ class Flow:
 def _until(queue: Iterator[T], stop: Sequence[object]) -> Iterator[T]:
     """Items of a shared queue, for as long as ``stop`` is empty."""
     for item in queue:
-        yield item
         if stop:
             return
+        yield item
