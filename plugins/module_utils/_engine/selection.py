@@ -109,6 +109,7 @@ class Allowance:
     def __init__(self, max_files: int | None, max_bytes: int | None) -> None:
         self._files = max_files
         self._bytes = max_bytes
+        self._begun = False
 
     def cut(self, items: Sequence[T], size: Callable[[T], int]) -> tuple[Sequence[T], Sequence[T]]:
         """Divide items, in their order, into those that may move now and the rest.
@@ -120,13 +121,14 @@ class Allowance:
             volume += size(item)
             if self._files is not None and files >= self._files:
                 break
-            if self._bytes is not None and files and volume > self._bytes:
+            if self._bytes is not None and (files or self._begun) and volume > self._bytes:
                 break
             files += 1
         return items[:files], items[files:]
 
     def spend(self, size: int) -> None:
         """One file has moved."""
+        self._begun = True
         if self._files is not None:
             self._files = max(0, self._files - 1)
         if self._bytes is not None:
