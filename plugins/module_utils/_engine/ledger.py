@@ -66,6 +66,15 @@ CREATE TABLE capability (          -- what earlier runs learned of a server
     account TEXT NOT NULL, name TEXT NOT NULL, allowed INTEGER NOT NULL, learned_at REAL NOT NULL,
     PRIMARY KEY (account, name)
 ) WITHOUT ROWID;
+CREATE TABLE run (                 -- the latest run of each job
+    account TEXT NOT NULL, direction TEXT NOT NULL, job TEXT NOT NULL,
+    began REAL NOT NULL, ended REAL NOT NULL,
+    well_at REAL,                  -- when a run last ended with nothing failed and nothing held
+    reason TEXT NOT NULL, message TEXT NOT NULL,  -- what ended it early, if anything did
+    delivered INTEGER NOT NULL, skipped INTEGER NOT NULL, held INTEGER NOT NULL, failed INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (account, direction, job)
+) WITHOUT ROWID;
 """
 
 NAMES_A_QUERY = 500
@@ -220,7 +229,7 @@ class Ledger(Batch):
     def open_rows(self, account: str, direction: str, job: str) -> list[Row]:
         """What earlier runs of a job left unfinished, oldest first."""
         where = "WHERE open = 1 AND account = ? AND direction = ? AND job = ? ORDER BY id"
-        return list(self._rows(where, (account, direction, job)))
+        return list(self.rows(where, (account, direction, job)))
 
     def latest(self, account: str, direction: str, folder: str, names: Iterable[str]) -> dict[str, Row]:
         """The newest row, open or not, of each of these names in a folder."""
@@ -228,16 +237,33 @@ class Ledger(Batch):
         for some in _slices(list(names), NAMES_A_QUERY):
             marks = ", ".join("?" * len(some))
             where = f"WHERE account = ? AND direction = ? AND folder = ? AND name IN ({marks}) ORDER BY id"
-            found.update((row.name, row) for row in self._rows(where, (account, direction, folder, *some)))
+            found.update((row.name, row) for row in self.rows(where, (account, direction, folder, *some)))
         return found
 
-    def _rows(self, where: str, values: Sequence[Any]) -> Iterator[Row]:
+    def rows(self, where: str, values: Sequence[Any]) -> Iterator[Row]:
+        """The rows that an SQL clause selects, one after the other."""
         try:
             for record in self._db.execute(f"{_SELECT} {where}", values):
                 row = Row(**dict(zip([*_COLUMNS, "id"], record)))
                 row.open = bool(row.open)
                 row.visible = None if row.visible is None else bool(row.visible)
                 yield row
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+
+    def look(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """What an SQL query finds."""
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+
+    def change(self, statement: str, each: Iterable[Sequence[Any]]) -> None:
+        """Execute an SQL statement for each of many values, all of them or none."""
+        try:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._db.executemany(statement, each)
         except sqlite3.Error as error:
             raise self._error(error) from error
 
