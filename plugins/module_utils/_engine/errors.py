@@ -92,6 +92,10 @@ class JobStopped(FiledropError):
     """What was learned from the first file means that no other file of the job can do better."""
 
 
+class RunEnded(FiledropError):
+    """The run was told to end: by a signal, or by its time limit. What remains is for the next one."""
+
+
 class LedgerError(FiledropError):
     """The ledger cannot be trusted or written. No transfer starts, or goes on, without it."""
 

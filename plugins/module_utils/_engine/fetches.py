@@ -46,8 +46,9 @@ class Fetches(Work[Item]):
     async def plan(self, remote: Remote) -> None:
         self._flow = PickupFlow(self._job, self._account, remote, self._ledger, self._syncer, self._dest, self._access)
         entries = await listing(remote, self._job.remote_dir)
+        self.listed = frozenset(entry.name for entry in entries)
         if not self._check:
-            await self._take_up({entry.name for entry in entries})
+            await self._take_up(self.listed)
         plan = PickupPlan(self._job, self._account, self._ledger, entries, note=not self._check)
         for outcome in plan.outcomes:
             self._note(outcome)
@@ -55,7 +56,7 @@ class Fetches(Work[Item]):
         self._planned = self._limit(plan.items, lambda item: item.entry.size or 0)
         self._sidecars = plan.sidecars
 
-    async def _take_up(self, listed: set[str]) -> None:
+    async def _take_up(self, listed: frozenset[str]) -> None:
         """Finish what an earlier run had verified; what it had not goes."""
         rows = self._ledger.open_rows(self._account, self._job.direction, self._job.name)
         placing = [row for row in rows if row.state == "placing"]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import FiledropError, HoldError
 from .names import shown
@@ -60,10 +60,17 @@ class FileOutcome:
         }
 
 
+class Pruned(NamedTuple):
+    """What was old enough to go: archived files, and rows of the ledger."""
+
+    archived: int
+    history: int
+
+
 @dataclass
 class RunResult:
     """One execution of a job. ``seconds`` from its start to its end; ``error`` is what ended it early, if anything
-    did.
+    did; ``pruned`` is how many archived files and how much history its retention removed.
     """
 
     outcomes: list[FileOutcome] = field(default_factory=list)
@@ -71,6 +78,7 @@ class RunResult:
     error: FiledropError | None = None
     notes: list[str] = field(default_factory=list)
     known: int = 0
+    pruned: Pruned | None = None
 
     @property
     def changed(self) -> bool:

@@ -12,20 +12,25 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 from .deliveries import Deliveries
-from .errors import ConnectionLost, FiledropError, ServerBusy, UnreachableError
+from .errors import ConnectionLost, FiledropError, RunEnded, ServerBusy, UnreachableError
 from .fetches import Fetches, listing
 from .flow import Flow
+from .interruption import Deadline, Interruption
 from .job import Dropoff
 from .ledger import Ledger
 from .locks import JobKey, only_run
+from .observer import watched
 from .remote import Entry, Remote, connect
 from .result import RunResult
+from .retention import prune
+from .runs import remember
 from .syncer import Syncer
 from .work import Work
 
 if TYPE_CHECKING:
     from .account import Account
     from .job import Pickup
+    from .observer import Observer
 
 FILES_UNDER_WAY = 512
 """How many files are in flight at once: enough to hide a round trip of 100 ms, with a small handle each on the
@@ -36,8 +41,19 @@ PAUSES = (0.5, 2.0, 5.0)
 """Seconds before each new try after a lost connection. They start over whenever a try has moved a file."""
 
 
+_CUT_OFF = RunEnded("cut_off", "The run was cut off.", "The next run goes on from what the ledger says.")
+
+
 def run(
-    job: Dropoff | Pickup, account: Account, *, ledger: str, check: bool = False, create_ledger: bool = False
+    job: Dropoff | Pickup,
+    account: Account,
+    *,
+    ledger: str,
+    check: bool = False,
+    create_ledger: bool = False,
+    time_limit: float | None = None,
+    retention: float | None = None,
+    observer: Observer | None = None,
 ) -> RunResult:
     """Execute a job once.
 
@@ -47,19 +63,52 @@ def run(
     :param ledger: path of the ledger.
     :param check: predict only: connect and look, and change nothing anywhere.
     :param create_ledger: make the ledger if there is none.
+    :param time_limit: seconds after which no other file is begun, and soon after which those under way are left to the
+        next run (interruption.py).
+    :param retention: seconds for which archived files and history are kept (retention.py); None: for ever.
+    :param observer: who is told how far the run is.
     :raises FiledropError: the job could not begin, and nothing was done: LedgerError, JobRunning, DiskError.
     """
-    began = time.monotonic()
+    began = time.time()
+    deadline = Deadline(time_limit)
+    key = JobKey(account.name, job.direction, job.name)
     with ExitStack() as stack:
         book = stack.enter_context(closing(Ledger(ledger, create=create_ledger, read_only=check)))
         if not check:
-            stack.enter_context(only_run(ledger, JobKey(account.name, job.direction, job.name)))
+            stack.enter_context(only_run(ledger, key))
         syncer = stack.enter_context(closing(Syncer()))
-        work = _work(job, account.name, book, syncer, check=check)
-        result = _persist(work, account, book, syncer)
-    result.seconds = time.monotonic() - began
+        result = RunResult(error=_CUT_OFF)
+        try:
+            work = _work(job, account.name, book, syncer, check=check)
+            work.deadline, work.observer = deadline, observer
+            result = _persist(work, account, book, syncer)
+            if retention is not None and not check and result.error is None:
+                _prune(result, job, account.name, book, before=began - retention, listed=work.listed)
+        except FiledropError as error:
+            result.error = error
+            raise
+        finally:
+            result.seconds = deadline.spent
+            if not check:
+                remember(book, key, began, result)
     result.sort()
     return result
+
+
+def _prune(
+    result: RunResult,
+    job: Dropoff | Pickup,
+    account: str,
+    ledger: Ledger,
+    *,
+    before: float,
+    listed: frozenset[str] | None,
+) -> None:
+    """A run is not worse for what it could not clear away."""
+    try:
+        result.pruned = prune(job, account, ledger, before=before, listed=listed)
+    except FiledropError as error:
+        result.notes.append(f"What is older than `retention` could not all be removed: {error}")
 
 
 def _work(job: Dropoff | Pickup, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> Work[Any]:
@@ -80,11 +129,13 @@ def _persist(work: Work[Any], account: Account, ledger: Ledger, syncer: Syncer) 
             if work.moved > moved:
                 pauses = iter(PAUSES)
             pause = next(pauses, None)
-            if pause is None or not _is_worth_another_try(error):
+            if pause is None or pause > work.deadline.left or not _is_worth_another_try(error):
                 return work.result(error)
             time.sleep(pause)
         except FiledropError as error:
             return work.result(error)
+        except Interruption as interruption:
+            return work.result(interruption.error)
 
 
 def _is_worth_another_try(error: FiledropError) -> bool:
@@ -96,8 +147,8 @@ def _attempt(work: Work[Any], account: Account, ledger: Ledger, syncer: Syncer) 
     if not work.prepare():
         return
     with closing(connect(account)) as remote:
-        flow = Flow(remote, [syncer, ledger])
-        flow.run(_work_through(work, remote, flow))
+        flow = Flow(work.deadline.watch(remote), [syncer, ledger])
+        flow.run(_work_through(work, watched(remote, work.observer), flow))
 
 
 async def _work_through(work: Work[Any], remote: Remote, flow: Flow) -> None:

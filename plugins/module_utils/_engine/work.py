@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .errors import ConnectionLost, FiledropError, JobStopped, LedgerError, ProtocolError, TransferError
+from .interruption import Deadline, Interruption
 from .remote import Remote
 from .result import FileOutcome, RunResult
 from .selection import Allowance, beyond_allowance
+
+if TYPE_CHECKING:
+    from .observer import Observer
 
 Item = TypeVar("Item")
 
@@ -25,9 +29,17 @@ _NOT_REACHED = TransferError("not_reached", "The run ended before its turn.")
 
 
 class Work(ABC, Generic[Item]):
-    """A job in work. It lives through reconnections: each plans anew, and what is delivered stays delivered."""
+    """A job in work. It lives through reconnections: each plans anew, and what is delivered stays delivered.
+
+    :ivar deadline: until when files may be begun.
+    :ivar observer: who is told how far it is.
+    :ivar listed: the names that the server has listed, once it has and where the direction needs to know.
+    """
 
     def __init__(self, allowance: Allowance, *, check: bool) -> None:
+        self.deadline = Deadline(None)
+        self.observer: Observer | None = None
+        self.listed: frozenset[str] | None = None
         self.moved = 0
         self._allowance = allowance
         self._check = check
@@ -71,6 +83,7 @@ class Work(ABC, Generic[Item]):
 
         :raises FiledropError: what ends the run.
         """
+        self.deadline.check()
         outcome = self.outcome_of(item)
         outcome.outcome, outcome.changed = "delivered", True
         try:
@@ -83,6 +96,9 @@ class Work(ABC, Generic[Item]):
             self._note(outcome.blame(error))
             if isinstance(error, ENDS_THE_RUN):
                 raise
+        except Interruption as interruption:
+            self._note(outcome.blame(interruption.error))
+            raise
         else:
             self._note(outcome)
             self._count(outcome)
@@ -100,6 +116,8 @@ class Work(ABC, Generic[Item]):
         for item in later:
             self._note(self.outcome_of(item).skip(beyond_allowance()))
         self._planned = now
+        if self.observer is not None:
+            self.observer.planned(len(now), sum(map(size, now)))
         return now
 
     def _note(self, outcome: FileOutcome) -> None:
@@ -107,6 +125,8 @@ class Work(ABC, Generic[Item]):
         earlier = self._outcomes.get(outcome.origin)
         if earlier is None or earlier.outcome != "delivered":
             self._outcomes[outcome.origin] = outcome
+            if self.observer is not None:
+                self.observer.ended(outcome)
 
     def _count(self, outcome: FileOutcome) -> None:
         if outcome.outcome == "delivered":
