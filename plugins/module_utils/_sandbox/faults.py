@@ -39,6 +39,8 @@ class Call:
     #: The file or folder meant, from the client's root on; also where the request only names a handle.
     path: bytes
     username: str
+    #: Tells the sessions of a process apart.
+    session: int
     #: The account's folders as they are, for faults that act on them.
     files: Filesystem
 

@@ -279,6 +279,8 @@ class Filesystem:
     @contextlib.contextmanager
     def _parent(self, parts: Parts) -> Iterator[tuple[int, bytes]]:
         """The folder that holds the last of ``parts``, open; each folder on the way is opened from the one before."""
+        if not parts:
+            raise Refused(Code.FAILURE, "this is the root")
         self._folder_rights(parts)
         descriptor = os.open(self.root, _FOLDER_FLAGS)
         try:

@@ -11,6 +11,7 @@ one small function.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import struct
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ ENTRIES = 100
 _BATCH = 1024 * 1024
 
 _LENGTH = struct.Struct(">I")
+
+_SESSIONS = itertools.count(1)
 
 
 class Channel(Protocol):
@@ -63,6 +66,7 @@ class Session:
         self._packet = packet
         self._handles: dict[bytes, OpenFile | OpenFolder] = {}
         self._number = 0
+        self._session = next(_SESSIONS)
 
     def run(self) -> None:
         """Serve until the client goes. What it left open is closed, and does not count as complete.
@@ -86,7 +90,7 @@ class Session:
         """Answer one request, through the faults. ``None``: no answer is sent."""
         if not self._faults:
             return self._serve(request)
-        call = hooks.Call(request, self._path_of(request), self._username, self.files)
+        call = hooks.Call(request, self._path_of(request), self._username, self._session, self.files)
         return hooks.chain(self._faults, call, self._serve)
 
     def _serve_all(self, buffer: bytearray) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import random
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -198,15 +199,50 @@ def test_posix_rename_replaces_and_rename_does_not(raw: Raw, root: Path) -> None
     assert (root / "input" / "b").read_text() == "a"
 
 
+def test_random_requests_get_an_answer_each(raw: Raw, root: Path) -> None:
+    chance = random.Random(3)
+    (root / "pickup" / "p").write_bytes(b"x" * 100)
+    (root / "pickup" / "link").symlink_to("/etc")
+    paths = [
+        b"input/a",
+        b"input/b",
+        b"pickup/p",
+        b"pickup/link/x",
+        b"pickup",
+        b"/",
+        b"..",
+        b"\xff",
+        b"a\0",
+        b"input/" * 99,
+    ]
+    pieces: list[Callable[[], bytes]] = [
+        lambda: text(chance.choice(paths)),
+        lambda: text(b"%d" % chance.randrange(30)),
+        lambda: struct.pack(">I", chance.choice([0, 1, 2, 8, 0x2A, 0x0F, 0xFFFF, 2**32 - 1])),
+        lambda: struct.pack(">Q", chance.choice([0, 5, 2**20, 2**63, 2**64 - 1])),
+        lambda: text(chance.choice([b"limits@openssh.com", b"fsync@openssh.com", b"posix-rename@openssh.com"])),
+        lambda: chance.randbytes(chance.randrange(9)),
+    ]
+    kinds = [int(kind) for kind in Kind if kind != Kind.INIT]
+    for _each in range(20_000):
+        body = b"".join(chance.choice(pieces)() for _piece in range(chance.randrange(5)))
+        answer = raw.ask(chance.choice(kinds), body)
+        assert answer.kind in (Kind.STATUS, Kind.HANDLE, Kind.DATA, Kind.NAME, Kind.ATTRS, Kind.EXTENDED_REPLY)
+    assert set(os.listdir(root)) == {"input", "pickup"}
+    assert not (root.parent / "a").exists()
+
+
 class Seen(Fault):
     """Notes what passes."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[int, bytes, str]] = []
+        self.sessions: set[int] = set()
         self.answers: list[Answer | None] = []
 
     def serve(self, call: Call, go: Serve) -> Answer | None:
         self.calls.append((call.request.kind, call.path, call.username))
+        self.sessions.add(call.session)
         self.answers.append(go(call.request))
         return self.answers[-1]
 
@@ -229,6 +265,10 @@ def test_every_request_and_answer_passes_the_faults(serve: Callable[..., Raw]) -
         ("77", b"/"),
     ]
     assert {username for _kind, _path, username in seen.calls} == {"alice"}
+    assert len(seen.sessions) == 1
+    serve(seen).ask(Kind.REALPATH, text(b"."))
+    assert len(seen.sessions) == 2
+    seen.calls.pop()
     assert isinstance(seen.answers[0], wire.Version)
     assert isinstance(seen.answers[1], wire.Handle)
     assert seen.answers[4] == wire.Status(Code.NO_SUCH_FILE, "No such file or directory")
