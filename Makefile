@@ -73,14 +73,16 @@ sanity: .venv/test.stamp | packages-lint ## ansible-test sanity, on every Python
 .PHONY: unit integration
 unit: ## unit tests; those of the engine on three releases of paramiko (ARGS='-k ledger')
 	@tests/tools/run-parts $(ENGINE_VENVS:%=unit-on-%) unit-on-paramiko-5.1
-integration: ## tests against OpenSSH and of the installed artefact; those of the engine on three releases of paramiko
-	@tests/tools/run-parts $(ENGINE_VENVS:%=integration-on-%) integration-on-paramiko-5.1
+integration: ## tests against OpenSSH, on the same releases, and of the installed artefact
+	@tests/tools/run-parts $(ENGINE_VENVS:%=integration-on-%) integration-on-ansible-2.17 integration-on-paramiko-5.1
 
-.PHONY: unit-on-paramiko-5.1 integration-on-paramiko-5.1 $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
+.PHONY: unit-on-paramiko-5.1 integration-on-paramiko-5.1 integration-on-ansible-2.17 $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
 unit-on-paramiko-5.1: .venv/test.stamp
 	$(VENV)/python -m pytest tests/unit $(ARGS)
-integration-on-paramiko-5.1: .venv/test.stamp $(COLLECTION)/MANIFEST.json | packages-integration
+integration-on-paramiko-5.1: .venv/test.stamp | packages-integration
 	$(VENV)/python -m pytest tests/integration $(ARGS)
+integration-on-ansible-2.17: build/venvs/ansible-2.17.stamp | packages-integration
+	build/venvs/ansible-2.17/bin/python -m pytest tests/integration/playbooks $(ARGS)
 # python-3.9 may be missing.
 $(ENGINE_VENVS:%=unit-on-%): unit-on-%: build/venvs/%.stamp
 	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(ENGINE_UNIT) $(ARGS)
@@ -128,10 +130,10 @@ packages-integration:
 	@$(VENV)/python $(PIP_INSTALL) $<
 	@touch $@
 
-build/venvs/paramiko-%.stamp: $(REQUIREMENTS)/paramiko-%.txt $(REQUIREMENTS)/constraints.txt
-	@echo "Making build/venvs/paramiko-$*"
-	@$(PYTHON) -m venv --clear build/venvs/paramiko-$*
-	@build/venvs/paramiko-$*/bin/python $(PIP_INSTALL) $<
+build/venvs/%.stamp: $(REQUIREMENTS)/%.txt $(REQUIREMENTS)/constraints.txt
+	@echo "Making build/venvs/$*"
+	@$(PYTHON) -m venv --clear build/venvs/$*
+	@build/venvs/$*/bin/python $(PIP_INSTALL) $<
 	@touch $@
 
 # The oldest Python of a managed host. Where the machine has none, its tests are left out.

@@ -42,6 +42,7 @@ class Stage:
             "LC_ALL": "C.UTF-8",
             "HOME": str(folder),
             "ANSIBLE_CONFIG": str(settings),
+            "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",  # YAML would wrap long lines
             "ANSIBLE_COLLECTIONS_PATH": str(collections),
         }
 
@@ -61,12 +62,15 @@ class Stage:
 def collections(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that holds nothing but the collection, installed from the artefact."""
     folder = tmp_path_factory.mktemp("collections")
-    galaxy = str(PROGRAMS / "ansible-galaxy")
-    subprocess.run([galaxy, "collection", "build", "--output-path", str(folder)], cwd=checkout, check=True)
-    (artefact,) = folder.glob("courier-filedrop-*.tar.gz")
     installed = folder / "installed"
-    command = [galaxy, "collection", "install", "--offline", "--collections-path", str(installed), str(artefact)]
-    subprocess.run(command, check=True)
+    # Where ansible-galaxy finds the collection installed elsewhere, it installs nothing.
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(installed)}
+    galaxy = [str(PROGRAMS / "ansible-galaxy"), "collection"]
+    build = [*galaxy, "build", "--output-path", str(folder)]
+    subprocess.run(build, cwd=checkout, env=environment, check=True)
+    (artefact,) = folder.glob("courier-filedrop-*.tar.gz")
+    install = [*galaxy, "install", "--offline", "--collections-path", str(installed), str(artefact)]
+    subprocess.run(install, env=environment, check=True)
     return installed
 
 
