@@ -93,7 +93,7 @@ class FoundPublic:
 
     @property
     def comment(self) -> str:
-        words = self.text.split(None, 2)
+        words = self.text.partition("\n")[0].split(None, 2)
         return words[2].strip() if len(words) > 2 else ""
 
 

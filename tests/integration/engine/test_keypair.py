@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Key pairs as OpenSSH's own tools and server see them, and as the kernel sees them come into being."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import keyfiles, keypair, keys
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import ssh
+from support.sshd import SshServer, make_key
+
+PASSPHRASE = "correct horse"
+KINDS = [("ed25519", None), ("ecdsa", 256), ("ecdsa", 384), ("ecdsa", 521), ("rsa", 2048)]
+
+
+def ensure(path: Path, **options: Any) -> None:
+    want = keypair.Wanted(str(path), **options)
+    there = keypair.inspect(want)
+    keyfiles.carry_out(want, there, keypair.make_plan(want, there))
+
+
+def told(*command: str) -> str:
+    done = subprocess.run(command, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("passphrase", [None, PASSPHRASE])
+@pytest.mark.parametrize(("kind", "bits"), KINDS)
+def test_ssh_keygen_agrees(tmp_path: Path, kind: str, bits: int | None, passphrase: str | None) -> None:
+    path = tmp_path / "id"
+    ensure(path, type=kind, bits=bits, comment="for the bank", passphrase=passphrase)
+    line = path.with_suffix(".pub").read_text().strip()
+    public = keys.parse_line(*line.split()[:2])
+    size, fingerprint, rest = told("ssh-keygen", "-l", "-f", str(path)).split(None, 2)
+    assert (int(size), fingerprint) == (public.bits, public.fingerprint)
+    assert rest == f"for the bank ({kind.upper()})"
+    assert told("ssh-keygen", "-y", "-P", passphrase or "", "-f", str(path)).split()[:2] == line.split()[:2]
+    if passphrase:
+        wrong = subprocess.run(["ssh-keygen", "-y", "-P", "other", "-f", str(path)], capture_output=True, check=False)
+        assert wrong.returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "style", "passphrase"),
+    [
+        ("ed25519", "RFC4716", ""),
+        ("ed25519", "RFC4716", PASSPHRASE),
+        ("ecdsa", "RFC4716", PASSPHRASE),
+        ("ecdsa", "PEM", ""),
+        ("ecdsa", "PKCS8", PASSPHRASE),
+        ("rsa", "RFC4716", ""),
+        ("rsa", "PEM", PASSPHRASE),
+        ("rsa", "PKCS8", ""),
+    ],
+)
+def test_a_pair_of_ssh_keygen_is_kept(tmp_path: Path, kind: str, passphrase: str, style: str) -> None:
+    path = tmp_path / "id"
+    size = ["-b", "2048"] if kind == "rsa" else []
+    told("ssh-keygen", "-q", "-t", kind, *size, "-m", style, "-N", passphrase, "-C", "a comment", "-f", str(path))
+    want = keypair.Wanted(str(path), type=kind, passphrase=passphrase or None)
+    assert not keypair.make_plan(want, keypair.inspect(want)).changed
+    key = keys.load_private_key(str(path), passphrase or None)
+    assert keys.fingerprint(key.asbytes()) == told("ssh-keygen", "-l", "-f", str(path)).split()[1]
+
+
+@pytest.mark.parametrize(("kind", "bits"), KINDS)
+def test_the_pair_opens_the_door(
+    start_sshd: Callable[..., SshServer], tmp_path: Path, kind: str, bits: int | None
+) -> None:
+    path = tmp_path / "id"
+    ensure(path, type=kind, bits=bits, passphrase=PASSPHRASE)
+    server = start_sshd(authorized=[path.with_suffix(".pub").read_text().strip()])
+    options = server.account_options(private_key_file=str(path), passphrase=PASSPHRASE)
+    ssh.open_transport(account_from_options(options)).close()
+    assert f"Accepted publickey for {server.username}" in server.log
+
+
+def test_a_fingerprint_is_the_same_in_all_hands(tmp_path: Path) -> None:
+    made = make_key(tmp_path / "id", key_type="ecdsa")
+    assert keys.parse_line(*made.public.split()).fingerprint == made.fingerprint
+
+
+def test_the_private_key_is_private_from_its_first_instant(tmp_path: Path, import_path: Path) -> None:
+    """Every file that the process creates or changes in the folder, as the kernel is asked for it."""
+    strace = shutil.which("strace")
+    assert strace, "no strace here: install the package strace"
+    path, trace = tmp_path / "keys" / "id", tmp_path / "trace"
+    code = (
+        f"import sys; sys.path.insert(0, {str(import_path)!r})\n"
+        f"from {keypair.__name__} import Wanted, inspect, make_plan\n"
+        f"from {keyfiles.__name__} import carry_out\n"
+        f"want = Wanted({str(path)!r}, passphrase='correct horse')\n"
+        "for replace in ('never', 'always'):\n"
+        "    want = Wanted(want.path, passphrase=want.passphrase, replace=replace)\n"
+        "    there = inspect(want)\n"
+        "    carry_out(want, there, make_plan(want, there))\n"
+    )
+    calls = "trace=?open,openat,?creat,?chmod,fchmod,fchmodat,?fchmodat2,?mkdir,mkdirat"
+    subprocess.run([strace, "-f", "-e", calls, "-o", str(trace), sys.executable, "-c", code], check=True, timeout=120)
+    lines = trace.read_text().splitlines()
+    created = [line for line in lines if "O_CREAT" in line and '".filedrop.' in line]
+    assert [re.search(r"O_CREAT\|O_EXCL\|O_CLOEXEC, (\d+)\)", line)[1] for line in created] == ["0600", "0644"] * 2  # type: ignore[index]
+    # What Python keeps of its own compiled files goes its own ways.
+    changed = [line for line in lines if "chmod" in line and "__pycache__" not in line]
+    assert [re.search(r", (\d+)\)", line)[1] for line in changed] == ["0600", "0644"] * 2  # type: ignore[index]
+    assert [line for line in lines if f'"{path.parent}", 0700' in line]
