@@ -19,7 +19,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from .._deps import paramiko
-from ..errors import ConnectionLost, FiledropError, ProtocolError, ServerBusy, UnreachableError
+from ..errors import ConnectionLost, FiledropError, ProtocolError, RemoteError, ServerBusy, UnreachableError
 from ..flow import Answer, settled
 from . import wire
 from .handshake import WINDOW
@@ -261,30 +261,13 @@ class Session:
             )
         if pending.cost:
             pending.cost.budget.give_back(pending.cost.amount)
-        if kind == wire.STATUS:
-            self._answered_with_status(pending, body)
-        elif kind == pending.expected:
-            pending.answer.settle(pending.decode(body) if pending.decode else body)
-        else:
-            error = ProtocolError(
-                "protocol_error",
-                f"The server answered {pending.doing} with a packet of type {kind}, not {pending.expected}.",
-            )
+        try:
+            pending.answer.settle(_value_of(pending, kind, body))
+        except RemoteError as error:
             pending.answer.fail(error)
-            raise error
-
-    def _answered_with_status(self, pending: _Pending, body: bytes) -> None:
-        code = wire.status_code(body)
-        if code == wire.NO_SUCH_FILE and pending.missing_ok:
-            pending.answer.settle(None)
-        elif code != wire.OK:
-            pending.answer.fail(wire.refusal(body, pending.doing))
-        elif pending.expected == wire.STATUS:
-            pending.answer.settle(None)
-        else:
-            pending.answer.fail(
-                ProtocolError("protocol_error", f"The server answered {pending.doing} with OK and nothing else.")
-            )
+        except ProtocolError as error:
+            pending.answer.fail(error)
+            raise
 
     def _agree_on_version(self) -> dict[str, str]:
         self._out.append(wire.hello())
@@ -328,7 +311,30 @@ class Session:
         )
         while not answer.done:
             self.exchange(None)
-        return wire.limits(answer.result())
+        try:
+            return wire.limits(answer.result())
+        except RemoteError:  # promised, and not kept: no reason not to work with it
+            return wire.Limits(0, 0, 0, 0)
+
+
+def _value_of(pending: _Pending, kind: int, body: bytes) -> Any:
+    """What a packet means for whoever waits for it.
+
+    :raises RemoteError: the server refuses the request.
+    :raises ProtocolError: it is no answer to that request, or cannot be read.
+    """
+    if kind == wire.STATUS:
+        code = wire.status_code(body)
+        if code == wire.NO_SUCH_FILE and pending.missing_ok:
+            return None
+        if code != wire.OK:
+            raise wire.refusal(body, pending.doing)
+    if kind != pending.expected:
+        raise ProtocolError(
+            "protocol_error",
+            f"The server answered {pending.doing} with a packet of type {kind}, not {pending.expected}.",
+        )
+    return pending.decode(body) if pending.decode else body
 
 
 def _chunk(limit: int) -> int:

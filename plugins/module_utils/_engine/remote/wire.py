@@ -13,14 +13,7 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ..errors import (
-    FiledropError,
-    ProtocolError,
-    RemoteDenied,
-    RemoteError,
-    RemoteMissing,
-    RemoteUnsupported,
-)
+from ..errors import ProtocolError, RemoteDenied, RemoteError, RemoteMissing, RemoteUnsupported
 
 VERSION = 3
 
@@ -226,16 +219,16 @@ def status_code(body: bytes) -> int:
     return Reader(body).uint32()
 
 
-_REFUSALS: Mapping[int, tuple[type[FiledropError], str, str]] = {
+_REFUSALS: Mapping[int, tuple[type[RemoteError], str, str]] = {
     END_OF_FILE: (RemoteError, "remote_end_of_file", "the end of the file"),
     NO_SUCH_FILE: (RemoteMissing, "remote_missing", "no such file or folder"),
     3: (RemoteDenied, "remote_denied", "permission denied"),
-    5: (ProtocolError, "protocol_error", "a bad message"),
+    5: (RemoteError, "remote_bad_message", "a bad message, as for a name that it cannot store"),  # OpenSSH's EINVAL
     8: (RemoteUnsupported, "remote_unsupported", "the request is not supported"),
 }
 
 
-def refusal(body: bytes, doing: str) -> FiledropError:
+def refusal(body: bytes, doing: str) -> RemoteError:
     """The error that a STATUS other than OK means for what we were doing [7].
 
     The server's own words are quoted, made harmless and cut short: they are for people, and may say anything.

@@ -129,7 +129,7 @@ def test_a_handle_that_is_too_long_is_refused(length: int) -> None:
         (2, RemoteMissing, "remote_missing"),
         (3, RemoteDenied, "remote_denied"),
         (4, RemoteError, "remote_failure"),
-        (5, ProtocolError, "protocol_error"),
+        (5, RemoteError, "remote_bad_message"),
         (8, RemoteUnsupported, "remote_unsupported"),
         (4711, RemoteError, "remote_failure"),
     ],
