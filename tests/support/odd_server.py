@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An SFTP server whose every answer a test can change, over real SSH on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Optional, TypeVar
+
+import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.accounts import account
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Fault, Serve
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import Sandbox
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Kind, packet
+
+from .sandbox_client import USERNAME, make_key
+
+T = TypeVar("T")
+
+Hook = Callable[[Call, Serve], Optional[Answer]]
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """Sent as they are, in the place of a packet."""
+
+    data: bytes = field(repr=False)
+
+    def encode(self, number: int) -> bytes:
+        return self.data
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A packet of any type with any body, to the request that was made, or to one so many numbers further on."""
+
+    kind: int
+    body: bytes = b""
+    further: int = 0
+
+    def encode(self, number: int) -> bytes:
+        return packet(self.kind, number + self.further, self.body)
+
+
+class OddServer(Fault):
+    """A sandbox that does what ``hooks`` say: for some kinds of requests, in the place of its own service.
+
+    :ivar seen: the kinds of all requests so far, and of those with a length also that.
+    """
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.hooks: dict[Kind, Hook] = {}
+        self.seen: list[tuple[Kind, int]] = []
+        self._stack = stack
+        self._key = make_key(folder / "keys")
+        users = [account(USERNAME, public_keys=[self._key.public])]
+        self.sandbox = stack.enter_context(
+            Sandbox(folder / "sandbox", accounts=users, faults=[self], import_delay=3600)
+        )
+        self.input = self.sandbox.folders(USERNAME).input
+        self.pickup = self.sandbox.folders(USERNAME).pickup
+
+    def serve(self, call: Call, go: Serve) -> Answer | None:
+        kind = Kind(call.request.kind)
+        self.seen.append((kind, call.request.length or len(call.request.data)))
+        hook = self.hooks.get(kind)
+        return hook(call, go) if hook else go(call.request)
+
+    def answer(self, kind: Kind, *answers: Answer | None) -> None:
+        """Answer the first requests of a kind with these, the last one for ever."""
+        rest = list(answers)
+        self.hooks[kind] = lambda _call, _go: rest.pop(0) if len(rest) > 1 else rest[0]
+
+    def account(self, *, timeout: float = 20.0, connections: int = 1) -> Account:
+        return Account(
+            name="odd",
+            protocol="sftp",
+            host=self.sandbox.host,
+            port=self.sandbox.port,
+            username=USERNAME,
+            private_key_file=str(self._key.path),
+            host_keys=self.sandbox.host_keys,
+            timeout=timeout,
+            connections=connections,
+        )
+
+    def connect(self, *, timeout: float = 20.0, connections: int = 1) -> SftpRemote:
+        """A session; closed at the end of the test."""
+        remote = SftpRemote(self.account(timeout=timeout, connections=connections))
+        self._stack.callback(remote.close)
+        return remote
+
+
+def drive(remote: SftpRemote, coroutine: Coroutine[Any, Any, T]) -> T:
+    return Flow(remote).run(coroutine)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[OddServer]:
+    with ExitStack() as stack:
+        yield OddServer(tmp_path, stack)

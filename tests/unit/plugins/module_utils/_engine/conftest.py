@@ -1,0 +1,11 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the engine's unit tests share."""
+
+from __future__ import annotations
+
+from support.odd_server import server
+
+__all__ = ["server"]
