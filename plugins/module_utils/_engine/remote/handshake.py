@@ -234,7 +234,7 @@ def _listen(transport: Transport) -> ServerWords:
         # The lists come after a cookie of 16 bytes; the type byte is gone already (RFC 4253 section 7.1).
         copy = paramiko.Message(message.get_remainder())
         copy.get_bytes(16)
-        lists = [tuple(copy.get_list()) for _ in range(6)]
+        lists = [tuple(copy.get_list()) for _number in range(6)]
         words.algorithms = {"kex": lists[0], "host_key": lists[1], "cipher": lists[3], "mac": lists[5]}
         parse_kex_init(message)
 

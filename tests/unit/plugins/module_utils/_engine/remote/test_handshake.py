@@ -125,7 +125,7 @@ def test_silence_is_noticed_within_the_timeout(serve: Serve, first: tuple[bytes,
 def test_a_dribble_is_as_good_as_silence(serve: Serve) -> None:
     def dribble(connection: socket.socket) -> None:
         try:
-            for _ in range(100):
+            for _number in range(100):
                 connection.sendall(b"x")
                 time.sleep(0.05)
         except OSError:

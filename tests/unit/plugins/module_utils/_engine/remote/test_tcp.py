@@ -83,7 +83,7 @@ def test_an_address_that_does_not_answer_takes_the_timeout_and_no_more() -> None
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         fillers = []
         try:
-            for _ in range(3):
+            for _number in range(3):
                 filler = socket.socket()
                 filler.setblocking(False)
                 filler.connect_ex(server.getsockname())
