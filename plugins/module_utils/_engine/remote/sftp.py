@@ -34,6 +34,9 @@ LONGEST_LISTING = 1_000_000
 LARGEST_LISTING = 128 * 1024 * 1024
 """Bytes of names in one folder, for the same reason."""
 
+LARGEST_SIZE = 2**63 - 1
+"""Bytes; no file is larger, nor fits a larger number into the ledger. Who tells more is taken to tell nothing."""
+
 
 class _Handle(NamedTuple):
     """An open file or folder: the server's name for it, on the session that opened it."""
@@ -121,7 +124,9 @@ class SftpRemote:
                 ended = True
                 continue
             volume += len(body)
-            entries += _entries(handle.path, body)
+            found = _entries(handle.path, body)
+            ended |= not found  # as OpenSSH's client takes it
+            entries += found
             if len(entries) > LONGEST_LISTING or volume > LARGEST_LISTING:
                 raise ProtocolError(
                     "listing_endless",
@@ -130,7 +135,7 @@ class SftpRemote:
                 )
             if not ended:
                 asked.append(ask())
-        return entries
+        return [entry for entry in entries if entry.name not in (".", "..")]
 
     def stat(self, path: str) -> Answer[Entry | None]:
         name = path.rpartition("/")[2]
@@ -274,19 +279,17 @@ async def _fetch(handle: _Handle, into: Incoming, size: int) -> int:
 
 
 def _entries(folder: str, body: bytes) -> list[Entry]:
-    """:raises ProtocolError: an answer without a single name, of which there could be any number [6.7]."""
-    found = wire.names(body)
-    if not found:
-        raise ProtocolError("protocol_error", f"The server listed {folder!r} with an answer that has no names in it.")
     return [
         _entry(name, join(folder, name), attributes)
-        for name, attributes in ((_text(raw), attributes) for raw, attributes in found)
-        if name not in (".", "..")
+        for name, attributes in ((_text(raw), attributes) for raw, attributes in wire.names(body))
     ]
 
 
 def _entry(name: str, path: str, attributes: wire.Attributes) -> Entry:
-    return Entry(name, path, attributes.size, attributes.mtime, attributes.permissions)
+    size = attributes.size
+    if size is not None and size > LARGEST_SIZE:
+        size = None
+    return Entry(name, path, size, attributes.mtime, attributes.permissions)
 
 
 def _bytes(path: str) -> bytes:
