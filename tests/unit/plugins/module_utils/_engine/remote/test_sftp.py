@@ -1,0 +1,648 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files and folders over SFTP, where the server does what it should, and where it does something else."""
+
+from __future__ import annotations
+
+import os
+import random
+import struct
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
+    FiledropError,
+    ProtocolError,
+    RemoteDenied,
+    RemoteError,
+    RemoteMissing,
+    RemoteUnsupported,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, connect, join, sftp
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
+    Answer,
+    Attributes,
+    Code,
+    Data,
+    Handle,
+    Kind,
+    Name,
+    Names,
+    Reply,
+    Stats,
+    Status,
+    Version,
+)
+from support.odd_server import OddServer, Packet, drive
+
+CONTENT = random.Random(1).randbytes(700_001)
+END = Status(Code.EOF, "the end")
+
+
+@dataclass
+class Sink:
+    """Takes a download."""
+
+    content: bytearray = field(default_factory=bytearray)
+
+    def write(self, data: bytes) -> None:
+        self.content += data
+
+
+@dataclass
+class Memory:
+    """A file to send."""
+
+    content: bytes
+    position: int = 0
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    def read(self, length: int) -> bytes:
+        start, self.position = self.position, self.position + length
+        return self.content[start : self.position]
+
+
+async def fetch(remote: SftpRemote, path: str, size: int) -> tuple[int, bytes]:
+    sink = Sink()
+    received = await remote.download(path, sink, size=size)
+    return received, bytes(sink.content)
+
+
+async def send(remote: SftpRemote, path: str, content: bytes) -> int | None:
+    """Upload a file; return the size that the server told while it was open."""
+    handle = await remote.create(path)
+    await remote.write(handle, Memory(content))
+    size = await remote.size_of(handle)
+    await remote.finish(handle)
+    return size
+
+
+def put(server: OddServer, name: str = "a.xml", content: bytes = CONTENT) -> str:
+    (server.pickup / name).write_bytes(content)
+    return f"pickup/{name}"
+
+
+def failure(remote: SftpRemote, coroutine: Any) -> FiledropError:
+    with pytest.raises(FiledropError) as caught:
+        drive(remote, coroutine)
+    return caught.value
+
+
+def by_name(entries: Sequence[Entry]) -> dict[str, Entry]:
+    assert len({entry.name for entry in entries}) == len(entries)
+    return {entry.name: entry for entry in entries}
+
+
+# --- names and paths
+
+
+@pytest.mark.parametrize(
+    ("folder", "path"),
+    [("", "a"), (".", "a"), ("in", "in/a"), ("in/", "in/a"), ("/", "/a"), ("/in//", "/in/a"), ("../in", "../in/a")],
+)
+def test_a_path_is_a_folder_and_a_name(folder: str, path: str) -> None:
+    assert join(folder, "a") == path
+
+
+@pytest.mark.parametrize(
+    ("permissions", "kind"),
+    [
+        (None, "file"),
+        (0o644, "file"),
+        (0o100644, "file"),
+        (0o040755, "folder"),
+        (0o120777, "link"),
+        (0o010644, "other"),
+        (0o020644, "other"),
+        (0o140644, "other"),
+    ],
+)
+def test_what_is_listed_is_of_a_kind(permissions: int | None, kind: str) -> None:
+    assert Entry("a", "a", 1, 1, permissions).kind == kind
+
+
+def test_a_protocol_is_reached_by_its_name(server: OddServer) -> None:
+    remote = connect(server.account())
+    assert isinstance(remote, SftpRemote)
+    remote.close()
+
+
+# --- listing
+
+
+def test_a_listing_tells_all_there_is_of_every_name(server: OddServer) -> None:
+    put(server, "a.xml", b"12345")
+    os.utime(server.pickup / "a.xml", (1_000_000_000.9,) * 2)
+    (server.pickup / "link").symlink_to("a.xml")
+    (server.pickup / "folder").mkdir()
+    put(server, os.fsdecode(b"caf\xe9\n"), b"")
+    remote = server.connect()
+    found = by_name(drive(remote, remote.list("pickup")))
+    assert found.keys() == {"a.xml", "link", "folder", os.fsdecode(b"caf\xe9\n")}
+    assert found["a.xml"][:4] == ("a.xml", "pickup/a.xml", 5, 1_000_000_000)
+    assert {name: entry.kind for name, entry in found.items() if entry.kind != "file"} == {
+        "link": "link",
+        "folder": "folder",
+    }
+
+
+def test_a_long_listing_is_asked_for_in_many_requests_at_once(server: OddServer) -> None:
+    for number in range(2345):
+        put(server, f"{number}.xml", b"")
+    remote = server.connect()
+    assert by_name(drive(remote, remote.list("pickup"))).keys() == {f"{number}.xml" for number in range(2345)}
+    asked = Counter(kind for kind, _length in server.seen)
+    assert 24 <= asked[Kind.READDIR] <= 24 + 2 * sftp.LISTING_REQUESTS
+    assert asked[Kind.OPENDIR] == asked[Kind.CLOSE] == 1
+
+
+def test_the_login_folder_can_be_listed(server: OddServer) -> None:
+    remote = server.connect()
+    assert by_name(drive(remote, remote.list("."))) == by_name(drive(remote, remote.list("")))
+    assert by_name(drive(remote, remote.list(""))).keys() == {"input", "pickup"}
+
+
+def test_a_folder_that_cannot_be_listed_is_named(server: OddServer) -> None:
+    remote = server.connect()
+    error = failure(remote, remote.list("nowhere"))
+    assert isinstance(error, RemoteMissing)
+    assert "'nowhere'" in error.finding
+    server.answer(Kind.OPENDIR, Status(Code.PERMISSION_DENIED))
+    assert isinstance(failure(remote, remote.list("pickup")), RemoteDenied)
+
+
+def test_a_listing_that_breaks_off_is_no_listing(server: OddServer) -> None:
+    remote = server.connect()
+    server.answer(Kind.READDIR, Names([Name(b"a.xml")]), Status(Code.FAILURE, "disk"))
+    assert isinstance(failure(remote, remote.list("pickup")), RemoteError)
+    assert Kind.CLOSE in {kind for kind, _length in server.seen}
+
+
+def test_odd_names_come_as_they_are_and_the_two_dots_do_not(server: OddServer) -> None:
+    """Whether a name is safe is for names.check_name to say, for each of them."""
+    odd = [b".", b"..", b"", b"../up", b"/etc/passwd", b"a\0b", b"\xff", b"same", b"same", b"x" * 5000]
+    server.answer(Kind.READDIR, Names([Name(name) for name in odd]), END)
+    remote = server.connect()
+    found = drive(remote, remote.list("pickup"))
+    assert [os.fsencode(entry.name) for entry in found] == odd[2:]
+    assert {(entry.size, entry.mtime, entry.kind) for entry in found} == {(None, None, "file")}
+
+
+@pytest.mark.parametrize("count", [1, 100])
+@pytest.mark.parametrize("name", [b"a", b"."])
+def test_a_listing_without_an_end_is_given_up(
+    server: OddServer, monkeypatch: pytest.MonkeyPatch, count: int, name: bytes
+) -> None:
+    monkeypatch.setattr(sftp, "LONGEST_LISTING", 2000)
+    server.answer(Kind.READDIR, *[Names([Name(name)] * count)] * 3000, END)
+    remote = server.connect()
+    error = failure(remote, remote.list("pickup"))
+    assert isinstance(error, ProtocolError)
+    assert error.reason == "listing_endless"
+    asked = Counter(kind for kind, _length in server.seen)
+    assert asked[Kind.READDIR] <= 2000 / count + 2 * sftp.LISTING_REQUESTS
+
+
+def test_a_listing_of_endless_size_is_given_up(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sftp, "LARGEST_LISTING", 1_000_000)
+    server.answer(Kind.READDIR, Names([Name(b"x" * 100_000)]))
+    remote = server.connect()
+    assert failure(remote, remote.list("pickup")).reason == "listing_endless"
+
+
+def test_a_listing_of_nothing_is_at_its_end(server: OddServer) -> None:
+    """Some servers end so, and OpenSSH's client goes along with it."""
+    server.answer(Kind.READDIR, Names([Name(b"a")]), Names([]))
+    remote = server.connect()
+    assert [entry.name for entry in drive(remote, remote.list("pickup"))] == ["a"]
+    asked = Counter(kind for kind, _length in server.seen)
+    assert asked[Kind.READDIR] <= 2 * sftp.LISTING_REQUESTS
+
+
+@pytest.mark.parametrize(("told", "size"), [(0, 0), (2**63 - 1, 2**63 - 1), (2**63, None), (2**64 - 1, None)])
+def test_a_size_that_no_file_has_is_taken_for_none(server: OddServer, told: int, size: int | None) -> None:
+    server.answer(Kind.READDIR, Names([Name(b"a", Attributes(size=told))]), END)
+    server.answer(Kind.LSTAT, Stats(Attributes(size=told)))
+    remote = server.connect()
+
+    async def look() -> Entry | None:
+        return await remote.stat("pickup/a")
+
+    found = drive(remote, look())
+    assert found is not None
+    assert found.size == size
+    assert [entry.size for entry in drive(remote, remote.list("pickup"))] == [size]
+
+
+def test_a_listing_that_cannot_be_read_is_a_breach_of_the_protocol(server: OddServer) -> None:
+    server.answer(Kind.READDIR, Packet(Kind.NAME, b"\0\0\0\2\0\0\0\1a\0\0\0\0\0\0\0\0"))
+    remote = server.connect()
+    assert failure(remote, remote.list("pickup")).reason == "protocol_error"
+
+
+# --- looking
+
+
+def test_a_file_that_is_not_there_is_none_and_no_error(server: OddServer) -> None:
+    put(server)
+    (server.pickup / "link").symlink_to("a.xml")
+    remote = server.connect()
+
+    async def look() -> list[Entry | None]:
+        asked = [remote.stat(f"pickup/{name}") for name in ("a.xml", "b.xml", "link")]
+        return [await answer for answer in asked]
+
+    found, missing, link = drive(remote, look())
+    assert missing is None
+    assert found is not None
+    assert found[:3] == ("a.xml", "pickup/a.xml", len(CONTENT))
+    assert link is not None
+    assert link.kind == "link"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (Code.PERMISSION_DENIED, RemoteDenied),
+        (Code.OP_UNSUPPORTED, RemoteUnsupported),
+        (Code.FAILURE, RemoteError),
+        (Code.EOF, RemoteError),
+    ],
+)
+def test_not_to_be_told_is_not_to_be_missing(server: OddServer, code: Code, kind: type[FiledropError]) -> None:
+    remote = server.connect()
+    server.answer(Kind.LSTAT, Status(code))
+
+    async def look() -> Entry | None:
+        return await remote.stat("pickup")
+
+    assert type(failure(remote, look())) is kind
+
+
+# --- downloads
+
+
+@pytest.mark.parametrize("size", [0, 1, 261_119, 261_120, 261_121, 700_001])
+def test_a_file_comes_whole_and_its_end_is_seen(server: OddServer, size: int) -> None:
+    path = put(server, content=CONTENT[:size])
+    remote = server.connect()
+    assert drive(remote, fetch(remote, path, size)) == (size, CONTENT[:size])
+    asked = [length for kind, length in server.seen if kind == Kind.READ]
+    assert sum(asked) == size + 1
+    assert max(asked) <= 261_120
+
+
+def test_without_limits_parts_are_of_the_size_that_every_server_gives(server: OddServer) -> None:
+    server.answer(Kind.INIT, Version(extensions=()))
+    path = put(server)
+    remote = server.connect()
+    assert drive(remote, fetch(remote, path, len(CONTENT))) == (len(CONTENT), CONTENT)
+    assert max(length for kind, length in server.seen if kind == Kind.READ) == 32768
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_parts_that_come_shorter_than_asked_for_are_put_together(server: OddServer, seed: int) -> None:
+    path = put(server)
+    remote = server.connect()
+    chance = random.Random(seed)
+
+    def shorten(call: Call, go: Serve) -> Answer | None:
+        answer = go(call.request)
+        if isinstance(answer, Data):
+            return Data(answer.data[: chance.randrange(1, len(answer.data) + 1)])
+        return answer
+
+    server.hooks[Kind.READ] = shorten
+    assert drive(remote, fetch(remote, path, len(CONTENT))) == (len(CONTENT), CONTENT)
+
+
+def test_a_byte_at_a_time_is_enough(server: OddServer) -> None:
+    path = put(server, content=CONTENT[:500])
+    remote = server.connect()
+
+    def one_byte(call: Call, go: Serve) -> Answer | None:
+        answer = go(call.request)
+        return Data(answer.data[:1]) if isinstance(answer, Data) else answer
+
+    server.hooks[Kind.READ] = one_byte
+    assert drive(remote, fetch(remote, path, 500)) == (500, CONTENT[:500])
+
+
+@pytest.mark.parametrize("actual", [0, 1, 300_000, 700_000])
+def test_a_file_that_ends_before_its_listed_size_is_told_by_what_came(server: OddServer, actual: int) -> None:
+    path = put(server, content=CONTENT[:actual])
+    remote = server.connect()
+    assert drive(remote, fetch(remote, path, len(CONTENT))) == (actual, CONTENT[:actual])
+
+
+@pytest.mark.parametrize("listed", [0, 1, 300_000, 700_000])
+def test_a_file_that_goes_on_beyond_its_listed_size_is_told_and_not_taken(server: OddServer, listed: int) -> None:
+    path = put(server)
+    remote = server.connect()
+    assert drive(remote, fetch(remote, path, listed)) == (listed + 1, CONTENT[:listed])
+
+
+def test_a_file_without_an_end_is_not_followed(server: OddServer) -> None:
+    path = put(server, content=b"x")
+    remote = server.connect()
+    server.hooks[Kind.READ] = lambda call, _go: Data(bytes(call.request.length))
+    received, content = drive(remote, fetch(remote, path, 1_000_000))
+    assert (received, len(content)) == (1_000_001, 1_000_000)
+
+
+@pytest.mark.parametrize("data", [b"", bytes(2000)])
+def test_more_or_less_than_can_be_an_answer_is_a_breach_of_the_protocol(server: OddServer, data: bytes) -> None:
+    path = put(server, content=bytes(1000))
+    remote = server.connect()
+    server.answer(Kind.READ, Data(data))
+    error = failure(remote, fetch(remote, path, 1000))
+    assert isinstance(error, ProtocolError)
+
+
+def test_data_that_cannot_be_read_is_a_breach_of_the_protocol(server: OddServer) -> None:
+    path = put(server)
+    remote = server.connect()
+    server.answer(Kind.READ, Packet(Kind.DATA, b"\0\0\1\0short"))
+    assert isinstance(failure(remote, fetch(remote, path, 1000)), ProtocolError)
+
+
+@pytest.mark.parametrize("good", [0, 1, 2])
+def test_a_part_that_the_server_cannot_read_is_an_error_of_the_file(server: OddServer, good: int) -> None:
+    path = put(server)
+    remote = server.connect()
+    served = [0]
+
+    def fail(call: Call, go: Serve) -> Answer | None:
+        served[0] += 1
+        return go(call.request) if served[0] <= good else Status(Code.FAILURE, "bad sector")
+
+    server.hooks[Kind.READ] = fail
+    error = failure(remote, fetch(remote, path, len(CONTENT)))
+    assert type(error) is RemoteError
+    assert "bad sector" in error.finding
+    del server.hooks[Kind.READ]
+    assert drive(remote, fetch(remote, path, len(CONTENT))) == (len(CONTENT), CONTENT)
+
+
+def test_a_disk_that_fails_while_a_file_comes_is_told_and_the_session_goes_on(server: OddServer) -> None:
+    path = put(server)
+    remote = server.connect()
+
+    class Full(Sink):
+        def write(self, data: bytes) -> None:
+            raise FiledropError("disk_full", "full")
+
+    assert failure(remote, remote.download(path, Full(), size=len(CONTENT))).reason == "disk_full"
+    assert drive(remote, fetch(remote, path, len(CONTENT))) == (len(CONTENT), CONTENT)
+    asked = Counter(kind for kind, _length in server.seen)
+    assert asked[Kind.OPEN] == asked[Kind.CLOSE] == 2
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_many_files_come_at_once_and_none_is_taken_for_another(server: OddServer, connections: int) -> None:
+    contents = {f"{number}.xml": CONTENT[number * 7 : number * 7 + number * 331] for number in range(300)}
+    for name, content in contents.items():
+        put(server, name, content)
+    remote = server.connect(connections=connections)
+    found: dict[str, bytes] = {}
+
+    async def one(name: str) -> None:
+        _received, found[name] = await fetch(remote, f"pickup/{name}", len(contents[name]))
+
+    driver = Flow(remote)
+    driver.run(driver.each(one, contents, width=200))
+    assert found == contents
+
+
+def test_files_of_names_that_are_not_utf_8_can_be_asked_for(server: OddServer) -> None:
+    path = put(server, os.fsdecode(b"caf\xe9.xml"), b"x")
+    remote = server.connect()
+    assert drive(remote, fetch(remote, path, 1)) == (1, b"x")
+
+
+# --- handles
+
+
+@pytest.mark.parametrize(("limit", "most"), [(1, 1), (4, 1), (8, 4), (0, 64)])
+def test_no_more_is_open_at_once_than_the_server_bears(server: OddServer, limit: int, most: int) -> None:
+    server.answer(Kind.EXTENDED, Reply(struct.pack(">QQQQ", 262144, 0, 0, limit)))
+    for number in range(150):
+        put(server, f"{number}.xml", b"x")
+    remote = server.connect()
+    open_now: list[int] = []
+    highest = [0]
+
+    def opened(call: Call, go: Serve) -> Answer | None:
+        open_now.append(1)
+        highest[0] = max(highest[0], len(open_now))
+        return go(call.request)
+
+    def closed(call: Call, go: Serve) -> Answer | None:
+        open_now.pop()
+        return go(call.request)
+
+    server.hooks.update({Kind.OPEN: opened, Kind.CLOSE: closed})
+
+    async def one(number: int) -> None:
+        assert await fetch(remote, f"pickup/{number}.xml", 1) == (1, b"x")
+
+    driver = Flow(remote)
+    driver.run(driver.each(one, range(150), width=100))
+    assert 1 <= highest[0] <= most
+    assert limit != 0 or highest[0] > 30
+
+
+def test_a_refused_open_leaves_room_for_the_next(server: OddServer) -> None:
+    server.answer(Kind.EXTENDED, Reply(struct.pack(">QQQQ", 0, 0, 0, 5)))
+    path = put(server)
+    remote = server.connect()
+    for number in range(3):
+        assert isinstance(failure(remote, fetch(remote, f"pickup/{number}", 1)), RemoteMissing)
+    assert drive(remote, fetch(remote, path, len(CONTENT))) == (len(CONTENT), CONTENT)
+
+
+def test_a_refused_close_leaves_room_for_the_next(server: OddServer) -> None:
+    server.answer(Kind.EXTENDED, Reply(struct.pack(">QQQQ", 0, 0, 0, 5)))
+    server.answer(Kind.CLOSE, Status(Code.FAILURE))
+    path = put(server)
+    remote = server.connect()
+    for _time in range(3):
+        assert drive(remote, fetch(remote, path, len(CONTENT))) == (len(CONTENT), CONTENT)
+
+
+@pytest.mark.parametrize("kind", [Kind.OPEN, Kind.OPENDIR])
+@pytest.mark.parametrize("length", [257, 300, 70_000])
+def test_a_handle_that_is_too_long_is_a_breach_of_the_protocol(server: OddServer, kind: Kind, length: int) -> None:
+    remote = server.connect()
+    server.answer(kind, Handle(b"h" * length))
+    began = time.monotonic()
+    error = failure(remote, remote.list("pickup") if kind == Kind.OPENDIR else fetch(remote, put(server), 1))
+    assert isinstance(error, ProtocolError)
+    assert str(length) in error.finding
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("answer", [Status(Code.OK), Data(b"data"), Stats(Attributes()), Packet(Kind.HANDLE)])
+def test_a_handle_that_is_none_is_a_breach_of_the_protocol(server: OddServer, answer: Answer) -> None:
+    remote = server.connect()
+    server.answer(Kind.OPEN, answer)
+    assert isinstance(failure(remote, fetch(remote, put(server), 1)), ProtocolError)
+
+
+def test_a_handle_may_be_any_256_bytes(server: OddServer) -> None:
+    path = put(server, content=b"x")
+    remote = server.connect()
+    theirs: list[bytes] = []
+    ours = bytes(range(256))
+
+    def rename(call: Call, go: Serve) -> Answer | None:
+        answer = go(call.request)
+        assert isinstance(answer, Handle)
+        theirs.append(answer.handle)
+        return Handle(ours)
+
+    def translate(call: Call, go: Serve) -> Answer | None:
+        assert call.request.handle == ours
+        call.request.handle = theirs[0]
+        return go(call.request)
+
+    server.hooks.update({Kind.OPEN: rename, Kind.READ: translate, Kind.CLOSE: translate})
+    assert drive(remote, fetch(remote, path, 1)) == (1, b"x")
+
+
+# --- uploads
+
+
+@pytest.mark.parametrize("size", [0, 1, 261_120, 700_001])
+def test_a_file_is_sent_whole(server: OddServer, size: int) -> None:
+    remote = server.connect()
+    assert drive(remote, send(remote, "input/a.xml", CONTENT[:size])) == size
+    assert (server.input / "a.xml").read_bytes() == CONTENT[:size]
+    assert max((length for kind, length in server.seen if kind == Kind.WRITE), default=0) <= 261_120
+
+
+def test_without_limits_no_more_is_sent_at_once_than_every_server_takes(server: OddServer) -> None:
+    server.answer(Kind.INIT, Version(extensions=()))
+    remote = server.connect()
+    assert drive(remote, send(remote, "input/a.xml", CONTENT)) == len(CONTENT)
+    assert max(length for kind, length in server.seen if kind == Kind.WRITE) == 32768
+
+
+def test_a_file_that_is_there_is_never_opened_for_a_new_one(server: OddServer) -> None:
+    (server.input / "a.xml").write_bytes(b"theirs")
+    remote = server.connect()
+    assert isinstance(failure(remote, send(remote, "input/a.xml", b"ours")), RemoteError)
+    assert (server.input / "a.xml").read_bytes() == b"theirs"
+
+
+def test_our_own_part_is_written_anew(server: OddServer) -> None:
+    (server.input / "a.xml").write_bytes(CONTENT)
+    remote = server.connect()
+
+    async def rewrite() -> None:
+        handle = await remote.rewrite("input/a.xml")
+        await remote.write(handle, Memory(b"anew"))
+        await remote.finish(handle)
+
+    drive(remote, rewrite())
+    assert (server.input / "a.xml").read_bytes() == b"anew"
+
+
+@pytest.mark.parametrize("good", [0, 1, 2])
+def test_a_part_that_the_server_does_not_take_is_an_error(server: OddServer, good: int) -> None:
+    remote = server.connect()
+    served = [0]
+
+    def fail(call: Call, go: Serve) -> Answer | None:
+        served[0] += 1
+        return go(call.request) if served[0] <= good else Status(Code.FAILURE, "quota")
+
+    server.hooks[Kind.WRITE] = fail
+    error = failure(remote, send(remote, "input/a.xml", CONTENT))
+    assert type(error) is RemoteError
+    assert "quota" in error.finding
+    assert "'input/a.xml'" in error.finding
+
+
+def test_a_file_that_changes_while_it_is_sent_is_told_and_the_session_goes_on(server: OddServer) -> None:
+    remote = server.connect()
+
+    class Changing(Memory):
+        def read(self, length: int) -> bytes:
+            if self.position:
+                raise FiledropError("changed_while_read", "changed")
+            return super().read(length)
+
+    async def send_it() -> None:
+        handle = await remote.create("input/a.xml")
+        await remote.write(handle, Changing(CONTENT))
+
+    assert failure(remote, send_it()).reason == "changed_while_read"
+    assert drive(remote, send(remote, "input/b.xml", CONTENT)) == len(CONTENT)
+
+
+def test_a_close_that_the_server_refuses_is_told(server: OddServer) -> None:
+    remote = server.connect()
+    server.answer(Kind.CLOSE, Status(Code.FAILURE, "virus found"))
+    error = failure(remote, send(remote, "input/a.xml", b"x"))
+    assert "virus found" in error.finding
+    assert "to complete 'input/a.xml'" in error.finding
+
+
+def test_a_server_need_not_tell_the_size_of_an_open_file(server: OddServer) -> None:
+    remote = server.connect()
+    server.answer(Kind.FSTAT, Stats(Attributes()))
+    assert drive(remote, send(remote, "input/a.xml", b"x")) is None
+
+
+def test_many_files_are_sent_at_once_and_none_gets_the_content_of_another(server: OddServer) -> None:
+    contents = {f"{number}.xml": CONTENT[number * 7 : number * 7 + number * 331] for number in range(200)}
+    remote = server.connect()
+
+    async def one(name: str) -> None:
+        assert await send(remote, f"input/{name}", contents[name]) == len(contents[name])
+
+    driver = Flow(remote)
+    driver.run(driver.each(one, contents, width=200))
+    assert {path.name: path.read_bytes() for path in server.input.iterdir()} == contents
+
+
+# --- names on the server
+
+
+def test_a_file_gets_another_name_unless_somebody_has_it(server: OddServer) -> None:
+    remote = server.connect()
+    for name in ("a", "b"):
+        (server.input / name).write_bytes(name.encode())
+
+    async def rename(old: str, new: str) -> None:
+        await remote.rename(f"input/{old}", f"input/{new}")
+
+    drive(remote, rename("a", "c"))
+    assert isinstance(failure(remote, rename("b", "c")), RemoteError)
+    assert isinstance(failure(remote, rename("nowhere", "d")), RemoteMissing)
+    assert {path.name: path.read_bytes() for path in server.input.iterdir()} == {"b": b"b", "c": b"a"}
+
+
+def test_a_file_is_deleted(server: OddServer) -> None:
+    path = put(server)
+    remote = server.connect()
+
+    async def remove() -> None:
+        await remote.remove(path)
+
+    drive(remote, remove())
+    assert list(server.pickup.iterdir()) == []
+    assert isinstance(failure(remote, remove()), RemoteMissing)
