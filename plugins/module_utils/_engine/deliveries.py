@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from .decisions import RESOLVED, Discarded
 from .disk import Folder
 from .dropoff import RENAME, DropoffFlow, Item
 from .dropoff_plan import DropoffPlan
@@ -62,21 +63,30 @@ class Deliveries(Work[Item]):
 
     async def transfer(self, item: Item, outcome: FileOutcome) -> None:
         known = item.row if item.row and item.row.state == "delivered" else None
-        row = await self._flow.deliver(item)
+        try:
+            row = await self._flow.deliver(item)
+        except Discarded as error:
+            outcome.skip(error)
+            return
         if row is known:
-            outcome.skip(_ALREADY_DELIVERED)
+            outcome.skip(_MARKED if row.reason == RESOLVED else _ALREADY_DELIVERED)
         outcome.sha256 = row.sha256
         outcome.size = row.size
         outcome.local_path = row.local_path or outcome.local_path
 
     async def foresee(self, item: Item, outcome: FileOutcome) -> None:
-        if await self._flow.foresee(item) is Verdict.DELIVERED:
+        verdict = await self._flow.foresee(item)
+        if verdict is Verdict.DELIVERED:
             outcome.skip(_ALREADY_DELIVERED)
+        elif verdict is Verdict.DISCARDED:
+            outcome.skip(Discarded())
 
 
 _ALREADY_DELIVERED = TransferError(
     "already_delivered", "An earlier run delivered it; its original remained to be settled."
 )
+
+_MARKED = TransferError("already_delivered", "Somebody has decided that it was delivered; its original remained.")
 
 
 async def _require_folder(remote: Remote, path: str) -> None:

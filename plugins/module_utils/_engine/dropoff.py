@@ -16,7 +16,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import disk, names
+from . import decisions, disk, names
 from .errors import (
     FiledropError,
     HoldError,
@@ -39,10 +39,6 @@ if TYPE_CHECKING:
 
 RENAME = "rename"
 """The capability that `upload: rename` needs."""
-
-RESOLVE = (
-    "Find out from the provider what became of it, and tell filedrop with `resolve`: resend, delivered or discard."
-)
 
 
 @dataclass
@@ -83,6 +79,9 @@ class DropoffFlow:
         verdict = await self._take_up(item)
         if verdict is Verdict.DELIVERED and item.row:
             return await self._settle_original(item, item.row)
+        if verdict is Verdict.DISCARDED and item.row:
+            await self.ledger.commit(item.row, "discarded", open=False)
+            raise decisions.Discarded
         if item.file is None:
             raise TransferError("local_missing", f"{item.folder.path_of(item.name)!r} is gone, and was not sent.")
         row = await self._send(item, item.file, over_own_part=verdict is Verdict.REWRITE)
@@ -103,8 +102,8 @@ class DropoffFlow:
     async def _judge(self, row: Row) -> Verdict:
         """:raises HoldError: if only a person can decide."""
         if row.state == "held":
-            raise HoldError(
-                row.reason or "held", f"{names.quoted(row.name)} waits for a decision since an earlier run.", RESOLVE
+            raise self._held(
+                row, row.reason or "held", f"{names.quoted(row.name)} waits for a decision since an earlier run."
             )
         look_final = self.remote.stat(row.remote_path)
         look_temporary = self.remote.stat(row.temporary) if row.temporary else None
@@ -114,8 +113,11 @@ class DropoffFlow:
             return Verdict.SEND
         if verdict in _HOLDS:
             reason, finding = _HOLDS[verdict]
-            raise HoldError(reason, f"{names.quoted(row.name)} was cut off in an earlier run, and {finding}.", RESOLVE)
+            raise self._held(row, reason, f"{names.quoted(row.name)} was cut off in an earlier run, and {finding}.")
         return verdict
+
+    def _held(self, row: Row, reason: str, finding: str) -> HoldError:
+        return HoldError(reason, finding, decisions.way_out(row, self.ledger.path))
 
     async def _take_up(self, item: Item) -> Verdict:
         """Bring what an earlier run left to where DELIVERED, SEND or REWRITE says how to go on, for the file that is
@@ -136,11 +138,13 @@ class DropoffFlow:
         if verdict is Verdict.SEND_ANEW and row.temporary:
             await self._remove_own(row.temporary)
             verdict = Verdict.SEND
-        if item.is_same or (verdict is Verdict.DELIVERED and item.file is None):
+        if row.open and row.reason == decisions.RESOLVED and row.temporary:
+            await _succeeds(self.remote.remove(row.temporary))
+        if item.is_same or (verdict in _ENDS and item.file is None):
             return verdict
         if verdict is Verdict.REWRITE:
             await self._remove_own(row.remote_path)
-        await self.ledger.commit(row, "delivered" if verdict is Verdict.DELIVERED else "abandoned", open=False)
+        await self.ledger.commit(row, _ENDS.get(verdict, "abandoned"), open=False)
         item.row = None
         return Verdict.SEND
 
@@ -190,7 +194,9 @@ class DropoffFlow:
             job=self.job.name,
             remote_path=remote_path,
         )
-        await self.ledger.commit(row, "intent", temporary=temporary, remote_path=remote_path, visible=None, sha256=None)
+        await self.ledger.commit(
+            row, "intent", temporary=temporary, remote_path=remote_path, visible=None, sha256=None, reason=None
+        )
         return row
 
     async def _require_free_name(self, name: str) -> str:
@@ -260,7 +266,7 @@ class DropoffFlow:
                     "not_completed", str(error), "What was uploaded was removed; the next run sends it again."
                 ) from error
             await self.ledger.commit(row, "held", reason="not_completed")
-            raise HoldError("not_completed", f"{error} The file is no longer under its name there.", RESOLVE) from error
+            raise self._held(row, "not_completed", f"{error} The file is no longer under its name there.") from error
 
     async def _rename(self, row: Row) -> None:
         """Give the whole file its final name, and remember that this server allows it."""
@@ -282,7 +288,7 @@ class DropoffFlow:
             return
         if verdict is Verdict.AMBIGUOUS:
             await self.ledger.commit(row, "held", reason="vanished")
-            raise HoldError("vanished", f"{error} Neither name is there any more.", RESOLVE) from error
+            raise self._held(row, "vanished", f"{error} Neither name is there any more.") from error
         if await _succeeds(self.remote.remove(temporary)):
             await self.ledger.commit(row, "abandoned", open=False)
         if final is not None:
@@ -301,10 +307,10 @@ class DropoffFlow:
         final = await self.remote.stat(row.remote_path)
         if final is not None and final.size != row.size:
             await self.ledger.commit(row, "held", reason="size_changed")
-            raise HoldError(
+            raise self._held(
+                row,
                 "size_changed",
                 f"{row.remote_path!r} had {row.size} bytes before it was completed, and has {final.size} now.",
-                RESOLVE,
             )
 
     # --- the original
@@ -337,6 +343,9 @@ class DropoffFlow:
             self.archives[path] = disk.Folder(given, option="archive_dir") if given else folder.make(names.ARCHIVE)
         return self.archives[path]
 
+
+_ENDS = {Verdict.DELIVERED: "delivered", Verdict.DISCARDED: "discarded"}
+"""What ends a row, whatever became of its original."""
 
 _HOLDS = {
     Verdict.HOLD_TAKEN_NAME: ("name_taken", "what stands under its name on the server now is not what was sent"),

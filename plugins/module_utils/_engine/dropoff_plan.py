@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from . import disk, names
+from .decisions import Discarded, way_out
 from .dropoff import Item
 from .errors import DiskError, FiledropError, HoldError, TransferError
 from .remote import join
@@ -113,16 +114,29 @@ class DropoffPlan:
         if latest is None:
             return item
         if latest.open:
-            self._refuse(folder, file.name, _other_job(latest))
+            self._refuse(folder, file.name, self._other_job(latest))
             return None
-        same = latest.state == "delivered" and (latest.size, latest.mtime_ns) == (file.size, file.mtime_ns)
-        if not same:
+        same = (latest.size, latest.mtime_ns) == (file.size, file.mtime_ns)
+        if same and latest.state == "discarded":
+            self._skip(folder, file, Discarded())
+            return None
+        if not (same and latest.state == "delivered"):
             return item
         if self._job.after == "keep":
             self.known += 1
             return None
         item.row = latest
         return item
+
+    def _other_job(self, row: Row) -> FiledropError:
+        if row.state == "held":
+            finding = f"An earlier upload by the job {row.job!r} waits for a decision."
+            return HoldError(row.reason or "held", finding, way_out(row, self._ledger.path))
+        return TransferError(
+            "other_job",
+            f"The job {row.job!r} has this file in its hands.",
+            "Let the selections of the two jobs not overlap.",
+        )
 
     def _settled(self, folder: disk.Folder, items: list[Item]) -> list[Item]:
         key = (self._account, self._job.direction, folder.path)
@@ -172,18 +186,6 @@ def _check_regular(name: str, status: os.stat_result) -> None:
         "not_a_file",
         f"{names.quoted(name)} is a {kind}; only ordinary files are sent.",
         "Move it out of `src`, leave it out with `exclude`, or name the folder in `src` itself.",
-    )
-
-
-def _other_job(row: Row) -> FiledropError:
-    if row.state == "held":
-        return HoldError(
-            row.reason or "held", f"An earlier upload by the job {row.job!r} waits for a decision.", "See `resolve`."
-        )
-    return TransferError(
-        "other_job",
-        f"The job {row.job!r} has this file in its hands.",
-        "Let the selections of the two jobs not overlap.",
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .access import access_for
+from .decisions import RESOLVED
 from .disk import Folder
 from .errors import JobStopped, RemoteDenied, RemoteMissing, TransferError
 from .pickup import Item, PickupFlow, Replaced
@@ -64,9 +65,18 @@ class Fetches(Work[Item]):
         for row in placing:
             await self._flow.take_up(row)
         for row in rows:
-            if row.state == "placed" and row.name not in listed:
-                await self._ledger.commit(row, "fetched", open=False)
+            if row.name not in listed:
+                await self._close(row)
+
+    async def _close(self, row: Row) -> None:
+        """What is no longer on the server and was fetched is done; what a person wanted fetched again cannot be."""
+        if row.state == "placed":
+            await self._ledger.commit(row, "fetched", open=False)
+            if row.reason != RESOLVED:
                 self._report(_earlier(row), row)
+        elif row.state == "resend":
+            await self._ledger.commit(row, "abandoned", open=False)
+            self._note(_earlier(row).blame(_gone(row)))
 
     def rounds(self) -> Iterator[Sequence[Item]]:
         """Checksums come after the files that they vouch for, and only with them."""
@@ -84,7 +94,7 @@ class Fetches(Work[Item]):
         except Replaced as error:
             outcome.reason, outcome.message = error.reason, str(error)
             return
-        if item.is_duplicate:
+        if item.is_duplicate or row.reason == RESOLVED:
             outcome.skip(_DUPLICATE)
             outcome.changed = self._job.after != "keep"
         outcome.sha256, outcome.local_path = row.sha256, row.local_path or ""
@@ -107,6 +117,14 @@ def _earlier(row: Row) -> FileOutcome:
     outcome = PickupPlan.outcome_of(entry)
     outcome.reason, outcome.message = "completed", "An earlier run was cut off after it had fetched this file."
     return outcome
+
+
+def _gone(row: Row) -> TransferError:
+    return TransferError(
+        "remote_missing",
+        f"{row.remote_path!r} was to be fetched again, and is no longer on the server.",
+        f"An earlier copy went to {row.local_path!r}; else ask the provider to send it again.",
+    )
 
 
 async def listing(remote: Remote, folder: str) -> Sequence[Entry]:

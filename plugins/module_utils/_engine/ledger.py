@@ -12,8 +12,8 @@ States of a drop-off (recovery.py says what each means after a crash):
     intent -> created -> written -> closed [-> renamed] -> delivered
 States of a pickup:
     placing -> placed -> fetched, or kept where the original stays
-And of both: ``held`` (open: a person decides) and ``abandoned`` (history: nothing of it was left behind on either
-side).
+And of both: ``held`` (open: a person decides, decisions.py), ``resend`` (open: a person has decided), ``discarded``
+(history: a person has decided) and ``abandoned`` (history: nothing of it was left behind on either side).
 """
 
 from __future__ import annotations
@@ -115,17 +115,21 @@ class Ledger(Batch):
     :param path: the database file.
     :param create: make it if there is none. Where nobody expects a new one, a lost ledger must not be replaced
         silently: its job would send again what was sent before.
-    :param read_only: for check mode: look, and never write; a ledger that does not exist yet counts as empty.
+    :param read_only: for check mode: look, and never write; a ledger that does not exist yet counts as empty, unless it
+        ``must_exist``.
     :raises LedgerError: from every method, when the ledger cannot be used. Nothing may be transferred then.
     """
 
-    def __init__(self, path: str, *, create: bool = False, read_only: bool = False) -> None:
+    def __init__(self, path: str, *, create: bool = False, read_only: bool = False, must_exist: bool = False) -> None:
         super().__init__()
         self.path = path
         self._waiting: list[tuple[Row, Answer[None]]] = []
         try:
-            if not _exists(path) and create and not read_only:
+            exists = _exists(path)
+            if not exists and create and not read_only:
                 _make(path)
+            elif not exists and (must_exist or not read_only):
+                raise _missing(path)
             self._db = self._open(read_only)
             self._check_version()
             if not read_only:
@@ -136,13 +140,6 @@ class Ledger(Batch):
 
     def _open(self, read_only: bool) -> sqlite3.Connection:
         exists = _exists(self.path)
-        if not exists and not read_only:
-            raise LedgerError(
-                "ledger_missing",
-                f"There is no ledger at {self.path!r}.",
-                "If it was lost, what was kept and not archived would be sent again: restore it, or make a new one "
-                "with `filedrop init`.",
-            )
         if read_only:
             # Even a reader makes SQLite's side files, unless it is told that nobody writes: true while there is no log.
             quiet = "" if os.path.exists(f"{self.path}-wal") else "&immutable=1"
@@ -397,6 +394,15 @@ def _make(path: str) -> None:
 def _fill(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
+def _missing(path: str) -> LedgerError:
+    return LedgerError(
+        "ledger_missing",
+        f"There is no ledger at {path!r}.",
+        "Name the one that is meant, with `ledger`. If it was lost, what was kept and not archived would be sent "
+        "again: restore it, or make a new one with `filedrop init`.",
+    )
 
 
 def _in_other_hands(row: Row) -> TransferError:

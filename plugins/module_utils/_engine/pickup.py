@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import disk, names
+from .decisions import way_out
 from .errors import HoldError, RemoteError, RemoteMissing, TransferError
 from .ledger import Row
 from .remote import Entry, Remote, join
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 
 SECOND = 1_000_000_000  # ns
 
-RESOLVE = "Compare the two, and tell filedrop with `resolve`: resend, delivered or discard."
+CAME = ("fetched", "kept", "discarded")
+"""The states of history that say that a file has been here."""
 
 
 @dataclass
@@ -82,7 +84,7 @@ class PickupFlow:
             elif self._is_duplicate(item, part):
                 row = await self._on_duplicate(item, part)
             else:
-                row = self._row(entry, part)
+                row = self._row(item, part)
         except BaseException:
             part.discard()
             raise
@@ -130,7 +132,9 @@ class PickupFlow:
 
     def _is_duplicate(self, item: Item, part: Part) -> bool:
         latest = item.latest
-        return latest is not None and latest.sha256 == part.sha256 and self.job.on_duplicate != "deliver"
+        if latest is None or latest.state not in CAME or self.job.on_duplicate == "deliver":
+            return False
+        return latest.sha256 == part.sha256
 
     async def _on_duplicate(self, item: Item, part: Part) -> Row:
         """The same name and content as a file that was fetched and deleted: the server has put it back, or sent it
@@ -138,9 +142,11 @@ class PickupFlow:
         """
         item.is_duplicate = True
         if self.job.on_duplicate == "hold":
-            row = self._row(item.entry, part)
-            await self.ledger.commit(row, "held", reason="duplicate")
-            raise HoldError("duplicate", f"{item.entry.path!r} has come before, with the same content.", RESOLVE)
+            earlier = self._known(item).local_path
+            row = self._row(item, part)
+            await self.ledger.commit(row, "held", reason="duplicate", temporary=None, local_path=earlier)
+            finding = f"{item.entry.path!r} has come before, with the same content, and went to {earlier!r}."
+            raise HoldError("duplicate", finding, way_out(row, self.ledger.path))
         return self._known(item)
 
     def _known(self, item: Item) -> Row:
@@ -187,8 +193,13 @@ class PickupFlow:
         self.in_use.add(final)
         return final
 
-    def _row(self, entry: Entry, part: Part) -> Row:
+    def _row(self, item: Item, part: Part) -> Row:
+        """A new row, or the one that a person has decided to fetch again by."""
+        entry, number = item.entry, None
+        if item.latest is not None and item.latest.state == "resend":
+            number, item.latest = item.latest.id, None
         return Row(
+            id=number,
             account=self.account,
             direction=self.job.direction,
             folder=self.job.remote_dir,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import names
+from .decisions import Discarded, way_out
 from .errors import FiledropError, HoldError, TransferError
 from .pickup import SECOND, Item
 from .result import FileOutcome
@@ -80,14 +81,16 @@ class PickupPlan:
         if latest is None:
             return True
         if latest.state == "held":
-            self._refuse(
-                entry, HoldError(latest.reason or "held", f"{entry.path!r} waits for a decision.", "See `resolve`.")
-            )
+            finding = f"{entry.path!r} waits for a decision."
+            self._refuse(entry, HoldError(latest.reason or "held", finding, way_out(latest, self._ledger.path)))
             return False
         if latest.open and latest.job != self._job.name:
             self._refuse(entry, TransferError("other_job", f"The job {latest.job!r} has this file in its hands."))
             return False
         same = (latest.size, latest.mtime_ns) == (entry.size, (entry.mtime or 0) * SECOND)
+        if same and latest.state == "discarded":
+            self.outcomes.append(self.outcome_of(entry).skip(Discarded()))
+            return False
         if same and not latest.open and self._job.after == "keep":
             self.known += 1
             return False

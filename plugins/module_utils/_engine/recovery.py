@@ -29,6 +29,12 @@ server, decide.
     nothing          nothing        closed            no evidence: the `ambiguous` policy
     any              any            renamed           the server confirmed it: delivered
     nothing          any            earlier           the final name was never asked for: send it
+
+A person's decision (decisions.py) comes before either:
+
+    resend           it is sent again
+    delivered        it is delivered
+    discarded        it is left alone
 """
 
 from __future__ import annotations
@@ -49,13 +55,19 @@ class Verdict(Enum):
     FINISH_RENAME = "give it its final name"
     HOLD_TAKEN_NAME = "somebody else has this name"
     HOLD_INCOMPLETE = "an incomplete file may have been taken"
+    DISCARDED = "a person has decided to leave it alone"
     AMBIGUOUS = "nothing tells whether it was taken or lost"
+
+
+_DECIDED = {"resend": Verdict.SEND, "discarded": Verdict.DISCARDED}
 
 
 def judge(row: Row, final: Entry | None, temporary: Entry | None) -> Verdict:
     """The tables above, as a function without side effects."""
     if row.state in ("renamed", "delivered"):
         return Verdict.DELIVERED
+    if row.state in _DECIDED:
+        return _DECIDED[row.state]
     return _judge_direct(row, final) if row.temporary is None else _judge_rename(row, final, temporary)
 
 
