@@ -234,7 +234,7 @@ def way_out(row: Row, ledger: str) -> str:
     """
     finding_out = {
         "dropoff": "Find out from the provider what became of it, and decide",
-        "pickup": "Compare it with the one that came before, and decide",
+        "pickup": f"Compare it with the one that came before ({quoted(row.local_path or 'unknown')}), and decide",
     }[row.direction]
     if LABEL.fullmatch(row.job):
         command = f"filedrop resolve {row.job} {shlex.quote(row.name)}"

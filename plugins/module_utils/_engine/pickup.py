@@ -145,7 +145,7 @@ class PickupFlow:
             earlier = self._known(item).local_path
             row = self._row(item, part)
             await self.ledger.commit(row, "held", reason="duplicate", temporary=None, local_path=earlier)
-            finding = f"{item.entry.path!r} has come before, with the same content, and went to {earlier!r}."
+            finding = f"{item.entry.path!r} has come before, with the same content."
             raise HoldError("duplicate", finding, way_out(row, self.ledger.path))
         return self._known(item)
 
