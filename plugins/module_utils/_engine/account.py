@@ -75,6 +75,20 @@ def account_from_options(options: Mapping[str, object]) -> Account:
     )
 
 
+def account_name(options: Mapping[str, object]) -> str | None:
+    """The name under which a ledger knows an account, from whatever of it the options say; None if they say nothing.
+
+    ``account`` is taken as it stands, for a name that was made from user name, host and port may be given back.
+
+    :raises InputError: too little is said to tell the name.
+    """
+    given = read.text(options, "account")
+    if given is not None or not any(options.get(name) for name in ("preset", "username", "host")):
+        return given
+    nobody = {"private_key_file": None, "passphrase": None, "password": "none"}
+    return account_from_options({**options, **nobody}).name
+
+
 def _needed(options: Mapping[str, object], name: str, preset: Preset) -> str:
     value = read.text(options, name)
     if value is not None:

@@ -24,20 +24,23 @@ import dataclasses
 import json
 import os
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from . import options as read
+from .account import account_name
 from .errors import InputError, JobRunning, TransferError
 from .ledger import Ledger, Row
 from .locks import JobKey, only_run
 from .names import quoted
-from .options import LABEL
 from .places import default_ledger
 
 DECISIONS = ("resend", "delivered", "discard")
+
+DIRECTIONS = ("dropoff", "pickup")
 
 RESOLVED = "resolved"
 """The reason in a row that a person has decided about."""
@@ -56,6 +59,26 @@ class Wanted:
     names: tuple[str, ...] | None = None
     account: str | None = None
     direction: str | None = None
+
+
+def wanted_from_options(options: Mapping[str, object]) -> Wanted:
+    """A Wanted from options by their public names; an account by what is said of it, if anything is.
+
+    :raises InputError: an option cannot be meant as it stands, or nobody says which files are meant.
+    """
+    names = read.strings(options, "name")
+    if not names and not options.get("all_held"):
+        raise read.missing(
+            "name", "this names no file", "Name files, or set all_held to decide about all that is held."
+        )
+    if names and options.get("all_held"):
+        raise read.refused("name", list(names), "is given as well as all_held", "Leave one of the two out.")
+    direction = options.get("direction")
+    return Wanted(
+        names=names or None,
+        account=account_name(options),
+        direction=None if direction is None else read.choice(options, "direction", DIRECTIONS, ""),
+    )
 
 
 @dataclass(frozen=True)
@@ -236,7 +259,7 @@ def way_out(row: Row, ledger: str) -> str:
         "dropoff": "Find out from the provider what became of it, and decide",
         "pickup": f"Compare it with the one that came before ({quoted(row.local_path or 'unknown')}), and decide",
     }[row.direction]
-    if LABEL.fullmatch(row.job):
+    if read.LABEL.fullmatch(row.job):
         command = f"filedrop resolve {row.job} {shlex.quote(row.name)}"
         return f"{finding_out}: `{command} --resend`, `--delivered` or `--discard`."
     options = {"account": row.account, "direction": row.direction, "name": path_of(row)}

@@ -129,7 +129,7 @@ class Ledger(Batch):
             if not exists and create and not read_only:
                 _make(path)
             elif not exists and (must_exist or not read_only):
-                raise _missing(path)
+                raise missing(path)
             self._db = self._open(read_only)
             self._check_version()
             if not read_only:
@@ -396,7 +396,8 @@ def _fill(db: sqlite3.Connection) -> None:
     db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
 
 
-def _missing(path: str) -> LedgerError:
+def missing(path: str) -> LedgerError:
+    """The error that there is none, for those who may not make one."""
     return LedgerError(
         "ledger_missing",
         f"There is no ledger at {path!r}.",

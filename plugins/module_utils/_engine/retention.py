@@ -68,7 +68,7 @@ def _is_needed(row: Row, listed: frozenset[str] | None) -> bool:
     """Whether forgetting the row could make its file move again."""
     if row.direction == Dropoff.direction:
         return _stands(row.folder, row.name, row)
-    return row.state == "kept" and (listed is None or row.name in listed)
+    return row.state in ("kept", "discarded") and (listed is None or row.name in listed)
 
 
 def _remove_archived(row: Row) -> bool:
