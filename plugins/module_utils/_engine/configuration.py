@@ -81,6 +81,8 @@ class Configuration:
         folder = os.path.join(self.folder, "jobs")
         try:
             found = [name[: -len(".json")] for name in os.listdir(folder) if name.endswith(".json") and name[0] != "."]
+        except FileNotFoundError:
+            raise InputError("file_missing", f"{folder}: there is no such folder.", _ELSEWHERE) from None
         except OSError as error:
             raise _unreadable(folder, error) from None
         for name in found:
@@ -230,6 +232,7 @@ def _unreadable(path: str, error: OSError) -> FiledropError:
 
 
 _SIBLINGS = "There are: {}."
+_ELSEWHERE = "Make it, or name the folder of your accounts and jobs with --config."
 
 
 def _siblings(path: str) -> str:

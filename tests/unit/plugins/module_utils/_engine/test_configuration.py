@@ -167,7 +167,7 @@ def test_the_jobs_by_name(house: House) -> None:
 
 
 def test_no_folder_of_jobs_is_an_error_not_an_empty_list(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="jobs: there is no such folder"):
         Configuration(str(tmp_path)).job_names()
 
 
