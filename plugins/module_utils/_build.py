@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Builds the command `filedrop`: the engine beside this file, as one executable file.
+
+    python3 plugins/module_utils/_build.py [--python /usr/bin/python3] OUTPUT
+
+The same engine gives the same bytes, whoever builds it, where, when, and on whatever Python: files are stored as they
+are (compressors differ), in the order of their names, without their times, modes and owners. So a second deployment
+finds nothing to change. It needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import re
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+
+PACKAGE = "filedrop"
+"""What the engine is called inside of the command."""
+
+DEFAULT_PYTHON = "/usr/bin/python3"
+
+_ENGINE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_engine")
+_LONGEST_FIRST_LINE = 127  # bytes that Linux reads of it (before 5.1)
+_MODE = 0o755  # for everybody to run: there is nothing secret in it
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # what a ZIP file can tell
+
+# Read by whatever Python a host has, however old, so that it can be told that it is too old.
+_MAIN = b"""\
+import sys
+
+if sys.version_info < (3, 9):
+    found = (sys.executable, sys.version_info[0], sys.version_info[1])
+    sys.stderr.write("filedrop needs Python 3.9 or newer, and %s is %d.%d.\\n" % found)
+    raise SystemExit(2)
+
+from filedrop.cli import main
+
+raise SystemExit(main())
+"""
+
+
+def build(python: str = DEFAULT_PYTHON) -> bytes:
+    """The content of the command.
+
+    :param python: the interpreter that is to run it, by its path on the host. It runs isolated (``-I``): neither the
+        environment nor a user's own libraries have a say in what is imported.
+    :raises ValueError: the path cannot stand in the first line of a program.
+    """
+    first_line = f"#!{python} -I\n".encode()
+    if not re.fullmatch(r"/[!-~]+", python) or len(first_line) > _LONGEST_FIRST_LINE:
+        raise ValueError(f"{python!r} cannot stand in the first line of a program: it must be a short absolute path")
+    content = io.BytesIO()
+    content.write(first_line)
+    with zipfile.ZipFile(content, "a", zipfile.ZIP_STORED) as archive:
+        for name, body in sorted({"__main__.py": _MAIN, **dict(_engine_files())}.items()):
+            entry = zipfile.ZipInfo(name, _EARLIEST)
+            entry.create_system = 3  # Unix
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, body)
+    return content.getvalue()
+
+
+def _engine_files() -> Iterator[tuple[str, bytes]]:
+    for folder, _folders, names in os.walk(_ENGINE):
+        for name in names:
+            if name.endswith(".py"):
+                path = os.path.join(folder, name)
+                with open(path, "rb") as file:
+                    yield os.path.join(PACKAGE, os.path.relpath(path, _ENGINE)).replace(os.sep, "/"), file.read()
+
+
+def write(path: str, content: bytes) -> bool:
+    """Put the command in place, whole or not at all; say whether that changed anything."""
+    try:
+        with open(path, "rb") as file:
+            if file.read() == content and os.access(path, os.X_OK):
+                return False
+    except FileNotFoundError:
+        pass
+    fd, temporary = tempfile.mkstemp(prefix=".filedrop-", dir=os.path.dirname(os.path.abspath(path)))
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, _MODE)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Build the command filedrop: the engine as one executable file.")
+    parser.add_argument("--python", default=DEFAULT_PYTHON, help="the interpreter on the host (%(default)s)")
+    parser.add_argument("output", metavar="OUTPUT", help="the file to write")
+    given = parser.parse_args(arguments)
+    try:
+        changed = write(given.output, build(given.python))
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{parser.prog}: {error}\n")
+        return 1
+    sys.stdout.write(f"{given.output}: {'written' if changed else 'unchanged'}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
