@@ -89,6 +89,12 @@ $(ENGINE_VENVS:%=unit-on-%): unit-on-%: build/venvs/%.stamp
 $(ENGINE_VENVS:%=integration-on-%): integration-on-%: build/venvs/%.stamp | packages-integration
 	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(ENGINE_INTEGRATION) $(ARGS)
 
+##@ To compare it
+
+.PHONY: bench
+bench: .venv/test.stamp $(LINKED) | packages-bench ## ours and the peers side by side, into docs/benchmarks.md (minutes; ARGS='--rounds 5')
+	$(VENV)/python tests/bench/bench.py --write docs/benchmarks.md $(ARGS)
+
 ##@ To build and tidy
 
 .PHONY: build
@@ -111,11 +117,13 @@ help: ## this text
 
 # Debian's packages
 
-.PHONY: packages-lint packages-integration
+.PHONY: packages-lint packages-integration packages-bench
 packages-lint:
 	@tests/tools/debian-packages shellcheck
 packages-integration:
 	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp strace python3-paramiko
+packages-bench:
+	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone
 
 # Virtual environments: made anew when their requirements change
 
