@@ -35,6 +35,7 @@ SHORTEST_PATIENCE = 0.002  # seconds that a batch waits for more to join it
 LULL = 0.0005  # seconds without an answer in which nobody else is likely to join
 LONGEST_PATIENCE = 0.05
 PATIENCE = 4  # times what it took the last time
+INSISTENCE = 8  # how often a coroutine is told that the run is over
 
 
 class Answer(Generic[T]):
@@ -236,14 +237,21 @@ class Flow:
             raise RuntimeError("every coroutine waits for an answer that nobody owes")
 
     def _abandon(self, interruption: BaseException) -> None:
-        """Let every coroutine clean up behind itself; one that insists on going on is left where it is."""
+        """Let every coroutine clean up behind itself.
+
+        Answers come no more: one that waits for one while it cleans up is interrupted again, and, if it insists, left
+        where it is.
+        """
         for task in list(self._tasks):
-            if not task.ended.done:
+            for _attempt in range(INSISTENCE):
+                if task.ended.done:
+                    break
                 try:
                     task.throw(interruption)
                 except BaseException as error:
                     if error is not interruption:
                         raise
+                    break
         self._tasks.clear()
         self._ready.clear()
 

@@ -490,6 +490,32 @@ def test_a_coroutine_that_insists_on_going_on_is_left_where_it_is() -> None:
     assert steps == ["cleaning up"]
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_stands_behind_an_answer_that_comes_no_more_is_cleaned_up_too() -> None:
+    """A download closes its handle on the server first, and the part that is here after that."""
+    source = Silent()
+    source.at_poll = interrupt
+    steps: list[str] = []
+
+    async def download() -> None:
+        try:
+            await source.ask(None)
+        finally:
+            steps.append("closing")
+            await source.ask(None)
+
+    async def fetch() -> None:
+        try:
+            await download()
+        except BaseException:
+            steps.append("discarded")
+            raise
+
+    with pytest.raises(KeyboardInterrupt):
+        Flow(source).run(fetch())
+    assert steps == ["closing", "discarded"]
+
+
 def test_another_error_while_cleaning_up_does_not_keep_the_rest_from_it() -> None:
     source = Silent()
     source.at_poll = interrupt
