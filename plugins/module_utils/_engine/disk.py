@@ -86,6 +86,13 @@ class Folder:
     def path_of(self, name: str) -> str:
         return os.path.join(self.path, name)
 
+    def names(self) -> list[str]:
+        """Every name, without a look at what it is."""
+        try:
+            return os.listdir(self.fd)
+        except OSError as error:
+            raise disk_error(error, f"list {self._called}") from error
+
     def listing(self) -> Iterator[tuple[str, os.stat_result]]:
         """Every name with its status; what vanishes meanwhile is left out."""
         try:
@@ -265,6 +272,13 @@ def sha256_of(folder: Folder, seen: LocalFile) -> str:
         outgoing.close()
 
 
+def remove_parts(folder: Folder, prefix: str, keep: Container[str] = ()) -> None:
+    """Remove what a crashed run of a job left of its parts."""
+    for name in folder.names():
+        if name.startswith(prefix) and name not in keep:
+            folder.remove(name)
+
+
 def digest_of(folder: Folder, name: str, algorithm: str) -> str:
     """Another hash than SHA-256 of a file that was just written."""
     digest = hashlib.new(algorithm, usedforsecurity=False)
@@ -313,92 +327,3 @@ class Part:
     def discard(self) -> None:
         self.close()
         self._folder.remove(self.name)
-
-
-def archive(folder: Folder, seen: LocalFile, into: Folder) -> str:
-    """Move a file into another folder, under a name that is free there, if it is still the one that was seen; return
-    that name.
-
-    :raises TransferError: ``changed_before_archive``; the file then stands where it stood.
-    """
-    _require_unchanged(folder, seen)
-    while True:
-        name = into.free_name(seen.name)
-        try:
-            moved = rename_new(folder, seen.name, into, name)
-        except OSError as error:
-            if error.errno == errno.EXDEV:
-                return _archive_by_copy(folder, seen, into)
-            raise disk_error(error, f"move {folder.path_of(seen.name)!r} to {into.path!r}") from error
-        if moved:
-            break
-    if into.file(name) != seen._replace(name=name):
-        raise _put_back(folder, seen, into, name)
-    return name
-
-
-def _put_back(folder: Folder, seen: LocalFile, into: Folder, name: str) -> TransferError:
-    """Whoever put another file in the place of the one that was sent, at that very moment, gets it back."""
-    try:
-        if rename_new(into, name, folder, seen.name):
-            return _changed_before(folder, seen)
-    except OSError as error:
-        raise disk_error(error, f"move {into.path_of(name)!r} back to {folder.path!r}") from error
-    return TransferError(
-        "changed_before_archive",
-        f"{folder.path_of(names.shown(seen.name))!r} was sent, and has been replaced twice since: the first of the two "
-        f"was not sent, and stands in {into.path_of(names.shown(name))!r} now.",
-        "Move it back under a name of its own if it is to be sent.",
-    )
-
-
-def _archive_by_copy(folder: Folder, seen: LocalFile, into: Folder) -> str:
-    """Archive to another file system: copied, synced and read back before the original goes."""
-    part = Part(into, ".filedrop-archive-")
-    try:
-        outgoing = Outgoing(folder, seen)
-        try:
-            os.fchmod(part.fd, outgoing.mode)
-            while part.size < seen.size:
-                part.write(outgoing.read(min(seen.size - part.size, 1024 * 1024)))
-            outgoing.check_unchanged()
-        finally:
-            outgoing.close()
-        os.utime(part.fd, ns=(seen.mtime_ns, seen.mtime_ns))
-        os.fsync(part.fd)
-        name = into.free_name(seen.name)
-        while not rename_new(into, part.name, into, name):
-            name = into.free_name(seen.name)
-        os.fsync(into.fd)
-    except OSError as error:
-        part.discard()
-        raise disk_error(error, f"copy {folder.path_of(seen.name)!r} to {into.path!r}") from error
-    except BaseException:
-        part.discard()
-        raise
-    part.close()
-    delete(folder, seen)
-    return name
-
-
-def delete(folder: Folder, seen: LocalFile) -> None:
-    """Delete a file if it is still the one that was seen.
-
-    :raises TransferError: ``changed_before_archive``; the file then stands where it stood.
-    """
-    _require_unchanged(folder, seen)
-    folder.remove(seen.name)
-
-
-def _require_unchanged(folder: Folder, seen: LocalFile) -> None:
-    if folder.file(seen.name) != seen:
-        raise _changed_before(folder, seen)
-
-
-def _changed_before(folder: Folder, seen: LocalFile) -> TransferError:
-    return TransferError(
-        "changed_before_archive",
-        f"{names.quoted(folder.path_of(seen.name))} was sent, and has been changed or taken away since it was "
-        "read, so it is left alone.",
-        "What stands there now is sent as a new file at the next run.",
-    )

@@ -16,11 +16,13 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import decisions, disk, names
+from . import decisions, disk, names, originals
 from .errors import (
+    DiskError,
     FiledropError,
     HoldError,
     JobStopped,
+    OriginalStays,
     RemoteDenied,
     RemoteError,
     RemoteMissing,
@@ -135,6 +137,10 @@ class DropoffFlow:
         if verdict is Verdict.FINISH_RENAME:
             await self._rename(row)
             verdict = Verdict.DELIVERED
+        confirmed = "renamed" if row.temporary else "closed"
+        if verdict is Verdict.DELIVERED and row.open and row.state != confirmed:
+            # The evidence may be gone by the time that the original is settled.
+            await self.ledger.commit(row, confirmed)
         if verdict is Verdict.SEND_ANEW and row.temporary:
             await self._remove_own(row.temporary)
             verdict = Verdict.SEND
@@ -322,7 +328,11 @@ class DropoffFlow:
             if item.file is not None and self.job.after == "archive":
                 archived = await self._archive(item.folder, item.file)
             elif item.file is not None and self.job.after == "delete":
-                disk.delete(item.folder, item.file)
+                originals.delete(item.folder, item.file)
+        except DiskError as error:
+            raise OriginalStays(
+                error.reason, f"{names.quoted(item.name)} was sent. {error.finding}", error.way_out
+            ) from error
         finally:
             await self.ledger.commit(
                 row, "delivered", open=False, local_path=archived or item.folder.path_of(item.name)
@@ -331,7 +341,7 @@ class DropoffFlow:
 
     async def _archive(self, folder: Folder, file: LocalFile) -> str:
         into = self._archive_of(folder)
-        name = disk.archive(folder, file, into)
+        name = originals.archive(folder, file, into, part_prefix=self._part_prefix)
         await self.syncer.sync(into.fd)
         await self.syncer.sync(folder.fd)
         return into.path_of(name)
@@ -341,7 +351,12 @@ class DropoffFlow:
         if path not in self.archives:
             given = self.job.archive_dir
             self.archives[path] = disk.Folder(given, option="archive_dir") if given else folder.make(names.ARCHIVE)
+            disk.remove_parts(self.archives[path], self._part_prefix)
         return self.archives[path]
+
+    @property
+    def _part_prefix(self) -> str:
+        return names.part_prefix(self.account, self.job.name)
 
 
 _ENDS = {Verdict.DELIVERED: "delivered", Verdict.DISCARDED: "discarded"}

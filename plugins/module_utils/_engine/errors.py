@@ -84,6 +84,14 @@ class TransferError(FiledropError):
     """One file could not be moved safely. It stays where it was; the others go on."""
 
 
+class Replaced(TransferError):
+    """A file was delivered; what stands in the place of its original now is another one, and is left alone."""
+
+
+class OriginalStays(TransferError):
+    """A file was delivered; what the job wants done with its original cannot be done."""
+
+
 class HoldError(TransferError):
     """One file waits for a person's decision."""
 

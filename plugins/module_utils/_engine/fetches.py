@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from .access import access_for
 from .decisions import RESOLVED
 from .disk import Folder
-from .errors import JobStopped, RemoteDenied, RemoteMissing, TransferError
-from .pickup import Item, PickupFlow, Replaced
+from .errors import DiskError, JobStopped, RemoteDenied, RemoteMissing, TransferError
+from .pickup import Item, PickupFlow
 from .pickup_plan import PickupPlan
 from .remote import Entry, Remote
 from .result import FileOutcome
@@ -63,7 +63,11 @@ class Fetches(Work[Item]):
         placing = [row for row in rows if row.state == "placing"]
         self._flow.remove_leftovers(keep={row.temporary or "" for row in placing})
         for row in placing:
-            await self._flow.take_up(row)
+            try:
+                await self._flow.take_up(row)
+            except DiskError as error:
+                # Its part is out of reach. What the server still has is fetched again.
+                self._note(_earlier(row).blame(error))
         for row in rows:
             if row.name not in listed:
                 await self._close(row)
@@ -89,11 +93,7 @@ class Fetches(Work[Item]):
         return PickupPlan.outcome_of(item.entry)
 
     async def transfer(self, item: Item, outcome: FileOutcome) -> None:
-        try:
-            row = await self._flow.fetch(item)
-        except Replaced as error:
-            outcome.reason, outcome.message = error.reason, str(error)
-            return
+        row = await self._flow.fetch(item)
         if item.is_duplicate or row.reason == RESOLVED:
             outcome.skip(_DUPLICATE)
             outcome.changed = self._job.after != "keep"

@@ -18,9 +18,10 @@ And of both: ``held`` (open: a person decides, decisions.py), ``resend`` (open: 
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import sqlite3
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -201,6 +202,7 @@ class Ledger(Batch):
     def _write_all(self, rows: Sequence[Row]) -> set[int]:
         """Write rows in one transaction; return the identities of those that another job's open row stands against."""
         refused = set()
+        new = [row for row in rows if row.id is None]
         self._db.execute("BEGIN IMMEDIATE")
         try:
             for row in rows:
@@ -210,6 +212,8 @@ class Ledger(Batch):
                     refused.add(id(row))
             self._db.execute("COMMIT")
         except BaseException:
+            for row in new:
+                row.id = None
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
@@ -379,16 +383,20 @@ def _make(path: str) -> None:
     """A new ledger, whole from its first instant: several jobs may make it at once, and any may be killed at that."""
     folder, name = os.path.split(os.path.abspath(path))
     make_folder(folder)
-    with tempfile.TemporaryDirectory(prefix=".filedrop-", dir=folder) as workshop:
-        new = os.path.join(workshop, name)
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        leave_to_owner(fd, folder)
-        os.close(fd)
-        with closing(sqlite3.connect(new, isolation_level=None)) as db:
-            _fill(db)
-        target = Folder(folder)
-        rename_new(Folder(workshop), name, target, name)
-        os.fsync(target.fd)
+    target = Folder(folder)
+    fcntl.flock(target.fd, fcntl.LOCK_EX)
+    workshop = os.path.join(folder, f".{name}.new")
+    shutil.rmtree(workshop, ignore_errors=True)
+    os.mkdir(workshop, 0o700)
+    new = os.path.join(workshop, name)
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    leave_to_owner(fd, folder)
+    os.close(fd)
+    with closing(sqlite3.connect(new, isolation_level=None)) as db:
+        _fill(db)
+    rename_new(Folder(workshop), name, target, name)
+    os.fsync(target.fd)
+    shutil.rmtree(workshop)
 
 
 def _fill(db: sqlite3.Connection) -> None:

@@ -87,6 +87,11 @@ def cut(text: str, length: int) -> str:
     return text.encode("utf-8")[:length].decode("utf-8", "ignore")
 
 
+def part_prefix(account: str, job: str) -> str:
+    """How the local parts of a job begin: its next run, and nobody else, removes those that a crash left behind."""
+    return f".filedrop-{hashlib.sha256(f'{account}{chr(0)}{job}'.encode()).hexdigest()[:12]}-"
+
+
 def temporary(pattern: str, name: str) -> str:
     """A temporary name after a pattern with ``{name}``, ``{stem}`` and ``{random}`` in it.
 

@@ -21,13 +21,13 @@ time alone.
 
 from __future__ import annotations
 
-import hashlib
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import disk, names
 from .decisions import way_out
-from .errors import HoldError, RemoteError, RemoteMissing, TransferError
+from .errors import HoldError, OriginalStays, RemoteError, RemoteMissing, Replaced, TransferError
 from .ledger import Row
 from .remote import Entry, Remote, join
 from .verification import compare_with_sidecar, download_whole, reread
@@ -76,7 +76,7 @@ class PickupFlow:
         """
         entry = item.entry
         self._require_room(entry.size or 0)
-        part = disk.Part(self.dest, self.part_prefix)
+        part = disk.Part(self.dest, names.part_prefix(self.account, self.job.name))
         try:
             await self._download(item, part)
             if self._was_placed(item, part):
@@ -94,12 +94,6 @@ class PickupFlow:
             await self._place(item, part, row)
         await self._clear_away(row, entry)
         return row
-
-    @property
-    def part_prefix(self) -> str:
-        """How the parts of this job begin: its next run, and nobody else, removes those that a crash left behind."""
-        key = "\0".join((self.account, self.job.name))
-        return f".filedrop-{hashlib.sha256(key.encode()).hexdigest()[:12]}-"
 
     # --- here it comes
 
@@ -171,27 +165,25 @@ class PickupFlow:
             part.discard()
             raise
         part.close()
-        await self.publish(row)
+        await self._publish(row, self.dest)
 
-    async def publish(self, row: Row) -> None:
+    async def _publish(self, row: Row, folder: Folder) -> None:
         """Give a row's part a name that is free, make that durable, and bring the row to ``placed``."""
         part = row.temporary or ""
         published = False
         while not published:
-            final = self._reserve(row.name)
+            final = folder.free_name(row.name, self.in_use)
+            self.in_use.add(final)
             try:
-                await self.ledger.commit(row, "placing", local_path=self.dest.path_of(final))
-                published = disk.publish(self.dest, part, final)
+                await self.ledger.commit(row, "placing", local_path=folder.path_of(final))
+                published = disk.publish(folder, part, final)
             finally:
                 self.in_use.discard(final)
-        await self.syncer.sync(self.dest.fd)
-        await self.ledger.commit(row, "placed")
+        await self._placed(row, folder)
 
-    def _reserve(self, name: str) -> str:
-        """A name that is free in ``dest`` and that no other file of this run is about to take."""
-        final = self.dest.free_name(name, self.in_use)
-        self.in_use.add(final)
-        return final
+    async def _placed(self, row: Row, folder: Folder) -> None:
+        await self.syncer.sync(folder.fd)
+        await self.ledger.commit(row, "placed")
 
     def _row(self, item: Item, part: Part) -> Row:
         """A new row, or the one that a person has decided to fetch again by."""
@@ -215,17 +207,21 @@ class PickupFlow:
     # --- what an earlier run left here
 
     async def take_up(self, row: Row) -> None:
-        """Bring a row in ``placing`` to ``placed``: publish its part if that is still there."""
-        if row.temporary and self.dest.file(row.temporary):
-            await self.publish(row)
+        """Bring a row in ``placing`` to ``placed``: publish its part if that is still there.
+
+        :raises DiskError: the folder that it was about to be published in, be it no longer that of the job, is gone.
+        """
+        folder = self.dest
+        if row.local_path and os.path.dirname(row.local_path) != self.dest.path:
+            folder = disk.Folder(os.path.dirname(row.local_path))
+        if row.temporary and folder.file(row.temporary):
+            await self._publish(row, folder)
         else:
-            await self.ledger.commit(row, "placed")
+            await self._placed(row, folder)
 
     def remove_leftovers(self, keep: set[str]) -> None:
         """Remove this job's parts that no row speaks of: they were never verified."""
-        for name, _status in self.dest.listing():
-            if name.startswith(self.part_prefix) and name not in keep:
-                self.dest.remove(name)
+        disk.remove_parts(self.dest, names.part_prefix(self.account, self.job.name), keep)
 
     # --- the original
 
@@ -238,7 +234,7 @@ class PickupFlow:
             except RemoteMissing:
                 pass
             except RemoteError as error:
-                raise TransferError(
+                raise OriginalStays(
                     "not_removed",
                     f"{entry.path!r} was fetched to {row.local_path!r}, and stays on the server: {error.finding}",
                     "Ask the provider for the right to delete, or set `after: keep`.",
@@ -267,7 +263,3 @@ class PickupFlow:
             number += 1
             name = names.version(entry.name, number)
         await self.remote.rename(entry.path, join(folder, name))
-
-
-class Replaced(TransferError):
-    """The file was fetched whole; what stands on the server now is another one."""

@@ -10,7 +10,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .errors import ConnectionLost, FiledropError, JobStopped, LedgerError, ProtocolError, TransferError
+from .errors import (
+    ConnectionLost,
+    FiledropError,
+    JobStopped,
+    LedgerError,
+    OriginalStays,
+    ProtocolError,
+    Replaced,
+    TransferError,
+)
 from .interruption import Deadline, Interruption
 from .remote import Remote
 from .result import FileOutcome, RunResult
@@ -93,7 +102,7 @@ class Work(ABC, Generic[Item]):
             else:
                 await self.transfer(item, outcome)
         except FiledropError as error:
-            self._note(outcome.blame(error))
+            self._note(_blamed(outcome, error))
             if isinstance(error, ENDS_THE_RUN):
                 raise
         except Interruption as interruption:
@@ -132,3 +141,12 @@ class Work(ABC, Generic[Item]):
         if outcome.outcome == "delivered":
             self.moved += 1
             self._allowance.spend(outcome.size or 0)
+
+
+def _blamed(outcome: FileOutcome, error: FiledropError) -> FileOutcome:
+    """What an error leaves of the outcome that was hoped for."""
+    if isinstance(error, Replaced):
+        outcome.reason, outcome.message = error.reason, str(error)
+        return outcome
+    outcome.changed = isinstance(error, OriginalStays)
+    return outcome.blame(error)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import disk
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import disk, originals
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.disk import Folder, LocalFile, Outgoing, Part
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError, TransferError
 from support.rights import without_privileges
@@ -318,7 +318,10 @@ def test_whoever_replaces_a_file_while_it_is_read_does_not_mix_the_two(
     outgoing.check_unchanged()
     outgoing.close()
     left = listed(folder)
-    for settle in (lambda: disk.archive(folder, before, archive), lambda: disk.delete(folder, before)):
+    for settle in (
+        lambda: originals.archive(folder, before, archive, part_prefix=".p-"),
+        lambda: originals.delete(folder, before),
+    ):
         with pytest.raises(TransferError) as caught:
             settle()
         assert caught.value.reason == "changed_before_archive"
@@ -475,7 +478,7 @@ def test_a_system_call_that_does_not_know_what_we_ask_for_is_told_from_one_that_
 @pytest.mark.usefixtures("_either_way")
 def test_an_archived_file_is_the_same_file_elsewhere(folder: Folder, archive: Folder) -> None:
     before = put(folder)
-    assert disk.archive(folder, before, archive) == "a.xml"
+    assert originals.archive(folder, before, archive, part_prefix=".p-") == "a.xml"
     assert seen(archive) == before
     assert listed(folder) == set()
 
@@ -483,7 +486,7 @@ def test_an_archived_file_is_the_same_file_elsewhere(folder: Folder, archive: Fo
 @pytest.mark.usefixtures("_either_way")
 def test_what_is_in_the_archive_stays_as_it_is(folder: Folder, archive: Folder) -> None:
     for number in range(1, 4):
-        name = disk.archive(folder, put(folder, content=b"%d" % number), archive)
+        name = originals.archive(folder, put(folder, content=b"%d" % number), archive, part_prefix=".p-")
         assert name == ("a.xml" if number == 1 else f"a.{number}.xml")
     assert [content_of(archive, name) for name in ("a.xml", "a.2.xml", "a.3.xml")] == [b"1", b"2", b"3"]
 
@@ -491,7 +494,7 @@ def test_what_is_in_the_archive_stays_as_it_is(folder: Folder, archive: Folder) 
 def test_on_another_file_system_the_archive_gets_a_copy_with_the_same_time(folder: Folder, far_archive: Folder) -> None:
     put(far_archive, content=b"older")
     before = put(folder)
-    assert disk.archive(folder, before, far_archive) == "a.2.xml"
+    assert originals.archive(folder, before, far_archive, part_prefix=".p-") == "a.2.xml"
     assert listed(far_archive) == {"a.xml", "a.2.xml"}
     assert content_of(far_archive) == b"older"
     assert content_of(far_archive, "a.2.xml") == CONTENT
@@ -502,7 +505,7 @@ def test_on_another_file_system_the_archive_gets_a_copy_with_the_same_time(folde
 def test_a_copy_in_the_archive_shows_itself_to_nobody_else(folder: Folder, far_archive: Folder) -> None:
     put(folder)
     os.chmod(os.path.join(folder.path, "a.xml"), 0o600)
-    disk.archive(folder, seen(folder), far_archive)
+    originals.archive(folder, seen(folder), far_archive, part_prefix=".p-")
     status = far_archive.status("a.xml")
     assert status
     assert modes.S_IMODE(status.st_mode) == 0o600
@@ -517,7 +520,10 @@ def test_what_is_not_what_was_sent_is_neither_archived_nor_deleted(
     change(folder, how)
     status = folder.status("a.xml")
     into = far_archive if far else archive
-    for settle in (lambda: disk.archive(folder, before, into), lambda: disk.delete(folder, before)):
+    for settle in (
+        lambda: originals.archive(folder, before, into, part_prefix=".p-"),
+        lambda: originals.delete(folder, before),
+    ):
         with pytest.raises(TransferError) as caught:
             settle()
         assert caught.value.reason == "changed_before_archive"
@@ -529,7 +535,7 @@ def test_what_is_not_what_was_sent_is_neither_archived_nor_deleted(
 def test_an_unchanged_file_is_deleted(folder: Folder) -> None:
     before = put(folder)
     put(folder, "b.xml")
-    disk.delete(folder, before)
+    originals.delete(folder, before)
     assert listed(folder) == {"b.xml"}
 
 
@@ -559,7 +565,7 @@ def test_whoever_changes_a_file_while_it_is_archived_gets_it_back(
     before = put(folder)
     at_the_rename(before=[lambda: change(folder, how)])
     with pytest.raises(TransferError) as caught:
-        disk.archive(folder, before, archive)
+        originals.archive(folder, before, archive, part_prefix=".p-")
     assert caught.value.reason == "changed_before_archive"
     assert listed(archive) == set()
     assert seen(folder) != before
@@ -570,7 +576,7 @@ def test_a_name_that_somebody_takes_in_the_archive_meanwhile_is_left_to_them(
 ) -> None:
     before = put(folder)
     at_the_rename(before=[lambda: put(archive, content=b"theirs")])
-    assert disk.archive(folder, before, archive) == "a.2.xml"
+    assert originals.archive(folder, before, archive, part_prefix=".p-") == "a.2.xml"
     assert content_of(archive) == b"theirs"
     assert content_of(archive, "a.2.xml") == CONTENT
 
@@ -581,7 +587,7 @@ def test_a_file_that_can_neither_be_archived_nor_put_back_is_named_where_it_stan
     before = put(folder)
     at_the_rename(before=[lambda: put_anew(folder, b"second"), lambda: put_anew(folder, b"third")])
     with pytest.raises(TransferError) as caught:
-        disk.archive(folder, before, archive)
+        originals.archive(folder, before, archive, part_prefix=".p-")
     assert caught.value.reason == "changed_before_archive"
     assert os.path.join(archive.path, "a.xml") in caught.value.finding
     assert (content_of(archive), content_of(folder)) == (b"second", b"third")
@@ -593,7 +599,7 @@ def test_whoever_empties_the_archive_meanwhile_stops_nothing(
     before = put(folder)
     at_the_rename(before=[], after=[lambda: archive.remove("a.xml")])
     with pytest.raises(DiskError) as caught:
-        disk.archive(folder, before, archive)
+        originals.archive(folder, before, archive, part_prefix=".p-")
     assert os.path.join(archive.path, "a.xml") in caught.value.finding
 
 
@@ -601,7 +607,7 @@ def test_an_archive_that_cannot_be_written_leaves_the_file_where_it_is(folder: F
     before = put(folder)
     os.chmod(archive.path, 0o500)
     with pytest.raises(DiskError) as caught:
-        without_privileges(lambda: disk.archive(folder, before, archive))
+        without_privileges(lambda: originals.archive(folder, before, archive, part_prefix=".p-"))
     assert caught.value.reason == "local_denied"
     assert archive.path in caught.value.finding
     assert seen(folder) == before
@@ -622,7 +628,7 @@ def test_a_copy_that_fails_leaves_the_file_and_no_rest(
     else:
         os.chmod(far_archive.path, 0o500)
     with pytest.raises(DiskError) as caught:
-        without_privileges(lambda: disk.archive(folder, before, far_archive))
+        without_privileges(lambda: originals.archive(folder, before, far_archive, part_prefix=".p-"))
     assert caught.value.reason == ("disk_full" if writable else "local_denied")
     os.chmod(far_archive.path, 0o700)
     assert seen(folder) == before

@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a killed run leaves of an archive on another file system. The rest of originals.py is tried in test_disk.py."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import originals
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.disk import Folder, LocalFile
+
+PREFIX = ".filedrop-test-"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Folder:
+    (tmp_path / "a.xml").write_bytes(b"<invoice/>")
+    return Folder(str(tmp_path))
+
+
+@pytest.fixture
+def far_archive() -> Iterator[Folder]:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as path:
+        yield Folder(path)
+
+
+def seen(folder: Folder) -> LocalFile:
+    file = folder.file("a.xml")
+    assert file is not None
+    return file
+
+
+def test_a_copy_that_a_killed_run_has_published_is_not_made_again(source: Folder, far_archive: Folder) -> None:
+    shutil.copy2(source.path_of("a.xml"), far_archive.path)
+
+    assert originals.archive(source, seen(source), far_archive, part_prefix=PREFIX) == "a.xml"
+
+    assert os.listdir(far_archive.path) == ["a.xml"]
+    assert source.file("a.xml") is None
+
+
+@pytest.mark.parametrize("content", [b"<INVOICE/>", b"<invoice/> and more"])
+def test_another_file_of_its_name_in_the_archive_is_no_copy(
+    source: Folder, far_archive: Folder, content: bytes
+) -> None:
+    there = Path(far_archive.path, "a.xml")
+    there.write_bytes(content)
+    os.utime(there, ns=(seen(source).mtime_ns, seen(source).mtime_ns))
+
+    assert originals.archive(source, seen(source), far_archive, part_prefix=PREFIX) == "a.2.xml"
+
+    assert there.read_bytes() == content
+    assert Path(far_archive.path, "a.2.xml").read_bytes() == b"<invoice/>"
