@@ -79,19 +79,22 @@ def start(path: str, settings: Settings, *, fixed_port: bool = False) -> Serving
     """
     require()
     state.make_folder(path)
-    with changing(path):
-        found = look(path)
-        if found.serving is not None and settings.port in (None, found.serving.port):
-            return _reload(path, replace(settings, port=found.serving.port), found.serving)
+    with changing(path), contextlib.ExitStack() as opened:
+        found, listener = look(path), None
+        if found.serving is not None:
+            if settings.port in (None, found.serving.port):
+                return _reload(path, replace(settings, port=found.serving.port), found.serving)
+            # The new port first: one that cannot be had must not cost the sandbox that runs.
+            listener = opened.enter_context(listen_on(settings.port, fixed=fixed_port))
         if found.held:
             _stop(path)
         lock = Lock.take(path, wait=_PROBE_TIME)
         if lock is None:
             raise _busy(path)
-        try:
-            return _start(path, lock, settings, fixed_port=fixed_port)
-        finally:
-            lock.release()
+        opened.callback(lock.release)
+        if listener is None:
+            listener = opened.enter_context(listen_on(settings.port, fixed=fixed_port))
+        return _start(path, lock, listener, settings)
 
 
 def check_start(path: str, settings: Settings, found: Found, *, fixed_port: bool = False) -> None:
@@ -210,15 +213,13 @@ def _stop(path: str) -> None:
     raise DiskError("sandbox_stuck", f"The sandbox in {path}, process {serving.pid}, does not end.", "End it by hand.")
 
 
-def _start(path: str, lock: Lock, settings: Settings, *, fixed_port: bool) -> Serving:
+def _start(path: str, lock: Lock, listener: socket.socket, settings: Settings) -> Serving:
     # What a process said that was killed must not be taken for what the next one says.
     state.save_serving(path, None)
-    listener = listen_on(settings.port, fixed=fixed_port)
-    with listener:
-        settings = replace(settings, port=listener.getsockname()[1])
-        state.save_settings(path, settings)
-        hostkeys.load_or_create(os.path.join(path, "host_keys"))
-        error = _fork(path, lock, listener, settings)
+    settings = replace(settings, port=listener.getsockname()[1])
+    state.save_settings(path, settings)
+    hostkeys.load_or_create(os.path.join(path, "host_keys"))
+    error = _fork(path, lock, listener, settings)
     serving = state.load_serving(path)
     if error or serving is None:
         raise DiskError(

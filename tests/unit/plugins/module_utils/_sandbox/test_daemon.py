@@ -270,6 +270,11 @@ def test_a_port_that_was_asked_for_and_is_taken_is_refused(daemons: Daemons, pat
         assert (found.held, found.settings) == (False, None)
         with pytest.raises(InputError):
             daemon.check_start(str(path), replace(settings, port=port), found, fixed_port=True)
+        # One that runs already goes on where it was.
+        began = daemons.start(path, settings)
+        assert daemons.start(path, replace(settings, port=port), fixed=True).reason == "port_taken"
+        assert daemons.start(path, settings).pid == began.pid
+        daemon.stop(str(path))
         # One that is only kept from the last time gives way.
         assert daemons.start(path, replace(settings, port=port)).port != port
 
