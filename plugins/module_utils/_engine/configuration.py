@@ -47,7 +47,6 @@ JOB_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "pickup": (*_COMMON, "dest", "move_dir", "verify", "on_duplicate", "min_free", "group", "file_mode"),
 }
 
-_SHORTEST_LIMIT = 10  # seconds
 _LONGEST_RETENTION = 100 * 366 * DAY
 
 
@@ -111,7 +110,7 @@ class Configuration:
                 account=account,
                 schedule=schedule_from_options(options),
                 enabled=_boolean(options, "enabled", default=True),
-                time_limit=duration(options, "time_limit", low=_SHORTEST_LIMIT, high=WEEK),
+                time_limit=duration(options, "time_limit", low=1, high=WEEK),
                 retention=duration(options, "retention", low=DAY, high=_LONGEST_RETENTION),
             )
 
