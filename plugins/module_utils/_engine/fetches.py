@@ -14,10 +14,10 @@ from .decisions import RESOLVED
 from .disk import Folder
 from .errors import DiskError, JobStopped, RemoteDenied, RemoteMissing, TransferError
 from .pickup import Item, PickupFlow
-from .pickup_plan import PickupPlan
+from .pickup_plan import PickupPlan, file_awaited
 from .remote import Entry, Remote
 from .result import FileOutcome
-from .selection import Allowance
+from .selection import Allowance, vouched_by
 from .work import Work
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Fetches(Work[Item]):
         self._dest = Folder(job.dest, option="dest")
         self._dest.require_writable()
         self._access = access_for(job.group, job.file_mode)
+        self._wanted: set[str] = set()
         self._sidecars: Sequence[Item] = ()
         self._flow: PickupFlow
 
@@ -54,6 +55,7 @@ class Fetches(Work[Item]):
         for outcome in plan.outcomes:
             self._note(outcome)
         self._known = max(self._known, plan.known - self.moved)
+        self._wanted = {item.entry.name for item in plan.items}
         self._planned = self._limit(plan.items, lambda item: item.entry.size or 0)
         self._sidecars = plan.sidecars
 
@@ -85,9 +87,15 @@ class Fetches(Work[Item]):
     def rounds(self) -> Iterator[Sequence[Item]]:
         """Checksums come after the files that they vouch for, and only with them."""
         yield self._planned
-        delivered = {outcome.name for outcome in self._outcomes.values() if outcome.outcome == "delivered"}
-        waiting = {item.entry.name for item in self._planned} - delivered
-        yield [item for item in self._sidecars if item.entry.name.rpartition(".")[0] not in waiting]
+        came = {
+            outcome.name
+            for outcome in self._outcomes.values()
+            if outcome.outcome == "delivered" or outcome.reason == _DUPLICATE.reason
+        }
+        for item in self._sidecars:
+            if vouched_by(item.entry.name) in self._wanted - came:
+                self._note(self.outcome_of(item).skip(file_awaited()))
+        yield [item for item in self._sidecars if vouched_by(item.entry.name) not in self._wanted - came]
 
     def outcome_of(self, item: Item) -> FileOutcome:
         return PickupPlan.outcome_of(item.entry)

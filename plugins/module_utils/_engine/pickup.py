@@ -30,6 +30,7 @@ from .decisions import way_out
 from .errors import HoldError, OriginalStays, RemoteError, RemoteMissing, Replaced, TransferError
 from .ledger import Row
 from .remote import Entry, Remote, join
+from .selection import vouched_by
 from .verification import compare_with_sidecar, download_whole, reread
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class PickupFlow:
     dest: Folder
     access: Access
     in_use: set[str] = field(default_factory=set)
+    coming: dict[Part, int] = field(default_factory=dict)  # what is under way, and how large it will be
 
     async def fetch(self, item: Item) -> Row:
         """See one remote file through to its end; return its row.
@@ -99,19 +101,23 @@ class PickupFlow:
 
     async def _download(self, item: Item, part: Part) -> None:
         """Fetch what is there whole, or not at all."""
-        await download_whole(self.remote, item.entry, part)
+        self.coming[part] = item.entry.size or 0
+        try:
+            await download_whole(self.remote, item.entry, part)
+        finally:
+            del self.coming[part]
         if self.job.verify == "reread":
             await reread(self.remote, item.entry, part)
-        elif self.job.verify == "sidecar":
+        elif self.job.verify == "sidecar" and not vouched_by(item.entry.name):
             await compare_with_sidecar(self.remote, item.entry, item.sidecar, part, self.dest)
 
     def _require_room(self, size: int) -> None:
-        free = self.dest.free_bytes()
+        free = self.dest.free_bytes() - sum(whole - part.size for part, whole in self.coming.items())
         if free - size < self.job.min_free:
             raise TransferError(
                 "min_free",
-                f"The file has {size} bytes, {free} are free under {self.dest.path!r}, and `min_free` keeps "
-                f"{self.job.min_free} of them.",
+                f"The file has {size} bytes, {free} are free under {self.dest.path!r} beside what is coming already, "
+                f"and `min_free` keeps {self.job.min_free} of them.",
                 "It stays on the server. Make room, or lower `min_free`.",
             )
 

@@ -12,9 +12,18 @@ from typing import TYPE_CHECKING
 from . import names
 from .decisions import Discarded, way_out
 from .errors import FiledropError, HoldError, TransferError
-from .pickup import SECOND, Item
+from .pickup import CAME, SECOND, Item
 from .result import FileOutcome
-from .selection import DIGESTS, Candidate, Settling, empty_refused, is_in_share, is_wanted, unsettled_error
+from .selection import (
+    DIGESTS,
+    Candidate,
+    Settling,
+    empty_refused,
+    is_in_share,
+    is_wanted,
+    unsettled_error,
+    vouched_by,
+)
 
 if TYPE_CHECKING:
     from .job import Pickup
@@ -40,13 +49,13 @@ class PickupPlan:
         files = self._acceptable(entries)
         latest = ledger.latest(*self._key, files)
         files = {name: entry for name, entry in files.items() if self._is_open(entry, latest.get(name))}
-        self._leave_unsettled(files, Settling(ledger, self._key, job.settle, note=note))
-        sidecars = self._sidecars(files) if job.verify == "sidecar" else {}
-        checksums = {sidecar.name for sidecar in sidecars.values()}
-        items = [Item(entry, latest.get(name), sidecars.get(name)) for name, entry in files.items()]
+        vouchers = self._vouchers(files, entries) if job.verify == "sidecar" else {}
+        self._leave_unsettled(files, vouchers, Settling(ledger, self._key, job.settle, note=note))
+        checksums = {name for name in files if job.verify == "sidecar" and vouched_by(name)}
+        items = [Item(entry, latest.get(name), vouchers.get(name)) for name, entry in files.items()]
         items.sort(key=lambda item: (item.entry.mtime or 0, item.entry.name))
         self.items = [item for item in items if item.entry.name not in checksums]
-        self.sidecars = [item for item in items if item.entry.name in checksums]
+        self.sidecars = self._in_time([item for item in items if item.entry.name in checksums])
 
     @staticmethod
     def outcome_of(entry: Entry) -> FileOutcome:
@@ -96,26 +105,53 @@ class PickupPlan:
             return False
         return True
 
-    def _leave_unsettled(self, files: dict[str, Entry], settling: Settling) -> None:
-        candidates = [
-            Candidate(entry.name, entry.size or 0, None if entry.mtime is None else entry.mtime * SECOND)
-            for entry in files.values()
-        ]
-        for name in settling.unsettled(candidates):
+    def _leave_unsettled(self, files: dict[str, Entry], vouchers: dict[str, Entry], settling: Settling) -> None:
+        """A file waits for its checksum to be settled too."""
+        looked_at = {entry.name: entry for entry in (*files.values(), *vouchers.values())}
+        unsettled = settling.unsettled(_candidate(entry) for entry in looked_at.values())
+        waiting = {name for name, voucher in vouchers.items() if voucher.name in unsettled} | unsettled
+        for name in waiting & files.keys():
             self.outcomes.append(self.outcome_of(files.pop(name)).skip(unsettled_error(self._job.settle)))
 
-    def _sidecars(self, files: dict[str, Entry]) -> dict[str, Entry]:
-        """The checksum beside each file that has one, the best where there are several."""
-        found: dict[str, Entry] = {}
-        for digest in reversed(DIGESTS):
-            for name in files:
-                sidecar = files.get(f"{name}.{digest}")
-                if sidecar is not None:
-                    found[name] = sidecar
+    @staticmethod
+    def _vouchers(files: dict[str, Entry], entries: Sequence[Entry]) -> dict[str, Entry]:
+        """The checksum beside each file that has one, the best where there are several, be it asked for or not."""
+        beside = {entry.name: entry for entry in reversed(entries) if entry.kind == "file"}
+        found = {
+            name: [beside[f"{name}.{digest}"] for digest in DIGESTS if f"{name}.{digest}" in beside] for name in files
+        }
+        return {name: several[0] for name, several in found.items() if several and not vouched_by(name)}
+
+    def _in_time(self, checksums: Sequence[Item]) -> Sequence[Item]:
+        """The checksums whose files come in this run, or came before while the checksum was there already. One that is
+        there before its file is left there, for the file would never be verified without it.
+        """
+        coming = {item.entry.name for item in self.items}
+        came = self._ledger.latest(*self._key, {vouched_by(item.entry.name) for item in checksums} - coming)
+        found = []
+        for item in checksums:
+            row = came.get(vouched_by(item.entry.name))
+            came_with_it = row is not None and row.state in CAME and (item.entry.mtime or 0) <= row.changed_at
+            if came_with_it or vouched_by(item.entry.name) in coming:
+                found.append(item)
+            else:
+                self.outcomes.append(self.outcome_of(item.entry).skip(file_awaited()))
         return found
 
     def _refuse(self, entry: Entry, error: FiledropError) -> None:
         self.outcomes.append(self.outcome_of(entry).blame(error))
+
+
+def _candidate(entry: Entry) -> Candidate:
+    return Candidate(entry.name, entry.size or 0, None if entry.mtime is None else entry.mtime * SECOND)
+
+
+def file_awaited() -> TransferError:
+    return TransferError(
+        "file_awaited",
+        "It is the checksum of a file that has not come yet, and stays on the server until then.",
+        "A later run takes it, after its file.",
+    )
 
 
 def _listed_twice(entry: Entry) -> TransferError:

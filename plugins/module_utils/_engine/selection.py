@@ -41,15 +41,19 @@ def is_wanted(name: str, job: Patterns) -> bool:
     return included and not any(fnmatch.fnmatchcase(name, pattern) for pattern in job.exclude)
 
 
+def vouched_by(name: str) -> str:
+    """The name of the file that a checksum of this name vouches for; empty if it is no checksum's."""
+    stem, _dot, suffix = name.rpartition(".")
+    return stem if suffix in DIGESTS else ""
+
+
 def is_in_share(name: str, share: Share | None) -> bool:
     """Whether a file belongs to this host's share of the files. By its name alone, so that every host of a mailbox
     comes to the same answer, today and tomorrow; a checksum goes with the file that it stands beside.
     """
     if share is None:
         return True
-    stem, dot, suffix = name.rpartition(".")
-    vouched = stem if dot and suffix in DIGESTS else name
-    digest = hashlib.sha256(vouched.encode("utf-8", "surrogateescape")).digest()
+    digest = hashlib.sha256((vouched_by(name) or name).encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") % share.count == share.index
 
 
