@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import threading
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.disk import Folder
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
     DiskError,
     JobRunning,
@@ -415,6 +417,71 @@ def test_names_that_lead_elsewhere_are_refused_and_the_others_come(desk: Desk, s
         told = str(one.as_dict())
         assert told.isprintable()
         told.encode("utf-8")
+
+
+def put_with_checksums(server: OddServer, name: str, content: bytes, *digests: str) -> None:
+    (server.pickup / name).write_bytes(content)
+    for digest in digests:
+        line = f"{hashlib.new(digest, content).hexdigest().upper()}  {name}\n"
+        (server.pickup / f"{name}.{digest}").write_text(line)
+
+
+def test_files_come_with_their_checksums(desk: Desk, server: OddServer) -> None:
+    put_with_checksums(server, "a.xml", b"a", "sha256")
+    put_with_checksums(server, "b.xml", b"b", "md5", "sha512")
+    result = desk.run(desk.pickup(verify="sidecar"))
+    names = {"a.xml", "a.xml.sha256", "b.xml", "b.xml.md5", "b.xml.sha512"}
+    assert outcomes(result) == dict.fromkeys(names, ("delivered", ""))
+    assert content_of(desk.inbox).keys() == names
+    assert content_of(server.pickup) == {}
+
+
+def test_a_checksum_stays_on_the_server_with_the_file_that_it_does_not_vouch_for(desk: Desk, server: OddServer) -> None:
+    put_with_checksums(server, "bad.xml", b"content", "sha256")
+    (server.pickup / "bad.xml").write_bytes(b"CONTENT")
+    (server.pickup / "none.xml").write_bytes(b"content")
+    put_with_checksums(server, "good.xml", b"content", "sha256")
+    result = desk.run(desk.pickup(verify="sidecar"))
+    assert outcomes(result) == {
+        "bad.xml": ("failed", "checksum_differs"),
+        "bad.xml.sha256": ("skipped", "file_awaited"),
+        "none.xml": ("failed", "sidecar_missing"),
+        "good.xml": ("delivered", ""),
+        "good.xml.sha256": ("delivered", ""),
+    }
+    assert content_of(server.pickup).keys() == {"bad.xml", "bad.xml.sha256", "none.xml"}
+
+
+def test_a_checksum_stays_on_the_server_with_the_file_that_goes_beyond_the_limit(desk: Desk, server: OddServer) -> None:
+    for number in range(2):
+        put_with_checksums(server, f"{number}.xml", b"content", "md5")
+    result = desk.run(desk.pickup(verify="sidecar", max_files=1))
+    assert content_of(server.pickup).keys() == {"1.xml", "1.xml.md5"}
+    assert outcomes(result)["1.xml.md5"] == ("skipped", "file_awaited")
+    assert desk.run(desk.pickup(verify="sidecar")).summary["delivered"] == 2
+    assert content_of(server.pickup) == {}
+
+
+def test_a_checksum_whose_file_came_alone_is_fetched_by_the_next_run(desk: Desk, server: OddServer) -> None:
+    put_with_checksums(server, "a.xml", b"a", "sha256")
+    assert outcomes(desk.run(desk.pickup(verify="sidecar", include=("*.xml",)))) == {"a.xml": ("delivered", "")}
+    assert outcomes(desk.run(desk.pickup(verify="sidecar"))) == {"a.xml.sha256": ("delivered", "")}
+
+
+def test_files_that_come_at_once_leave_free_what_must_stay_free(
+    desk: Desk, server: OddServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk of which 10,000 bytes are free, and ten files of 2,000 bytes: each alone would fit."""
+    desk.fill(10, folder=server.pickup, size=2000)
+
+    def free_bytes(folder: Folder) -> int:
+        return 10_000 - sum(path.stat().st_size for path in desk.inbox.iterdir())
+
+    monkeypatch.setattr(Folder, "free_bytes", free_bytes)
+    result = desk.run(desk.pickup(min_free=3000))
+    assert result.error is None
+    assert sorted(outcomes(result).values()) == [("delivered", "")] * 3 + [("failed", "min_free")] * 7
+    assert len(content_of(server.pickup)) == 7
 
 
 # --- results
