@@ -92,3 +92,62 @@ notes:
   - The module runs on the host of the play, and reaches the provider from there. Add C(delegate_to) or
     C(connection=local) to go from elsewhere.
 """
+
+    IN_LEDGER = r"""
+options:
+  account:
+    description:
+      - The account's name in the ledger, as the jobs have it in O(ignore:account), or as results and errors show it.
+      - Without it the name is made from O(username), O(host) and O(port), as the other modules make it. With none of
+        them and no O(preset), all accounts are meant.
+    type: str
+  preset:
+    description:
+      - The name of a provider that the collection knows. It says O(host) and O(port).
+    type: str
+  protocol:
+    description:
+      - How the jobs talk to the server. It decides about the default of O(port).
+    type: str
+    choices:
+      - sftp
+  host:
+    description:
+      - The server, as the jobs have it. Only for the account's name; nobody is connected to.
+    type: str
+  port:
+    description:
+      - The server's port, as the jobs have it. Only for the account's name.
+    type: int
+  username:
+    description:
+      - The user name, as the jobs have it. Only for the account's name.
+    type: str
+  private_key_file:
+    description:
+      - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
+    type: path
+  passphrase:
+    description:
+      - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
+    type: str
+  password:
+    description:
+      - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
+    type: str
+  host_keys:
+    description:
+      - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
+    type: list
+    elements: str
+  timeout:
+    description:
+      - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
+    type: float
+  connections:
+    description:
+      - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
+    type: int
+requirements:
+  - Python 3.9 or newer, on the host that runs the module
+"""

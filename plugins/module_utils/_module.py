@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -99,10 +100,14 @@ def _unexpected(error: Exception) -> str:
     )
 
 
-def answer(module: AnsibleModule, work: Callable[[], Result]) -> None:
-    """Do a module's work and exit with its result, or fail with its error."""
+def answer(module: AnsibleModule, work: Callable[[], Result], *, offline: bool = False) -> None:
+    """Do a module's work and exit with its result, or fail with its error.
+
+    :param offline: nobody is connected to, so the libraries for that may be missing.
+    """
     with Answer(module):
-        require()
+        if not offline:
+            require()
         result = work()
     module.exit_json(**presentable(result))
 
@@ -110,6 +115,16 @@ def answer(module: AnsibleModule, work: Callable[[], Result]) -> None:
 def ledger_path(module: AnsibleModule) -> str:
     """The ledger that the task names, or this user's own."""
     return str(module.params["ledger"] or default_ledger())
+
+
+def iso(seconds: float | None) -> str | None:
+    """Seconds since 1970 as ISO 8601 in UTC; None for what no calendar has."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OSError, OverflowError, ValueError):
+        return None
 
 
 def presentable(value: Any) -> Any:

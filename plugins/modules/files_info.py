@@ -128,7 +128,6 @@ reason:
   sample: folder_missing
 """
 
-from datetime import datetime, timezone
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -139,7 +138,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets i
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.runner import list_folder
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.selection import is_wanted
-from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, FOLDER_SPEC, answer
+from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, FOLDER_SPEC, answer, iso
 
 
 def listed(module: AnsibleModule) -> dict[str, Any]:
@@ -167,11 +166,6 @@ def described(entry: Entry) -> dict[str, Any]:
         "kind": entry.kind,
         "mode": None if entry.permissions is None else f"{entry.permissions & 0o7777:04o}",
     }
-
-
-def iso(seconds: int | None) -> str | None:
-    """Seconds since 1970 as ISO 8601 in UTC."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def main() -> None:

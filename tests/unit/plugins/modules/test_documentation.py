@@ -15,6 +15,7 @@ import pytest
 import yaml
 from ansible_collections.courier.filedrop.plugins.doc_fragments import account as account_fragment
 from ansible_collections.courier.filedrop.plugins.doc_fragments import job as job_fragment
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import decisions, history
 from ansible_collections.courier.filedrop.plugins.module_utils._engine import job as engine
 from ansible_collections.courier.filedrop.plugins.module_utils._engine import options as read
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import (
@@ -22,16 +23,18 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.account i
     Account,
     account_from_options,
 )
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets import PRESETS, preset_named
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.hostkeys import TrustedKeys
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import FileOutcome, RunResult
 
-MODULES = ("dropoff", "pickup", "files_info", "connection_info")
+MODULES = ("dropoff", "pickup", "files_info", "connection_info", "resolve", "ledger_info")
 JOBS = {"dropoff": engine.Dropoff, "pickup": engine.Pickup}
 FRAGMENTS = (
     account_fragment.ModuleDocFragment.DOCUMENTATION,
     job_fragment.ModuleDocFragment.DOCUMENTATION,
     job_fragment.ModuleDocFragment.LEDGER,
+    account_fragment.ModuleDocFragment.IN_LEDGER,
 )
 FORBIDDEN = {"items", "keys", "values", "get", "copy", "pop", "update"}
 
@@ -60,7 +63,12 @@ def documented(name: str) -> dict[str, Any]:
     """The options of a module with those of the fragments that it names."""
     own = yaml.safe_load(module(name).DOCUMENTATION)
     named = own["extends_documentation_fragment"]
-    texts = {"account": FRAGMENTS[0], "job": FRAGMENTS[1], "job.ledger": FRAGMENTS[2]}
+    texts = {
+        "account": FRAGMENTS[0],
+        "job": FRAGMENTS[1],
+        "job.ledger": FRAGMENTS[2],
+        "account.in_ledger": FRAGMENTS[3],
+    }
     options: dict[str, Any] = {}
     for fragment, text in texts.items():
         if f"courier.filedrop.{fragment}" in named:
@@ -100,6 +108,10 @@ def test_secrets_are_no_log_and_what_only_looks_like_one_is_not(name: str, monke
         ("pickup", "verify", engine.VERIFY),
         ("pickup", "on_duplicate", engine.ON_DUPLICATE),
         ("pickup", "empty", engine.EMPTY),
+        ("resolve", "decision", decisions.DECISIONS),
+        ("resolve", "direction", decisions.DIRECTIONS),
+        ("ledger_info", "direction", decisions.DIRECTIONS),
+        ("ledger_info", "outcome", history.OUTCOMES),
     ],
 )
 def test_choices_are_the_engine_s(
@@ -152,6 +164,7 @@ def tasks(entries: list[dict[str, Any]], inherited: dict[str, Any]) -> list[tupl
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_can_be_meant_as_they_stand(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_a_ledger = {"resolve": decisions.wanted_from_options, "ledger_info": history.question_from_options}
     builders: dict[str, Callable[..., object]] = {
         "dropoff": engine.dropoff_from_options,
         "pickup": engine.pickup_from_options,
@@ -164,6 +177,9 @@ def test_examples_can_be_meant_as_they_stand(name: str, monkeypatch: pytest.Monk
         allowed = spec(used, monkeypatch)
         assert set(options) <= set(allowed)
         assert {option for option, entry in allowed.items() if entry.get("required")} <= set(options)
+        if used in of_a_ledger:
+            of_a_ledger[used]({key: value for key, value in options.items() if "{{" not in str(value)})
+            continue
         account = account_from_options(options)
         builders[used](options, preset_named(account.preset))
         TrustedKeys.parse([key for key in account.host_keys if "{{" not in key])
@@ -177,6 +193,20 @@ def test_no_result_hides_a_method_of_a_dictionary(name: str) -> None:
             check(value.get("contains", {}))
 
     check(yaml.safe_load(module(name).RETURN))
+
+
+def test_what_a_ledger_tells_is_documented() -> None:
+    row = Row("acme", "dropoff", "/out", "a.xml", 1, 1, "invoices", "in/a.xml", state="held")
+    told = yaml.safe_load(module("ledger_info").RETURN)
+    assert set(told) == {"ledger", "summary", "files", "capabilities", "reason"}
+    assert set(told["summary"]["contains"]) == set(history.OUTCOMES)
+    assert set(told["files"]["contains"]) == set(module("ledger_info").described(row, "held"))
+    assert set(told["capabilities"]["contains"]) == set(
+        module("ledger_info").learned(history.Capability("acme", "rename", True, 1.0))
+    )
+    decided = yaml.safe_load(module("resolve").RETURN)
+    assert set(decided) == {"files", "reason"}
+    assert set(decided["files"]["contains"]) == set(module("resolve").described(decisions.Decided(row, row)))
 
 
 @pytest.mark.parametrize("name", JOBS)
