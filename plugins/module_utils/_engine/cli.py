@@ -16,19 +16,18 @@ from types import FrameType
 from typing import NoReturn
 
 from .commands.execute import check, run
-from .commands.keep import init
+from .commands.keep import init, resolve
 from .commands.report import history, list_files, status
 from .commands.setting import Setting, refusal
 from .configuration import DEFAULT_FOLDER, Configuration
 from .errors import FiledropError, RunEnded
+from .history import MOST, OUTCOMES
 from .interruption import Interruption
 from .places import SYSTEM_LEDGER
-from .schedule import DAY, duration
 from .status import WELL, status_of_error
 from .version import VERSION
 from .voice import ERROR, Voice
 
-_LONGEST = 100 * 366 * DAY
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _DESCRIPTION = """\
@@ -45,6 +44,8 @@ examples:
   filedrop status                     is all well?
   filedrop history invoices -n 5      the last 5 files of the job
   filedrop list reports               what waits at the provider?
+  filedrop resolve invoices i-7.xml --resend
+                                      it did not arrive: send it again
   filedrop status --json | jq .jobs   for programs
 
 exit status:
@@ -93,9 +94,11 @@ def _dispatch(given: argparse.Namespace, voice: Voice) -> int:
     if given.command == "status":
         return status(setting, given.jobs)
     if given.command == "history":
-        return history(setting, given.job, limit=given.limit, since=given.since, only_open=given.open)
+        return history(setting, given.job, limit=given.limit, since=given.since, outcomes=given.outcome)
     if given.command == "list":
         return list_files(setting, given.job)
+    if given.command == "resolve":
+        return resolve(setting, given.job, given.files, given.decision, dry_run=given.dry_run)
     return init(setting)
 
 
@@ -155,13 +158,20 @@ def _parser() -> argparse.ArgumentParser:
     some.add_argument("jobs", metavar="JOB", nargs="*", help="their names; all by default")
     all_ = add("status", "tell how the jobs fare: their last runs, and what waits for a person")
     all_.add_argument("jobs", metavar="JOB", nargs="*", help="their names; all by default")
-    past = add("history", "tell what became of files, the latest first")
+    past = add("history", "tell what became of files: what is held or unfinished first, then the latest")
     past.add_argument("job", metavar="JOB", nargs="?", help="the files of this job only")
     past.add_argument("-n", "--limit", metavar="N", type=_positive, default=50, help="at most so many (%(default)s)")
-    past.add_argument("--since", metavar="AGE", type=_age, help="not older than this, such as 90m, 7d or 4w")
-    past.add_argument("--open", action="store_true", help="only those with which something remains to be done")
+    past.add_argument("--since", metavar="WHEN", help="only what changed since, such as 7d or 2026-04-10T06:00:00Z")
+    past.add_argument("--outcome", choices=OUTCOMES, action="append", default=[], help="only this; may be given again")
     there = add("list", "list the job's folder on the server")
     there.add_argument("job", metavar="JOB", help="its name")
+    decision = add("resolve", "decide what becomes of files that are held", _RESOLVING)
+    decision.add_argument("job", metavar="JOB", help="the job that holds them")
+    decision.add_argument("files", metavar="FILE", nargs="+", help="the file's name, or the path of its original")
+    which = decision.add_mutually_exclusive_group(required=True)
+    for choice, meaning in _DECISIONS.items():
+        which.add_argument(f"--{choice}", dest="decision", action="store_const", const=choice, help=meaning)
+    decision.add_argument("--dry-run", action="store_true", help="tell what would be decided, and decide nothing")
     add(
         "init",
         "make the ledger, on a new host",
@@ -185,15 +195,19 @@ def _add_common(parser: argparse.ArgumentParser, *, for_subcommand: bool) -> Non
     add("--debug", action="store_true", default=False, help="tell where an unexpected error happened")
 
 
+_RESOLVING = """\
+A file is held where only a person can find out what became of it, for example because the connection broke just as the
+provider may have taken it. Ask the provider, decide, and the next run of the job goes by it."""
+
+_DECISIONS = {
+    "resend": "it did not arrive: move it again",
+    "delivered": "it arrived: go on with its original as after a transfer",
+    "discard": "it is not to be moved: leave it alone until it changes",
+}
+
+
 def _positive(text: str) -> int:
     found = int(text) if text.isascii() and text.isdigit() else 0
-    if not 0 < found < 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    if not 0 < found <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST}")
     return found
-
-
-def _age(text: str) -> float | None:
-    try:
-        return duration({"--since": text}, "--since", low=1, high=_LONGEST)
-    except FiledropError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

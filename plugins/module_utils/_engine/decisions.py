@@ -54,11 +54,13 @@ class Wanted:
         None: all that is held.
     :ivar account: only of this account, by its name in the ledger.
     :ivar direction: only ``dropoff`` or ``pickup``.
+    :ivar job: only of the job of this name.
     """
 
     names: tuple[str, ...] | None = None
     account: str | None = None
     direction: str | None = None
+    job: str | None = None
 
 
 def wanted_from_options(options: Mapping[str, object]) -> Wanted:
@@ -175,7 +177,7 @@ _NEWER = (
 def _newest(book: Ledger, wanted: Wanted, condition: str, values: Sequence[Any]) -> list[Row]:
     """Rows that fulfil a condition and are the newest of their files."""
     filters, given = condition, [*values]
-    for column in ("account", "direction"):
+    for column in ("account", "direction", "job"):
         value = getattr(wanted, column)
         if value is not None:
             filters, given = f"{filters} AND {column} = ?", [*given, value]
@@ -224,7 +226,7 @@ def _unknown(book: Ledger, wanted: Wanted, name: str) -> InputError:
 
 
 def _filters(wanted: Wanted) -> Iterable[tuple[str, str]]:
-    named = (("account", wanted.account), ("direction", wanted.direction))
+    named = (("account", wanted.account), ("direction", wanted.direction), ("job", wanted.job))
     return [(what, value) for what, value in named if value is not None]
 
 

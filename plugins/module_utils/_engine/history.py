@@ -48,6 +48,7 @@ class Question:
 
     account: str | None = None
     direction: str | None = None
+    job: str | None = None
     outcomes: tuple[str, ...] = ()
     since: float | None = None
     name: str | None = None
@@ -164,6 +165,7 @@ def _condition(question: Question) -> tuple[str, Sequence[Any]]:
     for condition, value in (
         ("account = ?", question.account),
         ("direction = ?", question.direction),
+        ("job = ?", question.job),
         ("changed_at >= ?", question.since),
     ):
         if value is not None:

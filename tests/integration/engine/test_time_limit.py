@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run whose time is over: what is under way is finished if that goes quickly, and else left whole for the next one."""
+"""A run whose time is over: what is under way is finished if that goes quickly, else left to the next one."""
 
 from __future__ import annotations
 

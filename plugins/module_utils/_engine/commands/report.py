@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-import time
+import dataclasses
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from ..history import ask, question_from_options
 from ..job import Pickup
 from ..ledger import Ledger
 from ..locks import JobKey, is_running
@@ -97,49 +98,46 @@ def _condition_in_words(condition: Mapping[str, Any]) -> str:
     return f"{mark}  {condition['job']}: {'; '.join(parts)}."
 
 
-def history(setting: Setting, name: str | None, *, limit: int, since: float | None, only_open: bool) -> int:
-    """What the ledger knows of files, the latest change first."""
+def history(setting: Setting, name: str | None, *, limit: int, since: str | None, outcomes: Sequence[str]) -> int:
+    """What the ledger knows of files: what is held, then what is unfinished, then the rest; the latest change first."""
     require_ledger(setting.ledger)
-    conditions = ["changed_at >= ?"]
-    values: list[object] = [time.time() - since if since is not None else 0.0]
+    options: dict[str, object] = {"max_results": limit, "since": since, "outcome": list(outcomes)}
     if name is not None:
         job = setting.configuration.job(name)
-        conditions.append("account = ? AND direction = ? AND job = ?")
-        values += [job.account, job.job.direction, job.name]
-    if only_open:
-        conditions.append("open = 1")
-    where = f"WHERE {' AND '.join(conditions)} ORDER BY changed_at DESC, id DESC LIMIT ?"
-    with closing(Ledger(setting.ledger, read_only=True)) as ledger:
-        rows = list(ledger.rows(where, [*values, limit]))
-    found = [_row(row) for row in rows]
-    lines = [_row_in_words(entry) for entry in found]
-    setting.voice.answer({"status": WELL, "files": found}, lines or ["The ledger knows of no such file."])
+        options.update(account=job.account, direction=job.job.direction)
+    found = ask(setting.ledger, dataclasses.replace(question_from_options(options), job=name))
+    files = [_row(row, outcome) for row, outcome in found.entries]
+    document = {"status": WELL, "counts": found.counts, "files": files}
+    lines = [_row_in_words(file) for file in files]
+    if sum(found.counts.values()) > len(files):
+        lines.append(f"... and {sum(found.counts.values()) - len(files)} more.")
+    setting.voice.answer(document, lines or ["The ledger knows of no such file."])
     return WELL
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: Row, outcome: str) -> dict[str, Any]:
     return {
         "changed": moment(row.changed_at),
         "job": row.job,
         "account": row.account,
         "direction": row.direction,
+        "outcome": outcome,
+        "state": row.state,
+        "reason": row.reason or "",
         "folder": row.folder,
         "name": row.name,
         "size": row.size,
         "modified": moment(row.mtime_ns / 1e9),
-        "state": row.state,
-        "open": row.open,
-        "reason": row.reason or "",
         "remote_path": row.remote_path,
         "local_path": row.local_path or "",
         "sha256": row.sha256,
     }
 
 
-def _row_in_words(entry: Mapping[str, Any]) -> str:
-    why = f" ({entry['reason']})" if entry["reason"] and entry["open"] else ""
-    size = bytes_in_words(entry["size"])
-    return f"{entry['changed']}  {entry['job']}  {entry['state']}{why}  {shown(entry['name'])}  {size}"
+def _row_in_words(file: Mapping[str, Any]) -> str:
+    why = f" ({file['reason']})" if file["reason"] else ""
+    size = bytes_in_words(file["size"])
+    return f"{file['changed']}  {file['job']}  {file['outcome']}{why}  {shown(file['name'])}  {size}"
 
 
 def list_files(setting: Setting, name: str) -> int:

@@ -151,9 +151,10 @@ def test_what_was_fetched_and_deleted_there_is_forgotten(desk: Desk) -> None:
     assert desk.prune(desk.pickup) == (0, 2)
 
 
-def test_what_was_fetched_and_kept_there_is_remembered_as_long_as_it_is_there(desk: Desk) -> None:
-    desk.fetched("there.csv", "kept")
-    desk.fetched("gone.csv", "kept")
+@pytest.mark.parametrize("state", ["kept", "discarded"])
+def test_what_stays_there_on_purpose_is_remembered_as_long_as_it_is_there(desk: Desk, state: str) -> None:
+    desk.fetched("there.csv", state)
+    desk.fetched("gone.csv", state)
     assert desk.prune(desk.pickup, None) == (0, 0)
     assert desk.prune(desk.pickup, {"there.csv", "more.csv"}) == (0, 1)
     assert desk.known() == ["there.csv"]

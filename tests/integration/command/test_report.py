@@ -1,0 +1,299 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``check``, ``status``, ``history``, ``list`` and ``resolve``: what is told, to people and to programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from support.command import Ended, Host
+from support.desk import fill
+from support.sshd import SshServer
+
+
+def prepared(host: Host) -> Host:
+    """A host with a ledger, and a job in each direction."""
+    assert host.run("init").status == 0
+    host.dropoff(every="15m")
+    host.pickup(on_calendar="Mon..Fri 06:00", include=["*.csv"])
+    return host
+
+
+@pytest.fixture
+def ready(system_host: Host) -> Host:
+    return prepared(system_host)
+
+
+def is_recent(text: str) -> bool:
+    then = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    return abs(datetime.now(timezone.utc) - then) < timedelta(minutes=10)
+
+
+def hold(host: Host, sshd: SshServer, name: str = "invoice-00000.xml") -> None:
+    """A file that only a person can decide about: cut off just where nothing tells whether it was taken."""
+    import sqlite3
+    from contextlib import closing
+
+    (host.outbox / name).write_bytes(b"content")
+    assert host.run("run", "invoices").status == 0
+    (host.outbox / "archive" / name).rename(host.outbox / name)
+    with closing(sqlite3.connect(host.ledger)) as db, db:
+        db.execute("UPDATE transfer SET state = 'closed', open = 1 WHERE name = ?", (name,))
+    (sshd.input / name).unlink()
+    assert host.run("run", "invoices").status == 3
+
+
+# --- check
+
+
+def test_check_predicts_for_every_enabled_job(ready: Host, sshd: SshServer) -> None:
+    ready.dropoff("asleep", enabled=False)
+    fill(ready.outbox, 2)
+    sshd.put("report.csv", b"x")
+    told = ready.run("check")
+    assert told.status == 0
+    assert "asleep: disabled." in told.out
+    assert "invoices: 2 files (40.0 KiB) would be delivered" in told.out
+    assert "reports: 1 file (1 B) would be delivered" in told.out
+    document = ready.run("check", "--json").document
+    assert [(job["job"], job["dry_run"], job["status"]) for job in document["jobs"]] == [
+        ("invoices", True, 0),
+        ("reports", True, 0),
+    ]
+    assert list(sshd.input.iterdir()) == []
+    assert list(ready.inbox.iterdir()) == []
+
+
+def test_one_job_that_cannot_work_does_not_hide_the_others(ready: Host, sshd: SshServer) -> None:
+    ready.account("gone", {**sshd.account_options(), "port": 1})
+    ready.dropoff("broken", account="gone")
+    ready.dropoff("wrong", sources="/srv")
+    told = ready.run("check", "--json")
+    assert told.status == 2
+    found = {job["job"]: (job["status"], (job["error"] or {}).get("reason")) for job in told.document["jobs"]}
+    assert found == {
+        "broken": (2, "port_closed"),
+        "invoices": (0, None),
+        "reports": (0, None),
+        "wrong": (2, "option_unknown"),
+    }
+    assert ready.run("check", "invoices", "reports").status == 0
+
+
+def test_no_jobs_are_no_trouble(system_host: Host) -> None:
+    system_host.run("init")
+    for call in ("check", "status"):
+        told = system_host.run(call)
+        assert (told.status, told.out) == (0, "There are no jobs.\n")
+
+
+# --- status
+
+
+def test_status_before_the_first_run(ready: Host) -> None:
+    told = ready.run("status")
+    assert told.status == 0
+    assert told.out.splitlines() == [
+        "ok  invoices: dropoff; every 15m; has not run yet.",
+        "ok  reports: pickup; Mon..Fri 06:00; has not run yet.",
+    ]
+
+
+def test_status_after_runs(ready: Host, sshd: SshServer) -> None:
+    fill(ready.outbox, 2)
+    ready.run("run", "invoices")
+    told = ready.run("status", "--json")
+    assert told.status == 0
+    assert told.document["ledger"] == str(ready.ledger)
+    job = told.document["jobs"][0]
+    assert set(job) == {
+        *("job", "account", "direction", "enabled", "schedule", "running", "status", "held", "unfinished"),
+        *("last_run", "last_well"),
+    }
+    assert (job["job"], job["enabled"], job["schedule"], job["running"]) == ("invoices", True, "every 15m", False)
+    assert {name: job["last_run"][name] for name in ("status", "delivered", "held", "failed", "bytes", "reason")} == {
+        "status": 0,
+        "delivered": 2,
+        "held": 0,
+        "failed": 0,
+        "bytes": 40960,
+        "reason": "",
+    }
+    assert is_recent(job["last_run"]["ended"])
+    assert job["last_well"] == job["last_run"]["ended"]
+
+
+def test_status_tells_what_is_wrong_and_since_when_it_was_well(ready: Host, sshd: SshServer) -> None:
+    ready.run("run", "invoices")
+    ready.account("acme", {**sshd.account_options(), "port": 1})
+    fill(ready.outbox, 1)
+    assert ready.run("run", "invoices").status == 2
+    told = ready.run("status")
+    assert told.status == 2
+    assert "!!  invoices: dropoff; every 15m; last run " in told.out
+    assert ": port_closed; last well 2" in told.out
+    ready.dropoff(enabled=False)
+    assert ready.run("status").status == 0  # nobody waits for a job that is switched off
+
+
+def test_a_held_file_is_a_status_until_it_is_resolved(ready: Host, sshd: SshServer) -> None:
+    hold(ready, sshd)
+    told = ready.run("status")
+    assert told.status == 3
+    assert "1 file held for a decision: see filedrop resolve." in told.out
+    assert ready.run("status", "reports").status == 0
+    ready.dropoff(enabled=False)
+    assert ready.run("status").status == 3
+
+
+# --- history
+
+
+def test_history_tells_what_became_of_files(ready: Host, sshd: SshServer) -> None:
+    fill(ready.outbox, 3)
+    ready.run("run", "invoices")
+    sshd.put("report.csv", b"x")
+    ready.run("run", "reports")
+    told = ready.run("history", "--json")
+    assert (told.status, len(told.document["files"])) == (0, 4)
+    latest = told.document["files"][0]
+    assert set(latest) == {
+        *("changed", "job", "account", "direction", "outcome", "state", "reason", "folder", "name", "size"),
+        *("modified", "remote_path", "local_path", "sha256"),
+    }
+    assert (latest["job"], latest["name"], latest["outcome"], latest["state"], latest["size"]) == (
+        "reports",
+        "report.csv",
+        "delivered",
+        "fetched",
+        1,
+    )
+    assert is_recent(latest["changed"])
+    assert {file["name"] for file in ready.run("history", "reports", "--json").document["files"]} == {"report.csv"}
+    assert ready.run("history", "--outcome", "held", "--json").document["files"] == []
+    assert ready.run("history", "--since", "7d", "--json").document["counts"]["delivered"] == 4
+    assert ready.run("history", "--since", "2090-01-01", "--json").document["files"] == []
+    words = ready.run("history", "-n", "2").out.splitlines()
+    assert len(words) == 3
+    assert "reports  delivered  report.csv  1 B" in words[0]
+    assert words[2] == "... and 2 more."
+
+
+def test_a_name_that_is_no_text_is_told_escaped(ready: Host, sshd: SshServer) -> None:
+    odd = os.fsencode(str(ready.outbox)) + b"/caf\xe9\n.xml"
+    with open(odd, "wb") as file:
+        file.write(b"x")
+    (ready.outbox / "Grüße 漢字.xml").write_bytes(b"x")
+    told = ready.run("run", "invoices", "--json", "-v")
+    assert told.status == 1
+    assert {file["name"]: file["outcome"] for file in told.document["files"]} == {
+        "caf\\xe9\\x0a.xml": "failed",
+        "Grüße 漢字.xml": "delivered",
+    }
+    words = ready.run("run", "invoices").out
+    assert "failed     caf\\xe9\\x0a.xml" in words
+    told = ready.run("history", env={"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"})
+    assert (told.status, told.err) == (0, "")
+
+
+# --- list
+
+
+def test_list_tells_what_is_on_the_server(ready: Host, sshd: SshServer) -> None:
+    os.utime(sshd.put("report.csv", b"12345"), (0, 1_700_000_000))
+    sshd.put("other.txt", b"")
+    sshd.put("half.csv.part", b"")
+    (sshd.pickup / "folder").mkdir()
+    told = ready.run("list", "reports", "--json")
+    assert told.status == 0
+    assert (told.document["job"], told.document["folder"]) == ("reports", "pickup")
+    found = {file["name"]: file for file in told.document["files"]}
+    assert found["report.csv"] == {
+        "name": "report.csv",
+        "path": "pickup/report.csv",
+        "kind": "file",
+        "size": 5,
+        "modified": "2023-11-14T22:13:20Z",
+        "wanted": True,
+    }
+    assert {name: file["wanted"] for name, file in found.items()} == {
+        "report.csv": True,
+        "other.txt": False,
+        "half.csv.part": False,
+        "folder": False,
+    }
+    words = ready.run("list", "reports").out
+    assert "2023-11-14T22:13:20Z         5 B  report.csv\n" in words
+    assert "other.txt  (not of this job)" in words
+    assert "folder  (folder)" in words
+    assert ready.run("list", "invoices").out == "There is nothing in input.\n"
+
+
+def test_list_needs_no_ledger(system_host: Host, sshd: SshServer) -> None:
+    system_host.pickup(remote_dir="nowhere")
+    told = system_host.run("list", "reports", "--json")
+    assert (told.status, told.document["error"]["reason"]) == (2, "remote_missing")
+
+
+# --- resolve
+
+
+@pytest.mark.parametrize(
+    ("decision", "arrived", "left"), [("resend", True, False), ("delivered", False, False), ("discard", False, True)]
+)
+def test_what_is_held_can_be_resolved(ready: Host, sshd: SshServer, decision: str, arrived: bool, left: bool) -> None:
+    hold(ready, sshd)
+    name = "invoice-00000.xml"
+    held = ready.run("history", "invoices", "--outcome", "held", "--json").document["files"]
+    assert [file["name"] for file in held] == [name]
+    dry = ready.run("resolve", "invoices", name, f"--{decision}", "--dry-run")
+    assert (dry.status, "would be resolved" in dry.out) == (0, True)
+    assert ready.run("status").status == 3
+
+    told = ready.run("resolve", "invoices", name, f"--{decision}", "--json")
+    assert told.status == 0
+    assert (told.document["job"], told.document["decision"], told.document["dry_run"]) == ("invoices", decision, False)
+    (file,) = told.document["files"]
+    assert (file["name"], file["before"], file["changed"]) == (name, "held", True)
+    assert ready.run("run", "invoices").status == 0
+    sshd.wait_idle()
+    assert (sshd.input / name).exists() is arrived
+    assert (ready.outbox / name).exists() is left
+    assert ready.run("status").status == 0
+
+
+def test_the_held_file_itself_says_what_to_type(ready: Host, sshd: SshServer) -> None:
+    hold(ready, sshd)
+    assert "`filedrop resolve invoices invoice-00000.xml --resend`" in ready.run("run", "invoices").out
+
+
+def test_what_cannot_be_resolved_is_told_why(ready: Host, sshd: SshServer) -> None:
+    hold(ready, sshd)
+
+    def reason(*arguments: str) -> tuple[int, str]:
+        ended = ready.run("resolve", *arguments, "--resend", "--json")
+        return ended.status, ended.document["error"]["reason"]
+
+    assert reason("invoices", "other.xml") == (2, "file_unknown")
+    assert reason("reports", "invoice-00000.xml") == (2, "file_unknown")
+    assert reason("nothing", "invoice-00000.xml") == (2, "file_missing")
+    for arguments in (["invoices", "a.xml"], ["invoices", "a.xml", "--resend", "--discard"], ["invoices", "--resend"]):
+        ended = ready.run("resolve", *arguments)
+        assert ended.status == 2
+        assert "usage: filedrop resolve" in ended.err
+
+
+# --- what all have in common
+
+
+def test_every_answer_in_json_is_one_document_with_its_status(host: Host) -> None:
+    ready = prepared(host)
+    for call in (("init",), ("check",), ("status",), ("history",), ("list", "reports"), ("run", "invoices")):
+        ended: Ended = ready.run(*call, "--json")
+        assert ended.document["status"] == ended.status == 0
+        assert json.loads(ended.out) == ended.document
