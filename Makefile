@@ -100,6 +100,10 @@ bench: .venv/test.stamp $(LINKED) | packages-bench ## ours and the peers side by
 .PHONY: build
 build: $(ARTEFACT) ## the artefact, under build/
 
+.PHONY: command
+command: ## the command filedrop, one executable file, under build/
+	@$(PYTHON) plugins/module_utils/_build.py build/filedrop
+
 .PHONY: format
 format: .venv/test.stamp ## let the formatter and the linter mend what they can
 	$(VENV)/ruff check --fix .

@@ -52,7 +52,7 @@ exit status:
   0  all is well; nothing to do is well, too
   1  some files failed, or the run was ended early: the next one tries again
   2  the job could not run: the configuration, the connection, the disk
-  3  a person is needed: files are held for a decision, or there is no ledger
+  3  a person is needed: files are held for a decision (filedrop resolve), or there is no ledger (filedrop init)
   4  another run of the job is at work
 
 files:
