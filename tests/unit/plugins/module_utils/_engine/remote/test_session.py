@@ -41,6 +41,12 @@ def error_of(remote: SftpRemote, path: str = "pickup") -> FiledropError:
     return caught.value
 
 
+def be_impatient(remote: SftpRemote, seconds: float) -> None:
+    """Only now, for on a machine that is busy the login may take a while."""
+    for session in remote._sessions:
+        session._timeout = seconds
+
+
 # --- its beginning
 
 
@@ -90,9 +96,9 @@ def test_a_server_that_is_silent_from_the_beginning_is_noticed_in_time(server: O
     server.answer(kind, None)
     began = time.monotonic()
     with pytest.raises(ConnectionLost) as caught:
-        server.connect(timeout=1.0)
-    assert 1.0 <= time.monotonic() - began < 5
-    assert "1 seconds" in caught.value.finding
+        server.connect(timeout=3.0)
+    assert 3.0 <= time.monotonic() - began < 20
+    assert "3 seconds" in caught.value.finding
     assert "timeout" in caught.value.way_out
 
 
@@ -244,37 +250,41 @@ def test_the_same_answer_twice_is_a_breach_of_the_protocol(server: OddServer) ->
 
 
 def test_a_server_that_falls_silent_is_noticed_in_time(server: OddServer) -> None:
-    remote = server.connect(timeout=1.0)
+    remote = server.connect()
     assert drive(remote, look(remote)) is not None
+    be_impatient(remote, 1.0)
     server.answer(Kind.LSTAT, None)
     began = time.monotonic()
     error = error_of(remote)
     assert isinstance(error, ConnectionLost)
-    assert 0.9 <= time.monotonic() - began < 5
+    assert 0.9 <= time.monotonic() - began < 15
     assert "1 seconds" in error.finding
 
 
 @pytest.mark.parametrize("connections", [1, 2])
 def test_half_an_answer_is_none(server: OddServer, connections: int) -> None:
-    remote = server.connect(timeout=1.0, connections=connections)
+    remote = server.connect(connections=connections)
+    be_impatient(remote, 1.0)
     server.answer(Kind.LSTAT, Bytes(b"\0\0\0\x25\x69\0\0"))
     began = time.monotonic()
     assert isinstance(error_of(remote), ConnectionLost)
-    assert 0.9 <= time.monotonic() - began < 5
+    assert 0.9 <= time.monotonic() - began < 15
 
 
 def test_to_be_idle_is_not_to_be_silent(server: OddServer) -> None:
-    remote = server.connect(timeout=0.5)
-    time.sleep(0.8)
+    remote = server.connect()
+    be_impatient(remote, 1.0)
+    time.sleep(1.3)
     assert drive(remote, look(remote)) is not None
 
 
 @pytest.mark.parametrize("connections", [1, 2])
 def test_a_slow_server_is_waited_for_as_long_as_it_says_something(server: OddServer, connections: int) -> None:
-    remote = server.connect(timeout=1.0, connections=connections)
+    remote = server.connect(connections=connections)
+    be_impatient(remote, 2.0)
 
     def slowly(call: Call, go: Serve) -> Answer | None:
-        time.sleep(0.4)
+        time.sleep(0.6)
         return go(call.request)
 
     server.hooks[Kind.LSTAT] = slowly
@@ -284,7 +294,7 @@ def test_a_slow_server_is_waited_for_as_long_as_it_says_something(server: OddSer
         return [await remote.stat("pickup") for _question in range(4)]
 
     assert all(drive(remote, several()))
-    assert time.monotonic() - began > 1.5
+    assert time.monotonic() - began > 2.0
 
 
 @pytest.mark.parametrize("connections", [1, 2])
