@@ -101,7 +101,7 @@ def test_an_interpreter_that_cannot_be_named_in_a_first_line_is_refused(python: 
 
 def test_an_old_python_is_told_that_it_is_too_old() -> None:
     """It has to understand at least that much: the words of Python 2.7."""
-    first = _build._MAIN.decode().split("from filedrop")[0]
+    first = _build._MAIN.decode().partition("from filedrop")[0]
     old = "import sys\nsys.version_info = (3, 6, 8)\n"
     shown = subprocess.run([SYSTEM, "-c", old + first], capture_output=True, text=True, check=False)
     assert shown.returncode == 2

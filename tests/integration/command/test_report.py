@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -36,14 +38,12 @@ def is_recent(text: str) -> bool:
 
 def hold(host: Host, sshd: SshServer, name: str = "invoice-00000.xml") -> None:
     """A file that only a person can decide about: cut off just where nothing tells whether it was taken."""
-    import sqlite3
-    from contextlib import closing
-
     (host.outbox / name).write_bytes(b"content")
     assert host.run("run", "invoices").status == 0
     (host.outbox / "archive" / name).rename(host.outbox / name)
-    with closing(sqlite3.connect(host.ledger)) as db, db:
+    with closing(sqlite3.connect(host.ledger)) as db:
         db.execute("UPDATE transfer SET state = 'closed', open = 1 WHERE name = ?", (name,))
+        db.commit()
     (sshd.input / name).unlink()
     assert host.run("run", "invoices").status == 3
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -255,11 +257,9 @@ def test_what_a_job_keeps_for_a_time_only_goes_with_a_run(system_host: Host, ssh
 
 
 def _make_older(ledger: Path, *, days: int) -> None:
-    import sqlite3
-    from contextlib import closing
-
-    with closing(sqlite3.connect(ledger)) as db, db:
+    with closing(sqlite3.connect(ledger)) as db:
         db.execute("UPDATE transfer SET changed_at = changed_at - ?", (days * 86400,))
+        db.commit()
 
 
 def test_fetched_files_have_the_group_and_mode_that_the_job_says(system_host: Host, sshd: SshServer) -> None:
