@@ -29,7 +29,7 @@ ARTEFACT := build/courier-filedrop-$(VERSION).tar.gz
 LINKED := build/tree/ansible_collections/courier/filedrop
 TYPED := _engine _sandbox
 COLLECTION := build/collections/ansible_collections/courier/filedrop
-SHIPPED := $(shell find galaxy.yml LICENSE *.md changelogs meta playbooks plugins -type f -not -name '*.pyc')
+SHIPPED := $(shell find galaxy.yml LICENSE *.md changelogs docs meta playbooks plugins -type f -not -name '*.pyc')
 
 # The engine's own tests run in each of these as well, with neither Ansible nor anything else in it.
 ENGINE_VENVS := python-3.9 paramiko-2.12 paramiko-3.5
@@ -77,16 +77,16 @@ integration: ## tests against OpenSSH, on the same releases, and of the installe
 	@tests/tools/run-parts $(ENGINE_VENVS:%=integration-on-%) integration-on-ansible-2.17 integration-on-paramiko-5.1
 
 .PHONY: unit-on-paramiko-5.1 integration-on-paramiko-5.1 integration-on-ansible-2.17 $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
-unit-on-paramiko-5.1: .venv/test.stamp
+unit-on-paramiko-5.1: .venv/test.stamp | packages-tests
 	$(VENV)/python -m pytest tests/unit $(ARGS)
-integration-on-paramiko-5.1: .venv/test.stamp | packages-integration
+integration-on-paramiko-5.1: .venv/test.stamp | packages-tests
 	$(VENV)/python -m pytest tests/integration $(ARGS)
-integration-on-ansible-2.17: build/venvs/ansible-2.17.stamp | packages-integration
+integration-on-ansible-2.17: build/venvs/ansible-2.17.stamp | packages-tests
 	build/venvs/ansible-2.17/bin/python -m pytest tests/integration/playbooks $(ARGS)
 # python-3.9 may be missing.
-$(ENGINE_VENVS:%=unit-on-%): unit-on-%: build/venvs/%.stamp
+$(ENGINE_VENVS:%=unit-on-%): unit-on-%: build/venvs/%.stamp | packages-tests
 	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(ENGINE_UNIT) $(ARGS)
-$(ENGINE_VENVS:%=integration-on-%): integration-on-%: build/venvs/%.stamp | packages-integration
+$(ENGINE_VENVS:%=integration-on-%): integration-on-%: build/venvs/%.stamp | packages-tests
 	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(ENGINE_INTEGRATION) $(ARGS)
 
 ##@ To compare it
@@ -121,10 +121,10 @@ help: ## this text
 
 # Debian's packages
 
-.PHONY: packages-lint packages-integration packages-bench
+.PHONY: packages-lint packages-tests packages-bench
 packages-lint:
 	@tests/tools/debian-packages shellcheck
-packages-integration:
+packages-tests:
 	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp strace python3-paramiko
 packages-bench:
 	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone

@@ -19,7 +19,11 @@ from support.sshd import SshServer
 if TYPE_CHECKING:
     from .conftest import Stage
 
+DROPOFF = "courier.filedrop.dropoff"
+PICKUP = "courier.filedrop.pickup"
+LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 HOUR = 3600
+WITH_LEDGER = [f"courier.filedrop.{name}" for name in ("dropoff", "pickup", "ledger_info", "resolve")]
 
 
 class Readme:
@@ -29,6 +33,7 @@ class Readme:
         self._examples = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)]
         self._folder = folder
         self._sshd = sshd
+        self.ledger = str(folder / "ledger.sqlite3")
 
     def play(self, name: str) -> str:
         """Write the example with this play to a file, and return its path."""
@@ -52,6 +57,8 @@ class Readme:
         if not isinstance(node, dict):
             return node
         here = {name: self._here(value) for name, value in node.items()}
+        for name in filter(here.__contains__, WITH_LEDGER):
+            here[name].update(ledger=self.ledger)
         if "preset" in here:
             here.update(host=self._sshd.host, port=self._sshd.port)
         if "username" in here:
@@ -76,8 +83,7 @@ def old(path: Path, content: str) -> Path:
 
 
 def test_get_ready_send_and_fetch(stage: Stage, readme: Readme, sshd: SshServer, tmp_path: Path) -> None:
-    local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-    ready = stage.play(readme.play("Get ready for Amili"), "-i", "erp,", **local)
+    ready = stage.play(readme.play("Get ready for Amili"), "-i", "erp,", **LOCAL)
     assert ready.status == 0
     public = (tmp_path / "keys" / "amili.pub").read_text().strip()
     assert public in ready.output
@@ -88,15 +94,17 @@ def test_get_ready_send_and_fetch(stage: Stage, readme: Readme, sshd: SshServer,
     (tmp_path / "inbox").mkdir()
     os.utime(sshd.put("report-1.json", b"{}"), (0, 0))
     exchange = readme.play("Exchange files with Amili")
-    assert stage.play(exchange, "-i", "erp,", amili_host_keys=sshd.host_keys, **local).status == 0
+    assert stage.play(exchange, "-i", "erp,", amili_host_keys=sshd.host_keys, **LOCAL).status == 0
     assert (sshd.input / sent.name).read_text() == "one"
     assert (tmp_path / "outbox" / "archive" / sent.name).exists()
     assert (tmp_path / "inbox" / "report-1.json").read_bytes() == b"{}"
     assert not list(sshd.pickup.iterdir())
 
 
-def test_the_inventory(stage: Stage, readme: Readme, sshd: SshServer, tmp_path: Path) -> None:
-    local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+def test_what_an_inventory_describes_and_what_is_held(
+    stage: Stage, readme: Readme, sshd: SshServer, tmp_path: Path
+) -> None:
+    local = {**LOCAL, "filedrop_ledger": readme.ledger}
     inventory = readme.inventory()
     (tmp_path / "keys").mkdir()
     key = tmp_path / "keys" / "amili"
@@ -105,9 +113,22 @@ def test_the_inventory(stage: Stage, readme: Readme, sshd: SshServer, tmp_path: 
     sent = old(tmp_path / "outbox" / "invoices-1.xml", "one")
     (tmp_path / "inbox").mkdir()
     os.utime(sshd.put("report-1.json", b"{}"), (0, 0))
-    assert stage.play("courier.filedrop.dropoff", "-i", inventory, "--check", "--diff", **local).status == 0
+    assert stage.play(DROPOFF, "-i", inventory, "--check", "--diff", **local).status == 0
     assert sent.exists()
-    assert stage.play("courier.filedrop.dropoff", "-i", inventory, **local).status == 0
+    assert stage.play(DROPOFF, "-i", inventory, **local).status == 0
     assert (sshd.input / sent.name).read_text() == "one"
-    assert stage.play("courier.filedrop.pickup", "-i", inventory, **local, filedrop_job="reports").status == 0
+    assert stage.play(PICKUP, "-i", inventory, **local, filedrop_job="reports").status == 0
     assert (tmp_path / "inbox" / "report-1.json").read_bytes() == b"{}"
+
+    again = sshd.put("report-1.json", b"{}")
+    os.utime(again, (0, 0))
+    wary = yaml.safe_load(Path(inventory).read_text())
+    wary["erp"]["vars"]["filedrop_jobs"]["reports"]["on_duplicate"] = "hold"
+    Path(inventory).write_text(yaml.safe_dump(wary))
+    assert stage.play(PICKUP, "-i", inventory, **local).status != 0
+    decide = readme.play("Decide what becomes of held files")
+    decided = stage.play(decide, "-i", "erp,", **local)
+    assert (decided.status, decided.counts["changed"]) == (0, 1)
+    assert "report-1.json" in decided.output
+    assert stage.play(PICKUP, "-i", inventory, **local).status == 0
+    assert again.exists()
