@@ -287,8 +287,14 @@ def test_options_make_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
             "max_results": 5,
         }
     )
-    account = "2001234@sftp.amili.se:22"
-    assert asked == Question(account, "pickup", ("held", "unfinished"), 1_000_000.0 - 7200, "*.xml", 5)
+    assert asked == Question(
+        account="2001234@sftp.amili.se:22",
+        direction="pickup",
+        outcomes=("held", "unfinished"),
+        since=1_000_000.0 - 7200,
+        name="*.xml",
+        most=5,
+    )
     assert question_from_options({}) == Question()
     assert question_from_options({"account": "ann@h:22"}).account == "ann@h:22"
 
