@@ -22,7 +22,7 @@ from .work import Work
 
 if TYPE_CHECKING:
     from .job import Dropoff
-    from .ledger import Ledger
+    from .ledger import Ledger, Row
     from .syncer import Syncer
 
 
@@ -62,31 +62,35 @@ class Deliveries(Work[Item]):
         return not self._check and self._job.upload == "rename" and not self._ledger.capability(self._account, RENAME)
 
     async def transfer(self, item: Item, outcome: FileOutcome) -> None:
-        known = item.row if item.row and item.row.state == "delivered" else None
+        known = _known(item)
         try:
             row = await self._flow.deliver(item)
         except Discarded as error:
             outcome.skip(error)
             return
         if row is known:
-            outcome.skip(_MARKED if row.reason == RESOLVED else _ALREADY_DELIVERED)
+            outcome.skip(_why_known(row))
         outcome.sha256 = row.sha256
         outcome.size = row.size
         outcome.local_path = row.local_path or outcome.local_path
 
     async def foresee(self, item: Item, outcome: FileOutcome) -> None:
         verdict = await self._flow.foresee(item)
-        if verdict is Verdict.DELIVERED:
-            outcome.skip(_ALREADY_DELIVERED)
+        known = _known(item)
+        if verdict is Verdict.DELIVERED and known:
+            outcome.skip(_why_known(known))
         elif verdict is Verdict.DISCARDED:
             outcome.skip(Discarded())
 
 
-_ALREADY_DELIVERED = TransferError(
-    "already_delivered", "An earlier run delivered it; its original remained to be settled."
-)
+def _known(item: Item) -> Row | None:
+    """The row of a file that counts as delivered already, but for its original."""
+    return item.row if item.row and item.row.state == "delivered" else None
 
-_MARKED = TransferError("already_delivered", "Somebody has decided that it was delivered; its original remained.")
+
+def _why_known(row: Row) -> TransferError:
+    who = "Somebody has decided that it was delivered" if row.reason == RESOLVED else "An earlier run delivered it"
+    return TransferError("already_delivered", f"{who}; its original remained to be settled.")
 
 
 async def _require_folder(remote: Remote, path: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from . import disk, names
+from .adoption import can_be_adopted
 from .decisions import Discarded, way_out
 from .dropoff import Item
 from .errors import DiskError, FiledropError, HoldError, TransferError
@@ -112,6 +113,9 @@ class DropoffPlan:
         """A file that no earlier run of this job left unfinished: new, or delivered before, or in other hands."""
         item = Item(folder, file.name, file)
         if latest is None:
+            return item
+        if latest.open and not self._note and can_be_adopted(self._ledger, latest):
+            item.row = latest
             return item
         if latest.open:
             self._refuse(folder, file.name, self._other_job(latest))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import names
+from .adoption import can_be_adopted
 from .decisions import Discarded, way_out
 from .errors import FiledropError, HoldError, TransferError
 from .pickup import CAME, SECOND, Item
@@ -44,6 +45,7 @@ class PickupPlan:
         self._job = job
         self._key = (account, job.direction, job.remote_dir)
         self._ledger = ledger
+        self._note = note
         self.known = 0
         self.outcomes: list[FileOutcome] = []
         files = self._acceptable(entries)
@@ -93,7 +95,8 @@ class PickupPlan:
             finding = f"{entry.path!r} waits for a decision."
             self._refuse(entry, HoldError(latest.reason or "held", finding, way_out(latest, self._ledger.path)))
             return False
-        if latest.open and latest.job != self._job.name:
+        in_other_hands = latest.open and latest.job != self._job.name
+        if in_other_hands and (self._note or not can_be_adopted(self._ledger, latest)):
             self._refuse(entry, TransferError("other_job", f"The job {latest.job!r} has this file in its hands."))
             return False
         same = (latest.size, latest.mtime_ns) == (entry.size, (entry.mtime or 0) * SECOND)

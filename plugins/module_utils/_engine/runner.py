@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
+from .adoption import adopt
 from .deliveries import Deliveries
 from .errors import ConnectionLost, FiledropError, RunEnded, ServerBusy, UnreachableError
 from .fetches import Fetches, listing
@@ -79,6 +80,8 @@ def run(
         syncer = stack.enter_context(closing(Syncer()))
         result = RunResult(error=_CUT_OFF)
         try:
+            if not check:
+                adopt(book, job, account.name)
             work = _work(job, account.name, book, syncer, check=check)
             work.deadline, work.observer = deadline, observer
             result = _persist(work, account, book, syncer)
