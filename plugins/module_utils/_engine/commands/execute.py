@@ -57,6 +57,8 @@ def check(setting: Setting, chosen: Sequence[str]) -> int:
         statuses.append(status)
         documents.append(document)
         lines.extend(told)
+        if (document["error"] or {}).get("reason") == "interrupted":
+            break  # whoever ended this one meant all of them
     status = gravest(statuses)
     setting.voice.answer({"status": status, "jobs": documents}, lines or ["There are no jobs."], well=status == WELL)
     return status
