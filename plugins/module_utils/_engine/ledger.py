@@ -35,6 +35,7 @@ from .owner import leave_to_owner, make_folder
 
 VERSION = 1
 BUSY_TIMEOUT = 30.0  # seconds that another process may keep the ledger locked
+SIDE_FILES = 64 * 1024  # bytes that SQLite's log and its index take at least
 
 _SCHEMA = """
 CREATE TABLE transfer (
@@ -169,6 +170,19 @@ class Ledger(Batch):
                 f"The ledger {self.path!r} has version {version}; this filedrop knows version {VERSION}.",
                 "Upgrade filedrop on this host; an older one must not write to it.",
             )
+
+    def prove(self) -> None:
+        """See before the first file moves whether the ledger is whole, and can be written, disk and all.
+
+        Reads all of it, about 0.2 s for 100,000 files: damage to an index can hide that a file was sent.
+        """
+        try:
+            (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+            if found != "ok":
+                raise self._error(sqlite3.DatabaseError(f"malformed: {' '.join(found.split())}"))
+            self._db.execute(f"PRAGMA user_version = {VERSION}")  # writes a page, whatever stands there
+        except sqlite3.Error as error:
+            raise self._error(error) from error
 
     def close(self) -> None:
         self._db.close()
@@ -332,6 +346,8 @@ class Ledger(Batch):
 
     def _error(self, error: Exception) -> LedgerError:
         said = (isinstance(error, OSError) and error.strerror) or str(error)
+        if "I/O error" in said and _disk_is_full(self.path):
+            said += ": the disk is full"  # SQLite tells no more where it cannot make its side files
         for sign, (reason, finding, way_out) in _TROUBLES.items():
             if sign in said:
                 return LedgerError(reason, f"The ledger {self.path!r} {finding} ({said}).", way_out)
@@ -370,6 +386,15 @@ _TROUBLES = {
 }
 
 
+def _disk_is_full(path: str) -> bool:
+    """Whether there is no room for the side files of a ledger."""
+    try:
+        status = os.statvfs(os.path.dirname(os.path.abspath(path)))
+    except OSError:
+        return False
+    return status.f_bavail * status.f_frsize < SIDE_FILES
+
+
 def _exists(path: str) -> bool:
     """Like os.path.exists, but a folder that we may not look into is an error."""
     try:
@@ -388,15 +413,17 @@ def _make(path: str) -> None:
     workshop = os.path.join(folder, f".{name}.new")
     shutil.rmtree(workshop, ignore_errors=True)
     os.mkdir(workshop, 0o700)
-    new = os.path.join(workshop, name)
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    leave_to_owner(fd, folder)
-    os.close(fd)
-    with closing(sqlite3.connect(new, isolation_level=None)) as db:
-        _fill(db)
-    rename_new(Folder(workshop), name, target, name)
-    os.fsync(target.fd)
-    shutil.rmtree(workshop)
+    try:
+        new = os.path.join(workshop, name)
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        leave_to_owner(fd, folder)
+        os.close(fd)
+        with closing(sqlite3.connect(new, isolation_level=None)) as db:
+            _fill(db)
+        rename_new(Folder(workshop), name, target, name)
+        os.fsync(target.fd)
+    finally:
+        shutil.rmtree(workshop)
 
 
 def _fill(db: sqlite3.Connection) -> None:

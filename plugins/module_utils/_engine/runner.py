@@ -81,6 +81,7 @@ def run(
         result = RunResult(error=_CUT_OFF)
         try:
             if not check:
+                book.prove()
                 adopt(book, job, account.name)
             work = _work(job, account.name, book, syncer, check=check)
             work.deadline, work.observer = deadline, observer
