@@ -18,6 +18,7 @@ import os
 import secrets
 import stat as modes
 from collections.abc import Container, Iterator
+from contextlib import suppress
 from typing import Callable, NamedTuple
 
 from . import names
@@ -243,10 +244,12 @@ class Outgoing:
     def sha256(self) -> str:
         return self._hash.hexdigest()
 
-    @property
-    def mode(self) -> int:
-        """Who may do what with it, as chmod takes it."""
-        return modes.S_IMODE(os.fstat(self._fd).st_mode)
+    def lend_access_to(self, fd: int) -> None:
+        """Give a copy the owner of this file, as far as we may, and then its mode."""
+        status = os.fstat(self._fd)
+        with suppress(PermissionError):
+            os.fchown(fd, status.st_uid, status.st_gid)
+        os.fchmod(fd, modes.S_IMODE(status.st_mode))
 
     def close(self) -> None:
         os.close(self._fd)

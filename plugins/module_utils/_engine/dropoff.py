@@ -168,9 +168,9 @@ class DropoffFlow:
                 handle = await self.remote.rewrite(row.remote_path)
             else:
                 row = item.row = await self._intend(item, file)
-                handle = await self.remote.create(row.temporary or row.remote_path)
+                handle = await self._create(row)
             try:
-                await self.ledger.commit(row, "created")
+                await self.ledger.commit(row, "created", visible=await self._is_in_sight(row))
                 await self.remote.write(handle, source)
                 source.check_unchanged()
                 visible = await self._check_size(handle, row)
@@ -204,6 +204,18 @@ class DropoffFlow:
             row, "intent", temporary=temporary, remote_path=remote_path, visible=None, sha256=None, reason=None
         )
         return row
+
+    async def _create(self, row: Row) -> Any:
+        """A new file on the server; where that is refused, nothing of ours is there."""
+        try:
+            return await self.remote.create(row.temporary or row.remote_path)
+        except RemoteError:
+            await self.ledger.commit(row, "abandoned", open=False)
+            raise
+
+    async def _is_in_sight(self, row: Row) -> bool | None:
+        """Whether others can see, and take, the file while it is written; of no interest under a temporary name."""
+        return None if row.temporary else await self.remote.stat(row.remote_path) is not None
 
     async def _require_free_name(self, name: str) -> str:
         """The remote path for a name, if nobody has it."""
@@ -247,6 +259,10 @@ class DropoffFlow:
             )
         if row.temporary and final is not None:
             raise _name_taken(row.remote_path)
+        if row.visible and final is None:
+            reason, finding = _HOLDS[Verdict.HOLD_INCOMPLETE]
+            await self.ledger.commit(row, "held", reason=reason)
+            raise self._held(row, reason, f"{row.remote_path!r} is gone before it was complete, so {finding}.")
         return final is not None
 
     async def _take_back(self, handle: Any, row: Row) -> None:

@@ -63,7 +63,18 @@ def text(options: Options, name: str, *, secret: bool = False) -> str | None:
     if not value or "\0" in value:
         finding = f"{name}: this is empty." if not value else f"{name}: this has a NUL character in it."
         raise InputError("option_invalid", finding, f"Give {name} a value, or leave it out.")
+    if not _is_utf_8(value):
+        finding = f"{name}: this is not UTF-8" + ("." if secret else f": {shown(value)}.")
+        raise InputError("option_invalid", finding, f"Write the value of {name} in UTF-8.")
     return value
+
+
+def _is_utf_8(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def choice(options: Options, name: str, choices: Sequence[str], default: str) -> str:

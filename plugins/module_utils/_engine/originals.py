@@ -74,7 +74,7 @@ def _copy(folder: Folder, seen: LocalFile, into: Folder, part_prefix: str) -> st
     part = Part(into, part_prefix)
     try:
         with closing(Outgoing(folder, seen)) as outgoing:
-            os.fchmod(part.fd, outgoing.mode)
+            outgoing.lend_access_to(part.fd)
             while part.size < seen.size:
                 part.write(outgoing.read(min(seen.size - part.size, 1024 * 1024)))
             outgoing.check_unchanged()

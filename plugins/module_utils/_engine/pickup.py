@@ -220,6 +220,8 @@ class PickupFlow:
         folder = self.dest
         if row.local_path and os.path.dirname(row.local_path) != self.dest.path:
             folder = disk.Folder(os.path.dirname(row.local_path))
+        if row.temporary and _is_published(folder, row):
+            folder.remove(row.temporary)
         if row.temporary and folder.file(row.temporary):
             await self._publish(row, folder)
         else:
@@ -269,3 +271,12 @@ class PickupFlow:
             number += 1
             name = names.version(entry.name, number)
         await self.remote.rename(entry.path, join(folder, name))
+
+
+def _is_published(folder: Folder, row: Row) -> bool:
+    """Whether the part and the final name are one file: a run was killed between the two steps that stand for a rename
+    where the file system has none.
+    """
+    part = folder.file(row.temporary or "")
+    final = folder.file(os.path.basename(row.local_path or ""))
+    return part is not None and final is not None and (part.device, part.inode) == (final.device, final.inode)

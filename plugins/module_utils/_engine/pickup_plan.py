@@ -79,7 +79,7 @@ class PickupPlan:
                 if entry.size == 0 and self._job.empty == "refuse":
                     raise empty_refused()
             except TransferError as error:
-                self._refuse(entry, error)
+                self._refuse(entry, error, again=entry.name in found)
             else:
                 if entry.size != 0 or self._job.empty != "skip":
                     found[entry.name] = entry
@@ -141,8 +141,11 @@ class PickupPlan:
                 self.outcomes.append(self.outcome_of(item.entry).skip(file_awaited()))
         return found
 
-    def _refuse(self, entry: Entry, error: FiledropError) -> None:
-        self.outcomes.append(self.outcome_of(entry).blame(error))
+    def _refuse(self, entry: Entry, error: FiledropError, *, again: bool = False) -> None:
+        outcome = self.outcome_of(entry).blame(error)
+        if again:
+            outcome.origin += " (listed again)"
+        self.outcomes.append(outcome)
 
 
 def _candidate(entry: Entry) -> Candidate:

@@ -5,15 +5,16 @@
 """What to do with a drop-off that an earlier run left unfinished: the state in the ledger, and what stands on the
 server, decide.
 
-`direct` (the file is written under its final name):
+`direct` (the file is written under its final name, and may be seen there, or not, until it is closed):
 
     final name on the server     last state           so
     our size                     written, closed      it is delivered
-    our size or shorter          created              our own unfinished part: write it anew
+    our size or shorter          created, was seen    our own unfinished part: write it anew
     empty                        intent               ours (`created` is recorded before a byte is sent): write it anew
     any other                    any                  somebody else's: hold
     nothing                      intent               nothing happened: send it
-    nothing                      created              an incomplete file may have been taken: hold
+    nothing                      created, was seen    an incomplete file may have been taken: hold
+    nothing                      created, unseen      nobody could take it: send it
     nothing                      written, was seen    it was there and is gone, whole: taken, so delivered
     nothing                      written, unseen      no evidence: the `ambiguous` policy
     nothing                      closed               the server confirmed it, and it was taken: delivered
@@ -75,13 +76,20 @@ def _judge_direct(row: Row, final: Entry | None) -> Verdict:
     if final is not None:
         if row.state in ("written", "closed") and final.size == row.size:
             return Verdict.DELIVERED
-        longest_part = {"intent": 0, "created": row.size}.get(row.state, -1)
-        if final.size is not None and final.size <= longest_part:
-            return Verdict.REWRITE
-        return Verdict.HOLD_TAKEN_NAME
+        return Verdict.REWRITE if _is_own_part(row, final) else Verdict.HOLD_TAKEN_NAME
     if row.state == "written":
         return Verdict.DELIVERED if row.visible else Verdict.AMBIGUOUS
-    return {"intent": Verdict.SEND, "created": Verdict.HOLD_INCOMPLETE, "closed": Verdict.DELIVERED}[row.state]
+    if row.state == "created":
+        return Verdict.SEND if row.visible is False else Verdict.HOLD_INCOMPLETE
+    return {"intent": Verdict.SEND, "closed": Verdict.DELIVERED}[row.state]
+
+
+def _is_own_part(row: Row, final: Entry) -> bool:
+    if final.size is None:
+        return False
+    if row.state == "created":
+        return final.size <= row.size and row.visible is not False
+    return row.state == "intent" and final.size == 0
 
 
 def _judge_rename(row: Row, final: Entry | None, temporary: Entry | None) -> Verdict:

@@ -23,7 +23,9 @@ FOUND = {"-": None, "=": SIZE, "<": 400, ">": 1001, "0": 0}
 DIRECT = """
 state    seen   -           =       <       >       0       ?
 intent   no     SEND        NAME    NAME    NAME    REWRITE NAME
-created  no     INCOMPLETE  REWRITE REWRITE NAME    REWRITE NAME
+created  no     SEND        NAME    NAME    NAME    NAME    NAME
+created  yes    INCOMPLETE  REWRITE REWRITE NAME    REWRITE NAME
+created  what?  INCOMPLETE  REWRITE REWRITE NAME    REWRITE NAME
 written  no     AMBIGUOUS   DONE    NAME    NAME    NAME    NAME
 written  yes    DONE        DONE    NAME    NAME    NAME    NAME
 written  what?  AMBIGUOUS   DONE    NAME    NAME    NAME    NAME
