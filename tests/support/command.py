@@ -37,7 +37,7 @@ class Ended:
 class Host:
     """What lies on a host: the command, its configuration, its ledger.
 
-    :param program: the built command.
+    :ivar program: the built command.
     :param python: the interpreter that runs it.
     """
 
@@ -47,7 +47,7 @@ class Host:
         self.ledger = folder / "state" / "ledger.sqlite3"
         self.outbox = folder / "outbox"
         self.inbox = folder / "inbox"
-        self._program = program
+        self.program = program
         self._python = python
         for place in (self.config, self.outbox, self.inbox):
             place.mkdir()
@@ -79,7 +79,7 @@ class Host:
     def command(self, *arguments: str) -> list[str]:
         """How the command is called; its own first line is for /usr/bin/python3, and this one may be another."""
         places = ["--config", str(self.config), "--ledger", str(self.ledger)]
-        return [self._python, "-I", str(self._program), *arguments, *places]
+        return [self._python, "-I", str(self.program), *arguments, *places]
 
     def start(
         self, *arguments: str, prefix: Sequence[str] = (), env: Mapping[str, str] | None = None, err: Any = None

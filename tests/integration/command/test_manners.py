@@ -132,9 +132,24 @@ def test_quiet_says_nothing_while_all_is_well(ready: Host, sshd: SshServer) -> N
     assert (loud.status, "not_a_file" in loud.out) == (1, True)
 
 
-def test_verbose_tells_of_every_file(ready: Host) -> None:
-    fill(ready.outbox, 1)
-    assert "  delivered  invoice-00000.xml" in ready.run("run", "invoices", "-v").out
+def test_verbose_tells_of_every_file_up_to_max_results(ready: Host) -> None:
+    ready.dropoff(max_results=2)
+    fill(ready.outbox, 3)
+    assert ready.run("run", "invoices", "-v").out.splitlines()[1:] == [
+        "  delivered  invoice-00000.xml  -> input/invoice-00000.xml",
+        "  delivered  invoice-00001.xml  -> input/invoice-00001.xml",
+        "  ... and 1 file more.",
+    ]
+    (ready.outbox / "more.xml").write_bytes(b"x")
+    (ready.outbox / "even-more.xml").write_bytes(b"x")
+    ready.dropoff(max_results=1)
+    _ended, lines = journal_of(ready, "run", "invoices")
+    assert [line.split()[0] for line in lines] == [
+        "<6>event=run_began",
+        "<6>event=file_delivered",
+        "<6>event=files_not_listed",
+        "<6>event=run_ended",
+    ]
 
 
 def test_a_reader_who_has_heard_enough_is_no_error(ready: Host) -> None:

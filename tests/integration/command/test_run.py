@@ -71,7 +71,7 @@ def test_a_dry_run_tells_and_does_nothing(host: Host, sshd: SshServer) -> None:
     told = host.run("run", "invoices", "--dry-run")
     assert told.status == 0
     assert "invoices: 2 files (40.0 KiB) would be delivered" in told.out
-    assert "invoice-00001.xml" in told.out
+    assert "  delivered  invoice-00001.xml  -> input/invoice-00001.xml\n" in told.out
     assert list(sshd.input.iterdir()) == []
     assert not (host.outbox / "archive").exists()
     assert host.run("history", "--json").document["files"] == []
@@ -189,9 +189,10 @@ def test_two_runs_of_a_job_at_once_and_the_second_is_status_4(host: Host, sshd: 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_a_run_cleanly_and_the_next_one_completes_it(
-    host: Host, sshd: SshServer, number: signal.Signals
+    system_host: Host, sshd: SshServer, number: signal.Signals
 ) -> None:
-    ready(host).pickup()
+    host = ready(system_host)
+    host.pickup()
     came = {f"report-{n:03}": sshd.put(f"report-{n:03}", os.urandom(30_000)).read_bytes() for n in range(40)}
     with Relay(sshd.port, faults=[Fault("stall", "down", 600_000)]) as relay:
         host.account("acme", {**sshd.account_options(), "port": relay.port, "timeout": 60})
@@ -215,6 +216,19 @@ def test_a_signal_ends_a_run_cleanly_and_the_next_one_completes_it(
     assert host.run("status").status == 0
 
 
+def test_a_check_that_is_ended_does_not_go_on_with_the_next_job(system_host: Host, sshd: SshServer) -> None:
+    ready(system_host).pickup("first")
+    system_host.pickup("second")
+    with Relay(sshd.port, faults=[Fault("stall", "down", 2500)]) as relay:
+        system_host.account("acme", {**sshd.account_options(), "port": relay.port, "timeout": 60})
+        process = system_host.start("check", "--json")
+        _wait_for(lambda: relay.passed["down"] >= 2500)
+        process.send_signal(signal.SIGTERM)
+        ended = system_host.end(process)
+    assert (ended.status, [job["job"] for job in ended.document["jobs"]]) == (1, ["first"])
+    assert ended.document["jobs"][0]["error"]["reason"] == "interrupted"
+
+
 def test_a_killed_run_is_completed_by_the_next_one(host: Host, sshd: SshServer) -> None:
     ready(host).dropoff(upload="rename")
     sent = fill(host.outbox, 60, 30_000)
@@ -229,6 +243,26 @@ def test_a_killed_run_is_completed_by_the_next_one(host: Host, sshd: SshServer) 
     assert ended.status == 0, ended
     sshd.wait_idle()
     assert digests(sshd.input) == sent == digests(host.outbox / "archive")
+
+
+def test_a_new_release_does_not_disturb_a_run_at_work(
+    tmp_path: Path, program: Path, system_host: Host, sshd: SshServer
+) -> None:
+    """The file is replaced, as any deployment does it, not written over."""
+    own = tmp_path / "filedrop"
+    own.write_bytes(program.read_bytes())
+    system_host.program = own
+    ready(system_host).dropoff()
+    fill(system_host.outbox, 20)
+    with Relay(sshd.port, rtt=0.3) as relay:
+        system_host.account("acme", {**sshd.account_options(), "port": relay.port})
+        process = system_host.start("run", "invoices", "-v")
+        _wait_for(lambda: relay.passed["up"] > 0)
+        (tmp_path / "new").write_bytes(b"#!/bin/sh\nexit 9\n")
+        (tmp_path / "new").replace(own)
+        ended = system_host.end(process)
+    assert (ended.status, ended.err) == (0, "")
+    assert len(list(sshd.input.iterdir())) == 20
 
 
 def test_a_run_begins_no_file_after_its_time_limit(system_host: Host, sshd: SshServer) -> None:

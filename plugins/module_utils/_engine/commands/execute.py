@@ -83,21 +83,24 @@ def _execute(setting: Setting, job: ConfiguredJob, *, dry_run: bool) -> tuple[in
             observer=observer,
         )
     status = status_of_error(result.error) if result.error else status_of_counts(result.summary)
-    _note_in_journal(setting, about, result, status, dry_run=dry_run)
+    _note_in_journal(setting, about, result, status, dry_run=dry_run, most=job.job.max_results)
     return status, _document(job, about, result, status, dry_run=dry_run), list(_lines(setting, job, result, dry_run))
 
 
 def _note_in_journal(
-    setting: Setting, about: Mapping[str, object], result: RunResult, status: int, *, dry_run: bool
+    setting: Setting, about: Mapping[str, object], result: RunResult, status: int, *, dry_run: bool, most: int
 ) -> None:
     voice = setting.voice
     if not voice.to_journal:
         return
-    for outcome in _worth_telling(setting, result.outcomes, dry_run=dry_run, journal=True):
+    outcomes = _worth_telling(setting, result.outcomes, dry_run=dry_run, journal=True)
+    for outcome in outcomes[:most]:
         told = outcome.as_dict()
         sentence = told.pop("message")
         priority = _PRIORITIES[outcome.outcome]
         voice.happened(priority, f"file_{told.pop('outcome')}", sentence, job=about["job"], **_given(told))
+    if len(outcomes) > most:
+        voice.happened(INFO, "files_not_listed", job=about["job"], count=len(outcomes) - most)
     for note in result.notes:
         voice.happened(WARNING, "run_note", note, job=about["job"])
     priority = INFO if status == WELL else ERROR if result.error or result.summary["failed"] else WARNING
@@ -135,8 +138,11 @@ def _lines(setting: Setting, job: ConfiguredJob, result: RunResult, dry_run: boo
         parts.append(f"{counts['skipped']} skipped")
     if result.error is None or parts:
         yield f"{job.name}: {', '.join(parts) or 'nothing to do'}, in {counts['seconds']:.1f} s."
-    for outcome in _worth_telling(setting, result.outcomes, dry_run=dry_run):
+    told = _worth_telling(setting, result.outcomes, dry_run=dry_run)
+    for outcome in told[: job.job.max_results]:
         yield f"  {outcome.outcome:<9}  {shown(outcome.name)}  {_why(outcome)}".rstrip()
+    if len(told) > job.job.max_results:
+        yield f"  ... and {count_of(len(told) - job.job.max_results, 'file')} more."
     if result.pruned is not None and any(result.pruned):
         removed = count_of(result.pruned.archived, "archived file")
         yield f"  No longer kept: {removed}, {count_of(result.pruned.history, 'row')} of history."
@@ -149,7 +155,10 @@ def _lines(setting: Setting, job: ConfiguredJob, result: RunResult, dry_run: boo
 def _why(outcome: FileOutcome) -> str:
     if outcome.message:
         return f"{outcome.reason}: {outcome.message}"
-    return outcome.reason or (f"-> {outcome.remote_path}" if outcome.origin == outcome.local_path else "")
+    if outcome.outcome != "delivered":
+        return outcome.reason
+    is_pickup = outcome.origin == outcome.remote_path
+    return f"-> {shown(outcome.local_path if is_pickup else outcome.remote_path)}"
 
 
 def _worth_telling(
