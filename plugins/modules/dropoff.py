@@ -84,8 +84,8 @@ options:
       - What to do with a file of which nobody can tell whether it has arrived. An earlier run was interrupted at
         the very end of sending it, and the server shows no trace of it, which is so when the provider took it and
         also when the server dropped it.
-      - With V(hold) it is not sent again until a person has asked the provider. It counts as held, and the task
-        fails.
+      - With V(hold) it is not sent again until a person has asked the provider and decided with
+        M(courier.filedrop.resolve). It counts as held, and the task fails.
       - With V(resend) it is sent again. The provider may then get it twice.
       - "Default: V(hold), unless O(preset) says otherwise."
     type: str
@@ -115,8 +115,12 @@ notes:
   - Sizes are compared, not contents. SFTP has no checksums that servers commonly support; its transport does
     protect what is on the way.
   - Two tasks or jobs must not send from the same folder at the same time with different ledgers.
+  - What a run left unfinished is taken up by the next run of the same O(src). A run of another O(src) that asks for the
+    same file in the same folder takes it over, unless a run of the first one is at work.
 seealso:
   - module: courier.filedrop.pickup
+  - module: courier.filedrop.resolve
+  - module: courier.filedrop.ledger_info
   - module: courier.filedrop.connection_info
   - module: courier.filedrop.files_info
   - module: courier.filedrop.keypair

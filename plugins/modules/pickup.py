@@ -67,7 +67,7 @@ options:
         Some providers put files back.
       - With V(deliver) it is delivered like any other.
       - With V(skip) it is not delivered again, and counts as skipped.
-      - With V(hold) it is held until a person decides, and the task fails.
+      - With V(hold) it is held until a person decides with M(courier.filedrop.resolve), and the task fails.
       - "Default: V(deliver), unless O(preset) says otherwise."
     type: str
     choices:
@@ -100,6 +100,9 @@ attributes:
     details:
       - Lists the paths of the files on both sides before and after; never their content.
 notes:
+  - What a run left unfinished is taken up by the next run of the same O(dest) and O(remote_dir). A run with another
+    O(dest) that asks for the same file takes it over, unless a run of the first one is at work. What had been placed
+    in the first folder stays there.
   - Folders, links and special files in O(remote_dir) are left alone, and so are names that senders use for files
     that are not whole yet, such as C(.part) and C(.tmp).
   - A name from the server is a name of a file in O(dest), or it is refused. Path separators, C(..), control
@@ -108,6 +111,8 @@ notes:
     same second, or during the very request that deletes it, cannot be told from the one that was fetched."
 seealso:
   - module: courier.filedrop.dropoff
+  - module: courier.filedrop.resolve
+  - module: courier.filedrop.ledger_info
   - module: courier.filedrop.connection_info
   - module: courier.filedrop.files_info
   - module: courier.filedrop.keypair
