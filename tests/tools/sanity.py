@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import fcntl
 import os
 import shutil
 import subprocess
@@ -109,6 +110,13 @@ def untested(missing: list[str]) -> list[str]:
 
 
 def main() -> int:
+    WORK.mkdir(parents=True, exist_ok=True)
+    with open(WORK / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run in the same clone would take the copy away under this one
+        return run()
+
+
+def run() -> int:
     copy_checkout()
     prepare_home()
     missing = link_pythons()
