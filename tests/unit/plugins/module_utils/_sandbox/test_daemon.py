@@ -15,6 +15,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -72,7 +73,7 @@ class Daemons:
     def start(self, path: Path, settings: Settings, **options: object) -> SimpleNamespace:
         """Start, and wait for the starter to end and for its output to be closed by everybody who has it."""
         begun = self.begin(path, settings, **options)  # type: ignore[arg-type]
-        said, _errors = begun.communicate(timeout=60)
+        said, _errors = begun.communicate(timeout=180)
         return SimpleNamespace(**json.loads(said))
 
     def stop_all(self) -> None:
@@ -281,18 +282,36 @@ def test_a_port_that_was_asked_for_and_is_taken_is_refused(daemons: Daemons, pat
 
 def test_started_twice_at_once_there_is_one(daemons: Daemons, path: Path, settings: Settings, key: Key) -> None:
     begun = [daemons.begin(path, settings) for _each in range(3)]
-    said = [json.loads(one.communicate(timeout=60)[0]) for one in begun]
+    said = [json.loads(one.communicate(timeout=180)[0]) for one in begun]
     serving = daemon.look(str(path)).serving
     assert serving is not None
     assert said == [{"pid": serving.pid, "port": serving.port}] * 3
     login(path, serving.port, key).close()
 
 
+def test_whoever_starts_or_stops_it_waits_for_the_other(daemons: Daemons, path: Path, settings: Settings) -> None:
+    path.mkdir()
+    with daemon.changing(str(path)):
+        begun = daemons.begin(path, settings)
+        with pytest.raises(subprocess.TimeoutExpired):
+            begun.wait(timeout=2)
+        assert not Lock.held(str(path))
+    assert "pid" in json.loads(begun.communicate(timeout=180)[0])
+    stopped = []
+    stopper = threading.Thread(target=lambda: stopped.append(daemon.stop(str(path))))
+    with daemon.changing(str(path)):
+        stopper.start()
+        stopper.join(timeout=0.5)
+        assert Lock.held(str(path))
+    stopper.join(timeout=60)
+    assert stopped == [True]
+
+
 def test_it_ends_when_nobody_uses_it(daemons: Daemons, path: Path, settings: Settings, key: Key) -> None:
-    began = daemons.start(path, replace(settings, lifetime=1.5))
+    began = daemons.start(path, replace(settings, lifetime=3.0))
     with login(path, began.port, key) as transport:
         raw = begin(transport)
-        for _each in range(5):
+        for _each in range(8):
             time.sleep(0.5)
             raw.ask(16, text(b"."))
         assert alive(began.pid)

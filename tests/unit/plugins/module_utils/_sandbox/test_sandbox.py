@@ -119,6 +119,8 @@ def test_nobody_but_sftp_is_served(transport: paramiko.Transport) -> None:
         transport.open_session().invoke_shell()
     with pytest.raises(paramiko.ChannelException):
         transport.open_channel("direct-tcpip", ("127.0.0.1", 22), ("127.0.0.1", 1))
+    with pytest.raises(paramiko.ChannelException):
+        transport.open_channel("unheard-of")
 
 
 @pytest.mark.parametrize("most", [1, 3])
