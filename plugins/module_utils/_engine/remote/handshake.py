@@ -136,7 +136,7 @@ def negotiate(
         transport.start_client(event=done)
         in_time = done.wait(timeout)
         if not (in_time and transport.is_active() and transport.initial_kex_done):
-            raise _no_session(f"{host} port {port}", timeout, words, in_time, transport.get_exception())
+            raise _no_session(f"{host} port {port}", timeout, words, in_time, transport.saved_exception)
     except BaseException:
         cast(Any, transport).packetizer.complete_handshake()  # ends a timer that would outlive the transport
         transport.close()

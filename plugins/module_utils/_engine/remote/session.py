@@ -229,7 +229,7 @@ class Session:
         finally:
             self._channel.settimeout(self._timeout)
         if not data:
-            raise _ended(self.transport.get_exception() or "the server closed the channel")
+            raise _ended(self.transport.saved_exception or "the server closed the channel")
         self._heard_at = time.monotonic()
         self._in += data
         self._take_apart()
@@ -362,7 +362,7 @@ def _no_sftp(transport: Transport, what: str) -> FiledropError:
     """The server has ended the session, or the connection has ended under it: the transport knows a moment later."""
     transport.join(ENDING)
     if not transport.is_active():
-        return _ended(transport.get_exception() or "right after the login")
+        return _ended(transport.saved_exception or "right after the login")
     return UnreachableError(
         "sftp_refused",
         f"The server accepted the login and {what}.",

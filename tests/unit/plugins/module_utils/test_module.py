@@ -43,7 +43,9 @@ def raises(error: Exception) -> Callable[[AnsibleModule], None]:
 
 
 def outcome(name: str, end: str, message: str = "") -> FileOutcome:
-    return FileOutcome(name, f"/out/{name}", end, "code", message, f"in/{name}", f"/out/archive/{name}", 3)
+    found = FileOutcome(name, f"/out/{name}", end, "code", message, f"in/{name}", f"/out/archive/{name}", 3)
+    found.changed = end == "delivered"
+    return found
 
 
 def test_the_engine_s_errors_fail_with_their_reason_and_way_out(finish: Callable[..., dict[str, Any]]) -> None:

@@ -288,7 +288,7 @@ def test_not_to_be_told_is_not_to_be_missing(server: OddServer, code: Code, kind
     async def look() -> Entry | None:
         return await remote.stat("pickup")
 
-    assert type(failure(remote, look())) is kind
+    assert failure(remote, look()).__class__ is kind
 
 
 # --- downloads
@@ -390,7 +390,7 @@ def test_a_part_that_the_server_cannot_read_is_an_error_of_the_file(server: OddS
 
     server.hooks[Kind.READ] = fail
     error = failure(remote, fetch(remote, path, len(CONTENT)))
-    assert type(error) is RemoteError
+    assert error.__class__ is RemoteError
     assert "bad sector" in error.finding
     del server.hooks[Kind.READ]
     assert drive(remote, fetch(remote, path, len(CONTENT))) == (len(CONTENT), CONTENT)
@@ -571,7 +571,7 @@ def test_a_part_that_the_server_does_not_take_is_an_error(server: OddServer, goo
 
     server.hooks[Kind.WRITE] = fail
     error = failure(remote, send(remote, "input/a.xml", CONTENT))
-    assert type(error) is RemoteError
+    assert error.__class__ is RemoteError
     assert "quota" in error.finding
     assert "'input/a.xml'" in error.finding
 

@@ -136,7 +136,7 @@ def test_a_handle_that_is_too_long_is_refused(length: int) -> None:
 )
 def test_each_status_is_an_error_of_its_kind(code: int, kind: type[FiledropError], code_word: str) -> None:
     error = reason(code.to_bytes(4, "big") + b"\0\0\0\2no\0\0\0\0")
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert error.reason == code_word
     assert "to open 'a'" in str(error)
     assert f"SFTP status {code}, 'no'" in str(error)
