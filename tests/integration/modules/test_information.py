@@ -53,7 +53,7 @@ def test_connection_info_tries_only_where_it_may(stage: Stage, sshd: SshServer) 
 
 
 def test_host_keys_info_shows_what_ssh_keyscan_shows(stage: Stage, sshd: SshServer) -> None:
-    (found,), dummy = stage.play(
+    (found,), _rest = stage.play(
         Step("host_keys_info", {"host": sshd.host, "port": sshd.port, "host_keys": [host_key("rsa").fingerprint]})
     )
     scan = ["ssh-keyscan", "-p", str(sshd.port), "-t", ",".join(HOST_KEY_TYPES), sshd.host]

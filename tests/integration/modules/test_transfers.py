@@ -63,7 +63,7 @@ def test_drop_off_check_run_check_run(stage: Stage, sshd: SshServer, outbox: Pat
     sent = digests(outbox)
     job = _job(stage, src=str(outbox), remote_dir="input")
     before = _everything(outbox, sshd.root)
-    (foreseen,), dummy = stage.play(
+    (foreseen,), _rest = stage.play(
         Step("dropoff", job, check=True, diff=True), defaults=_account(stage, sshd), python=python
     )
     assert foreseen["changed"]
@@ -111,7 +111,7 @@ def test_pick_up_check_run_check_run(stage: Stage, sshd: SshServer, inbox: Path)
     there = digests(sshd.pickup)
     job = _job(stage, dest=str(inbox), remote_dir="pickup")
     before = _everything(inbox, sshd.root)
-    (foreseen,), dummy = stage.play(Step("pickup", job, check=True, diff=True), defaults=_account(stage, sshd))
+    (foreseen,), _rest = stage.play(Step("pickup", job, check=True, diff=True), defaults=_account(stage, sshd))
     assert foreseen["changed"]
     assert {one["name"]: one["reason"] for one in foreseen["files"]} == dict.fromkeys(NAMES, "predicted")
     assert _everything(inbox, sshd.root) == before
@@ -156,7 +156,7 @@ def test_one_bad_file_fails_the_task_with_its_full_result(stage: Stage, sshd: Ss
     fill(outbox, 2)
     bad = os.fsencode(outbox) + b"/latin-\xe9.xml"
     Path(os.fsdecode(bad)).write_bytes(b"bad")
-    (result,), dummy = stage.play(
+    (result,), _rest = stage.play(
         Step("dropoff", _job(stage, src=str(outbox), remote_dir="input")), defaults=_account(stage, sshd)
     )
     assert result["failed"]
