@@ -181,12 +181,14 @@ def patterns(options: Options, name: str) -> tuple[str, ...]:
 def absolute(value: str, *, name: str) -> str:
     """A local path, with ``~`` expanded, without doubled or trailing slashes. ``..`` stays: it may cross a link.
 
-    :raises InputError: the path is not absolute, or has a NUL in it.
+    :raises InputError: the path is not absolute, has a NUL in it, or is not UTF-8, which a ledger could not keep.
     """
     expanded = os.path.expanduser(value)
     if not expanded.startswith("/") or "\0" in expanded:
         why = "is not an absolute path" if "\0" not in expanded else "has a NUL character in it"
         raise refused(name, value, why, f"Write {name} from the root on, such as /srv/files, or from a home with ~.")
+    if expanded != expanded.encode("utf-8", "ignore").decode("utf-8"):
+        raise refused(name, value, "is not UTF-8", "Rename the folder that is not, or reach it by a link that is.")
     return "/" + "/".join(part for part in expanded.split("/") if part not in ("", "."))
 
 

@@ -117,6 +117,7 @@ Kinds = dict[str, tuple[str, str, Callable[[Scene], Trouble], bool]]
 KINDS: Kinds = {
     "direct: ambiguous": ("direct", "ambiguous", lambda at: Trouble(Kind.CLOSE, at.clear, unseen=True), False),
     "direct: incomplete": ("direct", "maybe_incomplete", lambda at: Trouble(Kind.WRITE, at.clear), False),
+    "direct: gone": ("direct", "maybe_incomplete", lambda at: Trouble(Kind.WRITE, at.clear, late=True), False),
     "direct: taken": ("direct", "name_taken", lambda at: Trouble(Kind.CLOSE, at.replace), True),
     "direct: not completed": ("direct", "not_completed", lambda at: Trouble(Kind.CLOSE, at.clear, refuse=True), False),
     "direct: size": ("direct", "size_changed", lambda at: Trouble(Kind.CLOSE, at.grow, late=True), True),

@@ -73,7 +73,7 @@ def test_paths_are_absolute_after_the_home_folder_is_put_in(monkeypatch: pytest.
     assert read.absolute("/", name="src") == "/"
 
 
-@pytest.mark.parametrize("value", ["out", "./out", "~nobody-of-that-name/out", "$HOME/out", "/a\0b"])
+@pytest.mark.parametrize("value", ["out", "./out", "~nobody-of-that-name/out", "$HOME/out", "/a\0b", "/a\udcff"])
 def test_other_paths_are_refused(value: str) -> None:
     with pytest.raises(InputError) as caught:
         read.absolute(value, name="dest")

@@ -119,3 +119,14 @@ def test_an_empty_file_is_judged_by_its_size_too() -> None:
     empty.size = 0
     assert judge(empty, entry("in/a.xml", "0"), None) is Verdict.DELIVERED
     assert judge(empty, None, None) is Verdict.AMBIGUOUS
+
+
+@pytest.mark.parametrize(("state", "verdict"), [("resend", Verdict.SEND), ("discarded", Verdict.DISCARDED)])
+@pytest.mark.parametrize("temporary", [None, "in/.1.part"])
+def test_a_person_s_decision_comes_before_all_that_is_found(
+    state: str, verdict: Verdict, temporary: str | None
+) -> None:
+    row = Row("acme", "dropoff", "/out", "a.xml", SIZE, 1, "invoices", "in/a.xml", state=state, temporary=temporary)
+    there = [None, *(Entry("a.xml", "in/a.xml", size, 1, None) for size in (None, 0, 400, SIZE, 1001))]
+    for final, own in itertools.product(there, there):
+        assert judge(row, final, own if temporary else None) is verdict

@@ -160,6 +160,13 @@ def test_what_stays_there_on_purpose_is_remembered_as_long_as_it_is_there(desk: 
     assert desk.known() == ["there.csv"]
 
 
+def test_what_was_discarded_is_remembered_as_long_as_it_is_there(desk: Desk) -> None:
+    desk.fetched("there.csv", "discarded")
+    desk.fetched("gone.csv", "discarded")
+    assert desk.prune(desk.pickup, {"there.csv"}) == (0, 1)
+    assert desk.known() == ["there.csv"]
+
+
 def test_a_disk_that_refuses_stops_it_and_what_went_before_is_forgotten(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
