@@ -143,7 +143,7 @@ def program(*words: str | Path, feed: str = "", **options: Any) -> subprocess.Co
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
         **options,
     )

@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import daemon
 from support.sandbox_client import Key, connect, make_key, program
 
-Run = Callable[..., dict[str, Any]]
+Run = Callable[..., list[dict[str, Any]]]
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(import_path: Path, path: Path, tmp_path: Path) -> Iterator[Run]:
-    """Runs the module as Ansible does, in a process of its own, and returns its result."""
+    """Plays one task after another, each with its options and perhaps in check mode, and returns their results."""
     environment = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(import_path),
@@ -42,45 +42,59 @@ def run(import_path: Path, path: Path, tmp_path: Path) -> Iterator[Run]:
     }
     book, result = tmp_path / "book.yml", tmp_path / "result.json"
 
-    def once(*flags: str, **options: Any) -> dict[str, Any]:
-        result.unlink(missing_ok=True)
-        tasks = [
-            {"courier.filedrop.sandbox": {"path": str(path), **options}, "register": "told", "ignore_errors": True},
+    def play(*steps: dict[str, Any]) -> list[dict[str, Any]]:
+        tasks: list[dict[str, Any]] = [
             {
-                "ansible.builtin.copy": {"content": "{{ told | to_json }}", "dest": str(result), "mode": "0600"},
-                "check_mode": False,
-                "diff": False,
-            },
+                "courier.filedrop.sandbox": {name: value for name, value in step.items() if name != "check"},
+                "args": {"path": str(path)},
+                "check_mode": step.get("check", False),
+                "register": f"told_{number}",
+                "ignore_errors": True,
+            }
+            for number, step in enumerate(steps)
         ]
-        play = {
-            "hosts": "localhost",
-            "connection": "local",
-            "gather_facts": False,
-            "vars": {"ansible_python_interpreter": sys.executable},
-            "tasks": tasks,
-        }
-        book.write_text(json.dumps([play]))
+        told = ", ".join(f"told_{number}" for number in range(len(steps)))
+        tasks.append({"ansible.builtin.copy": {"content": f"{{{{ [{told}] | to_json }}}}", "dest": str(result)}})
+        book.write_text(
+            json.dumps(
+                [
+                    {
+                        "hosts": "localhost",
+                        "connection": "local",
+                        "gather_facts": False,
+                        "vars": {"ansible_python_interpreter": sys.executable},
+                        "tasks": tasks,
+                    }
+                ]
+            )
+        )
         done = program(
-            sys.executable, "-m", "ansible.cli.playbook", "-i", "localhost,", "--diff", *flags, book, env=environment
+            sys.executable, "-m", "ansible.cli.playbook", "-i", "localhost,", "--diff", book, env=environment
         )
         if done.returncode != 0:
             raise ChildProcessError(done.stdout)
-        return dict(json.loads(result.read_text()))
+        return list(json.loads(result.read_text()))
 
-    yield once
+    yield play
     daemon.stop(str(path))
 
 
 def test_it_is_started_changed_and_stopped_and_tells_the_truth(run: Run, path: Path, key: Key) -> None:
     accounts = [{"username": "2001234", "public_keys": [key.public], "password": "correct horse"}]
-    predicted = run("--check", accounts=accounts)
-    assert predicted["changed"]
+    more = [*accounts, {"username": "bob", "public_keys": [key.public]}]
+    predicted, first, *again, predicted_more, second = run(
+        {"accounts": accounts, "check": True},
+        {"accounts": accounts},
+        {"accounts": accounts},
+        {"accounts": accounts, "check": True},
+        {},
+        {"accounts": more, "check": True},
+        {"accounts": more},
+    )
+    assert predicted["changed"], predicted
     assert (predicted["host_keys"], predicted["pid"], predicted["port"]) == ([], None, None)
-    assert predicted["diff"]["before"] == {"state": "absent"}
-    assert not path.exists()
-
-    first = run(accounts=accounts)
     assert first["changed"], first
+    assert first["diff"]["before"] == predicted["diff"]["before"] == {"state": "absent"}
     assert {**first["diff"]["after"], "port": None} == predicted["diff"]["after"]
     assert first["accounts"] == [
         {
@@ -92,54 +106,56 @@ def test_it_is_started_changed_and_stopped_and_tells_the_truth(run: Run, path: P
         }
     ]
     assert "correct horse" not in str(first)
-    server = SimpleNamespace(host=first["host"], port=first["port"], host_keys=first["host_keys"])
-    connect(server, key).close()  # type: ignore[arg-type]
-
-    for flags, options in (((), {"accounts": accounts}), (("--check",), {"accounts": accounts}), ((), {})):
-        again = run(*flags, **options)
-        assert not again["changed"]
-        assert again["diff"]["before"] == again["diff"]["after"] == first["diff"]["after"]
-        assert [again[name] for name in ("port", "pid", "host_keys")] == [
+    for one in again:
+        assert not one["changed"], one
+        assert one["diff"]["before"] == one["diff"]["after"] == first["diff"]["after"]
+        assert [one[name] for name in ("port", "pid", "host_keys")] == [
             first[name] for name in ("port", "pid", "host_keys")
         ]
-
-    more = [*accounts, {"username": "bob", "public_keys": [key.public]}]
-    predicted, second = run("--check", accounts=more), run(accounts=more)
-    assert predicted["changed"]
-    assert second["changed"]
-    assert predicted["diff"] == second["diff"]
+    assert (predicted_more["changed"], second["changed"]) == (True, True)
+    assert predicted_more["diff"] == second["diff"]
     assert second["pid"] == first["pid"]
+    server = SimpleNamespace(host=first["host"], port=first["port"], host_keys=first["host_keys"])
+    connect(server, key).close()  # type: ignore[arg-type]
     connect(server, key, "bob").close()  # type: ignore[arg-type]
 
-    predicted = run("--check", state="stopped")
-    connect(server, key).close()  # type: ignore[arg-type]
-    stopped, twice = run(state="stopped"), run(state="stopped")
-    assert [one["changed"] for one in (predicted, stopped, twice)] == [True, True, False]
+    predicted, unchanged, stopped, twice = run(
+        {"state": "stopped", "check": True}, {}, {"state": "stopped"}, {"state": "stopped"}
+    )
+    assert [one["changed"] for one in (predicted, unchanged, stopped, twice)] == [True, False, True, False]
     assert predicted["diff"] == stopped["diff"]
     assert (stopped["pid"], stopped["port"], stopped["host_keys"]) == (None, first["port"], first["host_keys"])
     assert not daemon.look(str(path)).held
 
 
+def test_in_check_mode_it_changes_nothing_on_the_first_day(run: Run, path: Path, key: Key) -> None:
+    accounts = [{"username": "2001234", "public_keys": [key.public]}]
+    started, stopped, really = run(
+        {"accounts": accounts, "check": True}, {"state": "stopped", "check": True}, {"state": "stopped"}
+    )
+    assert [one["changed"] for one in (started, stopped, really)] == [True, False, False]
+    assert not path.exists()
+
+
 def test_what_it_cannot_do_it_says_and_predicts(run: Run, path: Path, key: Key) -> None:
     accounts = [{"username": "alice", "public_keys": [key.public]}]
+    private = key.path.read_text()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        for flags in ((), ("--check",)):
-            refused = run(*flags, accounts=accounts, port=port)
-            assert (refused["failed"], refused["reason"]) == (True, "port_taken")
-            assert str(port) in refused["msg"]
-    assert run()["reason"] == "no_accounts"
-    private = key.path.read_text()
-    refused = run(accounts=[{"username": "alice", "public_keys": [private]}])
-    assert refused["reason"] == "public_key_private"
-    assert private.splitlines()[1] not in refused["msg"]
+        *busy, nobody, exposed = run(
+            {"accounts": accounts, "port": port, "check": True},
+            {"accounts": accounts, "port": port},
+            {},
+            {"accounts": [{"username": "alice", "public_keys": [private]}]},
+        )
+    for refused in busy:
+        assert (refused["failed"], refused["reason"]) == (True, "port_taken")
+        assert str(port) in refused["msg"]
+    assert nobody["reason"] == "no_accounts"
+    assert exposed["reason"] == "public_key_private"
+    assert private.splitlines()[1] not in exposed["msg"]
     (path / "other").mkdir(parents=True, exist_ok=True)
-    refused = run("--check", accounts=accounts)
-    assert (refused["reason"], "'other'" in refused["msg"]) == ("path_not_sandbox", True)
-
-
-def test_stopping_one_that_never_was_leaves_no_trace(run: Run, path: Path) -> None:
-    assert not run(state="stopped")["changed"]
-    assert not path.exists()
+    for refused in run({"accounts": accounts, "check": True}, {"accounts": accounts}):
+        assert (refused["reason"], "'other'" in refused["msg"]) == ("path_not_sandbox", True)
