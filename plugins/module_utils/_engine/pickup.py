@@ -16,7 +16,8 @@ After a crash:
     placed       -                     the original goes once a fresh download shows that it is still the same file
 
 So what the server shows later under the name of a file that was placed is never deleted on the word of its size and
-time alone.
+time alone. That goes for a duplicate, too, of which a person says that it was delivered: it becomes ``placed``
+(decisions.py).
 """
 
 from __future__ import annotations
