@@ -18,66 +18,15 @@ And of both: ``held`` (open: a person decides, decisions.py), ``resend`` (open: 
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .disk import Folder, rename_new
 from .errors import LedgerError, TransferError
 from .flow import Answer, Batch
-from .owner import leave_to_owner, make_folder
-
-VERSION = 1
-BUSY_TIMEOUT = 30.0  # seconds that another process may keep the ledger locked
-SIDE_FILES = 64 * 1024  # bytes that SQLite's log and its index take at least
-
-_SCHEMA = """
-CREATE TABLE transfer (
-    id          INTEGER PRIMARY KEY,
-    account     TEXT NOT NULL,
-    direction   TEXT NOT NULL,
-    folder      TEXT NOT NULL,     -- where the original is: local for a drop-off, remote for a pickup
-    name        TEXT NOT NULL,
-    size        INTEGER NOT NULL,  -- bytes
-    mtime_ns    INTEGER NOT NULL,  -- of the original, since 1970
-    job         TEXT NOT NULL,
-    state       TEXT NOT NULL,
-    open        INTEGER NOT NULL,  -- 1 while something remains to be done
-    remote_path TEXT NOT NULL,
-    temporary   TEXT,              -- remote temp path of a drop-off, local part's name of a pickup
-    local_path  TEXT,              -- the archived original, or the file as it was delivered
-    sha256      TEXT,
-    visible     INTEGER,           -- was the final name seen while the upload was open?
-    reason      TEXT,
-    changed_at  REAL NOT NULL      -- seconds since 1970
-);
-CREATE INDEX transfer_by_key ON transfer (account, direction, folder, name);
-CREATE UNIQUE INDEX transfer_open ON transfer (account, direction, folder, name) WHERE open = 1;
-CREATE TABLE sighting (            -- files seen that were not settled yet
-    account TEXT NOT NULL, direction TEXT NOT NULL, folder TEXT NOT NULL, name TEXT NOT NULL,
-    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, since REAL NOT NULL,
-    PRIMARY KEY (account, direction, folder, name)
-) WITHOUT ROWID;
-CREATE TABLE capability (          -- what earlier runs learned of a server
-    account TEXT NOT NULL, name TEXT NOT NULL, allowed INTEGER NOT NULL, learned_at REAL NOT NULL,
-    PRIMARY KEY (account, name)
-) WITHOUT ROWID;
-CREATE TABLE run (                 -- the latest run of each job
-    account TEXT NOT NULL, direction TEXT NOT NULL, job TEXT NOT NULL,
-    began REAL NOT NULL, ended REAL NOT NULL,
-    well_at REAL,                  -- when a run last ended with nothing failed and nothing held
-    reason TEXT NOT NULL, message TEXT NOT NULL,  -- what ended it early, if anything did
-    delivered INTEGER NOT NULL, skipped INTEGER NOT NULL, held INTEGER NOT NULL, failed INTEGER NOT NULL,
-    bytes INTEGER NOT NULL,
-    PRIMARY KEY (account, direction, job)
-) WITHOUT ROWID;
-"""
+from .ledger_file import ledger_error, open_database, prove
 
 NAMES_A_QUERY = 500
 
@@ -127,60 +76,14 @@ class Ledger(Batch):
         self.path = path
         self._waiting: list[tuple[Row, Answer[None]]] = []
         try:
-            exists = _exists(path)
-            if not exists and create and not read_only:
-                _make(path)
-            elif not exists and (must_exist or not read_only):
-                raise missing(path)
-            self._db = self._open(read_only)
-            self._check_version()
-            if not read_only:
-                # SQLite opens without a word what it may only read; that has to be known before the first file moves.
-                self._db.execute("DELETE FROM transfer WHERE FALSE")
+            self._db = open_database(path, create=create, read_only=read_only, must_exist=must_exist)
         except (sqlite3.Error, OSError) as error:
             raise self._error(error) from error
 
-    def _open(self, read_only: bool) -> sqlite3.Connection:
-        exists = _exists(self.path)
-        if read_only:
-            # Even a reader makes SQLite's side files, unless it is told that nobody writes: true while there is no log.
-            quiet = "" if os.path.exists(f"{self.path}-wal") else "&immutable=1"
-            where = f"file:{_quoted(self.path)}?mode=ro{quiet}" if exists else ":memory:"
-        else:
-            where = f"file:{_quoted(self.path)}?mode=rw"
-        db = sqlite3.connect(where, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
-        if not exists:
-            _fill(db)
-        elif not read_only:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-        return db
-
-    def _check_version(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            raise LedgerError(
-                "ledger_damaged",
-                f"The ledger {self.path!r} is empty, or no ledger.",
-                "Restore it from a backup, or name another file.",
-            )
-        if version != VERSION:
-            raise LedgerError(
-                "ledger_version",
-                f"The ledger {self.path!r} has version {version}; this filedrop knows version {VERSION}.",
-                "Upgrade filedrop on this host; an older one must not write to it.",
-            )
-
     def prove(self) -> None:
-        """See before the first file moves whether the ledger is whole, and can be written, disk and all.
-
-        Reads all of it, about 0.2 s for 100,000 files: damage to an index can hide that a file was sent.
-        """
+        """See before the first file moves whether the ledger is whole, and can be written."""
         try:
-            (found,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
-            if found != "ok":
-                raise self._error(sqlite3.DatabaseError(f"malformed: {' '.join(found.split())}"))
-            self._db.execute(f"PRAGMA user_version = {VERSION}")  # writes a page, whatever stands there
+            prove(self._db)
         except sqlite3.Error as error:
             raise self._error(error) from error
 
@@ -289,156 +192,41 @@ class Ledger(Batch):
         seconds since 1970.
         """
         now = time.time()
-        key = (account, direction, folder)
-        try:
-            with self._db:
-                self._db.execute("BEGIN IMMEDIATE")
-                self._db.executemany(
-                    "INSERT INTO sighting VALUES (?, ?, ?, ?, ?, ?, ?)"
-                    # RHEL 9 has SQLite 3.34, which wants to know which conflict is meant.
-                    " ON CONFLICT (account, direction, folder, name) DO UPDATE SET"
-                    " since = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns THEN since ELSE "
-                    "excluded.since END,"
-                    " size = excluded.size, mtime_ns = excluded.mtime_ns",
-                    [(*key, *file, now) for file in seen],
-                )
-            return self.sightings(account, direction, folder, seen)
-        except sqlite3.Error as error:
-            raise self._error(error) from error
+        self.change(
+            "INSERT INTO sighting VALUES (?, ?, ?, ?, ?, ?, ?)"
+            # RHEL 9 has SQLite 3.34, which wants to know which conflict is meant.
+            " ON CONFLICT (account, direction, folder, name) DO UPDATE SET"
+            " since = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns THEN since"
+            " ELSE excluded.since END,"
+            " size = excluded.size, mtime_ns = excluded.mtime_ns",
+            [(account, direction, folder, *file, now) for file in seen],
+        )
+        return self.sightings(account, direction, folder, seen)
 
     def sightings(
         self, account: str, direction: str, folder: str, seen: Sequence[tuple[str, int, int]]
     ) -> dict[str, float]:
         """Since when each of these files has been seen just so; only those that have."""
         query = "SELECT name, size, mtime_ns, since FROM sighting WHERE account = ? AND direction = ? AND folder = ?"
-        try:
-            records = self._db.execute(query, (account, direction, folder)).fetchall()
-        except sqlite3.Error as error:
-            raise self._error(error) from error
+        records = self.look(query, (account, direction, folder))
         known = {(name, size, mtime_ns): since for name, size, mtime_ns, since in records}
         return {file[0]: known[file] for file in seen if file in known}
 
     def forget_sightings(self, account: str, direction: str, folder: str) -> None:
         """Nothing in the folder is unsettled any more."""
-        try:
-            self._db.execute(
-                "DELETE FROM sighting WHERE account = ? AND direction = ? AND folder = ?", (account, direction, folder)
-            )
-        except sqlite3.Error as error:
-            raise self._error(error) from error
+        statement = "DELETE FROM sighting WHERE account = ? AND direction = ? AND folder = ?"
+        self.change(statement, [(account, direction, folder)])
 
     def capability(self, account: str, name: str) -> bool | None:
         """What an earlier run learned, or None."""
-        try:
-            query = "SELECT allowed FROM capability WHERE account = ? AND name = ?"
-            record = self._db.execute(query, (account, name)).fetchone()
-        except sqlite3.Error as error:
-            raise self._error(error) from error
-        return None if record is None else bool(record[0])
+        found = self.look("SELECT allowed FROM capability WHERE account = ? AND name = ?", (account, name))
+        return bool(found[0][0]) if found else None
 
     def learn(self, account: str, name: str, *, allowed: bool) -> None:
-        try:
-            self._db.execute(
-                "INSERT OR REPLACE INTO capability VALUES (?, ?, ?, ?)", (account, name, allowed, time.time())
-            )
-        except sqlite3.Error as error:
-            raise self._error(error) from error
+        self.change("INSERT OR REPLACE INTO capability VALUES (?, ?, ?, ?)", [(account, name, allowed, time.time())])
 
     def _error(self, error: Exception) -> LedgerError:
-        said = (isinstance(error, OSError) and error.strerror) or str(error)
-        if "I/O error" in said and _disk_is_full(self.path):
-            said += ": the disk is full"  # SQLite tells no more where it cannot make its side files
-        for sign, (reason, finding, way_out) in _TROUBLES.items():
-            if sign in said:
-                return LedgerError(reason, f"The ledger {self.path!r} {finding} ({said}).", way_out)
-        return LedgerError(
-            "ledger_failed",
-            f"The ledger {self.path!r} cannot be used ({said}).",
-            "Look at the disk it is on, and restore it from a backup if need be. Nothing was transferred without it.",
-        )
-
-
-_TROUBLES = {
-    "locked": ("ledger_locked", "is locked by another process", "Find who keeps it open, or try again later."),
-    "readonly": (
-        "ledger_read_only",
-        "cannot be written",
-        "Give the user that runs this the right to write it and its folder.",
-    ),
-    "Permission denied": (
-        "ledger_read_only",
-        "cannot be opened",
-        "Give the user that runs this the right to it and its folder.",
-    ),
-    "unable to open": (
-        "ledger_read_only",
-        "cannot be opened",
-        "Give the user that runs this the right to it and its folder.",
-    ),
-    "full": ("ledger_disk_full", "cannot grow, for the disk is full", "Make room, and run again."),
-    "No space left": ("ledger_disk_full", "cannot be made, for the disk is full", "Make room, and run again."),
-    "malformed": (
-        "ledger_damaged",
-        "is damaged",
-        "Restore it from a backup; `sqlite3 LEDGER .recover` may save what is in it.",
-    ),
-    "not a database": ("ledger_damaged", "is no ledger", "Restore it from a backup, or name another file."),
-}
-
-
-def _disk_is_full(path: str) -> bool:
-    """Whether there is no room for the side files of a ledger."""
-    try:
-        status = os.statvfs(os.path.dirname(os.path.abspath(path)))
-    except OSError:
-        return False
-    return status.f_bavail * status.f_frsize < SIDE_FILES
-
-
-def _exists(path: str) -> bool:
-    """Like os.path.exists, but a folder that we may not look into is an error."""
-    try:
-        os.stat(path)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _make(path: str) -> None:
-    """A new ledger, whole from its first instant: several jobs may make it at once, and any may be killed at that."""
-    folder, name = os.path.split(os.path.abspath(path))
-    make_folder(folder)
-    target = Folder(folder)
-    fcntl.flock(target.fd, fcntl.LOCK_EX)
-    workshop = os.path.join(folder, f".{name}.new")
-    shutil.rmtree(workshop, ignore_errors=True)
-    os.mkdir(workshop, 0o700)
-    try:
-        new = os.path.join(workshop, name)
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        leave_to_owner(fd, folder)
-        os.close(fd)
-        with closing(sqlite3.connect(new, isolation_level=None)) as db:
-            _fill(db)
-        rename_new(Folder(workshop), name, target, name)
-        os.fsync(target.fd)
-    finally:
-        shutil.rmtree(workshop)
-
-
-def _fill(db: sqlite3.Connection) -> None:
-    db.execute("PRAGMA journal_mode = WAL")
-    db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-
-
-def missing(path: str) -> LedgerError:
-    """The error that there is none, for those who may not make one."""
-    return LedgerError(
-        "ledger_missing",
-        f"There is no ledger at {path!r}.",
-        "Name the one that is meant, with `ledger`. If it was lost, what was kept and not archived would be sent "
-        "again: restore it, or make a new one with `filedrop init`.",
-    )
+        return ledger_error(self.path, error)
 
 
 def _in_other_hands(row: Row) -> TransferError:
@@ -447,10 +235,6 @@ def _in_other_hands(row: Row) -> TransferError:
         f"Another job has {row.name!r} of {row.folder!r} in its hands.",
         "Let the selections of the two jobs not overlap.",
     )
-
-
-def _quoted(path: str) -> str:
-    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
 def _slices(items: Sequence[str], length: int) -> Iterator[Sequence[str]]:

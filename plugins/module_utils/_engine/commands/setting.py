@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FiledropError, InputError
-from ..ledger import missing
+from ..ledger_file import missing
 from ..status import status_of_error
 
 if TYPE_CHECKING:
