@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import ledger as ledger_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine import ledger_file
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import LedgerError, TransferError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
@@ -476,7 +477,7 @@ def test_a_file_is_known_since_it_was_first_seen_just_so(
     ledger: Ledger, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1000.0]
-    monkeypatch.setattr(ledger_file.time, "time", lambda: clock[0])
+    monkeypatch.setattr(ledger_module.time, "time", lambda: clock[0])
     assert ledger.seen_since(*KEY, [("a", 1, 1), ("b", 1, 1)]) == {"a": 1000, "b": 1000}
     clock[0] = 1010.0
     ledger.close()
