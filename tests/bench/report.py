@@ -67,10 +67,11 @@ def _circumstances(config: Iterable[str]) -> list[str]:
     now = datetime.datetime.now(datetime.timezone.utc)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     machine = f"{os.cpu_count()} cores ({_processor()}), {memory:.0f} GiB, {platform.system()} {platform.release()}"
+    load = f"{os.getloadavg()[2]:.1f} processes at work in the last 15 minutes, these ones among them"
     limits = ", ".join(config) or "its default limits"
     relay = "a relay in a process of its own holds each chunk back by half of the round trip; else there is none"
     return [
-        f"- {now:%Y-%m-%d}: {machine}",
+        f"- {now:%Y-%m-%d}: {machine}; {load}",
         f"- server: the system's sshd on loopback, internal-sftp in a chroot, with {limits}",
         f"- delay: {relay}",
         *(f"- {kind.name}: {kind.version()}" for kind in contestants()),
