@@ -115,6 +115,7 @@ def test_a_full_server_is_busy_and_free_again(start_sshd: Start) -> None:
         assert isinstance(refusal(account(server)), ServerBusy)
         waiting.join()
     server.drop_sessions()
+    server.wait_idle()
     ssh.open_transport(account(server)).close()
 
 
