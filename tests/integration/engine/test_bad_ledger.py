@@ -11,14 +11,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine import ledger_file
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
 from support import driver
-from support.confined import mode_bits_count, small_disk
+from support.confined import SmallDisk, mode_bits_count, small_disk
 from support.desk import Desk, assert_delivered, digests, fill
 from support.rights import SOMEBODY, as_somebody, somebodys_folder
 from support.sshd import SshServer
@@ -33,6 +33,13 @@ with open(sys.argv[1], "wb", 0) as rest:
             rest.write(bytes(4096))
     except OSError:
         pass
+"""
+KEEP_OPEN = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("INSERT OR REPLACE INTO capability VALUES ('other', 'rename', 1, 0)")
+print("open", flush=True)
+sys.stdin.read()
 """
 
 
@@ -52,6 +59,17 @@ def _in_an_index(content: bytearray, entry: bytes) -> int:
         if page[0] == INDEX_LEAF and entry in page:
             return start + page.index(entry) + len(entry) - 1
     raise LookupError(entry)
+
+
+@contextmanager
+def _in_use(disk: SmallDisk, ledger: Path) -> Iterator[None]:
+    """Another process has the ledger open, with the side files that belong to it."""
+    command = [*disk.prefix, sys.executable, "-c", KEEP_OPEN, str(ledger)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        if process.stdout is None or process.stdout.readline() != b"open\n":
+            raise RuntimeError("it could not be opened")
+        yield
+        process.communicate()
 
 
 @contextmanager
@@ -83,7 +101,9 @@ def test_damage_in_the_middle_of_it(desk: Desk, sshd: SshServer, direction: str,
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_a_ledger_on_a_full_disk(desk: Desk, sshd: SshServer, direction: str) -> None:
+@pytest.mark.parametrize("in_use", [False, True])
+def test_a_ledger_on_a_full_disk(desk: Desk, sshd: SshServer, direction: str, in_use: bool) -> None:
+    """Also while another job has it open, so that nothing has to be made to open it."""
     disk_folder = desk.ledger.parent / "disk"
     disk_folder.mkdir()
     desk.ledger = disk_folder / "ledger.sqlite3"
@@ -91,8 +111,11 @@ def test_a_ledger_on_a_full_disk(desk: Desk, sshd: SshServer, direction: str) ->
     with small_disk(disk_folder, "300k") as disk:
         first = driver.finish(driver.start(run, prefix=disk.prefix))
         assert first["error"] is None
-        subprocess.run([*disk.prefix, sys.executable, "-c", FILL, str(disk_folder / "rest")], check=True)
-        with _nothing_moves(desk, sshd):
+        with ExitStack() as stack:
+            if in_use:
+                stack.enter_context(_in_use(disk, desk.ledger))
+            subprocess.run([*disk.prefix, sys.executable, "-c", FILL, str(disk_folder / "rest")], check=True)
+            stack.enter_context(_nothing_moves(desk, sshd))
             reason, message = driver.finish(driver.start(run, prefix=disk.prefix))["error"]
             assert reason == "ledger_disk_full"
             assert str(desk.ledger) in message

@@ -20,7 +20,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.decisions
     Wanted,
     resolve,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import JobRunning
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError, JobRunning
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.history import Question, ask
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.locks import JobKey, only_run
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.accounts import account
@@ -173,6 +174,9 @@ def test_resend_sends_it_again_once_its_name_is_free(scene: Scene, kind: str) ->
     assert os.listdir(scene.input) == [NAME]
     assert (scene.desk.archive / NAME).read_bytes() == CONTENT
     assert digests(scene.desk.outbox) == {}
+    for decision in DECISIONS:  # it was sent, and not only said to be
+        with pytest.raises(InputError, match="its state is 'delivered'"):
+            scene.resolve(decision, names=(NAME,))
 
 
 @pytest.mark.parametrize(
@@ -306,6 +310,8 @@ def test_a_duplicate_to_fetch_again_is_a_second_file(
     assert_delivered(desk.pick_up(on_duplicate=on_duplicate), ["report.xml"])
     assert sorted(os.listdir(desk.inbox)) == ["report.2.xml", "report.xml"]
     assert digests(sshd.pickup) == {}
+    told = [(row.local_path, row.state, row.reason) for row, _outcome in ask(str(desk.ledger), Question()).entries]
+    assert told == [(str(desk.inbox / name), "fetched", None) for name in ("report.2.xml", "report.xml")]
     sshd.put("report.xml", b"report")
     assert outcomes(desk.pick_up(on_duplicate="hold")) == {"report.xml": ("held", "duplicate")}
 
@@ -352,7 +358,10 @@ def test_a_discarded_duplicate_stays_on_the_server_until_it_changes(
         assert not result.changed
     assert digests(sshd.pickup).keys() == {"report.xml"}
     assert os.listdir(desk.inbox) == ["report.xml"]
+    os.utime(sshd.pickup / "report.xml", (1, 1))
+    assert outcomes(desk.pick_up(on_duplicate="hold")) == {"report.xml": ("held", "duplicate")}
     sshd.put("report.xml", b"news")
+    _resolve(desk, "discard")
     assert_delivered(desk.pick_up(on_duplicate="hold"), ["report.xml"])
     assert (desk.inbox / "report.2.xml").read_bytes() == b"news"
 

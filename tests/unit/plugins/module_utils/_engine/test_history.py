@@ -271,6 +271,27 @@ def _held_or_busy(path: str) -> str:
         return error.reason
 
 
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_an_answer_that_a_run_came_in_between_of_is_asked_for_again(
+    path: str, monkeypatch: pytest.MonkeyPatch, spoilt: bool
+) -> None:
+    write(path, row("1"))
+    real, names_to_come = history._answer, ["2", "3"]
+
+    def disturbed(ledger: str, question: Question) -> Any:
+        found = real(ledger, question)
+        if names_to_come:
+            write(path, *(row(f"{names_to_come[0]}-{part}") for part in range(100)))
+            names_to_come.pop(0)
+            if spoilt:
+                raise LedgerError("ledger_damaged", "What was read did not fit together.", "Wait for nothing.")
+        return found
+
+    monkeypatch.setattr(history, "_answer", disturbed)
+    assert ask(path, Question(most=0)).counts["unfinished"] == 201
+    assert names_to_come == []
+
+
 # --- from options
 
 
