@@ -70,7 +70,7 @@ def open_database(path: str, *, create: bool, read_only: bool, must_exist: bool)
     :raises sqlite3.Error, OSError: it cannot be opened.
     """
     exists = _exists(path)
-    if not exists and create and not read_only:
+    if not read_only and (os.path.lexists(_workshop(path)) if exists else create):
         _make(path)
         exists = True
     if not exists and (must_exist or not read_only):
@@ -137,13 +137,18 @@ def _exists(path: str) -> bool:
 
 
 def _make(path: str) -> None:
-    """A new ledger, whole from its first instant: several jobs may make it at once, and any may be killed at that."""
+    """A new ledger, whole from its first instant: several jobs may make it at once, and any may be killed at that.
+
+    Where there is one by now, only what whoever made it has left behind is removed.
+    """
     folder, name = os.path.split(os.path.abspath(path))
     make_folder(folder)
     target = Folder(folder)
     fcntl.flock(target.fd, fcntl.LOCK_EX)
-    workshop = os.path.join(folder, f".{name}.new")
+    workshop = _workshop(path)
     shutil.rmtree(workshop, ignore_errors=True)
+    if _exists(path):
+        return
     os.mkdir(workshop, 0o700)
     try:
         new = os.path.join(workshop, name)
@@ -156,6 +161,12 @@ def _make(path: str) -> None:
         os.fsync(target.fd)
     finally:
         shutil.rmtree(workshop)
+
+
+def _workshop(path: str) -> str:
+    """Where a ledger is made."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(folder, f".{name}.new")
 
 
 def _fill(db: sqlite3.Connection) -> None:

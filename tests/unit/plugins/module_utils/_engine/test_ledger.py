@@ -318,6 +318,19 @@ Ledger(sys.argv[1], create=True).learn("acme", sys.argv[2], allowed=True)
 """
 
 
+def test_what_a_killed_maker_left_beside_its_ledger_goes_at_the_next_opening(ledger: Ledger, path: str) -> None:
+    """Killed between giving the ledger its name and clearing up."""
+    commit(ledger, row(), "intent")
+    workshop = Path(ledger_file._workshop(path))
+    workshop.mkdir()
+    (workshop / "ledger.sqlite3-wal").write_bytes(b"")
+    with closing(Ledger(path, create=False, read_only=True)):
+        assert workshop.exists()
+    with closing(Ledger(path)) as again:
+        assert [one.name for one in again.open_rows("acme", "dropoff", "invoices")] == ["a.xml"]
+    assert not workshop.exists()
+
+
 @pytest.mark.parametrize("again", range(3))
 def test_several_may_make_the_same_ledger_at_once(path: str, import_path: Path, again: int) -> None:
     makers = [
