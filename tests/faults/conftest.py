@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How far to go, and the report at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from faults.explorer import Report
+
+_REPORTS = pytest.StashKey["list[Report]"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--full", action="store_true", help="every variant, and from every state that a crash leaves (minutes)"
+    )
+    parser.addoption("--seed", type=int, default=1, help="for what is drawn by chance")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_REPORTS] = []
+    config.addinivalue_line("markers", "full: only with --full")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--full"):
+        rare = [item for item in items if item.get_closest_marker("full")]
+        items[:] = [item for item in items if item not in rare]
+        config.hook.pytest_deselected(items=rare)
+
+
+@pytest.fixture
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether there is time for everything."""
+    return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--seed"))
+
+
+@pytest.fixture
+def reports(request: pytest.FixtureRequest) -> list[Report]:
+    """Where each test puts what it did, for the report at the end."""
+    return request.config.stash[_REPORTS]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    reports = config.stash[_REPORTS]
+    if reports:
+        terminalreporter.section("crash matrix")
+        for line in _lines(reports):
+            terminalreporter.write_line(line)
+
+
+def _lines(reports: list[Report]) -> Iterator[str]:
+    yield f"{'variant':36} {'steps':>6} {'crashes':>8} {'cuts':>6} {'states':>7} {'completed':>10}  held for a person"
+    for one in reports:
+        held = ", ".join(f"{number} {reason}" for reason, number in sorted(one.held.items()))
+        numbers = f"{one.steps or '':>6} {one.crashes:>8} {one.cuts:>6} {one.states or '':>7} {one.completed:>10}"
+        yield f"{one.variant:36} {numbers}  {held}"
+    kinds = sum((one.kinds for one in reports), Counter[str]())
+    yield "crashed before: " + ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+    found = Counter(what.partition(":")[0] for one in reports for what in one.findings)
+    verdict = [f"{found[kind]} {words}" for kind, words in _VERDICT.items()]
+    yield f"{sum(one.crashes for one in reports)} crashes, {sum(one.cuts for one in reports)} cuts, none skipped: " + (
+        ", ".join(verdict)
+    )
+    for what, number in Counter(what for one in reports for what in one.limits).most_common():
+        yield f"stated limit, met in {number} variants: {what.removeprefix('limit: ')}"
+
+
+_VERDICT = {
+    "lost": "lost", "duplicated": "duplicated", "corrupt": "corrupt", "partial name": "partial names",
+    "not told": "not told", "left over": "left over", "touched": "of others touched", "unrecorded": "unrecorded",
+    "restless": "restless",
+}  # fmt: skip

@@ -1,0 +1,209 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A stage on which a variant is run, as often as one likes, with a process that can be ended at any step."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import runner
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import (
+    dropoff_from_options,
+    pickup_from_options,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import sftp
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import RunResult
+from support.sshd import SshServer
+
+from . import books, plain
+from .stepper import Step, Watched
+from .variants import Variant
+from .world import World, fast_folder
+
+YESTERDAY = 1_750_000_000 * 10**9
+"""ns since 1970: when the files of all tests were written."""
+
+
+class Server(Protocol):
+    """Whoever is at the other end."""
+
+    def settle(self) -> None:
+        """Wait until nothing is under way there any more."""
+
+
+class Stage:
+    """A world with a server in it, and runs of a variant's job.
+
+    :param world: its folders; made already.
+    :param server: who is at the other end.
+    """
+
+    def __init__(self, variant: Variant, world: World, server: plain.PlainServer | SshServer) -> None:
+        self.variant = variant
+        self.world = world
+        self.server = server
+        self.puts: books.Puts = tuple(books.Put(name, content) for name, content in variant.files.items())
+
+    def fill(self) -> None:
+        """Put everybody's files where they start."""
+        where = self.world.pickup if self.variant.direction == "pickup" else self.world.outbox
+        for name, content in self.variant.files.items():
+            self.world.put(where / name, content, mtime_ns=YESTERDAY)
+        for path, content in books.bystanders(self.world).items():
+            self.world.put(path, content, mtime_ns=YESTERDAY)
+        if not self.variant.fresh:
+            Ledger(str(self.world.ledger), create=True).close()
+
+    def run(self, *, check: bool = False) -> RunResult:
+        """A run that nobody disturbs."""
+        with self.watched(check=check) as child:
+            for _step in child.steps():
+                pass
+            result: RunResult = child.result
+        self.settle()
+        return result
+
+    def count_steps(self) -> int:
+        """How many steps a run has that nobody disturbs."""
+        with self.watched() as child:
+            number = sum(1 for _step in child.steps())
+        self.settle()
+        return number
+
+    def run_until(self, number: int) -> tuple[Step | None, RunResult | None]:
+        """A run that is killed when it is about to do the step of this number; or its result, where it has fewer."""
+        with self.watched() as child:
+            for step in child.steps():
+                if step.number == number:
+                    str(step)  # while it can still be asked
+                    child.kill()
+                    self.settle()
+                    return step, None
+            result: RunResult = child.result
+        self.settle()
+        return None, result
+
+    def run_with(
+        self, number: int, event: Callable[[], object], *, among: Callable[[Step], bool] = lambda _step: True
+    ) -> tuple[Step | None, RunResult]:
+        """A run in which something happens right before the step of this number, among those that are looked for; the
+        step is None if there are fewer.
+        """
+        found = None
+        with self.watched() as child:
+            for step in child.steps():
+                number -= among(step)
+                if number == 0 and found is None:
+                    found = step
+                    str(step)
+                    event()
+            result: RunResult = child.result
+        self.settle()
+        return found, result
+
+    def run_cut(self, cut: plain.Cut) -> RunResult | None:
+        """A run whose first connection is cut; None where it ends before that."""
+        self.plain.cut = cut
+        with self.watched() as child:
+            for _step in child.steps():
+                pass
+            result: RunResult = child.result
+        return result if self.plain.settle() else None
+
+    @property
+    def plain(self) -> plain.PlainServer:
+        """The server, where it can be led like this. :raises TypeError: it is not there without SSH."""
+        if not isinstance(self.server, plain.PlainServer):
+            raise TypeError("this is only for servers without SSH")
+        return self.server
+
+    def watched(self, *, check: bool = False) -> Watched:
+        """A run in a process of its own, to be led step by step."""
+        server = self.server
+        guests = {server.fileno(): server.accept} if isinstance(server, plain.PlainServer) else {}
+        return Watched(lambda: self._work(check), guests=guests)
+
+    def settle(self) -> None:
+        if isinstance(self.server, SshServer):
+            self.server.wait_idle()
+        else:
+            self.server.settle()
+
+    def _work(self, check: bool) -> RunResult:
+        """In the child."""
+        runner.PAUSES = tuple(0.0 for _pause in runner.PAUSES)  # type: ignore[misc]
+        account = self._account()
+        try:
+            return runner.run(self._job(), account, ledger=str(self.world.ledger), check=check, create_ledger=True)
+        except FiledropError as error:
+            return RunResult(error=error)
+
+    def _account(self) -> Account:
+        if isinstance(self.server, plain.PlainServer):
+            address = self.server.address
+            sftp.open_transport = lambda _account: plain.PlainTransport(address)  # type: ignore[assignment]
+            return Account("matrix", "sftp", "nowhere", 22, "nobody", timeout=60.0)
+        server = self.server
+        return Account(
+            "matrix", "sftp", server.host, server.port, server.username,
+            private_key_file=server.private_key_file, host_keys=tuple(server.host_keys), timeout=60.0,
+        )  # fmt: skip
+
+    def _job(self) -> runner.Dropoff | runner.Pickup:
+        world, options = self.world, dict(self.variant.options)
+        if options.pop("other_disk", False):
+            options["archive_dir"] = str(world.shelf)
+        if self.variant.direction == "dropoff":
+            places = {"src": str(world.outbox), "remote_dir": "input", "settle": 0}
+            return dropoff_from_options({**places, **options}, preset_named(None), name="job")
+        places = {"dest": str(world.inbox), "remote_dir": "pickup", "settle": 0, "min_free": 0}
+        if options["after"] == "move":
+            places["move_dir"] = "done"
+        return pickup_from_options({**places, **options}, preset_named(None), name="job")
+
+
+@contextlib.contextmanager
+def stage(variant: Variant) -> Iterator[Stage]:
+    """A stage for a variant, with everything in its place."""
+    with contextlib.ExitStack() as stack:
+        base = stack.enter_context(_folder(fast_folder()))
+        shelf = stack.enter_context(_folder(None)) if "other_disk" in variant.options else base / "shelf"
+        server: plain.PlainServer | SshServer
+        if variant.server == "sshd":
+            server = stack.enter_context(SshServer(config=["MaxSessions 1"]))
+            owner = (server.input.stat().st_uid, server.input.stat().st_gid)
+            world = World(base / "here", server.root, base / "kept", shelf, owner).make()
+        else:
+            world = World(base / "here", base / "there", base / "kept", shelf).make()
+            serve = _serve(variant, world)
+            server = stack.enter_context(contextlib.closing(plain.PlainServer(base / "socket", serve)))
+        found = Stage(variant, world, server)
+        found.fill()
+        yield found
+
+
+def _serve(variant: Variant, world: World) -> Callable[[socket.socket], int]:
+    if variant.server == "openssh":
+        return plain.openssh(world.there)
+    return plain.sandbox(world.there, world.kept, hiding=variant.server == "hiding")
+
+
+@contextlib.contextmanager
+def _folder(where: str | None) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="filedrop-faults-", dir=where))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)

@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The crash matrix. Kill a run anywhere, as often as you like: nothing is lost, twice, corrupt, or seen incomplete.
+
+``make faults`` tries every variant, and goes on from every state to which a crash leads; without ``--full`` only some.
+"""
+
+from __future__ import annotations
+
+import pytest
+from faults.explorer import Explorer, Limits, Report
+from faults.runs import stage
+from faults.variants import BATCHES, EVERY_DAY, OTHERS, OVER_SSH, SINGLES, Variant
+
+
+def _named(variants: tuple[Variant, ...]) -> list[object]:
+    rare = [pytest.mark.full]
+    return [pytest.param(one, id=one.name, marks=() if one.name in EVERY_DAY else rare) for one in variants]
+
+
+def _judge(report: Report) -> None:
+    wrong = [f"{what}\n    {len(ways)} times, such as by: {ways[0]}" for what, ways in report.findings.items()]
+    assert not wrong, "\n".join(["", *wrong])
+
+
+@pytest.mark.parametrize("variant", _named((*SINGLES, *OTHERS)))
+def test_a_run_and_its_recoveries_are_killed_at_every_step(
+    variant: Variant, full: bool, seed: int, reports: list[Report]
+) -> None:
+    with stage(variant) as place:
+        explorer = Explorer(place, Report(variant.name))
+        reports.append(explorer.report)
+        explorer.crash(Limits() if full else Limits(depth=2, sample=1, seed=seed))
+    _judge(explorer.report)
+
+
+@pytest.mark.parametrize("variant", _named(BATCHES))
+def test_a_batch_is_killed_at_every_step(variant: Variant, full: bool, seed: int, reports: list[Report]) -> None:
+    with stage(variant) as place:
+        explorer = Explorer(place, Report(variant.name))
+        reports.append(explorer.report)
+        explorer.crash(Limits(depth=3, sample=4, seed=seed) if full else Limits(depth=1))
+    _judge(explorer.report)
+
+
+@pytest.mark.parametrize("variant", _named(OVER_SSH))
+def test_a_run_over_ssh_is_killed(variant: Variant, full: bool, seed: int, reports: list[Report]) -> None:
+    with stage(variant) as place:
+        explorer = Explorer(place, Report(variant.name))
+        reports.append(explorer.report)
+        explorer.crash(Limits(depth=1) if full else Limits(depth=1, steps=12, seed=seed))
+    _judge(explorer.report)
+
+
+@pytest.mark.parametrize("variant", _named((*SINGLES, *OTHERS, *BATCHES)))
+def test_a_connection_is_cut_at_every_request(variant: Variant, reports: list[Report]) -> None:
+    with stage(variant) as place:
+        explorer = Explorer(place, Report(f"{variant.name}, cut"))
+        reports.append(explorer.report)
+        explorer.cut()
+    _judge(explorer.report)
+
+
+@pytest.mark.parametrize("variant", _named(SINGLES))
+def test_between_a_crash_and_the_next_run_anything_may_happen(
+    variant: Variant, full: bool, reports: list[Report]
+) -> None:
+    with stage(variant) as place:
+        explorer = Explorer(place, Report(f"{variant.name}, events"))
+        reports.append(explorer.report)
+        explorer.crash(Limits(depth=1))
+        explorer.meet_events(crash=full)
+    _judge(explorer.report)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("variant", _named(SINGLES))
+def test_in_the_middle_of_a_run_anything_may_happen(variant: Variant, reports: list[Report]) -> None:
+    with stage(variant) as place:
+        explorer = Explorer(place, Report(f"{variant.name}, midway"))
+        reports.append(explorer.report)
+        explorer.meet_events_midway()
+    _judge(explorer.report)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("variant", _named(SINGLES))
+def test_what_a_lost_connection_had_asked_for_may_be_done_late(variant: Variant, reports: list[Report]) -> None:
+    with stage(variant) as place:
+        explorer = Explorer(place, Report(f"{variant.name}, late"))
+        reports.append(explorer.report)
+        explorer.be_late(every_step=False)
+    _judge(explorer.report)

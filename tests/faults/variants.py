@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is crashed: a job, files, and a server, and what may be held for a person then."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+KIB = 1024
+
+
+def content(name: str, size: int) -> bytes:
+    """Bytes that look random, and are the same in every run."""
+    return hashlib.shake_256(name.encode()).digest(size)
+
+
+ONE = {"invoice.xml": content("invoice", 3000)}
+LARGE = {"large.xml": content("large", 600 * KIB)}  # three requests of the largest size
+EMPTY = {"empty.xml": b""}
+SIDECAR = {**ONE, "invoice.xml.sha256": hashlib.sha256(ONE["invoice.xml"]).hexdigest().encode()}
+BATCH = {**ONE, **LARGE, **EMPTY, "tiny.xml": b"x", "report.xml": content("report", 40 * KIB)}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to run a job.
+
+    :param server: ``openssh``: its SFTP server; ``sshd``: the same over SSH; ``taking``: a provider that takes what was
+        completed at once; ``hiding``: and one that shows nothing before that.
+    :param may_hold: reasons for which files may wait for a person after a crash. Everything else must be completed.
+    :param fresh: there is no ledger yet.
+    :param limits: by event, the steps at which it does harm that nobody can prevent, as `Conversation` calls them.
+    """
+
+    name: str
+    direction: str
+    options: Mapping[str, object]
+    files: Mapping[str, bytes]
+    server: str = "openssh"
+    may_hold: frozenset[str] = field(default=frozenset())
+    fresh: bool = False
+    limits: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def settles(self) -> bool:
+        """Whether originals leave their place."""
+        return self.options["after"] != "keep"
+
+    @property
+    def shelves(self) -> bool:
+        """Whether they are kept somewhere else."""
+        return self.options["after"] in ("archive", "move")
+
+    @property
+    def states_that_settle(self) -> frozenset[str]:
+        """What must stand in the ledger before an original may leave its place."""
+        if self.direction == "pickup":
+            return frozenset({"placed", "fetched"})
+        upload = {"closed", "delivered"} if self.options["upload"] == "direct" else {"renamed", "delivered"}
+        return frozenset(upload)
+
+
+# What cannot be known after a crash, by server and upload: whether a whole file was taken or lost.
+_HELD_DROPOFFS = {
+    "openssh": {"rename": frozenset(), "direct": frozenset()},
+    "taking": {"rename": frozenset({"ambiguous"}), "direct": frozenset()},
+    "hiding": {"rename": frozenset({"ambiguous"}), "direct": frozenset({"ambiguous"})},
+}
+
+# How another file may be lost that comes under the same name in the middle of a run: between the last look at it and
+# the request, or the system call, that removes it. P1 and P2 state this.
+_LIMITS_DROPOFF = {
+    "archive": {},
+    "delete": {"replace": frozenset({"unlinkat invoice.xml"})},
+    "keep": {},
+}
+_LIMITS_PICKUP = {
+    "delete": {"replace": frozenset({"arriving after: LSTAT", "leaving: REMOVE"})},
+    "move": {"replace": frozenset({"arriving after: LSTAT", "leaving: RENAME"})},
+    "keep": {},
+}
+
+
+def _dropoffs() -> Iterator[Variant]:
+    for server, held in _HELD_DROPOFFS.items():
+        for upload, after in itertools.product(("rename", "direct"), ("archive", "delete", "keep")):
+            options = {"upload": upload, "after": after}
+            name = f"{upload}-{after}-{server}"
+            yield Variant(name, "dropoff", options, ONE, server, held[upload], limits=_LIMITS_DROPOFF[after])
+
+
+def _pickups() -> Iterator[Variant]:
+    for after in ("delete", "move", "keep"):
+        yield Variant(f"pickup-{after}", "pickup", {"after": after}, ONE, limits=_LIMITS_PICKUP[after])
+
+
+def _others() -> Iterator[Variant]:
+    """What is worth a variant of its own, of one file."""
+    rename, direct = {"upload": "rename", "after": "archive"}, {"upload": "direct", "after": "archive"}
+    pickup = {"after": "delete"}
+    yield Variant("rename-fresh", "dropoff", rename, ONE, fresh=True)
+    yield Variant("pickup-fresh", "pickup", pickup, ONE, fresh=True)
+    yield Variant("rename-other-disk", "dropoff", {**rename, "other_disk": True}, ONE)
+    for name, files in (("large", LARGE), ("empty", EMPTY)):
+        yield Variant(f"rename-{name}", "dropoff", rename, files)
+        yield Variant(f"direct-{name}", "dropoff", direct, files)
+        yield Variant(f"pickup-{name}", "pickup", pickup, files)
+    yield Variant("pickup-reread", "pickup", {**pickup, "verify": "reread"}, ONE)
+    yield Variant("pickup-sidecar", "pickup", {**pickup, "verify": "sidecar"}, SIDECAR)
+
+
+def _batches() -> Iterator[Variant]:
+    for upload, after, server in (
+        ("rename", "archive", "openssh"),
+        ("rename", "delete", "taking"),
+        ("direct", "archive", "openssh"),
+        ("direct", "delete", "hiding"),
+    ):
+        options = {"upload": upload, "after": after}
+        name = f"batch-{upload}-{after}-{server}"
+        yield Variant(name, "dropoff", options, BATCH, server, _HELD_DROPOFFS[server][upload])
+    for after in ("delete", "move", "keep"):
+        yield Variant(f"batch-pickup-{after}", "pickup", {"after": after}, BATCH)
+
+
+def _over_ssh() -> Iterator[Variant]:
+    for upload, after in (("rename", "archive"), ("direct", "delete")):
+        yield Variant(f"ssh-{upload}-{after}", "dropoff", {"upload": upload, "after": after}, ONE, "sshd")
+    yield Variant("ssh-pickup-delete", "pickup", {"after": "delete"}, ONE, "sshd")
+    yield Variant("ssh-batch-rename-archive", "dropoff", {"upload": "rename", "after": "archive"}, BATCH, "sshd")
+    yield Variant("ssh-batch-pickup-move", "pickup", {"after": "move"}, BATCH, "sshd")
+
+
+SINGLES = (*_dropoffs(), *_pickups())
+OTHERS = tuple(_others())
+BATCHES = tuple(_batches())
+OVER_SSH = tuple(_over_ssh())
+ALL = {variant.name: variant for variant in (*SINGLES, *OTHERS, *BATCHES, *OVER_SSH)}
+
+EVERY_DAY = frozenset(
+    {
+        *("rename-archive-openssh", "rename-keep-openssh", "rename-delete-taking"),
+        *("direct-delete-openssh", "direct-archive-hiding"),
+        *("pickup-delete", "pickup-move", "pickup-keep"),
+        *("rename-fresh", "rename-other-disk", "direct-large", "pickup-empty", "pickup-sidecar"),
+        *("batch-rename-archive-openssh", "batch-direct-delete-hiding", "batch-pickup-delete"),
+        *("ssh-rename-archive", "ssh-pickup-delete"),
+    }
+)
+"""What is tried with every change; the rest takes minutes more."""
