@@ -46,7 +46,7 @@ demo: $(COLLECTION)/MANIFEST.json ## from nothing to a delivered file, against a
 
 .PHONY: test
 test: ## everything below, and at the end what failed
-	@tests/tools/run-parts lint sanity unit integration
+	@tests/tools/run-parts lint sanity unit crashes integration
 
 .PHONY: lint lint-python lint-types lint-yaml lint-ansible lint-shell lint-changelog
 lint: ## formatter, linters and the strict type checker
@@ -88,6 +88,12 @@ $(ENGINE_VENVS:%=unit-on-%): unit-on-%: build/venvs/%.stamp | packages-tests
 	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(ENGINE_UNIT) $(ARGS)
 $(ENGINE_VENVS:%=integration-on-%): integration-on-%: build/venvs/%.stamp | packages-tests
 	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(ENGINE_INTEGRATION) $(ARGS)
+
+.PHONY: crashes faults
+crashes: .venv/test.stamp | packages-tests ## kill runs at every step, cut their connections, and run again (ARGS='-k pickup')
+	$(VENV)/python -m pytest tests/faults/test_crashes.py $(ARGS)
+faults: .venv/test.stamp | packages-tests ## the same for every variant and every recovery (minutes)
+	$(VENV)/python -m pytest tests/faults/test_crashes.py --full $(ARGS)
 
 ##@ To compare it
 
