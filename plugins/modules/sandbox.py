@@ -82,6 +82,111 @@ options:
         provider.
       - "Default: what was set last, and V(0) at first."
     type: float
+  faults:
+    description:
+      - Ways in which the server misbehaves from the next connection on, so that jobs can be seen to cope. The first one
+        sees a request first and its answer last.
+      - Without it, the faults stay as they were, and at first there are none. An empty list ends them all.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - Which fault.
+          - "C(answer_delayed): answers requests late. Parameters: O(faults[].seconds), O(faults[].request)."
+          - "C(answer_missing): serves requests and never answers them. Parameters: O(faults[].request)."
+          - "C(close_fails): refuses to close uploaded files."
+          - "C(connection_cut): cuts each connection at a byte, handshake included. Parameters: O(faults[].bytes),
+            O(faults[].direction)."
+          - "C(connection_stalled): moves nothing more after a byte, and keeps the connection open. Parameters:
+            O(faults[].bytes), O(faults[].direction)."
+          - "C(deleted_comes_back): confirms a deletion, and has the file again, once for each name."
+          - "C(exclusive_ignored): creates a file although there is one."
+          - "C(file_gone_at_close): takes an uploaded file when it is closed, whatever its name, into the folder taken
+            beside input."
+          - "C(file_grows): lets files grow while they are read. Parameters: O(faults[].bytes)."
+          - "C(file_replaced): puts another file in the place of one that was read, once for each name. Parameters:
+            O(faults[].moment)."
+          - "C(file_short): ends files at a byte, whatever their size is said to be. Parameters: O(faults[].bytes)."
+          - "C(garbage): answers with random bytes, unframed or in a packet. Parameters: O(faults[].request),
+            O(faults[].kind), O(faults[].bytes)."
+          - "C(host_key_changed): shows other host keys than before."
+          - "C(listing_endless): lists new names for ever."
+          - "C(listing_refused): refuses to list folders."
+          - "C(login_refused): lets nobody log in."
+          - "C(login_slow): lets each login wait. Parameters: O(faults[].seconds)."
+          - "C(name_hostile): lists a name that leads out of the folder, cannot be a name, is no file, or is there
+            twice. Parameters: O(faults[].kind)."
+          - "C(no_extensions): offers no extensions and serves none."
+          - "C(one_file_open): refuses to open a file while the session has another one open."
+          - "C(read_short): reads fewer bytes at a time than asked for. Parameters: O(faults[].bytes)."
+          - "C(remove_refused): refuses to delete files."
+          - "C(rename_free_only): renames onto free names only, whatever was asked for."
+          - "C(rename_overwrites): renames onto names that are taken."
+          - "C(rename_refused): refuses to rename files."
+          - "C(request_cuts): cuts the connection at a request, before or after it was served. Parameters:
+            O(faults[].request), O(faults[].moment)."
+          - "C(setstat_refused): refuses to set rights and times."
+          - "C(size_absurd): tells an absurd size of every file. Parameters: O(faults[].bytes)."
+          - "C(size_wrong): tells a wrong size of every file. Parameters: O(faults[].difference)."
+          - "C(stat_refused): refuses to look at files."
+          - "C(write_fails): takes no more than so many bytes of a file. Parameters: O(faults[].bytes)."
+        type: str
+        required: true
+      account:
+        description:
+          - The user name of the only account that it hits. Faults that strike before the login cannot have it.
+        type: str
+      after:
+        description:
+          - How many occasions go well first. An occasion is a request of the kind that the fault is about, a login, or
+            a connection.
+          - "Default: V(0)."
+        type: int
+      times:
+        description:
+          - How many occasions it hits then. Without it, all of them.
+        type: int
+      bytes:
+        description:
+          - A number of bytes, as the fault understands it.
+          - "Default: V(100000) for cut and stalled connections, V(10000) for C(write_fails), V(1000) for C(file_short)
+            and C(read_short), V(100) for C(file_grows), V(64) for C(garbage), V(9223372036854775807) for
+            C(size_absurd)."
+        type: int
+      direction:
+        description:
+          - Whose bytes count, V(up) those of the client or V(down) those of the server.
+          - "Default: V(down)."
+        type: str
+      seconds:
+        description:
+          - How long, at most 3600.
+          - "Default: V(0.2) for C(answer_delayed), V(5) for C(login_slow)."
+        type: float
+      request:
+        description:
+          - Only requests of this kind, as SFTP names them, such as V(open), V(write), V(close), V(rename), V(remove) or
+            V(stat).
+          - "Default: V(any)."
+        type: str
+      kind:
+        description:
+          - Of C(name_hostile), what the name is. V(parent), V(absolute), V(nul), V(newline), V(not_utf8), V(long),
+            V(link), V(folder) or V(twice). Default V(parent).
+          - Of C(garbage), whether it comes as a V(packet) or as V(bytes) without a frame. Default V(packet).
+        type: str
+      moment:
+        description:
+          - Of C(file_replaced), when it happens. V(closed), once the file was read; V(looked), after the next look at
+            it; or V(removed), when its deletion is asked for, so that the new file is deleted. Default V(closed).
+          - Of C(request_cuts), V(before) or V(after) the request is served. Default V(after).
+        type: str
+      difference:
+        description:
+          - How many bytes more are told than there are. A negative number is how many fewer.
+          - "Default: V(1)."
+        type: int
 extends_documentation_fragment:
   - courier.filedrop.attributes
 attributes:
@@ -123,6 +228,22 @@ EXAMPLES = r"""
     username: "2001234"
     private_key_file: ~/filedrop/keys/trial
     src: ~/filedrop/outbox
+
+- name: See how jobs cope with a quota and with one lost connection
+  courier.filedrop.sandbox:
+    path: ~/filedrop/provider
+    faults:
+      - name: write_fails
+        bytes: 10000
+      - name: connection_cut
+        bytes: 50000
+        direction: up
+        times: 1
+
+- name: Let it behave again
+  courier.filedrop.sandbox:
+    path: ~/filedrop/provider
+    faults: []
 
 - name: Stop the provider
   courier.filedrop.sandbox:
@@ -209,6 +330,23 @@ def main() -> None:
             "port": {"type": "int"},
             "lifetime": {"type": "float"},
             "import_delay": {"type": "float"},
+            "faults": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "account": {"type": "str"},
+                    "after": {"type": "int"},
+                    "times": {"type": "int"},
+                    "bytes": {"type": "int"},
+                    "direction": {"type": "str"},
+                    "seconds": {"type": "float"},
+                    "request": {"type": "str"},
+                    "kind": {"type": "str"},
+                    "moment": {"type": "str"},
+                    "difference": {"type": "int"},
+                },
+            },
         },
         supports_check_mode=True,
     )

@@ -12,10 +12,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 
 from .._engine._deps import require
 from .._engine.errors import FiledropError, InputError
-from . import daemon, hostkeys, state
+from . import catalogue, daemon, hostkeys, state
 from .accounts import account
 from .sandbox import folders_of
 from .ssh_server import HOST
@@ -51,6 +52,14 @@ def _parser() -> argparse.ArgumentParser:
         "--lifetime", type=float, default=86400.0, help="seconds without use until it ends; default: a day"
     )
     parser.add_argument("--import-delay", type=float, default=0.0, help="seconds until a complete file is taken")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[:KEY=VALUE,...]",
+        help="misbehave in this way until it ends, such as write_fails:bytes=1000,times=1; repeatable. There are: "
+        + ", ".join(catalogue.CATALOGUE),
+    )
     return parser
 
 
@@ -68,7 +77,7 @@ def _serve(path: str, options: argparse.Namespace) -> None:
     settings = _settings(path, options)
     listener = daemon.listen_on(settings.port, fixed=options.port is not None)
     port = listener.getsockname()[1]
-    settings = Settings(settings.accounts, port, settings.lifetime, settings.import_delay)
+    settings = replace(settings, port=port)
     state.save_settings(path, settings)
 
     def ready() -> None:
@@ -92,7 +101,9 @@ def _settings(path: str, options: argparse.Namespace) -> Settings:
     if not accounts:
         raise InputError("no_accounts", "The sandbox has no account yet.", "Register a key with --public-key FILE.")
     port = options.port if options.port is not None else before.port if before is not None else None
-    return Settings(accounts, port, options.lifetime, options.import_delay)
+    faults = tuple(catalogue.from_text(one) for one in options.fault)
+    catalogue.check_accounts(faults, accounts)
+    return Settings(accounts, port, options.lifetime, options.import_delay, faults)
 
 
 def _read(name: str) -> str:

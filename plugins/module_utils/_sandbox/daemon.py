@@ -139,7 +139,13 @@ def run(path: str, lock: Lock, listener: socket.socket, settings: Settings, read
     """Serve until a signal, the lifetime, or the loss of the folder ends it. The lock is held by the caller."""
     wishes = _wishes()
     port = listener.getsockname()[1]
-    sandbox = Sandbox(path, accounts=settings.accounts, import_delay=settings.import_delay, listener=listener)
+    sandbox = Sandbox(
+        path,
+        accounts=settings.accounts,
+        import_delay=settings.import_delay,
+        faults=settings.faults,
+        listener=listener,
+    )
     sandbox.start()
     state.save_serving(path, Serving(os.getpid(), port, settings.digest))
     _log.info("Serving on %s:%d, process %d.", HOST, port, os.getpid())
@@ -326,6 +332,9 @@ def _take_over(path: str, sandbox: Sandbox, settings: Settings) -> Settings:
             return settings
         sandbox.set_accounts(wanted.accounts)
         sandbox.importer.delay = wanted.import_delay
+        if wanted.faults != settings.faults:
+            # Those that stay the same go on counting.
+            sandbox.set_faults(wanted.faults)
         state.save_serving(path, Serving(os.getpid(), sandbox.port, wanted.digest))
     except (OSError, InputError):
         _log.exception("The new settings cannot be taken over.")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a fault can take hold of the sandbox, and the simplest of them.
+"""Where a fault can take hold of the sandbox, and the simplest of them. What has a name stands in ``catalogue``.
 
 A fault is one small object; it overrides the hooks it needs. Several can be there at once: the first one given sees a
 request first and its answer last. A fault may keep state; each connection and each session calls from its own thread.
@@ -11,8 +11,9 @@ request first and its answer last. A fault may keep state; each connection and e
 from __future__ import annotations
 
 import fnmatch
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Callable, Optional
 
 from . import wire
@@ -21,6 +22,7 @@ from .wire import Answer, Code, Kind, Request, Status
 if TYPE_CHECKING:
     import socket
 
+    from .._engine._deps import paramiko
     from .filesystem import Filesystem
 
 #: What serves a request in the end; ``None`` means that it is never answered.
@@ -52,6 +54,10 @@ class Fault:
         """Every accepted connection, before SSH begins. Wrap it to count, delay or cut its bytes, either way."""
         return link
 
+    def host_keys(self, keys: Sequence[paramiko.PKey]) -> Sequence[paramiko.PKey]:
+        """The host keys that a connection is shown; once for each connection."""
+        return keys
+
     def authenticate(self, username: str, method: str) -> bool:
         """Every attempt to log in, before it is looked at. False refuses it; a hook that sleeps makes it slow."""
         del username, method
@@ -66,6 +72,35 @@ class Fault:
         :raises Cut: to cut the connection here.
         """
         return go(call.request)
+
+    def release(self) -> None:
+        """The fault is over: what it makes wait goes on at once."""
+
+
+@dataclass(eq=False)
+class Aim:
+    """Whom a fault hits, and when.
+
+    :param account: only this user's; ``None``: everybody's.
+    :param after: so many occasions go well first. What an occasion is, the fault knows: a request of the kinds that it
+        is about, a login, a connection.
+    :param times: how many occasions it hits then; ``None``: all.
+    """
+
+    account: str | None = None
+    after: int = 0
+    times: int | None = None
+    _seen: int = field(default=0, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def hits(self, username: str | None = None) -> bool:
+        """Whether this occasion, of a user or of nobody yet, is one to strike at. Every call counts as one."""
+        if self.account is not None and username != self.account:
+            return False
+        with self._lock:
+            self._seen += 1
+            number = self._seen - self.after
+        return number > 0 and (self.times is None or number <= self.times)
 
 
 def chain(faults: Sequence[Fault], call: Call, go: Serve) -> Answer | None:
@@ -86,41 +121,35 @@ class Refuse(Fault):
     kinds: frozenset[Kind]
     code: Code = Code.PERMISSION_DENIED
     paths: str = "*"
+    aim: Aim = field(default_factory=Aim)
 
     def serve(self, call: Call, go: Serve) -> Answer | None:
-        if call.request.kind in self.kinds and fnmatch.fnmatchcase(call.path.decode("latin-1"), self.paths):
+        concerned = call.request.kind in self.kinds and fnmatch.fnmatchcase(call.path.decode("latin-1"), self.paths)
+        if concerned and self.aim.hits(call.username):
             return Status(self.code, "refused by a fault of the sandbox")
         return go(call.request)
 
 
+@dataclass(frozen=True)
 class NoExtensions(Fault):
     """Offers no extensions and serves none."""
 
+    aim: Aim = field(default_factory=Aim)
+
     def serve(self, call: Call, go: Serve) -> Answer | None:
-        if call.request.kind == Kind.INIT:
-            return wire.Version(extensions=())
-        if call.request.kind == Kind.EXTENDED:
-            return Status(Code.OP_UNSUPPORTED)
-        return go(call.request)
+        if call.request.kind not in (Kind.INIT, Kind.EXTENDED) or not self.aim.hits(call.username):
+            return go(call.request)
+        return wire.Version(extensions=()) if call.request.kind == Kind.INIT else Status(Code.OP_UNSUPPORTED)
 
 
+@dataclass(frozen=True)
 class ExclusiveIgnored(Fault):
     """Creates exclusively only by word: a file that is there already is opened and emptied."""
 
+    aim: Aim = field(default_factory=Aim)
+
     def serve(self, call: Call, go: Serve) -> Answer | None:
         request = call.request
-        if request.kind == Kind.OPEN and request.flags & wire.EXCLUSIVE:
+        if request.kind == Kind.OPEN and request.flags & wire.EXCLUSIVE and self.aim.hits(call.username):
             request = replace(request, flags=(request.flags & ~wire.EXCLUSIVE) | wire.TRUNCATE)
         return go(request)
-
-
-#: The faults that have a name so far, each made anew for the sandbox that gets it.
-NAMED: dict[str, Callable[[], Fault]] = {
-    "close_fails": lambda: Refuse(frozenset({Kind.CLOSE}), Code.FAILURE, "/input/*"),
-    "exclusive_ignored": ExclusiveIgnored,
-    "listing_refused": lambda: Refuse(frozenset({Kind.OPENDIR})),
-    "no_extensions": NoExtensions,
-    "rename_refused": lambda: Refuse(frozenset({Kind.RENAME})),
-    "setstat_refused": lambda: Refuse(frozenset({Kind.SETSTAT, Kind.FSETSTAT})),
-    "stat_refused": lambda: Refuse(frozenset({Kind.STAT, Kind.LSTAT, Kind.FSTAT})),
-}

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,8 @@ from .._engine.keys import PublicKey, load_private_key
 if TYPE_CHECKING:
     from .._engine._deps import paramiko
 
-# Two types, as real servers have several: whoever pins only one of them must be served by that one.
-_TYPES = ("ed25519", "ecdsa")
+#: Two types, as real servers have several: whoever pins only one of them must be served by that one.
+TYPES = ("ed25519", "ecdsa")
 
 
 def load_or_create(folder: str) -> list[paramiko.PKey]:
@@ -25,7 +26,7 @@ def load_or_create(folder: str) -> list[paramiko.PKey]:
     :raises OSError: the folder cannot be written to.
     """
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    return [_load_or_create(path_of(folder, type_name), type_name) for type_name in _TYPES]
+    return [_load_or_create(path_of(folder, type_name), type_name) for type_name in TYPES]
 
 
 def path_of(folder: str, type_name: str) -> str:
@@ -40,9 +41,9 @@ def lines(keys: list[paramiko.PKey]) -> tuple[str, ...]:
 
 def stored_lines(folder: str) -> tuple[str, ...]:
     """The public keys of the host keys that are kept; none where there are none yet."""
-    if not all(os.path.exists(path_of(folder, type_name)) for type_name in _TYPES):
+    if not all(os.path.exists(path_of(folder, type_name)) for type_name in TYPES):
         return ()
-    return lines([load_private_key(path_of(folder, type_name), None) for type_name in _TYPES])
+    return lines([load_private_key(path_of(folder, type_name), None) for type_name in TYPES])
 
 
 def _load_or_create(path: str, type_name: str) -> paramiko.PKey:
@@ -51,15 +52,28 @@ def _load_or_create(path: str, type_name: str) -> paramiko.PKey:
     return load_private_key(path, None)
 
 
+def generate(type_name: str) -> paramiko.PKey:
+    """A new key that is kept nowhere."""
+    from .._engine._deps import paramiko
+
+    kind = paramiko.Ed25519Key if type_name == "ed25519" else paramiko.ECDSAKey
+    key: paramiko.PKey = kind.from_private_key(io.StringIO(_new(type_name).decode("ascii")))
+    return key
+
+
 def _create(path: str, type_name: str) -> None:
     """Write a new key aside, for its owner alone from the first instant, and give it its name whole."""
+    draft = f"{path}.{os.getpid()}"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(_new(type_name))
+    os.rename(draft, path)
+
+
+def _new(type_name: str) -> bytes:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
     key = ed25519.Ed25519PrivateKey.generate() if type_name == "ed25519" else ec.generate_private_key(ec.SECP256R1())
-    draft = f"{path}.{os.getpid()}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
-    os.rename(draft, path)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())

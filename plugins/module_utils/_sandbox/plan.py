@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._engine.errors import InputError
+from . import catalogue
 from .accounts import Account, account, by_name
 from .state import Settings
 
@@ -28,11 +29,17 @@ def wanted(options: Mapping[str, Any], before: Settings | None) -> Settings:
     port = known.port if options["port"] is None else options["port"]
     if port is not None and not 1 <= port <= 65535:
         raise InputError("port_invalid", f"The port {port} does not exist.", "Set one from 1 to 65535, or none.")
+    accounts = _accounts(options["accounts"], known)
+    faults = known.faults
+    if options.get("faults") is not None:
+        faults = tuple(catalogue.from_data(one) for one in options["faults"])
+    catalogue.check_accounts(faults, accounts)
     return Settings(
-        accounts=_accounts(options["accounts"], known),
+        accounts=accounts,
         port=port,
         lifetime=_seconds("lifetime", options["lifetime"], known.lifetime, least=1.0, most=_MONTH),
         import_delay=_seconds("import_delay", options["import_delay"], known.import_delay, least=0.0, most=_DAY),
+        faults=faults,
     )
 
 
@@ -46,6 +53,7 @@ def shown(settings: Settings | None, *, started: bool, before: Settings | None =
         "port": settings.port,
         "lifetime": settings.lifetime,
         "import_delay": settings.import_delay,
+        "faults": [one.to_data() for one in settings.faults],
         "accounts": [
             {
                 "username": one.username,

@@ -15,15 +15,19 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Union
 
 from .._engine._deps import require
-from .._engine.errors import InputError
 from . import faults as hooks
 from . import hostkeys
 from .accounts import Account, by_name
+from .catalogue import Chosen, made
 from .filesystem import DROP_BOX, Filesystem, Rights
 from .importer import Importer, Mailbox
 from .ssh_server import HOST, SshServer, listen
+
+#: A fault itself, or one of the catalogue: as ``{"name": "write_fails", "bytes": 100}`` or "write_fails:bytes=100".
+AnyFault = Union[hooks.Fault, Chosen, Mapping[str, Any], str]
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Sandbox:
     :param port: 0 for a free one.
     :param import_delay: seconds from the end of an upload until its file is taken; 0: before the client has its answer.
     :param folders: what each account's root holds, and the rights there. An import monitor watches ``input`` only.
-    :param faults: faults, or names out of ``faults.NAMED``.
+    :param faults: faults of the catalogue, or others; the first one sees a request first and its answer last.
     :param listener: a socket that listens already, in the place of ``port``.
     """
 
@@ -63,7 +67,7 @@ class Sandbox:
         port: int = 0,
         import_delay: float = 0.0,
         folders: Mapping[str, Rights] = DROP_BOX,
-        faults: Sequence[hooks.Fault | str] = (),
+        faults: Sequence[AnyFault] = (),
         max_sessions: int = 10,
         listener: socket.socket | None = None,
     ) -> None:
@@ -73,7 +77,7 @@ class Sandbox:
         self._port = port
         self._listener = listener
         self._folders = folders
-        self._faults = [_fault(fault) for fault in faults]
+        self._faults = [made(fault) for fault in faults]
         self._max_sessions = max_sessions
         self._accounts: dict[str, Account] = {}
         self._files: dict[str, Filesystem] = {}
@@ -88,6 +92,18 @@ class Sandbox:
             if username not in self._files:
                 self._files[username] = self._make_folders(username)
         self._accounts = found
+
+    def set_faults(self, faults: Sequence[AnyFault]) -> None:
+        """Misbehave in exactly these ways from the next connection on; those that are there go on as they began.
+
+        :raises InputError: the catalogue does not know one of them; then nothing is changed.
+        """
+        before, self._faults = self._faults, [made(fault) for fault in faults]
+        if self._server is not None:
+            self._server.faults = tuple(self._faults)
+        for fault in before:
+            if fault not in self._faults:
+                fault.release()
 
     def start(self) -> None:
         """Listen. :raises OSError: the port is taken, or the folder cannot be used."""
@@ -108,6 +124,8 @@ class Sandbox:
 
     def stop(self) -> None:
         """Cut all connections, import what is complete, and end."""
+        for fault in self._faults:
+            fault.release()
         if self._server is not None:
             self._server.stop()
             self._server = None
@@ -155,13 +173,3 @@ class Sandbox:
 
     def _account(self, username: str) -> Account | None:
         return self._accounts.get(username)
-
-
-def _fault(fault: hooks.Fault | str) -> hooks.Fault:
-    if isinstance(fault, hooks.Fault):
-        return fault
-    if fault not in hooks.NAMED:
-        raise InputError(
-            "fault_unknown", f"The sandbox has no fault {fault!r}.", f"There are: {', '.join(sorted(hooks.NAMED))}."
-        )
-    return hooks.NAMED[fault]()

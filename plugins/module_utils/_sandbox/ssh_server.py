@@ -140,6 +140,8 @@ class _Connection:
         self._socket = accepted
         self._transport: paramiko.Transport | None = None
         self._channels: list[paramiko.Channel] = []
+        # Faults may be replaced at any time; a connection keeps those that it began with.
+        self._faults = server.faults
         self._threads: list[threading.Thread] = []
         self._thread = threading.Thread(target=self._run, name="sandbox connection", daemon=True)
 
@@ -168,13 +170,15 @@ class _Connection:
 
     def _negotiate(self) -> None:
         link = self._socket
-        for fault in self._server.faults:
+        keys = self._server.host_keys
+        for fault in self._faults:
             link = fault.link(link)
+            keys = fault.host_keys(keys)
         transport = paramiko.Transport(link, default_window_size=_WINDOW, default_max_packet_size=_PACKET)
         self._transport = transport
         transport.local_version = "SSH-2.0-filedrop_sandbox"
         transport.set_log_channel(f"{LOGGER}.ssh")
-        for key in self._server.host_keys:
+        for key in keys:
             transport.add_server_key(key)
         transport.start_server(event=threading.Event(), server=_interface_class()(self))
         deadline = time.monotonic() + _LOGIN_TIME
@@ -200,7 +204,7 @@ class _Connection:
 
     def _permitted(self, username: str, method: str) -> Account | None:
         try:
-            permitted = [fault.authenticate(username, method) for fault in self._server.faults]
+            permitted = [fault.authenticate(username, method) for fault in self._faults]
         except Cut:
             self.cut()
             return None
@@ -231,7 +235,7 @@ class _Connection:
             _Line(channel, self._server.touch),
             self._server.files(username),
             username=username,
-            faults=self._server.faults,
+            faults=self._faults,
             packet=getattr(channel, "out_max_packet_size", 32768),
         )
         try:

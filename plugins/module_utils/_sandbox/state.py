@@ -7,7 +7,7 @@
 lock          held by the process that serves the sandbox, and by nobody once that is dead
 change.lock   held by whoever starts or stops it, one at a time
 serving.json  that process, and which settings it has taken over
-settings.json accounts, port and times
+settings.json accounts, port, times and faults
 sandbox.log   who came, what was imported
 host_keys/    accounts/<username>/{input,pickup}    imported/<username>/    work/
 """
@@ -25,7 +25,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._engine.errors import DiskError, InputError
+from . import catalogue
 from .accounts import Account
+from .catalogue import Chosen
 
 _FORMAT = 1
 
@@ -37,12 +39,14 @@ class Settings:
     :param port: ``None`` while none has been chosen.
     :param lifetime: seconds without any client until it ends by itself.
     :param import_delay: seconds from the end of an upload until its file is taken.
+    :param faults: how it misbehaves.
     """
 
     accounts: tuple[Account, ...]
     port: int | None = None
     lifetime: float = 3600.0
     import_delay: float = 0.0
+    faults: tuple[Chosen, ...] = ()
 
     def encode(self) -> bytes:
         data = {
@@ -50,6 +54,7 @@ class Settings:
             "port": self.port,
             "lifetime": self.lifetime,
             "import_delay": self.import_delay,
+            "faults": [fault.to_data() for fault in self.faults],
             "accounts": [account.to_data() for account in self.accounts],
         }
         return json.dumps(data, indent=2).encode("ascii") + b"\n"
@@ -85,8 +90,9 @@ def load_settings(path: str) -> Settings | None:
             port=None if data["port"] is None else int(data["port"]),
             lifetime=float(data["lifetime"]),
             import_delay=float(data["import_delay"]),
+            faults=tuple(catalogue.from_data(fault) for fault in data.get("faults", ())),
         )
-    except (KeyError, TypeError, ValueError, InputError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, InputError) as error:
         raise InputError(
             "settings_damaged",
             f"The file settings.json in the sandbox's folder {path} is damaged ({type(error).__name__}: {error}).",

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import faults, wire
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.catalogue import made
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Fault, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.filesystem import Filesystem
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import Sandbox
@@ -354,16 +355,12 @@ def codes(raw: Raw, root: Path) -> dict[str, Packet]:
 def test_each_named_fault_does_what_it_says_and_no_more(
     serve: Callable[..., Raw], root: Path, name: str, refused: Sequence[str]
 ) -> None:
-    answers = codes(serve(faults.NAMED[name]()), root)
+    answers = codes(serve(made(name)), root)
     usually = [] if name == "exclusive_ignored" else ["exclusive"]
     found = [what for what, one in answers.items() if one.kind == Kind.STATUS and one.code != Code.OK]
     assert sorted(found) == sorted([*refused, *usually])
     assert (answers["version"].body == b"") == (name == "no_extensions")
     assert (root / "input" / "taken").read_text() == ("" if name == "exclusive_ignored" else "taken")
-
-
-def test_all_named_faults_are_tried_here() -> None:
-    assert len(faults.NAMED) == 7
 
 
 def test_a_fault_that_nobody_knows_is_refused(tmp_path: Path) -> None:

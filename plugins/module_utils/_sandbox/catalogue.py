@@ -1,0 +1,295 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The faults of the sandbox by name, with their parameters: the one list of them.
+
+A fault as a person writes it is a name with parameters (``from_data``, ``from_text``); ``Chosen`` is the same, checked
+and complete, so that two ways to write the same fault are equal; ``Chosen.make`` makes the fault itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Callable, Union
+
+from .._engine.errors import InputError
+from . import fault_files, fault_links, fault_listings, faults
+from .accounts import Account
+from .faults import Aim, Fault
+from .wire import Code, Kind
+
+Value = Union[int, float, str]
+
+_FOR_EVER = 2**62
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a parameter may be: one of ``choices``, or a number of the default's type within the limits."""
+
+    default: Value
+    least: float = 0
+    most: float = _FOR_EVER
+    choices: tuple[str, ...] = ()
+
+    def checked(self, fault: str, name: str, value: object) -> Value:
+        """:raises InputError: it may not be this."""
+        if self.choices:
+            if value in self.choices:
+                return str(value)
+            raise _wrong(fault, name, value, f"one of {', '.join(self.choices)}")
+        whole = isinstance(self.default, int)
+        limits = f"a {'whole ' if whole else ''}number from {self.least:g} to {self.most:g}"
+        try:
+            number = int(str(value)) if whole else float(str(value))
+        except ValueError:
+            raise _wrong(fault, name, value, limits) from None
+        if not (math.isfinite(number) and self.least <= number <= self.most):
+            raise _wrong(fault, name, value, limits)
+        return number
+
+
+@dataclass(frozen=True)
+class Known:
+    """One entry of the catalogue.
+
+    :param does: what the server does then, in a few words for a table.
+    :param make: the fault from its aim and its parameters.
+    :param of_account: whether it can be aimed at one account: not where nobody has said yet who is there.
+    """
+
+    does: str
+    make: Callable[..., Fault]
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    of_account: bool = True
+
+
+_REQUESTS = (fault_files.ANY, *(kind.name.lower() for kind in Kind if kind < Kind.STATUS or kind == Kind.EXTENDED))
+_REQUEST = Parameter(fault_files.ANY, choices=tuple(name for name in _REQUESTS if name != "version"))
+_DIRECTION = Parameter("down", choices=("up", "down"))
+_PASSED = Parameter(100_000)
+
+
+def _refuse(*kinds: Kind, code: Code = Code.PERMISSION_DENIED, paths: str = "*") -> Callable[..., Fault]:
+    return lambda aim: faults.Refuse(frozenset(kinds), code, paths, aim)
+
+
+CATALOGUE: Mapping[str, Known] = {
+    "answer_delayed": Known(
+        "answers requests late",
+        lambda aim, seconds, request: fault_files.AnswerDelayed(seconds, request, aim),
+        {"seconds": Parameter(0.2, most=3600), "request": _REQUEST},
+    ),
+    "answer_missing": Known(
+        "serves requests and never answers them",
+        lambda aim, request: fault_files.AnswerMissing(request, aim),
+        {"request": _REQUEST},
+    ),
+    "close_fails": Known("refuses to close uploaded files", _refuse(Kind.CLOSE, code=Code.FAILURE, paths="/input/*")),
+    "connection_cut": Known(
+        "cuts each connection at a byte, handshake included",
+        lambda aim, direction, **rest: fault_links.LinkBreaks(rest["bytes"], direction, aim=aim),
+        {"bytes": _PASSED, "direction": _DIRECTION},
+        of_account=False,
+    ),
+    "connection_stalled": Known(
+        "moves nothing more after a byte, and keeps the connection open",
+        lambda aim, direction, **rest: fault_links.LinkBreaks(rest["bytes"], direction, stall=True, aim=aim),
+        {"bytes": _PASSED, "direction": _DIRECTION},
+        of_account=False,
+    ),
+    "deleted_comes_back": Known(
+        "confirms a deletion, and has the file again, once for each name",
+        fault_files.DeletedComesBack,
+    ),
+    "exclusive_ignored": Known("creates a file although there is one", faults.ExclusiveIgnored),
+    "file_gone_at_close": Known(
+        "takes an uploaded file when it is closed, whatever its name, into the folder taken beside input",
+        fault_files.FileGoneAtClose,
+    ),
+    "file_grows": Known(
+        "lets files grow while they are read",
+        lambda aim, **rest: fault_files.FileGrows(rest["bytes"], aim),
+        {"bytes": Parameter(100, least=1, most=1_000_000)},
+    ),
+    "file_replaced": Known(
+        "puts another file in the place of one that was read, once for each name",
+        lambda aim, moment: fault_files.FileReplaced(moment, aim),
+        {"moment": Parameter("closed", choices=("closed", "looked", "removed"))},
+    ),
+    "file_short": Known(
+        "ends files at a byte, whatever their size is said to be",
+        lambda aim, **rest: fault_files.FileShort(rest["bytes"], aim),
+        {"bytes": Parameter(1000)},
+    ),
+    "garbage": Known(
+        "answers with random bytes, unframed or in a packet",
+        lambda aim, request, kind, **rest: fault_files.Garbage(request, kind, rest["bytes"], aim),
+        {
+            "request": _REQUEST,
+            "kind": Parameter("packet", choices=("packet", "bytes")),
+            "bytes": Parameter(64, least=1, most=1_000_000),
+        },
+    ),
+    "host_key_changed": Known("shows other host keys than before", fault_links.HostKeyChanged, of_account=False),
+    "listing_endless": Known("lists new names for ever", fault_listings.ListingEndless),
+    "listing_refused": Known("refuses to list folders", _refuse(Kind.OPENDIR)),
+    "login_refused": Known("lets nobody log in", fault_links.LoginRefused),
+    "login_slow": Known(
+        "lets each login wait",
+        lambda aim, seconds: fault_links.LoginSlow(seconds, aim),
+        {"seconds": Parameter(5.0, most=3600)},
+    ),
+    "name_hostile": Known(
+        "lists a name that leads out of the folder, cannot be a name, is no file, or is there twice",
+        lambda aim, kind: fault_listings.NameHostile(kind, aim),
+        {"kind": Parameter("parent", choices=(*fault_listings.HOSTILE, fault_listings.TWICE))},
+    ),
+    "no_extensions": Known("offers no extensions and serves none", faults.NoExtensions),
+    "one_file_open": Known("refuses to open a file while the session has another one open", fault_files.OneFileOpen),
+    "read_short": Known(
+        "reads fewer bytes at a time than asked for",
+        lambda aim, **rest: fault_files.ReadShort(rest["bytes"], aim),
+        {"bytes": Parameter(1000, least=1)},
+    ),
+    "remove_refused": Known("refuses to delete files", _refuse(Kind.REMOVE)),
+    "rename_free_only": Known("renames onto free names only, whatever was asked for", fault_files.RenameFreeOnly),
+    "rename_overwrites": Known("renames onto names that are taken", fault_files.RenameOverwrites),
+    "rename_refused": Known("refuses to rename files", _refuse(Kind.RENAME)),
+    "request_cuts": Known(
+        "cuts the connection at a request, before or after it was served",
+        lambda aim, request, moment: fault_files.RequestCuts(request, moment, aim),
+        {"request": _REQUEST, "moment": Parameter("after", choices=("before", "after"))},
+    ),
+    "setstat_refused": Known("refuses to set rights and times", _refuse(Kind.SETSTAT, Kind.FSETSTAT)),
+    "size_absurd": Known(
+        "tells an absurd size of every file",
+        lambda aim, **rest: fault_files.SizeWrong(absolute=rest["bytes"], aim=aim),
+        {"bytes": Parameter(2**63 - 1, most=2**64 - 1)},
+    ),
+    "size_wrong": Known(
+        "tells a wrong size of every file",
+        lambda aim, difference: fault_files.SizeWrong(difference, aim=aim),
+        {"difference": Parameter(1, least=-_FOR_EVER)},
+    ),
+    "stat_refused": Known("refuses to look at files", _refuse(Kind.STAT, Kind.LSTAT, Kind.FSTAT)),
+    "write_fails": Known(
+        "takes no more than so many bytes of a file",
+        lambda aim, **rest: fault_files.WriteFails(rest["bytes"], aim),
+        {"bytes": Parameter(10_000)},
+    ),
+}
+
+_AFTER = Parameter(0)
+_TIMES = Parameter(1, least=1)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A fault to be made: checked, and with every parameter of its own."""
+
+    name: str
+    parameters: tuple[tuple[str, Value], ...] = ()
+    account: str | None = None
+    after: int = 0
+    times: int | None = None
+
+    def make(self) -> Fault:
+        """The fault, which begins to count now."""
+        return CATALOGUE[self.name].make(aim=Aim(self.account, self.after, self.times), **dict(self.parameters))
+
+    def to_data(self) -> dict[str, Value | None]:
+        """As ``from_data`` takes it."""
+        return {
+            "name": self.name,
+            **dict(self.parameters),
+            "account": self.account,
+            "after": self.after,
+            "times": self.times,
+        }
+
+
+def from_data(data: Mapping[str, Any]) -> Chosen:
+    """A fault as a mapping of its name, its parameters, and perhaps ``account``, ``after`` and ``times``. What is
+    ``None`` is not given.
+
+    :raises InputError: there is no such fault, it has no such parameter, or a value is none that it can have.
+    """
+    given = {str(key): value for key, value in data.items() if value is not None}
+    name = str(given.pop("name", ""))
+    known = CATALOGUE.get(name)
+    if known is None:
+        raise InputError(
+            "fault_unknown", f"The sandbox has no fault {name!r}.", f"There are: {', '.join(sorted(CATALOGUE))}."
+        )
+    account = given.pop("account", None)
+    if account is not None and not known.of_account:
+        raise InputError(
+            "fault_without_account",
+            f"The fault {name} strikes before anybody has logged in, so it cannot be aimed at {account!r} alone.",
+            "Leave account out.",
+        )
+    after, times = given.pop("after", None), given.pop("times", None)
+    strange = sorted(set(given) - set(known.parameters))
+    if strange:
+        own = ", ".join(sorted(known.parameters)) or "none of its own"
+        raise InputError(
+            "fault_parameter_unknown",
+            f"The fault {name} has no parameter {strange[0]!r}.",
+            f"Its parameters: {own}; every fault has after and times{', and account' if known.of_account else ''}.",
+        )
+    return Chosen(
+        name,
+        tuple((key, one.checked(name, key, given.get(key, one.default))) for key, one in known.parameters.items()),
+        None if account is None else str(account),
+        0 if after is None else int(_AFTER.checked(name, "after", after)),
+        None if times is None else int(_TIMES.checked(name, "times", times)),
+    )
+
+
+def from_text(text: str) -> Chosen:
+    """A fault as one word: ``name``, or ``name:key=value,key=value``. :raises InputError: as ``from_data``."""
+    name, _colon, rest = text.partition(":")
+    data: dict[str, str] = {}
+    for part in filter(None, rest.split(",")):
+        key, sign, value = part.partition("=")
+        if not sign or key == "name":
+            raise InputError(
+                "fault_malformed",
+                f"{part!r} in the fault {text!r} is not a parameter and its value.",
+                "Write a fault as name:key=value,key=value.",
+            )
+        data[key] = value
+    return from_data({**data, "name": name})
+
+
+def made(one: Fault | Chosen | Mapping[str, Any] | str) -> Fault:
+    """The fault itself, in whatever way it was named. :raises InputError: as ``from_data``."""
+    if isinstance(one, Fault):
+        return one
+    if isinstance(one, str):
+        one = from_text(one)
+    return (one if isinstance(one, Chosen) else from_data(one)).make()
+
+
+def check_accounts(chosen: Iterable[Chosen], accounts: Iterable[Account]) -> None:
+    """:raises InputError: a fault is aimed at an account that there is not."""
+    names = [one.username for one in accounts]
+    for one in chosen:
+        if one.account is not None and one.account not in names:
+            raise InputError(
+                "fault_account_unknown",
+                f"The fault {one.name} is aimed at the account {one.account!r}, which the sandbox does not have.",
+                f"There are: {', '.join(names)}.",
+            )
+
+
+def _wrong(fault: str, name: str, value: object, allowed: str) -> InputError:
+    return InputError(
+        "fault_parameter_invalid",
+        f"The parameter {name} of the fault {fault} is {value!r}, and must be {allowed}.",
+        "Set another value, or leave it out for its default.",
+    )
