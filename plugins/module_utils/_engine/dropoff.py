@@ -175,7 +175,8 @@ class DropoffFlow:
                 source.check_unchanged()
                 visible = await self._check_size(handle, row)
             except FiledropError:
-                await self._take_back(handle, row)
+                if row.state == "created":  # what is held is no longer ours to remove
+                    await self._take_back(handle, row)
                 raise
             await self.ledger.commit(row, "written", visible=visible, sha256=source.sha256)
         await self._complete(handle, row)

@@ -71,7 +71,7 @@ class Fetches(Work[Item]):
                 # Its part is out of reach. What the server still has is fetched again.
                 self._note(_earlier(row).blame(error))
         for row in rows:
-            if row.name not in listed:
+            if row.folder == self._job.remote_dir and row.name not in listed:
                 await self._close(row)
 
     async def _close(self, row: Row) -> None:
