@@ -83,14 +83,20 @@ async def _look_at(remote: Remote, folder: str) -> dict[str, Any]:
 
 
 async def _probe(remote: Remote, folder: str) -> dict[str, bool]:
-    """Try in a folder that the user named for it; remove whatever was made there."""
-    first, second = (join(folder, f".filedrop-probe-{secrets.token_hex(4)}") for _name in range(2))
+    """Try in a folder that the user named for it; remove whatever was made there.
+
+    The names end as those of unfinished uploads do, so that an importer leaves them alone. If it takes one all the
+    same, nothing is learned.
+    """
+    first, second = (join(folder, f".filedrop-probe-{secrets.token_hex(4)}.part") for _name in range(2))
     try:
         await remote.finish(await remote.create(first))
         exclusive = not await _is_done(remote, first)
         renames = True
         try:
             await remote.rename(first, second)
+        except RemoteMissing:
+            return {}
         except RemoteError:
             renames = False
         return {RENAME: renames, EXCLUSIVE_CREATE: exclusive}

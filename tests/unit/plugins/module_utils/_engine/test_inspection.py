@@ -77,6 +77,19 @@ def test_what_a_server_allows_is_tried_remembered_and_cleared_away(
     assert told(server, ledger)["capabilities"] == expected
 
 
+def test_an_importer_that_takes_what_is_tried_teaches_nothing_false(server: OddServer, ledger: Path) -> None:
+    def taken(call: Call, go: Serve) -> Answer | None:
+        answer = go(call.request)
+        for path in server.input.iterdir():
+            assert path.name.endswith(".part")
+            path.unlink()
+        return answer
+
+    server.hooks[Kind.CLOSE] = taken
+    found = told(server, ledger, probe_dir="input")
+    assert found["capabilities"] == {"rename": "unknown", "exclusive_create": "unknown"}
+
+
 def test_a_folder_in_which_nothing_can_be_made_is_told_and_nothing_is_learned(server: OddServer, ledger: Path) -> None:
     with pytest.raises(RemoteError):
         told(server, ledger, probe_dir="nowhere")
