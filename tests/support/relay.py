@@ -58,6 +58,7 @@ class Relay:
     """Relays a free loopback port to another one.
 
     :param to_port: where the server listens.
+    :param to_host: on which machine; this one, unless said otherwise.
     :param rtt: the round trip to add, in seconds.
     :param faults: one for each connection, in the order of their coming; ``None`` for one that is well, as are all
         those after the last.
@@ -65,8 +66,10 @@ class Relay:
 
     host = "127.0.0.1"
 
-    def __init__(self, to_port: int, *, rtt: float = 0.0, faults: Iterable[Fault | None] = ()) -> None:
-        self._to_port = to_port
+    def __init__(
+        self, to_port: int, *, to_host: str = host, rtt: float = 0.0, faults: Iterable[Fault | None] = ()
+    ) -> None:
+        self._to = (to_host, to_port)
         self._delay = rtt / 2
         self._faults = list(faults)
         self._lock = threading.Lock()
@@ -111,7 +114,7 @@ class Relay:
             except OSError:
                 return
             try:
-                server = socket.create_connection((self.host, self._to_port))
+                server = socket.create_connection(self._to)
             except OSError:
                 client.close()
                 continue
