@@ -93,6 +93,7 @@ def _serve(path: str, options: argparse.Namespace) -> None:
 
 def _settings(path: str, options: argparse.Namespace) -> Settings:
     """The settings of last time, with what was named now."""
+    faults = tuple(catalogue.from_text(one) for one in options.fault)
     before = state.load_settings(path)
     accounts = before.accounts if before is not None else ()
     if options.public_key:
@@ -101,7 +102,6 @@ def _settings(path: str, options: argparse.Namespace) -> Settings:
     if not accounts:
         raise InputError("no_accounts", "The sandbox has no account yet.", "Register a key with --public-key FILE.")
     port = options.port if options.port is not None else before.port if before is not None else None
-    faults = tuple(catalogue.from_text(one) for one in options.fault)
     catalogue.check_accounts(faults, accounts)
     return Settings(accounts, port, options.lifetime, options.import_delay, faults)
 

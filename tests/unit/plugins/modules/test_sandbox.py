@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import paramiko
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import daemon
 from support.sandbox_client import Key, connect, make_key, program
@@ -126,6 +127,39 @@ def test_it_is_started_changed_and_stopped_and_tells_the_truth(run: Run, path: P
     assert predicted["diff"] == stopped["diff"]
     assert (stopped["pid"], stopped["port"], stopped["host_keys"]) == (None, first["port"], first["host_keys"])
     assert not daemon.look(str(path)).held
+
+
+def test_faults_begin_and_end_while_it_runs_and_are_idempotent(run: Run, path: Path, key: Key) -> None:
+    accounts = [{"username": "2001234", "public_keys": [key.public]}]
+    faults = [{"name": "login_refused", "account": "2001234"}, {"name": "write_fails", "bytes": 10000, "after": 2}]
+    same = [faults[0], {"name": "write_fails", "after": 2}]
+    first, predicted, begun, *again = run(
+        {"accounts": accounts},
+        {"faults": faults, "check": True},
+        {"faults": faults},
+        {"faults": same},
+        {"accounts": accounts},
+    )
+    assert (predicted["changed"], begun["changed"], begun["pid"]) == (True, True, first["pid"])
+    assert predicted["diff"] == begun["diff"]
+    assert [one["name"] for one in begun["diff"]["after"]["faults"]] == ["login_refused", "write_fails"]
+    assert [one["changed"] for one in again] == [False, False]
+    server = SimpleNamespace(host=first["host"], port=first["port"], host_keys=first["host_keys"])
+    with pytest.raises(paramiko.AuthenticationException):
+        connect(server, key)  # type: ignore[arg-type]
+    unknown, wrong, nobody, ended = run(
+        {"faults": [{"name": "slow"}]},
+        {"faults": [{"name": "write_fails", "seconds": 1}], "check": True},
+        {"faults": [{"name": "write_fails", "account": "bob"}]},
+        {"faults": []},
+    )
+    assert [one["reason"] for one in (unknown, wrong, nobody)] == [
+        "fault_unknown",
+        "fault_parameter_unknown",
+        "fault_account_unknown",
+    ]
+    assert (ended["changed"], ended["pid"]) == (True, first["pid"])
+    connect(server, key).close()  # type: ignore[arg-type]
 
 
 def test_in_check_mode_it_changes_nothing_on_the_first_day(run: Run, path: Path, key: Key) -> None:

@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import paramiko
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import daemon
 from support.sandbox_client import Key, connect, program
@@ -67,12 +68,30 @@ def test_it_serves_until_it_is_interrupted(environment: dict[str, str], tmp_path
     assert ports[0] == ports[1]
 
 
+def test_it_misbehaves_as_asked_and_not_the_next_time(environment: dict[str, str], tmp_path: Path, key: Key) -> None:
+    (tmp_path / "key.pub").write_text(f"{key.public}\n")
+    words = ["--path", str(tmp_path / "provider"), "--public-key", str(tmp_path / "key.pub"), "--username", "alice"]
+    for fault, refused in ((["--fault", "login_refused:account=alice,after=0"], True), ([], False)):
+        with running(environment, *words, *fault) as (_pid, said):
+            port = int(re.search(r"port (\d+)", said)[1])  # type: ignore[index]
+            keys = tuple(line.strip() for line in said.splitlines() if line.startswith("  "))
+            server = SimpleNamespace(host="127.0.0.1", port=port, host_keys=keys)
+            try:
+                connect(server, key, "alice").close()  # type: ignore[arg-type]
+            except paramiko.AuthenticationException:
+                assert refused
+            else:
+                assert not refused
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
         ((), "no account"),
         (("--public-key", "/nonexistent.pub"), "/nonexistent.pub"),
         (("--public-key", os.devnull), "public key"),
+        (("--fault", "slow"), "has no fault 'slow'"),
+        (("--fault", "write_fails:bytes=x"), "'x'"),
     ],
 )
 def test_what_it_cannot_do_it_says(
