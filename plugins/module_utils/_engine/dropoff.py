@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 RENAME = "rename"
 """The capability that `upload: rename` needs."""
 
+IN_SIGHT = "in_sight"
+"""Whether a server shows a file under its name while it is written, so that it may be taken before it is complete."""
+
 
 @dataclass
 class Item:
@@ -216,7 +219,12 @@ class DropoffFlow:
 
     async def _is_in_sight(self, row: Row) -> bool | None:
         """Whether others can see, and take, the file while it is written; of no interest under a temporary name."""
-        return None if row.temporary else await self.remote.stat(row.remote_path) is not None
+        if row.temporary:
+            return None
+        seen = await self.remote.stat(row.remote_path) is not None
+        if seen and not self.ledger.capability(self.account, IN_SIGHT):
+            self.ledger.learn(self.account, IN_SIGHT, allowed=True)
+        return seen
 
     async def _require_free_name(self, name: str) -> str:
         """The remote path for a name, if nobody has it."""
@@ -261,10 +269,13 @@ class DropoffFlow:
         if row.temporary and final is not None:
             raise _name_taken(row.remote_path)
         if row.visible and final is None:
-            reason, finding = _HOLDS[Verdict.HOLD_INCOMPLETE]
-            await self.ledger.commit(row, "held", reason=reason)
-            raise self._held(row, reason, f"{row.remote_path!r} is gone before it was complete, so {finding}.")
+            raise await self._taken_too_early(row)
         return final is not None
+
+    async def _taken_too_early(self, row: Row) -> HoldError:
+        reason, finding = _HOLDS[Verdict.HOLD_INCOMPLETE]
+        await self.ledger.commit(row, "held", reason=reason)
+        return self._held(row, reason, f"{row.remote_path!r} is gone before it was complete, so {finding}.")
 
     async def _take_back(self, handle: Any, row: Row) -> None:
         """Remove what was uploaded of a file that cannot be completed.
@@ -328,6 +339,11 @@ class DropoffFlow:
     async def _check_delivered(self, row: Row) -> None:
         """What stands under the final name now is ours, or the provider has taken it already."""
         final = await self.remote.stat(row.remote_path)
+        if row.visible is False and not row.temporary and self.ledger.capability(self.account, IN_SIGHT):
+            # It was never seen, on a server that shows what is written: taken at once, or the server has changed.
+            if final is None:
+                raise await self._taken_too_early(row)
+            self.ledger.learn(self.account, IN_SIGHT, allowed=False)
         if final is not None and final.size != row.size:
             await self.ledger.commit(row, "held", reason="size_changed")
             raise self._held(
@@ -346,6 +362,7 @@ class DropoffFlow:
                 archived = await self._archive(item.folder, item.file)
             elif item.file is not None and self.job.after == "delete":
                 originals.delete(item.folder, item.file)
+                await self.syncer.sync(item.folder.fd)
         except DiskError as error:
             raise OriginalStays(
                 error.reason, f"{names.quoted(item.name)} was sent. {error.finding}", error.way_out
@@ -359,8 +376,7 @@ class DropoffFlow:
     async def _archive(self, folder: Folder, file: LocalFile) -> str:
         into = self._archive_of(folder)
         name = originals.archive(folder, file, into, part_prefix=self._part_prefix)
-        await self.syncer.sync(into.fd)
-        await self.syncer.sync(folder.fd)
+        await self.syncer.sync_move(into.fd, folder.fd)
         return into.path_of(name)
 
     def _archive_of(self, folder: Folder) -> Folder:
