@@ -91,9 +91,9 @@ $(ENGINE_VENVS:%=integration-on-%): integration-on-%: build/venvs/%.stamp | pack
 
 .PHONY: crashes faults
 crashes: .venv/test.stamp | packages-tests ## kill runs at every step, cut their connections, and run again (ARGS='-k pickup')
-	$(VENV)/python -m pytest tests/faults/test_crashes.py $(ARGS)
+	tests/faults/in_two $(VENV)/python -m pytest tests/faults/test_crashes.py $(ARGS)
 faults: .venv/test.stamp | packages-tests ## the same for every variant and every recovery (minutes)
-	$(VENV)/python -m pytest tests/faults/test_crashes.py --full $(ARGS)
+	tests/faults/in_two $(VENV)/python -m pytest tests/faults/test_crashes.py --full $(ARGS)
 
 ##@ To compare it
 

@@ -19,6 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--full", action="store_true", help="every variant, and from every state that a crash leaves (minutes)"
     )
+    parser.addoption(
+        "--share", default="1/1", help="such as 2/2: every second test, for several processes side by side"
+    )
     parser.addoption("--seed", type=int, default=1, help="for what is drawn by chance")
 
 
@@ -32,6 +35,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         rare = [item for item in items if item.get_closest_marker("full")]
         items[:] = [item for item in items if item not in rare]
         config.hook.pytest_deselected(items=rare)
+    number, of = map(int, config.getoption("--share").split("/"))
+    items[:] = items[number - 1 :: of]
 
 
 @pytest.fixture

@@ -43,11 +43,12 @@ class Report:
     kinds: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
     findings: dict[str, list[str]] = field(default_factory=dict)  # what is wrong, and how to see it
+    enough: int = 100  # findings, after which a variant needs no further proof of being broken
     limits: dict[str, list[str]] = field(default_factory=dict)  # what cannot be prevented, and is stated
 
     @property
     def is_hopeless(self) -> bool:
-        return sum(map(len, self.findings.values())) >= ENOUGH
+        return sum(map(len, self.findings.values())) >= self.enough
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,9 @@ class Explorer:
                     if crash:
                         self._crash_each_step(changed)
 
-    def meet_events_midway(self) -> None:
-        """Let everything happen that may happen, at each step of a run that goes on."""
-        for name in events.of(self._stage.variant.direction):
+    def meet_events_midway(self, *names: str) -> None:
+        """Let everything happen that may happen, or only some of it, at each step of a run that goes on."""
+        for name in names or events.of(self._stage.variant.direction):
             for number in itertools.count(1):
                 if self.report.is_hopeless or not self._meet_midway(name, number):
                     break

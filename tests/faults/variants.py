@@ -104,6 +104,7 @@ def _others() -> Iterator[Variant]:
     rename, direct = {"upload": "rename", "after": "archive"}, {"upload": "direct", "after": "archive"}
     pickup = {"after": "delete"}
     yield Variant("rename-fresh", "dropoff", rename, ONE, fresh=True)
+    yield Variant("direct-fresh", "dropoff", direct, ONE, fresh=True)
     yield Variant("pickup-fresh", "pickup", pickup, ONE, fresh=True)
     yield Variant("rename-other-disk", "dropoff", {**rename, "other_disk": True}, ONE)
     for name, files in (("large", LARGE), ("empty", EMPTY)):
@@ -142,12 +143,17 @@ BATCHES = tuple(_batches())
 OVER_SSH = tuple(_over_ssh())
 ALL = {variant.name: variant for variant in (*SINGLES, *OTHERS, *BATCHES, *OVER_SSH)}
 
-EVERY_DAY = frozenset(
+TO_THE_END = frozenset(
     {
-        *("rename-archive-openssh", "rename-keep-openssh", "rename-delete-taking"),
-        *("direct-delete-openssh", "direct-archive-hiding"),
+        *("rename-archive-openssh", "rename-delete-taking", "direct-delete-openssh", "direct-archive-hiding"),
         *("pickup-delete", "pickup-move", "pickup-keep"),
-        *("rename-fresh", "rename-other-disk", "direct-large", "pickup-empty", "pickup-sidecar"),
+    }
+)
+"""Whose recoveries are crashed, and theirs, until nothing new comes of it."""
+
+EVERY_DAY = TO_THE_END | frozenset(
+    {
+        *("rename-keep-openssh", "rename-fresh", "rename-other-disk", "direct-large", "pickup-empty", "pickup-sidecar"),
         *("batch-rename-archive-openssh", "batch-direct-delete-hiding", "batch-pickup-delete"),
         *("ssh-rename-archive", "ssh-pickup-delete"),
     }

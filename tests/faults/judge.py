@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The crash matrix as a quick judge of a mutated engine: ends at the first thing that is wrong, with status 1."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable
+
+_TESTS = Path(__file__).resolve().parents[1]
+_TREE = _TESTS.parent / "build" / "tree"
+sys.path[:0] = [str(_TESTS), str(_TREE)]
+
+WAYS = {
+    "dropoff": (
+        "rename-archive-openssh crash", "direct-delete-taking crash", "direct-archive-hiding crash",
+        "rename-delete-taking crash", "rename-archive-openssh events", "direct-delete-taking events",
+        "direct-archive-hiding events", "rename-other-disk crash", "direct-large cut", "rename-archive-taking cut",
+        "direct-keep-openssh midway", "rename-delete-openssh midway", "direct-archive-openssh late",
+        "rename-archive-openssh late", "batch-rename-archive-openssh crash", "rename-archive-openssh deep",
+        "direct-delete-hiding deep",
+    ),
+    "pickup": (
+        "pickup-delete crash", "pickup-keep crash", "pickup-move crash", "pickup-delete events", "pickup-move events",
+        "pickup-keep events", "pickup-sidecar crash", "pickup-reread cut", "pickup-large cut", "pickup-delete midway",
+        "pickup-move midway", "batch-pickup-delete crash", "pickup-delete deep",
+    ),
+}  # fmt: skip
+
+
+def main() -> int:
+    link = _TREE / "ansible_collections" / "courier" / "filedrop"
+    if not link.is_symlink():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(Path("..", "..", "..", ".."))
+    from faults import stepper
+
+    stepper.HUNG = 20.0
+    for name, way in _ways(sys.argv[1]):
+        for what in _try(name, way):
+            print(f"WRONG {what} ({name} {way})")
+            return 1
+    return 0
+
+
+def _ways(side: str) -> Iterator[tuple[str, str]]:
+    for one in ("dropoff", "pickup"):
+        if side in (one, "both"):
+            yield from ((name, way) for name, way in (text.split() for text in WAYS[one]))
+
+
+def _try(name: str, way: str) -> list[str]:
+    from faults.explorer import Explorer, Limits, Report
+    from faults.runs import stage
+    from faults.variants import ALL
+
+    with stage(ALL[name]) as place:
+        explorer = Explorer(place, Report(name, enough=1))
+        ways: dict[str, Callable[[], None]] = {
+            "crash": lambda: explorer.crash(Limits(depth=1)),
+            "deep": lambda: explorer.crash(Limits(depth=2)),
+            "events": lambda: (explorer.crash(Limits(depth=1)), explorer.meet_events(crash=False))[1],
+            "cut": explorer.cut,
+            "midway": explorer.meet_events_midway,
+            "late": lambda: explorer.be_late(every_step=False),
+        }
+        try:
+            ways[way]()
+        except RuntimeError as error:
+            return [str(error).strip().splitlines()[-1]]
+        return [f"{what}; {ways[0]}" for what, ways in explorer.report.findings.items()]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
