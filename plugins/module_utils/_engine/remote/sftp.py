@@ -249,9 +249,13 @@ async def _fetch(handle: _Handle, into: Incoming, size: int) -> int:
     async def ask(offset: int, length: int) -> _Part:
         await session.reading.take(length)
         body = wire.read_body(handle.name, offset, length)
+        cost = Cost(session.reading, length)
+
+        def decode(answer: bytes) -> bytes:
+            return _data(answer, length)
+
         return _Part(
-            length,
-            session.request(wire.READ, body, expected=wire.DATA, doing=doing, cost=Cost(session.reading, length)),
+            length, session.request(wire.READ, body, expected=wire.DATA, doing=doing, decode=decode, cost=cost)
         )
 
     received = asked = 0
@@ -262,11 +266,7 @@ async def _fetch(handle: _Handle, into: Incoming, size: int) -> int:
                 parts.append(await ask(asked, length))
                 asked += length
             part = parts.popleft()
-            data = wire.Reader(await part.answer).text()
-            if not 0 < len(data) <= part.length:
-                raise ProtocolError(
-                    "protocol_error", f"The server answered a READ of {part.length} bytes with {len(data)}."
-                )
+            data = await part.answer
             received += len(data)
             if received <= size:
                 into.write(data)
@@ -276,6 +276,14 @@ async def _fetch(handle: _Handle, into: Incoming, size: int) -> int:
         if error.reason != "remote_end_of_file":
             raise
     return received
+
+
+def _data(body: bytes, length: int) -> bytes:
+    """The bytes of a DATA packet. One that was not asked for ends the session, before more of the kind comes."""
+    data = wire.Reader(body).text()
+    if not 0 < len(data) <= length:
+        raise ProtocolError("protocol_error", f"The server answered a READ of {length} bytes with {len(data)}.")
+    return data
 
 
 def _entries(folder: str, body: bytes) -> list[Entry]:

@@ -646,3 +646,12 @@ def test_a_file_is_deleted(server: OddServer) -> None:
     drive(remote, remove())
     assert list(server.pickup.iterdir()) == []
     assert isinstance(failure(remote, remove()), RemoteMissing)
+
+
+def test_an_answer_longer_than_what_was_asked_for_ends_the_session(server: OddServer) -> None:
+    """Else hundreds of them, 4 MiB each, would have to be listened to: one for every file that is under way."""
+    path = put(server)
+    server.answer(Kind.READ, Packet(Kind.DATA, struct.pack(">I", 1_000_000) + bytes(1_000_000)))
+    remote = server.connect()
+    assert isinstance(failure(remote, remote.download(path, Sink(), size=len(CONTENT))), ProtocolError)
+    assert isinstance(failure(remote, remote.list("pickup")), ProtocolError)
