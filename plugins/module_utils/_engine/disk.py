@@ -149,10 +149,9 @@ class Folder:
     def make(self, name: str) -> Folder:
         """The folder of that name in this one, made if there is none, with this one's rights."""
         try:
-            os.mkdir(name, modes.S_IMODE(os.fstat(self.fd).st_mode), dir_fd=self.fd)
-            os.fsync(self.fd)
-        except FileExistsError:
-            pass
+            with suppress(FileExistsError):
+                os.mkdir(name, modes.S_IMODE(os.fstat(self.fd).st_mode), dir_fd=self.fd)
+            os.fsync(self.fd)  # whoever made it may have been killed before this
         except OSError as error:
             raise disk_error(error, f"make the folder {self.path_of(name)!r}") from error
         return Folder(self.path_of(name))
@@ -163,6 +162,7 @@ def rename_new(old_folder: Folder, old: str, new_folder: Folder, new: str) -> bo
     try:
         if _renameat2 is None or not _renameat2(old_folder.fd, os.fsencode(old), new_folder.fd, os.fsencode(new)):
             os.link(old, new, src_dir_fd=old_folder.fd, dst_dir_fd=new_folder.fd, follow_symlinks=False)
+            os.fsync(new_folder.fd)  # or a power cut could leave neither name
             os.unlink(old, dir_fd=old_folder.fd)
     except FileExistsError:
         return False

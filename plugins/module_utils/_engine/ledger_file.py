@@ -10,7 +10,7 @@ import fcntl
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 
 from .disk import Folder, rename_new
 from .errors import LedgerError
@@ -139,28 +139,47 @@ def _exists(path: str) -> bool:
 def _make(path: str) -> None:
     """A new ledger, whole from its first instant: several jobs may make it at once, and any may be killed at that.
 
-    Where there is one by now, only what whoever made it has left behind is removed.
+    Where there is one by now, what whoever made it has left undone is done: it is made durable, with the folders that
+    it is in, and what was left beside it is removed.
     """
     folder, name = os.path.split(os.path.abspath(path))
     make_folder(folder)
     target = Folder(folder)
     fcntl.flock(target.fd, fcntl.LOCK_EX)
     workshop = _workshop(path)
-    shutil.rmtree(workshop, ignore_errors=True)
-    if _exists(path):
-        return
-    os.mkdir(workshop, 0o700)
     try:
-        new = os.path.join(workshop, name)
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        leave_to_owner(fd, folder)
-        os.close(fd)
-        with closing(sqlite3.connect(new, isolation_level=None)) as db:
-            _fill(db)
-        rename_new(Folder(workshop), name, target, name)
+        if not _exists(path):
+            shutil.rmtree(workshop, ignore_errors=True)
+            _make_in(workshop, name, target)
         os.fsync(target.fd)
+        _sync_above(folder)
     finally:
-        shutil.rmtree(workshop)
+        shutil.rmtree(workshop, ignore_errors=True)
+
+
+def _make_in(workshop: str, name: str, target: Folder) -> None:
+    os.mkdir(workshop, 0o700)
+    new = os.path.join(workshop, name)
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    leave_to_owner(fd, target.path)
+    os.close(fd)
+    with closing(sqlite3.connect(new, isolation_level=None)) as db:
+        _fill(db)
+    rename_new(Folder(workshop), name, target, name)
+
+
+def _sync_above(folder: str) -> None:
+    """Make the names durable of a folder and those above it, any of which may be new. Where that is not allowed nobody
+    like us has made one.
+    """
+    while folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+        with suppress(OSError):
+            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
 
 
 def _workshop(path: str) -> str:

@@ -23,6 +23,11 @@ def archive(folder: Folder, seen: LocalFile, into: Folder, *, part_prefix: str) 
     :raises Replaced: the file was changed since, and stands where it stood.
     """
     _require_unchanged(folder, seen)
+    second = _second_name(folder, seen, into)
+    if second is not None:
+        _make_durable(into, second)
+        delete(folder, seen)
+        return second
     while True:
         name = into.free_name(seen.name)
         try:
@@ -36,6 +41,30 @@ def archive(folder: Folder, seen: LocalFile, into: Folder, *, part_prefix: str) 
     if into.file(name) != seen._replace(name=name):
         raise _put_back(folder, seen, into, name)
     return name
+
+
+def _second_name(folder: Folder, seen: LocalFile, into: Folder) -> str | None:
+    """Under which name a file stands in the other folder as well, if it does: a run that was cut off while it moved it
+    may have left both.
+    """
+    status = folder.status(seen.name)
+    if status is None or status.st_nlink < 2:
+        return None
+    this = (seen.device, seen.inode)
+    return next((name for name, found in into.listing() if (found.st_dev, found.st_ino) == this), None)
+
+
+def _make_durable(folder: Folder, name: str) -> None:
+    """See that a file survives a power cut which nobody may have made sure of so far."""
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.fd)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.fsync(folder.fd)
+    except OSError as error:
+        raise disk_error(error, f"make {folder.path_of(name)!r} durable") from error
 
 
 def _put_back(folder: Folder, seen: LocalFile, into: Folder, name: str) -> TransferError:
@@ -58,7 +87,11 @@ def _archive_by_copy(folder: Folder, seen: LocalFile, into: Folder, part_prefix:
 
     A run that was killed in between has left the copy, and that is taken for what it is.
     """
-    name = seen.name if _is_copy(folder, seen, into) else _copy(folder, seen, into, part_prefix)
+    if _is_copy(folder, seen, into):
+        name = seen.name
+        _make_durable(into, name)
+    else:
+        name = _copy(folder, seen, into, part_prefix)
     delete(folder, seen)
     return name
 

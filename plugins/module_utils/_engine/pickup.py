@@ -4,8 +4,8 @@
 
 """The pickup workflow: what happens to one remote file on its way here.
 
-    download to a part -> compare with the server -> group and mode -> sync -> `placing` -> publish -> sync the folder
-    -> `placed` -> delete there -> `fetched`
+    download to a part -> compare with the server -> group and mode -> sync it and its name -> `placing` -> publish
+    -> sync the folder -> `placed` -> delete there -> `fetched`
 
 After a crash:
 
@@ -165,7 +165,9 @@ class PickupFlow:
         """
         try:
             self.access.give(part.fd)
-            await self.syncer.sync(part.fd)
+            content, name = self.syncer.sync(part.fd), self.syncer.sync(self.dest.fd)
+            await content
+            await name
             if item.latest is not None and item.latest.open:
                 await self.ledger.commit(item.latest, "fetched", open=False)
         except BaseException:
@@ -222,6 +224,7 @@ class PickupFlow:
         if row.local_path and os.path.dirname(row.local_path) != self.dest.path:
             folder = disk.Folder(os.path.dirname(row.local_path))
         if row.temporary and _is_published(folder, row):
+            await self.syncer.sync(folder.fd)
             folder.remove(row.temporary)
         if row.temporary and folder.file(row.temporary):
             await self._publish(row, folder)

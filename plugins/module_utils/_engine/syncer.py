@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from .disk import disk_error
@@ -22,6 +23,7 @@ class Syncer(Batch):
     def __init__(self) -> None:
         super().__init__()
         self._waiting: dict[int, list[Answer[None]]] = {}
+        self._left: set[int] = set()  # those of the folders that files have left
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="filedrop-sync")
 
     def sync(self, fd: int) -> Answer[None]:
@@ -34,17 +36,38 @@ class Syncer(Batch):
         self._joined()
         return answer
 
+    async def sync_move(self, into: int, out_of: int) -> None:
+        """The same for a file that has moved from one folder to another, whose descriptors these are.
+
+        A folder that a file has left is synced after all others, and only if that went well: a power cut may leave a
+        file with both of its names, but never with neither.
+        """
+        self._left.add(out_of)
+        come, gone = self.sync(into), self.sync(out_of)
+        await come
+        await gone
+
     def _run(self) -> None:
         waiting, self._waiting = self._waiting, {}
-        for error, answers in zip(self._threads.map(_sync, waiting), waiting.values()):
-            for answer in answers:
-                if error is None:
-                    answer.settle(None)
-                else:
-                    answer.fail(disk_error(error, "make a file durable"))
+        left, self._left = self._left, set()
+        first = [fd for fd in waiting if fd not in left]
+        errors = dict(zip(first, self._threads.map(_sync, first)))
+        failed = next(filter(None, errors.values()), None)
+        last = [fd for fd in waiting if fd in left]
+        errors.update(zip(last, [failed] * len(last) if failed else self._threads.map(_sync, last)))
+        for fd, answers in waiting.items():
+            _tell(answers, errors[fd])
 
     def close(self) -> None:
         self._threads.shutdown()
+
+
+def _tell(answers: Iterable[Answer[None]], error: OSError | None) -> None:
+    for answer in answers:
+        if error is None:
+            answer.settle(None)
+        else:
+            answer.fail(disk_error(error, "make a file durable"))
 
 
 def _sync(fd: int) -> OSError | None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a killed run leaves of an archive on another file system. The rest of originals.py is tried in test_disk.py."""
+"""What a run that was cut off leaves of an archive. The rest of originals.py is tried in test_disk.py."""
 
 from __future__ import annotations
 
@@ -58,3 +58,26 @@ def test_another_file_of_its_name_in_the_archive_is_no_copy(
 
     assert there.read_bytes() == content
     assert Path(far_archive.path, "a.2.xml").read_bytes() == b"<invoice/>"
+
+
+def test_a_file_that_a_cut_has_left_with_both_names_of_a_move_is_archived_once(source: Folder, tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "a.xml").write_bytes(b"<invoice/>")
+    os.link(tmp_path / "a.xml", tmp_path / "archive" / "a.2.xml")
+    into = Folder(str(tmp_path / "archive"))
+
+    assert originals.archive(source, seen(source), into, part_prefix=PREFIX) == "a.2.xml"
+
+    assert sorted(os.listdir(into.path)) == ["a.2.xml", "a.xml"]
+    assert source.file("a.xml") is None
+
+
+def test_a_file_that_has_a_second_name_elsewhere_is_archived_as_any_other(source: Folder, tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    os.link(tmp_path / "a.xml", tmp_path / "theirs.xml")
+    into = Folder(str(tmp_path / "archive"))
+
+    assert originals.archive(source, seen(source), into, part_prefix=PREFIX) == "a.xml"
+
+    assert os.listdir(into.path) == ["a.xml"]
+    assert source.file("a.xml") is None

@@ -8,9 +8,10 @@ import errno
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine import syncer as syncer_module
@@ -69,6 +70,49 @@ def test_one_sync_of_a_folder_serves_all_that_wait_for_it(syncer: Syncer, tmp_pa
     assert again.done
     assert synced == {folder: 2}
     os.close(folder)
+
+
+def _begun(move: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None]:
+    """A coroutine that waits for its first answer."""
+    move.send(None)
+    return move
+
+
+def test_a_folder_that_files_have_left_is_synced_after_all_others(
+    syncer: Syncer, files: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[int] = []
+    monkeypatch.setattr(syncer_module.os, "fsync", order.append)
+    into, out_of, *others = files
+    move = _begun(syncer.sync_move(into, out_of))
+    answers = [syncer.sync(fd) for fd in (out_of, *others)]
+    syncer.run()
+    with pytest.raises(StopIteration):
+        move.send(None)
+    assert all(answer.done for answer in answers)
+    assert sorted(order) == sorted(files)
+    assert order[-1] == out_of
+
+
+def test_a_folder_that_files_have_left_is_not_synced_where_their_new_names_are_not_safe(
+    syncer: Syncer, files: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    into, out_of = files[:2]
+    tried: list[int] = []
+
+    def fsync(fd: int) -> None:
+        tried.append(fd)
+        raise OSError(errno.EIO, "of course")
+
+    monkeypatch.setattr(syncer_module.os, "fsync", fsync)
+    move = _begun(syncer.sync_move(into, out_of))
+    other = syncer.sync(out_of)
+    syncer.run()
+    assert tried == [into]
+    with pytest.raises(DiskError):
+        move.send(None)
+    with pytest.raises(DiskError):
+        other.result()
 
 
 def test_it_is_due_only_while_somebody_waits(syncer: Syncer, files: list[int]) -> None:
