@@ -151,8 +151,7 @@ def _make(path: str) -> None:
         if not _exists(path):
             shutil.rmtree(workshop, ignore_errors=True)
             _make_in(workshop, name, target)
-        os.fsync(target.fd)
-        _sync_above(folder)
+        _sync_folders(folder)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
 
@@ -168,18 +167,19 @@ def _make_in(workshop: str, name: str, target: Folder) -> None:
     rename_new(Folder(workshop), name, target, name)
 
 
-def _sync_above(folder: str) -> None:
-    """Make the names durable of a folder and those above it, any of which may be new. Where that is not allowed nobody
-    like us has made one.
+def _sync_folders(folder: str) -> None:
+    """Make the names durable in a folder and in those above it, any of which may be new. Where that is not allowed
+    nobody like us has made one.
     """
-    while folder != os.path.dirname(folder):
-        folder = os.path.dirname(folder)
+    below = ""
+    while folder != below:
         with suppress(OSError):
             fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 os.fsync(fd)
             finally:
                 os.close(fd)
+        below, folder = folder, os.path.dirname(folder)
 
 
 def _workshop(path: str) -> str:

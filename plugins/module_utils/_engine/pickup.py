@@ -165,9 +165,7 @@ class PickupFlow:
         """
         try:
             self.access.give(part.fd)
-            content, name = self.syncer.sync(part.fd), self.syncer.sync(self.dest.fd)
-            await content
-            await name
+            await self.syncer.sync_new(part.fd, self.dest.fd)
             if item.latest is not None and item.latest.open:
                 await self.ledger.commit(item.latest, "fetched", open=False)
         except BaseException:

@@ -36,6 +36,11 @@ class Syncer(Batch):
         self._joined()
         return answer
 
+    async def sync_new(self, file: int, folder: int) -> None:
+        """The same for a new file, and for the name that it has in a folder: neither survives by the other's sync."""
+        for answer in (self.sync(file), self.sync(folder)):
+            await answer
+
     async def sync_move(self, into: int, out_of: int) -> None:
         """The same for a file that has moved from one folder to another, whose descriptors these are.
 
@@ -43,9 +48,8 @@ class Syncer(Batch):
         file with both of its names, but never with neither.
         """
         self._left.add(out_of)
-        come, gone = self.sync(into), self.sync(out_of)
-        await come
-        await gone
+        for answer in (self.sync(into), self.sync(out_of)):
+            await answer
 
     def _run(self) -> None:
         waiting, self._waiting = self._waiting, {}
