@@ -95,6 +95,14 @@ crashes: .venv/test.stamp | packages-tests ## kill runs at every step, cut their
 faults: .venv/test.stamp | packages-tests ## the same for every variant and every recovery (minutes)
 	tests/faults/in_two $(VENV)/python -m pytest tests/faults/test_crashes.py --full $(ARGS)
 
+.PHONY: storms fuzz
+storms: .venv/test.stamp | packages-tests ## random storms of crashes, cuts and faults, every byte accounted for (STORMS='--storms 5000')
+	$(VENV)/python -m pytest tests/faults/storms $(STORMS)
+fuzz: build/venvs/fuzz.stamp .venv/test.stamp ## fuzz what a server can send, led by coverage (FUZZ='--seconds 3600 --target servers')
+	$(VENV)/python -m pytest tests/faults/fuzz
+	build/venvs/fuzz/bin/python tests/faults/fuzz/fuzz.py $(FUZZ)
+faults: storms fuzz
+
 ##@ To compare it
 
 .PHONY: bench

@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A server made of arbitrary bytes: they say what it answers to each request, and how that is cut into pieces."""
+
+from __future__ import annotations
+
+import struct
+
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import wire
+
+MOST_REQUESTS = 20_000
+"""More than any input of the size that fuzzers use may lead a client to make."""
+
+_HELLO = (
+    struct.pack(">IBI", 5 + 38, wire.VERSION_REPLY, 3) + wire.text(b"limits@openssh.com") + wire.text(b"1") + bytes(7)
+)
+_FITTING = {
+    wire.OPEN: wire.HANDLE, wire.OPENDIR: wire.HANDLE, wire.READ: wire.DATA, wire.READDIR: wire.NAME,
+    wire.LSTAT: wire.ATTRS, wire.FSTAT: wire.ATTRS, wire.EXTENDED: wire.EXTENDED_REPLY,
+}  # fmt: skip
+
+
+class Endless(AssertionError):
+    """The client goes on and on."""
+
+
+class Input:
+    """Arbitrary bytes, taken piece by piece; at the end there are zeros."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = 0
+
+    @property
+    def left(self) -> int:
+        return max(0, len(self._data) - self._position)
+
+    def number(self) -> int:
+        """A byte."""
+        return self.take(1)[0] if self.left else 0
+
+    def take(self, length: int) -> bytes:
+        found = self._data[self._position : self._position + length]
+        self._position += length
+        return found
+
+    def rest(self) -> bytes:
+        return self.take(self.left)
+
+
+class HostileTransport:
+    """What a session needs of an SSH transport and its channel, with the server in it.
+
+    :param data: what the server is made of. When it is used up, the connection ends.
+    :ivar requests: the kinds of what the client has asked so far.
+    """
+
+    saved_exception = None
+
+    def __init__(self, data: bytes) -> None:
+        self._script = Input(data)
+        self._coming = bytearray()
+        self._asked = bytearray()
+        self.requests: list[int] = []
+
+    # --- as a transport
+
+    def open_session(self, timeout: float) -> HostileTransport:
+        return self
+
+    def join(self, timeout: float) -> None:
+        """It has ended already."""
+
+    def is_active(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    # --- as its channel
+
+    def invoke_subsystem(self, name: str) -> None:
+        """There is nothing else."""
+
+    def settimeout(self, timeout: float) -> None:
+        """It answers at once, or never again."""
+
+    def fileno(self) -> int:
+        raise OSError("a server without a socket")
+
+    def send(self, data: bytes) -> int:
+        self._asked += data
+        while len(self._asked) >= 4 and len(self._asked) >= 4 + int.from_bytes(self._asked[:4], "big"):
+            length = 4 + int.from_bytes(self._asked[:4], "big")
+            self._serve(self._asked[4], bytes(self._asked[5:9]))
+            del self._asked[:length]
+        return len(data)
+
+    def recv(self, length: int) -> bytes:
+        if not self._coming:
+            self._coming += self._script.rest()
+        length = min(length, 1 + self._script.number() if self._script.left else len(self._coming))
+        found = bytes(self._coming[:length])
+        del self._coming[:length]
+        return found
+
+    def _serve(self, kind: int, number: bytes) -> None:
+        self.requests.append(kind)
+        if len(self.requests) > MOST_REQUESTS:
+            raise Endless(f"{len(self.requests)} requests")
+        if not self._script.left:
+            return
+        how = self._script.number()
+        if kind == wire.INIT and how < 224:
+            self._coming += _HELLO if how < 192 else struct.pack(">IBI", 5, wire.VERSION_REPLY, 3)
+        elif how < 96:
+            self._answer(_FITTING.get(kind, wire.STATUS), number, self._fitting(kind))
+        elif how < 160:
+            self._answer(wire.STATUS, number, struct.pack(">I", self._script.number() % 9) + self._piece())
+        elif how < 192:
+            self._answer(self._script.number(), number, self._piece())
+        elif how < 208:
+            self._answer(wire.STATUS, self._script.take(4), self._piece())
+        elif how < 224:
+            self._coming += self._piece()
+
+    def _fitting(self, kind: int) -> bytes:
+        """The body of an answer that may well be right."""
+        if kind in (wire.OPEN, wire.OPENDIR):
+            return wire.text(self._piece())
+        if kind in (wire.LSTAT, wire.FSTAT):
+            return self._attributes()
+        if kind == wire.READ:
+            return wire.text(self._piece())
+        if kind == wire.READDIR:
+            names = [self._piece() for _name in range(self._script.number() % 4)]
+            entries = [wire.text(name) + wire.text(b"") + self._attributes() for name in names]
+            return struct.pack(">I", len(entries)) + b"".join(entries)
+        if kind == wire.EXTENDED:
+            return bytes(self._script.take(32)).ljust(32, b"\0")
+        return struct.pack(">I", 0)
+
+    def _attributes(self) -> bytes:
+        size = int.from_bytes(self._script.take(1 + self._script.number() % 8), "big")
+        return struct.pack(">IQIIII", 0x0F, size, 0, 0, 0o100644, 0) + struct.pack(">I", self._script.number())
+
+    def _piece(self) -> bytes:
+        return self._script.take(self._script.number())
+
+    def _answer(self, kind: int, number: bytes, body: bytes) -> None:
+        self._coming += struct.pack(">IB", len(number) + 1 + len(body), kind) + number + body

@@ -1,0 +1,217 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is fuzzed: each target takes arbitrary bytes, and raises whatever no server may make the engine raise."""
+
+from __future__ import annotations
+
+import contextlib
+import unicodedata
+from collections.abc import Coroutine, Mapping
+from typing import Any, Callable
+
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import names
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
+    FiledropError,
+    ProtocolError,
+    TransferError,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import sftp, wire
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import Session
+
+from .hostile import HostileTransport, Input
+
+_MOST_BYTES = 1000  # of the files that are transferred
+_ACCOUNT = Account("fuzz", "sftp", "nowhere", 22, "nobody", timeout=5.0)
+
+
+class Broken(AssertionError):
+    """What the engine promises does not hold."""
+
+
+# --- packets
+
+
+def packets(data: bytes) -> None:
+    """The bodies of packets, by every reader that there is."""
+    which, body = Input(data).number(), data[1:]
+    reader = _READERS[which % len(_READERS)]
+    with contextlib.suppress(FiledropError):
+        found = reader(body)
+        if isinstance(found, (list, dict)) and len(found) > len(body) // 8:
+            raise Broken(f"{len(found)} things out of {len(body)} bytes")
+
+
+def _attributes(body: bytes) -> wire.Attributes:
+    return wire.Reader(body).attributes()
+
+
+def _refusal(body: bytes) -> str:
+    said = str(wire.refusal(body, "to be fuzzed"))
+    if not said.isprintable() or len(said) > 3000:
+        raise Broken(f"unfit for people: {said!r}")
+    return said
+
+
+_READERS: tuple[Callable[[bytes], object], ...] = (
+    wire.names, wire.extensions, wire.limits, wire.handle, wire.status_code, _attributes, _refusal,
+)  # fmt: skip
+
+
+# --- names
+
+
+def file_names(data: bytes) -> None:
+    """Names as a listing tells them."""
+    number = 2 + Input(data).number()
+    name = data[1:].decode("utf-8", "surrogateescape")
+    names.shown(name).encode("utf-8")
+    names.is_temporary(name)
+    try:
+        names.check_name(name)
+    except TransferError as error:
+        str(error).encode("utf-8")
+        return
+    others = [names.version(name, number)]
+    others += [names.temporary(pattern, name) for pattern in (".{random}.part", "{name}.tmp", "{stem}~{random}")]
+    for one in (name, *others):
+        _require_safe(one)
+    if name in others:
+        raise Broken(f"no other name: {name!r}")
+
+
+def _require_safe(name: str) -> None:
+    odd = [letter for letter in name if letter == "/" or unicodedata.category(letter) in ("Cc", "Cs")]
+    if odd or name in ("", ".", "..") or len(name.encode("utf-8")) > 255:
+        raise Broken(f"not the name of one file: {name!r}")
+
+
+# --- a session
+
+
+def streams(data: bytes) -> None:
+    """A stream of answers: it must not matter how it was cut into pieces."""
+    script = Input(data)
+    sizes = [1 + script.number() for _size in range(script.number() % 16)]
+    stream = script.rest()
+    whole, cut = _settled(stream, [len(stream) or 1]), _settled(stream, sizes or [1])
+    if whole != cut:
+        raise Broken(f"in one piece {whole}, in {sizes} {cut}")
+
+
+_KINDS = (wire.STATUS, wire.HANDLE, wire.DATA, wire.NAME, wire.ATTRS)
+
+
+def _settled(stream: bytes, sizes: list[int]) -> list[str]:
+    """What has become of a few requests after a stream was taken apart."""
+    session = Session(HostileTransport(b"\xd0"), timeout=5.0)  # type: ignore[arg-type]
+    answers = [
+        session.request(wire.EXTENDED, b"", expected=kind, doing="", missing_ok=bool(number % 2))
+        for number, kind in enumerate(_KINDS * 2)
+    ]
+    error = ""
+    position, turn = 0, 0
+    try:
+        while position < len(stream):
+            size = sizes[turn % len(sizes)]
+            session._in += stream[position : position + size]
+            session._take_apart()
+            position, turn = position + size, turn + 1
+    except ProtocolError as caught:
+        error = caught.reason
+    if len(session._in) > len(stream):
+        raise Broken("more is kept than came")
+    return [error, *(_told(answer) for answer in answers)]
+
+
+def _told(answer: Any) -> str:
+    if not answer.done:
+        return "waiting"
+    try:
+        return repr(answer.result())
+    except FiledropError as error:
+        return error.reason
+
+
+# --- a whole client
+
+
+class _Sink:
+    """Where a download goes."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+
+
+class _Source:
+    """Where an upload comes from."""
+
+    size = _MOST_BYTES * 100
+
+    def read(self, length: int) -> bytes:
+        return bytes(length)
+
+
+async def _download(remote: sftp.SftpRemote, size: int) -> None:
+    sink = _Sink()
+    received = await remote.download("pickup/a.xml", sink, size=size)
+    if sink.size > size or received > size + 1:
+        raise Broken(f"{sink.size} bytes were written and {received} counted of a file of {size}")
+
+
+async def _upload(remote: sftp.SftpRemote, size: int) -> None:
+    handle = await remote.create("input/a.xml")
+    try:
+        await remote.write(handle, _Source())
+        await remote.size_of(handle)
+    finally:
+        await remote.finish(handle)
+    await remote.rename("input/a.xml", "input/b.xml")
+
+
+async def _list(remote: sftp.SftpRemote, size: int) -> None:
+    for entry in await remote.list("pickup"):
+        if entry.name in (".", "..") or (entry.size or 0) > sftp.LARGEST_SIZE:
+            raise Broken(entry)
+        await remote.stat(entry.path)
+
+
+async def _everything(remote: sftp.SftpRemote, size: int) -> None:
+    for one in (_list, _download, _upload):
+        await one(remote, size)
+    await remote.remove("pickup/a.xml")
+
+
+_WORK: tuple[Callable[[sftp.SftpRemote, int], Coroutine[Any, Any, None]], ...] = (
+    _list,
+    _download,
+    _upload,
+    _everything,
+)
+
+
+def servers(data: bytes) -> None:
+    """A server that answers anything to anything."""
+    script = Input(data)
+    work, size = _WORK[script.number() % len(_WORK)], script.number() * 4
+    server = HostileTransport(script.rest())
+    sftp.open_transport = lambda _account: server  # type: ignore[assignment,return-value]
+    with contextlib.suppress(FiledropError):
+        remote = sftp.SftpRemote(_ACCOUNT)
+        Flow(remote).run(work(remote, size))
+    if len(server.requests) > 200 + 2 * len(data):
+        raise Broken(f"{len(server.requests)} requests for {len(data)} bytes of answers")
+
+
+TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    "packets": packets,
+    "file_names": file_names,
+    "streams": streams,
+    "servers": servers,
+}
