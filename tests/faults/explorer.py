@@ -199,7 +199,7 @@ class Explorer:
         if isinstance(move, int):
             self.latest = str(self._stage.run_until(move)[0])
         else:
-            name, _, number = move.partition("@")
+            name, _at, number = move.partition("@")
             self.latest = self._follow_midway(name, int(number), puts)
         self.start = State(self._world.photograph(), puts[-1], (*state.moves, move))
         return self.start
