@@ -151,10 +151,13 @@ class Folder:
         try:
             with suppress(FileExistsError):
                 os.mkdir(name, modes.S_IMODE(os.fstat(self.fd).st_mode), dir_fd=self.fd)
-            os.fsync(self.fd)  # whoever made it may have been killed before this
+            made = Folder(self.path_of(name))
+            # Whoever made it, and moved files into it, may have been killed before this: see Syncer.sync_move.
+            os.fsync(made.fd)
+            os.fsync(self.fd)
         except OSError as error:
             raise disk_error(error, f"make the folder {self.path_of(name)!r}") from error
-        return Folder(self.path_of(name))
+        return made
 
 
 def rename_new(old_folder: Folder, old: str, new_folder: Folder, new: str) -> bool:
