@@ -238,11 +238,8 @@ class PickupFlow:
     async def _clear_away(self, row: Row, entry: Entry) -> None:
         """Do with the original what the job says, if it is still what was fetched; then the row is history."""
         if self.job.after != "keep":
-            await self._require_same(row, entry)
             try:
-                await self._delete_or_move(entry)
-            except RemoteMissing:
-                pass
+                await self._delete_or_move(row, entry)
             except RemoteError as error:
                 raise OriginalStays(
                     "not_removed",
@@ -263,16 +260,23 @@ class PickupFlow:
                 "The next run fetches what stands there now.",
             )
 
-    async def _delete_or_move(self, entry: Entry) -> None:
-        if self.job.after == "delete":
-            await self.remote.remove(entry.path)
-            return
-        folder, name = self.job.move_dir or "", entry.name
-        number = 1
+    async def _delete_or_move(self, row: Row, entry: Entry) -> None:
+        """The last look at the original comes right before the request that takes it away."""
+        place = await self._free_place(entry) if self.job.after == "move" else None
+        await self._require_same(row, entry)
+        try:
+            await (self.remote.rename(entry.path, place) if place else self.remote.remove(entry.path))
+        except RemoteMissing:
+            if await self.remote.stat(entry.path) is not None:  # it is the folder to move to that is not there
+                raise
+
+    async def _free_place(self, entry: Entry) -> str:
+        """A path in ``move_dir`` that nobody has."""
+        folder, name, number = self.job.move_dir or "", entry.name, 1
         while await self.remote.stat(join(folder, name)) is not None:
             number += 1
             name = names.version(entry.name, number)
-        await self.remote.rename(entry.path, join(folder, name))
+        return join(folder, name)
 
 
 def _is_published(folder: Folder, row: Row) -> bool:
