@@ -18,8 +18,8 @@ def times(calendar: list[str]) -> list[int]:
     def values(text: str, limit: int) -> list[int]:
         if text == "*":
             return list(range(limit))
-        start, _, step = text.partition("/")
-        return list(range(int(start), limit, int(step) if step else limit))
+        start, slash, step = text.partition("/")
+        return list(range(int(start), limit, int(step) if slash else limit))
 
     found = []
     for event in calendar:
