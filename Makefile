@@ -29,7 +29,7 @@ ARTEFACT := build/courier-filedrop-$(VERSION).tar.gz
 LINKED := build/tree/ansible_collections/courier/filedrop
 TYPED := _engine _sandbox
 COLLECTION := build/collections/ansible_collections/courier/filedrop
-SHIPPED := $(shell find galaxy.yml LICENSE *.md changelogs docs meta playbooks plugins -type f -not -name '*.pyc')
+SHIPPED := $(shell find galaxy.yml LICENSE *.md changelogs docs extensions meta playbooks plugins roles -type f -not -name '*.pyc')
 
 # The engine's own tests run in each of these as well, with neither Ansible nor anything else in it.
 ENGINE_VENVS := python-3.9 paramiko-2.12 paramiko-3.5
@@ -62,7 +62,7 @@ lint-yaml: .venv/test.stamp
 lint-ansible: .venv/test.stamp $(LINKED)
 	PATH="$(CURDIR)/$(VENV):$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/build/tree" $(VENV)/ansible-lint
 lint-shell: | packages-lint
-	git ls-files -co --exclude-standard -z .ci tests | xargs -0 grep -lZ '^#!.*sh$$' | xargs -0 shellcheck
+	git ls-files -co --exclude-standard -z .ci extensions tests | xargs -0 grep -lZ '^#!.*sh$$' | xargs -0 shellcheck
 lint-changelog: .venv/test.stamp
 	$(VENV)/antsibull-changelog lint
 
@@ -103,6 +103,10 @@ fuzz: build/venvs/fuzz.stamp .venv/test.stamp ## fuzz what a server can send, le
 	build/venvs/fuzz/bin/python tests/faults/fuzz/fuzz.py $(FUZZ)
 faults: storms fuzz
 
+.PHONY: molecule
+molecule: build/venvs/molecule.stamp $(COLLECTION)/MANIFEST.json | packages-hosts ## the role on hosts of its own: Debian 12 and 13 with systemd (root, podman; ARGS='-s default')
+	PATH="$(CURDIR)/build/venvs/molecule/bin:$$PATH" molecule test $(or $(ARGS),--all)
+
 ##@ To compare it
 
 .PHONY: bench
@@ -135,13 +139,15 @@ help: ## this text
 
 # Debian's packages
 
-.PHONY: packages-lint packages-tests packages-bench
+.PHONY: packages-lint packages-tests packages-bench packages-hosts
 packages-lint:
 	@tests/tools/debian-packages shellcheck
 packages-tests:
 	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp strace python3-paramiko
 packages-bench:
 	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone
+packages-hosts:
+	@tests/tools/debian-packages podman runc netavark aardvark-dns iptables mmdebstrap openssh-client
 
 # Virtual environments: made anew when their requirements change
 

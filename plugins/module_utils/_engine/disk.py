@@ -25,6 +25,7 @@ from . import names
 from .errors import DiskError, TransferError
 
 _RENAME_NOREPLACE = 1
+_SET_ID = modes.S_ISUID | modes.S_ISGID
 
 _REASONS = {
     errno.ENOENT: ("local_missing", "it does not exist", "Create it, or correct the path."),
@@ -150,7 +151,8 @@ class Folder:
         """The folder of that name in this one, made if there is none, with this one's rights."""
         try:
             with suppress(FileExistsError):
-                os.mkdir(name, modes.S_IMODE(os.fstat(self.fd).st_mode), dir_fd=self.fd)
+                # The system hands the set-group-ID bit down by itself, and a confined service may not ask for it.
+                os.mkdir(name, modes.S_IMODE(os.fstat(self.fd).st_mode) & ~_SET_ID, dir_fd=self.fd)
             made = Folder(self.path_of(name))
             # Whoever made it, and moved files into it, may have been killed before this: see Syncer.sync_move.
             os.fsync(made.fd)
@@ -252,7 +254,7 @@ class Outgoing:
         status = os.fstat(self._fd)
         with suppress(PermissionError):
             os.fchown(fd, status.st_uid, status.st_gid)
-        os.fchmod(fd, modes.S_IMODE(status.st_mode))
+        os.fchmod(fd, modes.S_IMODE(status.st_mode) & ~_SET_ID)
 
     def close(self) -> None:
         os.close(self._fd)

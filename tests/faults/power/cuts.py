@@ -81,7 +81,7 @@ class Cut:
 
         :raises ValueError: there is no such case at this cut.
         """
-        kind, _, text = name.partition(":")
+        kind, _colon, text = name.partition(":")
         numbers = {int(number) for number in text.split("+") if number}
         if kind in ("zeroes", "half", "names-and-zeroes"):
             return self._torn(kind, numbers)

@@ -61,5 +61,5 @@ class Omissions:
         return ""
 
     def _shown(self, sync: Happened) -> str:
-        call, _, path = sync.text.partition(" ")
+        call, _space, path = sync.text.partition(" ")
         return f"{call} {without_random(os.path.relpath(path, self._stage.world.here))}"

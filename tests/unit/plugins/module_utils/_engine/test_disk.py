@@ -218,6 +218,16 @@ def test_a_folder_is_never_removed_as_a_file(folder: Folder) -> None:
     assert listed(folder) == {"sub"}
 
 
+def test_a_new_folder_inherits_the_group_without_asking_for_it(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.chmod(folder.path, 0o2700)
+    asked: list[int] = []
+    mkdir = os.mkdir
+    monkeypatch.setattr(os, "mkdir", lambda name, mode, **more: (asked.append(mode), mkdir(name, mode, **more)))
+    made = folder.make("archive")
+    assert asked == [0o700]  # what RestrictSUIDSGID= of systemd lets pass
+    assert os.stat(made.path).st_mode & modes.S_ISGID
+
+
 def test_a_folder_is_made_once_with_the_rights_of_its_parent(folder: Folder) -> None:
     os.chmod(folder.path, 0o700)
     first, second = folder.make("archive"), folder.make("archive")

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: command
+short_description: Build the command filedrop on the control node
+version_added: 0.1.0
+description:
+  - Builds the command C(filedrop), one executable file, from the engine in this collection, and returns its path on the
+    control node. Ansible removes it when it ends.
+  - The same engine gives the same bytes, so that a second deployment finds nothing to change.
+  - The role P(courier.filedrop.filedrop#role) copies it to the hosts.
+options:
+  _terms:
+    description: For each command to build, the path of the Python on the host that is to run it.
+    type: list
+    elements: str
+    required: true
+author:
+  - The filedrop authors (@courier-filedrop)
+"""
+
+EXAMPLES = r"""
+- name: Have the command on a host
+  ansible.builtin.copy:
+    src: "{{ lookup('courier.filedrop.command', '/usr/bin/python3') }}"
+    dest: /usr/local/bin/filedrop
+    owner: root
+    group: root
+    mode: "0755"
+"""
+
+RETURN = r"""
+_list:
+  description: The paths of the commands, on the control node.
+  type: list
+  elements: str
+"""
+
+import hashlib
+import os
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.courier.filedrop.plugins.module_utils._build import build, write
+
+
+class LookupModule(LookupBase):
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+        """The paths of the commands that run with the interpreters in ``terms``."""
+        self.set_options(var_options=variables, direct=kwargs)
+        return [_built(str(python)) for python in terms]
+
+
+def _built(python: str) -> str:
+    try:
+        content = build(python)
+    except ValueError as error:
+        raise AnsibleLookupError(str(error)) from None
+    # Many hosts are served at once, by processes that share this folder: each may put the same file there.
+    folder = os.path.join(constants.DEFAULT_LOCAL_TMP, f"filedrop-{hashlib.sha256(content).hexdigest()[:16]}")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    path = os.path.join(folder, "filedrop")
+    write(path, content)
+    return path

@@ -1,0 +1,331 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Puts the files and timers of a host's jobs in place: everything is looked at first, then everything is changed.
+
+It is in order at every instant: timers that go are stopped before their files go, and timers that come are started
+after theirs are there. No service is ever touched. Whatever cuts it off, the next call finishes, for it goes by what
+is there and not by what it did.
+"""
+
+from __future__ import annotations
+
+import glob
+import grp
+import os
+import pwd
+import stat as modes
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+_HIDDEN = "(content not shown)\n"
+_WAY_IN = (
+    "Give a group that right, and put the group in filedrop_groups; each folder above needs the right to pass (x)."
+)
+_STAMPS = "/var/lib/systemd/timers"
+_ONES_OWN = 0o600
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    path: str
+    owner: str
+    group: str
+    mode: int
+    content: bytes | None = None  # None for a folder
+    secret: bool = False
+
+
+@dataclass(frozen=True)
+class _Found:
+    owner: str
+    group: str
+    mode: int
+    content: bytes | None
+
+
+@dataclass(frozen=True)
+class _Timers:
+    start: list[str]
+    stop: list[str]
+    reload: bool
+
+
+def deploy(module: AnsibleModule) -> None:
+    """Do what the module's options say, and exit with what changed."""
+    given = module.params
+    wanted = _wanted(given)
+    _require_calendars(module, given["calendars"])
+    _require_places(module, given["user"], given["places"])
+    before = {each.path: _found(module, each) for each in wanted}
+    changed = [each for each in wanted if not _as_wanted(each, before[each.path])]
+    superfluous = _superfluous(given["exclusive"], wanted)
+    timers = _timers(module, given["timers"], superfluous)
+    result: dict[str, Any] = {
+        "changed": bool(changed or superfluous or timers.start or timers.stop),
+        "written": [each.path for each in changed],
+        "removed": superfluous,
+        "started": timers.start,
+        "stopped": timers.stop,
+    }
+    if module._diff:
+        result["diff"] = _difference(changed, before, superfluous, timers)
+    if not module.check_mode:
+        _apply(module, changed, superfluous, timers)
+    module.exit_json(**result)
+
+
+def _wanted(given: Mapping[str, Any]) -> list[_Wanted]:
+    found = [_Wanted(each["path"], each["owner"], each["group"], int(each["mode"], 8)) for each in given["folders"]]
+    for each in given["files"]:
+        content = each["content"].encode("utf-8")
+        found.append(_Wanted(each["path"], each["owner"], each["group"], int(each["mode"], 8), content))
+    for each in given["secrets"]:
+        content = each["content"].encode("utf-8")
+        found.append(_Wanted(each["path"], each["owner"], each["group"], _ONES_OWN, content, secret=True))
+    return found
+
+
+def _found(module: AnsibleModule, wanted: _Wanted) -> _Found | None:
+    try:
+        status = os.lstat(wanted.path)
+        if wanted.content is None:
+            content = None
+            right = modes.S_ISDIR(status.st_mode)
+        else:
+            right = modes.S_ISREG(status.st_mode)
+            content = _read(wanted.path) if right else b""
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        module.fail_json(msg=f"{wanted.path} cannot be read: {error.strerror}.")
+    if not right:
+        kind = "folder" if wanted.content is None else "file"
+        module.fail_json(msg=f"{wanted.path} is there, and is no plain {kind}. Move it away.")
+    return _Found(_user_name(status.st_uid), _group_name(status.st_gid), modes.S_IMODE(status.st_mode), content)
+
+
+def _as_wanted(wanted: _Wanted, found: _Found | None) -> bool:
+    return found == _Found(wanted.owner, wanted.group, wanted.mode, wanted.content)
+
+
+def _superfluous(patterns: Iterable[str], wanted: Iterable[_Wanted]) -> list[str]:
+    keep = {each.path for each in wanted}
+    return sorted(path for pattern in patterns for path in glob.glob(pattern) if path not in keep)
+
+
+# --- what is checked before anything changes
+
+
+def _require_calendars(module: AnsibleModule, calendars: Mapping[str, str]) -> None:
+    """All in one call; the one that is wrong is looked for only if there is one."""
+    if not calendars or module.run_command(["systemd-analyze", "calendar", *calendars.values()])[0] == 0:
+        return
+    told = []
+    for job, calendar in calendars.items():
+        status, _out, error = module.run_command(["systemd-analyze", "calendar", calendar])
+        if status:
+            why = error.strip().splitlines()[0] if error.strip() else "it is refused"
+            variable = f"filedrop_jobs.{job}.on_calendar"
+            told.append(f"{variable}: {calendar!r} is text that systemd does not understand: {why}.")
+    if told:
+        way_out = "Write such as 'Mon..Fri 06:00' (systemd.time(7)), and try it with: systemd-analyze calendar."
+        module.fail_json(msg=" ".join([*told, way_out]))
+
+
+def _require_places(module: AnsibleModule, user: str, places: Iterable[Mapping[str, Any]]) -> None:
+    """What the user of the jobs cannot do in their folders, all of it at once."""
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        entry = None
+    told = [text for place in places for text in _obstacles(place, entry)]
+    if told and module.check_mode:
+        # Whatever comes before in the same play may make them, and has made nothing in check mode.
+        for text in told:
+            module.warn(text)
+    elif told:
+        module.fail_json(msg=" ".join(told))
+
+
+def _obstacles(place: Mapping[str, Any], user: pwd.struct_passwd | None) -> list[str]:
+    path, variable = place["path"], place["variable"]
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        return [f"{variable}: {path} is not there: {error.strerror}. Make it, with rights for the user of the jobs."]
+    if not modes.S_ISDIR(status.st_mode):
+        return [f"{variable}: {path} is no folder. Name the folder here, and the file in include."]
+    rights = os.R_OK | os.X_OK | (os.W_OK if place["write"] else 0)
+    if user is None or _as_user(user, lambda: os.access(path, rights)):
+        return []
+    need = "read and write" if place["write"] else "read"
+    owner, group = _user_name(status.st_uid), _group_name(status.st_gid)
+    there = f"owner {owner}, group {group}, mode {status.st_mode & 0o7777:04o}"
+    return [
+        f"{variable}: the user {user.pw_name} may not {need} in {path} ({there}). {_WAY_IN}",
+    ]
+
+
+def _as_user(user: pwd.struct_passwd, question: Callable[[], bool]) -> bool:
+    """The answer to a question in a process that is that user: access control lists and shares have their say, too."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.initgroups(user.pw_name, user.pw_gid)
+            os.setgid(user.pw_gid)
+            os.setuid(user.pw_uid)
+            status = 0 if question() else 1
+        finally:
+            os._exit(status)
+    return os.waitpid(child, 0)[1] == 0
+
+
+# --- timers
+
+
+def _timers(module: AnsibleModule, wanted: Mapping[str, bool], superfluous: Iterable[str]) -> _Timers:
+    names = {f"filedrop@{job}.timer": bool(enabled) for job, enabled in wanted.items()}
+    names.update({os.path.basename(path): False for path in superfluous if path.endswith(".timer")})
+    if not names:
+        return _Timers([], [], reload=False)
+    shown = ["--property=Id,ActiveState,UnitFileState,NeedDaemonReload"]
+    _status, out, _error = module.run_command(["systemctl", "show", *shown, "--", *sorted(names)])
+    units = [dict(line.split("=", 1) for line in block.splitlines()) for block in out.split("\n\n") if block.strip()]
+    state = {unit.get("Id", ""): unit for unit in units}
+    start, stop = [], []
+    for name, enabled in sorted(names.items()):
+        unit = state.get(name, {})
+        active = unit.get("ActiveState") == "active"
+        linked = unit.get("UnitFileState") == "enabled"
+        if enabled and not (active and linked):
+            start.append(name)
+        if not enabled and (active or linked):
+            stop.append(name)
+    return _Timers(start, stop, reload=any(unit.get("NeedDaemonReload") == "yes" for unit in units))
+
+
+# --- changes
+
+
+def _apply(module: AnsibleModule, changed: list[_Wanted], superfluous: list[str], timers: _Timers) -> None:
+    if timers.stop:
+        _systemctl(module, "disable", "--now", *timers.stop)
+    for each in changed:
+        try:
+            _put(each)
+        except (OSError, KeyError) as error:
+            module.fail_json(msg=f"{each.path} cannot be put in place: {error}.")
+    for path in superfluous:
+        os.unlink(path)
+        if path.endswith(".d/filedrop.conf"):
+            with suppress(OSError):  # somebody else's drop-ins stay
+                os.rmdir(os.path.dirname(path))
+        if path.endswith(".timer"):
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(_STAMPS, f"stamp-{os.path.basename(path)}"))
+    if timers.reload or any("/systemd/" in path for path in (*superfluous, *(each.path for each in changed))):
+        # Timers count anew from their new schedules; what runs goes on.
+        _systemctl(module, "daemon-reload")
+    if timers.start:
+        _systemctl(module, "enable", "--now", *timers.start)
+
+
+def _put(wanted: _Wanted) -> None:
+    """A folder or file with all its rights, whole or not at all, and never readable for others than it is meant for."""
+    uid, gid = pwd.getpwnam(wanted.owner).pw_uid, grp.getgrnam(wanted.group).gr_gid
+    if wanted.content is None:
+        with suppress(FileExistsError):
+            os.mkdir(wanted.path, 0o700)
+        os.chown(wanted.path, uid, gid)
+        os.chmod(wanted.path, wanted.mode)
+        return
+    folder = os.path.dirname(wanted.path)
+    if folder.endswith(".service.d"):
+        with suppress(FileExistsError):
+            os.mkdir(folder, 0o755)
+    fd, temporary = tempfile.mkstemp(prefix=".filedrop-", dir=folder)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(wanted.content)
+            os.fchown(file.fileno(), uid, gid)
+            os.fchmod(file.fileno(), wanted.mode)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, wanted.path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _systemctl(module: AnsibleModule, *arguments: str) -> None:
+    status, out, error = module.run_command(["systemctl", *arguments])
+    if status:
+        module.fail_json(msg=f"systemctl {' '.join(arguments)} failed: {(error or out).strip()}")
+
+
+# --- what is told
+
+
+def _difference(
+    changed: Iterable[_Wanted], before: Mapping[str, _Found | None], superfluous: Iterable[str], timers: _Timers
+) -> list[dict[str, str]]:
+    told = []
+    for each in changed:
+        found = before[each.path]
+        was = "" if found is None else _shown(found, each)
+        new = _Found(each.owner, each.group, each.mode, each.content)
+        told.append(_one(each.path, was, _shown(new, each, other=found)))
+    for path in superfluous:
+        secret = not path.endswith((".json", ".conf", ".service", ".timer"))
+        told.append(_one(path, _HIDDEN if secret else _text(_read(path)), ""))
+    lines_before = "".join(f"{name}\n" for name in timers.stop)
+    lines_after = "".join(f"{name}\n" for name in timers.start)
+    if lines_before or lines_after:
+        told.append(_one("timers", lines_before, lines_after))
+    return told
+
+
+def _shown(state: _Found, wanted: _Wanted, other: _Found | None = None) -> str:
+    rights = f"# {state.owner}:{state.group} {state.mode:04o}\n"
+    if state.content is None:
+        return rights
+    if wanted.secret:
+        differs = other is not None and other.content != state.content
+        return rights + ("(another content, not shown)\n" if differs else _HIDDEN)
+    return rights + _text(state.content)
+
+
+def _one(path: str, before: str, after: str) -> dict[str, str]:
+    return {"before_header": path, "after_header": path, "before": before, "after": after}
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "backslashreplace")
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group_name(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.courier.filedrop.plugins.plugin_utils._plan import Host, Refused, plan
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0RI5DcFDeWYNfW9OnVZsfZSTbSYrO3bjwjHHmFEAaF"
+AMILI = {"preset": "amili_sftp", "username": "2001234", "host_keys": [KEY]}
+BANK = {"host": "bank.example.com", "username": "erp", "password": "hush hush", "host_keys": [KEY]}
+INVOICES = {"account": "amili", "direction": "dropoff", "src": "/srv/erp/outbox", "every": "15m"}
+REPORTS = {
+    "account": "bank",
+    "direction": "pickup",
+    "dest": "/srv/erp/inbox",
+    "remote_dir": "out",
+    "on_calendar": "Mon..Fri 06:00",
+}
+ERP1 = Host(name="erp1.example.com")
+
+
+def content(found: dict[str, Any], path: str) -> str:
+    return next(each["content"] for each in found["files"] if each["path"] == path)
+
+
+def refusal(accounts: dict[str, Any], jobs: dict[str, Any]) -> str:
+    with pytest.raises(Refused) as refused:
+        plan(accounts, jobs, ERP1)
+    return str(refused.value)
+
+
+def test_each_account_and_job_has_its_files() -> None:
+    found = plan({"amili": AMILI, "bank": BANK}, {"invoices": INVOICES, "reports": REPORTS}, ERP1)
+    assert sorted(each["path"] for each in found["files"]) == [
+        "/etc/filedrop/accounts/amili.json",
+        "/etc/filedrop/accounts/bank.json",
+        "/etc/filedrop/jobs/invoices.json",
+        "/etc/filedrop/jobs/reports.json",
+        "/etc/systemd/system/filedrop@.service",
+        "/etc/systemd/system/filedrop@invoices.service.d/filedrop.conf",
+        "/etc/systemd/system/filedrop@invoices.timer",
+        "/etc/systemd/system/filedrop@reports.service.d/filedrop.conf",
+        "/etc/systemd/system/filedrop@reports.timer",
+    ]
+    assert json.loads(content(found, "/etc/filedrop/jobs/invoices.json")) == INVOICES
+    assert found["timers"] == {"invoices": True, "reports": True}
+    assert found["calendars"] == {"reports": "Mon..Fri 06:00"}
+
+
+def test_the_order_of_the_variables_is_no_change() -> None:
+    accounts, jobs = {"amili": AMILI, "bank": BANK}, {"invoices": INVOICES, "reports": REPORTS}
+    turned = dict(reversed(accounts.items())), dict(reversed(jobs.items()))
+    assert plan(*turned, ERP1)["files"] == plan(accounts, jobs, ERP1)["files"]
+
+
+def test_secrets_are_in_files_of_their_own_and_nowhere_else() -> None:
+    accounts = {"bank": BANK, "amili": {**AMILI, "private_key": "-----KEY-----", "passphrase": "open sesame"}}
+    found = plan(accounts, {}, ERP1)
+    secrets = {each["path"]: each["content"] for each in found.pop("secrets")}
+    assert secrets == {
+        "/etc/filedrop/keys/bank.password": "hush hush\n",
+        "/etc/filedrop/keys/amili": "-----KEY-----\n",
+        "/etc/filedrop/keys/amili.passphrase": "open sesame\n",
+    }
+    for secret in ("hush hush", "-----KEY-----", "open sesame"):
+        assert secret not in str(found)
+
+
+def test_a_job_gets_the_secrets_of_its_account_only() -> None:
+    found = plan({"amili": AMILI, "bank": BANK}, {"invoices": INVOICES, "reports": REPORTS}, ERP1)
+    invoices = content(found, "/etc/systemd/system/filedrop@invoices.service.d/filedrop.conf")
+    reports = content(found, "/etc/systemd/system/filedrop@reports.service.d/filedrop.conf")
+    assert "LoadCredential=amili:/etc/filedrop/keys/amili\n" in invoices
+    assert "bank" not in invoices
+    assert "LoadCredential=bank.password:/etc/filedrop/keys/bank.password\n" in reports
+    assert "amili" not in reports
+
+
+def test_a_key_pair_is_generated_where_nothing_else_proves_who_we_are() -> None:
+    others = {"file": {**AMILI, "private_key_file": "/root/key"}, "text": {**AMILI, "private_key": "k"}, "bank": BANK}
+    found = plan({"amili": AMILI, **others}, {}, ERP1)
+    assert found["keys"] == ["amili"]
+    account = json.loads(content(found, "/etc/filedrop/accounts/amili.json"))
+    assert account["private_key_file"] == "credential:amili"
+
+
+def test_a_disabled_job_keeps_its_files_and_its_timer_is_stopped() -> None:
+    found = plan({"amili": AMILI}, {"invoices": {**INVOICES, "enabled": False}}, ERP1)
+    assert found["timers"] == {"invoices": False}
+    assert found["places"] == []
+
+
+def test_what_is_null_is_left_out() -> None:
+    assert plan({"amili": None}, {"invoices": None}, ERP1)["files"] == []
+
+
+def test_a_job_by_hand_has_no_timer() -> None:
+    job = {key: value for key, value in INVOICES.items() if key != "every"}
+    found = plan({"amili": AMILI}, {"invoices": job}, ERP1)
+    assert found["timers"] == {}
+    assert not [each["path"] for each in found["files"] if each["path"].endswith(".timer")]
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"every": 15}, "filedrop_jobs.invoices.every: 15 is not a stretch of time."),
+        ({"every": 15}, "(The value is an integer.)"),
+        ({"src": 5}, "filedrop_jobs.invoices.src: this must be text or a list of texts, and is an integer"),
+        ({"exlude": []}, "Did you mean exclude?"),
+        ({"account": "amil"}, "'amil' is not described by filedrop_accounts, which has: amili"),
+        ({"dest": "/srv"}, "It is an option of jobs with the direction pickup."),
+    ],
+)
+def test_a_job_that_cannot_be_meant_is_refused_by_name(option: dict[str, Any], told: str) -> None:
+    assert told in refusal({"amili": AMILI}, {"invoices": {**INVOICES, **option}})
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"username": 2001234}, "filedrop_accounts.amili.username: this must be text, and is an integer"),
+        ({"host_keys": ["x"]}, "filedrop_accounts.amili.host_keys[0] is 'x'"),
+        ({"host_keys": []}, "filedrop_accounts.amili.host_keys: this is not given"),
+        ({"private_key_file": "my key"}, "'my key' is not a path"),
+        ({"password": 5}, "filedrop_accounts.amili: password: this must be text, and is an integer."),
+        ({"password": "a", "password_file": "/b"}, "password_file: this is given beside password."),
+        ({"private_key": "a", "private_key_file": "/b"}, "private_key_file: this is given beside private_key."),
+    ],
+)
+def test_an_account_that_cannot_be_meant_is_refused_by_name(option: dict[str, Any], told: str) -> None:
+    assert told in refusal({"amili": {**AMILI, **option}}, {"invoices": INVOICES})
+
+
+def test_what_is_no_dictionary_or_has_no_name_is_refused() -> None:
+    text = refusal({"amili": AMILI}, {"invoices": "x", "In voices": INVOICES})
+    assert "filedrop_jobs.invoices: this must be a dictionary of options, and is text: 'x'." in text
+    assert "'In voices' is not a name that it can have" in text
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    text = refusal({"amili": AMILI, "bank": 7}, {"invoices": {**INVOICES, "every": "7m"}, "x": {**INVOICES, "src": 5}})
+    assert [line.split(":")[0] for line in text.splitlines()] == [
+        "filedrop_accounts.bank",
+        "filedrop_jobs.invoices.every",
+        "filedrop_jobs.x.src",
+    ]
+
+
+def test_no_secret_is_told() -> None:
+    text = refusal({"bank": {**BANK, "port": "x", "passphrase": "open sesame"}}, {})
+    assert "hush" not in text
+    assert "sesame" not in text

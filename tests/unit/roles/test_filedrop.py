@@ -1,0 +1,40 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+
+@pytest.fixture(scope="module")
+def role(checkout: Path) -> Path:
+    return checkout / "roles" / "filedrop"
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def test_defaults_and_specs_agree(role: Path) -> None:
+    specs = read(role / "meta" / "argument_specs.yml")["argument_specs"]
+    documented = {name: option.get("default") for spec in specs.values() for name, option in spec["options"].items()}
+    assert documented == read(role / "defaults" / "main.yml")
+
+
+def test_each_entry_point_is_a_task_file(role: Path) -> None:
+    specs = read(role / "meta" / "argument_specs.yml")["argument_specs"]
+    assert all((role / "tasks" / f"{name}.yml").is_file() for name in specs)
+
+
+def test_each_variable_that_the_tasks_use_is_documented(role: Path) -> None:
+    documented = read(role / "defaults" / "main.yml")
+    sources = [*(role / "tasks").glob("*.yml"), role / "vars" / "main.yml"]
+    used = {name for path in sources for name in re.findall(r"(?<![\w.])filedrop_[a-z_]+", path.read_text())}
+    assert used - {"filedrop_jobs"} <= set(documented)
+    assert set(documented) <= used
