@@ -100,6 +100,19 @@ class Explorer:
             depth += 1
         self.states += states
 
+    def crash_and_hurry(self, limits: Limits) -> None:
+        """Kill a run, and start the next one at once, before the server has seen the end of the first."""
+        for number in self._numbers(self.start, limits):
+            self._world.put_back(self.start.picture)
+            step, _result = self._stage.run_until(number, settle=False)
+            if step is None or self.report.is_hopeless:
+                break
+            self._note(step)
+            self._stage.run()
+            state = State(self._world.photograph(), self.start.puts, (f"hurry@{number}",))
+            self._tell(state, books.at_any_instant(self._world, self._stage.variant, state.puts))
+            self._complete(state)
+
     def meet_events(self, *, crash: bool) -> None:
         """Let everything happen that may happen between two runs, after everything that was crashed so far.
 

@@ -17,19 +17,25 @@ sys.path[:0] = [str(_TESTS), str(_TREE)]
 
 WAYS = {
     "dropoff": (
-        "rename-archive-openssh crash", "direct-delete-taking crash", "direct-archive-hiding crash",
-        "rename-delete-taking crash", "rename-archive-openssh events", "direct-delete-taking events",
-        "direct-archive-hiding events", "rename-other-disk crash", "direct-large cut", "rename-archive-taking cut",
-        "direct-keep-openssh midway", "rename-delete-openssh midway", "direct-archive-openssh late",
-        "rename-archive-openssh late", "batch-rename-archive-openssh crash", "rename-archive-openssh deep",
-        "direct-delete-hiding deep",
+        *("rename-archive-openssh crash", "direct-delete-taking crash", "direct-archive-hiding crash"),
+        *("rename-delete-taking crash", "rename-archive-openssh events", "direct-delete-taking events"),
+        *("direct-archive-hiding events", "rename-other-disk crash", "direct-large cut", "rename-archive-taking cut"),
+        *("direct-delete-openssh take", "rename-delete-openssh replace", "direct-keep-openssh squat"),
+        *("rename-archive-openssh deep", "direct-delete-hiding deep"),
     ),
     "pickup": (
-        "pickup-delete crash", "pickup-keep crash", "pickup-move crash", "pickup-delete events", "pickup-move events",
-        "pickup-keep events", "pickup-sidecar crash", "pickup-reread cut", "pickup-large cut", "pickup-delete midway",
-        "pickup-move midway", "batch-pickup-delete crash", "pickup-delete deep",
+        *(
+            "pickup-delete crash",
+            "pickup-keep crash",
+            "pickup-move crash",
+            "pickup-delete events",
+            "pickup-move events",
+        ),
+        *("pickup-keep events", "pickup-sidecar crash", "pickup-reread cut", "pickup-large cut"),
+        *("pickup-delete replace", "pickup-move replace", "batch-pickup-delete crash", "pickup-delete deep"),
     ),
-}  # fmt: skip
+}
+"""What is crashed, and how; or which event is to happen at every step of a run."""
 
 
 def main() -> int:
@@ -62,14 +68,12 @@ def _try(name: str, way: str) -> list[str]:
         explorer = Explorer(place, Report(name, enough=1))
         ways: dict[str, Callable[[], None]] = {
             "crash": lambda: explorer.crash(Limits(depth=1)),
-            "deep": lambda: explorer.crash(Limits(depth=2)),
+            "deep": lambda: explorer.crash(Limits(depth=2, sample=4)),
             "events": lambda: (explorer.crash(Limits(depth=1)), explorer.meet_events(crash=False))[1],
             "cut": explorer.cut,
-            "midway": explorer.meet_events_midway,
-            "late": lambda: explorer.be_late(every_step=False),
         }
         try:
-            ways[way]()
+            ways.get(way, lambda: explorer.meet_events_midway(way))()
         except RuntimeError as error:
             return [str(error).strip().splitlines()[-1]]
         return [f"{what}; {ways[0]}" for what, ways in explorer.report.findings.items()]

@@ -77,6 +77,10 @@ def mutations() -> Iterator[Mutation]:
         yield Mutation(file, line, what, text.replace(old, new, 1), needs_power_cut="syncs" in what)
 
 
+def _nothing() -> Mutation:
+    return Mutation("ledger.py", 0, "nothing", (CHECKOUT / ENGINE / "ledger.py").read_text())
+
+
 def _of_block(file: str, text: str, body: Sequence[ast.stmt]) -> Iterator[Mutation]:
     for statement in body:
         name = _called(statement)
@@ -174,7 +178,7 @@ def _why(output: str) -> str:
 
 def _judges(file: str) -> dict[str, list[str]]:
     matrix = str(Path("tests/faults/judge.py"))
-    pytest = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    pytest = ["-m", "pytest", "-q", "-x"]
     side = {"dropoff.py": "dropoff", "deliveries.py": "dropoff", "recovery.py": "dropoff", "originals.py": "dropoff",
             "pickup.py": "pickup", "fetches.py": "pickup", "verification.py": "pickup"}.get(file, "both")  # fmt: skip
     return {
@@ -188,6 +192,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Mutate the engine, and see what notices.")
     parser.add_argument("word", nargs="*", help="only mutations whose description has one of these in it")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--blindly", action="store_true", help="do not look first whether all is well without any")
     parser.add_argument("--part", default="1/1", help="such as 2/3: the second third of them")
     options = parser.parse_args()
     number, of = map(int, options.part.split("/"))
@@ -199,6 +204,9 @@ def main() -> int:
     survivors, for_power_cuts = [], []
     with tempfile.TemporaryDirectory(prefix="filedrop-mutations-") as folder:
         copy = _copy(Path(folder))
+        if not options.blindly and (who := _noticed_by(copy, _nothing())):
+            print(f"Without any mutation already: {who}")
+            return 2
         for one in chosen:
             began = time.monotonic()
             who = _noticed_by(copy, one)

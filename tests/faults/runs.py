@@ -86,14 +86,18 @@ class Stage:
         self.settle()
         return number
 
-    def run_until(self, number: int) -> tuple[Step | None, RunResult | None]:
-        """A run that is killed when it is about to do the step of this number; or its result, where it has fewer."""
+    def run_until(self, number: int, *, settle: bool = True) -> tuple[Step | None, RunResult | None]:
+        """A run that is killed when it is about to do the step of this number; or its result, where it has fewer.
+
+        :param settle: wait until the server has noticed.
+        """
         with self.watched() as child:
             for step in child.steps():
                 if step.number == number:
                     str(step)  # while it can still be asked
                     child.kill()
-                    self.settle()
+                    if settle:
+                        self.settle()
                     return step, None
             result: RunResult = child.result
         self.settle()

@@ -60,6 +60,17 @@ def test_a_run_over_ssh_is_killed(variant: Variant, full: bool, seed: int, repor
     _judge(explorer.report)
 
 
+@pytest.mark.parametrize("variant", _named(OVER_SSH))
+def test_the_next_run_need_not_wait_until_the_server_has_noticed(
+    variant: Variant, full: bool, seed: int, reports: list[Report]
+) -> None:
+    with stage(variant) as place:
+        explorer = Explorer(place, Report(f"{variant.name}, at once"))
+        reports.append(explorer.report)
+        explorer.crash_and_hurry(Limits(steps=24 if full else 6, seed=seed))
+    _judge(explorer.report)
+
+
 @pytest.mark.parametrize("variant", _named((*SINGLES, *OTHERS, *BATCHES)))
 def test_a_connection_is_cut_at_every_request(variant: Variant, reports: list[Report]) -> None:
     with stage(variant) as place:
