@@ -95,7 +95,7 @@ class Explorer:
         recording = chapter.recording
         for happened in recording.happened:
             moments = recording.provider.moments(happened.event)
-            for requests in {moments[0], moments[-1]}:
+            for requests in sorted({moments[0], moments[-1]}):
                 past = Past(chapter.record, happened.event, KILLED, requests)
                 history = chapter.history.then(past)
                 if self._is_new_kill(history, happened.event):

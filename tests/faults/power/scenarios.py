@@ -67,11 +67,13 @@ class Scenario:
         return (NOTHING,) if self.by_links else (NOTHING, "consume")
 
 
-def _scenario(name: str, options: Mapping[str, object], files: Mapping[str, bytes] = ONE, **more: bool) -> Scenario:
+def _scenario(
+    name: str, options: Mapping[str, object], files: Mapping[str, bytes] | None = None, **more: bool
+) -> Scenario:
     direction = "dropoff" if "upload" in options else "pickup"
     holds = _DIRECT_HOLDS if options.get("upload") == "direct" else frozenset()
     fresh = more.get("nowhere", False)
-    return Scenario(name, Variant(f"power-{name}", direction, options, files, "openssh", holds, fresh), **more)
+    return Scenario(name, Variant(f"power-{name}", direction, options, files or ONE, "openssh", holds, fresh), **more)
 
 
 _RENAME, _DIRECT = {"upload": "rename"}, {"upload": "direct"}
