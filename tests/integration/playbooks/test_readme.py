@@ -41,7 +41,8 @@ class Readme:
         return self._write("play.yml", found)
 
     def inventory(self) -> str:
-        (found,) = (one for one in self._examples if isinstance(one, dict))
+        """The same for the inventory. Its schedules stand apart; they are for the role, which Molecule runs."""
+        (found,) = (one for one in self._examples if isinstance(one, dict) and "erp" in one)
         return self._write("inventory.yml", found)
 
     def _write(self, name: str, content: object) -> str:
