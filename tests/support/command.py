@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -114,3 +115,8 @@ def _environment() -> dict[str, str]:
     """This process' environment without what is there only for the tests, or for a unit."""
     ours = ("PYTHONPATH", "JOURNAL_STREAM", "CREDENTIALS_DIRECTORY", "LANGUAGE")
     return {**{name: value for name, value in os.environ.items() if name not in ours}, "LC_ALL": "C.UTF-8"}
+
+
+# Tests that run in the background, or under nohup, ignore these, and the command would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
