@@ -27,7 +27,7 @@ VENV := .venv/bin
 VERSION := $(shell sed -n 's/^version: *//p' galaxy.yml)
 ARTEFACT := build/courier-filedrop-$(VERSION).tar.gz
 LINKED := build/tree/ansible_collections/courier/filedrop
-TYPED := _engine _sandbox
+TYPED := module_utils._engine module_utils._sandbox module_utils._build module_utils._deployment module_utils._respawn plugin_utils filter.deployment
 COLLECTION := build/collections/ansible_collections/courier/filedrop
 SHIPPED := $(shell find galaxy.yml LICENSE *.md changelogs docs extensions meta playbooks plugins roles -type f -not -name '*.pyc')
 
@@ -56,7 +56,7 @@ lint-python: .venv/test.stamp
 	$(VENV)/ruff check .
 lint-types: .venv/test.stamp $(LINKED)
 	$(VENV)/mypy tests/tools/*.py
-	$(VENV)/mypy $(TYPED:%=--package ansible_collections.courier.filedrop.plugins.module_utils.%)
+	$(VENV)/mypy $(TYPED:%=--package ansible_collections.courier.filedrop.plugins.%)
 lint-yaml: .venv/test.stamp
 	$(VENV)/yamllint --strict .
 lint-ansible: .venv/test.stamp $(LINKED)

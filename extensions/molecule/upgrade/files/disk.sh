@@ -1,0 +1,9 @@
+#!/bin/bash
+# A file that is larger than the disk stays with the provider, and comes when there is room.
+set -euxo pipefail
+if systemctl start filedrop@small.service; then exit 1; fi
+[[ -z $(find /srv/erp/small -type f -name 'large*') ]]
+runuser -u filedrop -- filedrop history small --json | grep -q '"reason": "disk_full"'
+mount -o remount,size=32m /srv/erp/small
+systemctl start filedrop@small.service
+sha256sum </srv/erp/small/large.bin
