@@ -52,8 +52,18 @@ class Budget:
     """Something of which only so much may be in use at once, handed out in the order of asking."""
 
     def __init__(self, total: int) -> None:
+        self.total = total
         self._free = total
         self._queue: deque[tuple[int, Answer[None]]] = deque()
+
+    @property
+    def in_use(self) -> int:
+        return self.total - self._free
+
+    def resize(self, total: int) -> None:
+        """Hand out more or less from now on; what is in use stays so until it is given back."""
+        grown, self.total = total - self.total, total
+        self.give_back(grown)
 
     def take(self, amount: int) -> Answer[None]:
         if not self._queue and self._free >= amount:

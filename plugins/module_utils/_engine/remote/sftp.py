@@ -210,13 +210,24 @@ class SftpRemote:
         return await self._handle(session, wire.OPEN, body, path=path, doing=doing)
 
     async def _handle(self, session: Session, kind: int, body: bytes, *, path: str, doing: str) -> _Handle:
-        await session.handles.take(1)
-        try:
-            name = await session.request(kind, body, expected=wire.HANDLE, doing=doing, decode=wire.handle)
-        except BaseException:
-            session.handles.give_back(1)
-            raise
-        return _Handle(session, name, path)
+        """Open a file or folder. A server that refuses without a reason while others are open may allow fewer at once:
+        it is asked again with half as many, at last with this one alone.
+        """
+        handles = session.handles
+        allowed = handles.total
+        while True:
+            await handles.take(1)
+            try:
+                name = await session.request(kind, body, expected=wire.HANDLE, doing=doing, decode=wire.handle)
+                return _Handle(session, name, path)
+            except BaseException as error:
+                handles.give_back(1)
+                if not _may_mean_too_many(error):
+                    raise
+                if not handles.in_use:
+                    handles.resize(allowed)
+                    raise
+                handles.resize(max(1, handles.in_use // 2))
 
     async def _forget(self, handle: _Handle) -> None:
         """Close a handle that was only read from; whether that succeeds is nobody's concern."""
@@ -228,6 +239,10 @@ class SftpRemote:
 
     def _idlest(self) -> Session:
         return min(self._sessions, key=lambda session: session.owes)
+
+
+def _may_mean_too_many(error: BaseException) -> bool:
+    return isinstance(error, RemoteError) and error.reason == wire.UNSTATED
 
 
 class _Part(NamedTuple):
