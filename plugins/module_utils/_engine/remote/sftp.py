@@ -19,6 +19,7 @@ from ..errors import ProtocolError, RemoteError
 from ..flow import Answer
 from . import wire
 from .interface import Entry, Incoming, Outgoing, join
+from .pace import Pace
 from .session import Cost, Session
 from .ssh import agreed_algorithms, host_key_of, open_transport, words_of
 
@@ -51,6 +52,7 @@ class SftpRemote:
 
     def __init__(self, account: Account) -> None:
         self._sessions: list[Session] = []
+        self._pace = Pace(account.bandwidth_limit)
         try:
             for _connection in range(account.connections):
                 self._sessions.append(Session(open_transport(account), timeout=account.timeout))
@@ -60,9 +62,19 @@ class SftpRemote:
 
     @property
     def owes(self) -> int:
-        return sum(session.owes for session in self._sessions)
+        return sum(session.owes for session in self._sessions) + self._pace.waiting
 
     def poll(self, timeout: float | None) -> bool:
+        patience = self._pace.patience
+        if patience is None:
+            return self._poll(timeout)
+        heard = self._poll(patience if timeout is None else min(patience, timeout))
+        for session in self._sessions:
+            if session.error is not None:
+                self._pace.fail(session.error)
+        return self._pace.release() or heard
+
+    def _poll(self, timeout: float | None) -> bool:
         owing = [session for session in self._sessions if session.owes]
         if len(owing) == 1:
             return owing[0].exchange(timeout)
@@ -151,7 +163,7 @@ class SftpRemote:
     async def download(self, path: str, into: Incoming, *, size: int) -> int:
         handle = await self._open(path, wire.READ_FLAG)
         try:
-            return await _fetch(handle, into, size)
+            return await _fetch(handle, into, size, self._pace)
         finally:
             await self._forget(handle)
 
@@ -166,7 +178,8 @@ class SftpRemote:
         sent: deque[Answer[None]] = deque()
         offset = 0
         while offset < source.size:
-            length = min(session.write_chunk, source.size - offset)
+            length = self._pace.portion(min(session.write_chunk, source.size - offset))
+            await self._pace.take(length)
             await session.writing.take(length)
             try:
                 body = wire.write_body(handle.name, offset, source.read(length))
@@ -252,7 +265,7 @@ class _Part(NamedTuple):
     answer: Answer[bytes]
 
 
-async def _fetch(handle: _Handle, into: Incoming, size: int) -> int:
+async def _fetch(handle: _Handle, into: Incoming, size: int, pace: Pace) -> int:
     """READ a file of the expected size, many parts at once, and one byte beyond to see that it ends there [6.4].
 
     Returns the bytes that came, ``size + 1`` if there is more. A server may answer with less than was asked for; the
@@ -262,6 +275,7 @@ async def _fetch(handle: _Handle, into: Incoming, size: int) -> int:
     parts: deque[_Part] = deque()
 
     async def ask(offset: int, length: int) -> _Part:
+        await pace.take(length)
         await session.reading.take(length)
         body = wire.read_body(handle.name, offset, length)
         cost = Cost(session.reading, length)
@@ -277,7 +291,7 @@ async def _fetch(handle: _Handle, into: Incoming, size: int) -> int:
     try:
         while received <= size:
             while asked <= size and not (parts and parts[0].answer.done):
-                length = min(session.read_chunk, size - asked) or 1
+                length = pace.portion(min(session.read_chunk, size - asked)) or 1
                 parts.append(await ask(asked, length))
                 asked += length
             part = parts.popleft()
