@@ -35,6 +35,9 @@ _HELD = {
 }
 """What may wait for a person in the end; `_unjustified` asks for the evidence."""
 
+WRONG = "wrong: "
+"""How the counts of what is wrong begin."""
+
 QUIET = 3
 """Runs in good weather after which everything must be done: one finds what was left, one sends what had to wait for a
 name to be free, and one finds nothing to do."""
@@ -82,6 +85,7 @@ class _Storm:
         return Variant(f"storm-{self._mode}", direction, options, {}, may_hold=_HELD[self._mode])
 
     def rage(self) -> Report:
+        self.report.counts["storms"] += 1
         for path, content in books.bystanders(self._world).items():
             self._world.put(path, content, mtime_ns=YESTERDAY)
         for _file in range(self.chance.randint(0, 8)):
@@ -178,6 +182,7 @@ class _Storm:
                 self.report.counts["stated limit"] += 1
             else:
                 self.report.findings.append(f"after {len(self.report.log)} lines: {what}")
+                self.report.counts[WRONG + what.partition(":")[0]] += 1
 
     def _tell(self, weather: Weather, result: RunResult | None) -> None:
         self.report.counts["runs"] += 1
@@ -195,5 +200,12 @@ class _Storm:
 
 
 def storm(seed: int, server: Server, fault: Storm, nursery: Nursery) -> Report:
-    """Let one storm rage, and say what came of it."""
-    return _Storm(seed, server, fault, nursery).rage()
+    """Let one storm rage, and say what came of it.
+
+    :raises RuntimeError: it broke; with its story so far.
+    """
+    raging = _Storm(seed, server, fault, nursery)
+    try:
+        return raging.rage()
+    except Exception as error:
+        raise RuntimeError(f"{raging.report}\n{error!r}") from error
