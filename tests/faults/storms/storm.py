@@ -29,7 +29,7 @@ from .weather import CALM, Storm, Weather, drawn
 MODES = ("rename", "direct", "pickup")
 _AFTER = {"rename": ("archive", "archive", "delete", "keep"), "direct": ("archive", "delete", "keep")}
 _HELD = {
-    "rename": frozenset({"ambiguous", "name_taken", "not_completed", "vanished"}),
+    "rename": frozenset({"ambiguous", "not_completed", "vanished"}),
     "direct": frozenset({"ambiguous", "maybe_incomplete", "not_completed"}),
     "pickup": frozenset[str](),
 }
@@ -159,16 +159,12 @@ class _Storm:
         return {"direction": self._variant.direction, "settle": 0, **places, **options}
 
     def _unjustified(self, held: dict[str, str]) -> Iterable[str]:
-        """No server here loses a file, so what is held must have been taken: whole, or in part under `direct`; or
-        somebody else had its name when a run that was cut off was to be finished.
-        """
+        """No server here loses a file, so what is held must have been taken: whole, or in part under `direct`."""
         arrived = [(books.plain_name(name), content) for name, content in self._world.files(self._world.kept).items()]
         for name, reason in held.items():
             puts = [put.content for put in self._people.puts if put.name == name]
             taken = [content for other, content in arrived if other == name]
             if any(put.startswith(content) for put in puts for content in taken):
-                continue
-            if reason == "name_taken" and name in self._people.squatted:
                 continue
             if reason == "maybe_incomplete":
                 # Our own part, which a run removed that ended before it could write that down, looks the same.
