@@ -111,8 +111,8 @@ molecule: build/venvs/molecule.stamp $(COLLECTION)/MANIFEST.json | packages-host
 ##@ To compare it
 
 .PHONY: bench
-bench: build/venvs/bench.stamp $(LINKED) | packages-bench ## ours and the peers side by side (a quarter of an hour; root; ARGS='--only put-1000* --rounds 1')
-	build/venvs/bench/bin/python tests/bench/bench.py $(ARGS)
+bench: build/venvs/bench.stamp $(LINKED) | packages-bench ## ours and the peers side by side, into docs/benchmarks.md (15 minutes; root; ARGS='--only put-1000* --rounds 1')
+	build/venvs/bench/bin/python tests/bench/bench.py $(or $(ARGS),--write docs)
 
 ##@ To build and tidy
 

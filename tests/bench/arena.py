@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from support.relay import RelayProcess
 from support.sshd import SshServer
 
 EMPTY = "empty"
+RELAYED_BYTES = 256 << 20
 
 
 class Site:
@@ -71,6 +75,24 @@ def site(place: str, folder: Path | None, config: Iterable[str]) -> Iterator[Sit
         stack.callback(shutil.rmtree, local)
         relays = stack.enter_context(contextlib.ExitStack())
         yield Site(server, Path(local), relays)
+
+
+def relay_bandwidth(rtt: float) -> float:
+    """Bytes a second that a relay lets through, so that a reader knows that it is not the limit."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        relay = stack.enter_context(RelayProcess(listener.getsockname()[1], rtt=rtt))
+        source = stack.enter_context(socket.create_connection(("127.0.0.1", relay.port)))
+        sink = stack.enter_context(listener.accept()[0])
+        sender = threading.Thread(target=source.sendall, args=(bytes(RELAYED_BYTES),))
+        started = time.perf_counter()
+        sender.start()
+        room = bytearray(1 << 20)
+        left = RELAYED_BYTES
+        while left:
+            left -= sink.recv_into(room)
+        sender.join()
+    return RELAYED_BYTES / (time.perf_counter() - started - rtt / 2)
 
 
 @contextlib.contextmanager

@@ -10,39 +10,74 @@ and time; a peer that is not there is left out.
     bench.py --list
     bench.py --only 'put-1000*' --contestants filedrop,sftp --rounds 1
     bench.py --only get-1000x20KiB-0ms --before /tmp/another-checkout --contestants filedrop,sftp --rounds 5
+    bench.py --only memory,costs
+    bench.py --only nothing --write docs     the page anew, from what was kept
 """
 
 from __future__ import annotations
 
 import argparse
 import fnmatch
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cases import CASES, Case
+import costs
+import memory
+import page
+from arena import relay_bandwidth
+from cases import CASES, REFERENCE, Case
+from circumstances import Circumstances
 from contest import Contest, Score
+from results import Results, keep
+
+APART = {"memory": memory.measure, "costs": costs.measure}
+"""What is measured on demand, or in the course of a whole bench, of ours alone."""
 
 
 def main() -> int:
     options = _options()
     cases = [case for case in CASES if _chosen(case.name, options.only)]
     if options.list:
-        print("\n".join(f"{case.name:28} {case}" for case in cases))
+        _list(cases)
         return 0
+    command = shlex.join(["bench.py", *sys.argv[1:]])
+    if cases:
+        _hold(cases, options, command)
+    for name, measure in APART.items():
+        if name in options.only:
+            print(name, flush=True)
+            measure(command, options.folder)
+    if options.write is not None:
+        page.write(options.write)
+    return 0
+
+
+def _hold(cases: Sequence[Case], options: argparse.Namespace, command: str) -> None:
     contest = Contest(
         cases,
         contestants=options.contestants,
         before=options.before,
         rounds=options.rounds,
+        count_syncs=options.write is not None,
         folder=options.folder,
         config=options.server,
     )
-    for case, scores in contest.hold():
-        print(_line(case, scores), flush=True)
-    return 0
+    delay = max(case.rtt for case in cases)
+    about = Circumstances.now(command)
+    versions = {one.title: one.version for case in cases for one in contest.entrants(case)}
+    results = Results(about, options.rounds, options.server, delay and relay_bandwidth(delay), versions)
+    for case, scores, syncs in contest.hold():
+        print(_line(case, scores, syncs), flush=True)
+        about.look()
+        results.scores[case.name] = scores
+        if syncs:
+            results.syncs[case.name] = syncs
+    if options.write is not None:
+        keep("contest", results)
 
 
 def _options() -> argparse.Namespace:
@@ -50,6 +85,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--list", action="store_true", help="only say which cases there are")
     parser.add_argument("--only", type=_words, default=[], metavar="CASE,...", help="names of cases, or patterns")
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="keep the results, and write the page there")
     parser.add_argument("--contestants", type=_words, metavar="NAME,...", help="such as filedrop,filedrop:4,sftp,lftp")
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="another checkout, whose engine takes part too")
     parser.add_argument("--folder", type=Path, help="where the local files lie, for another file system")
@@ -65,15 +101,24 @@ def _chosen(name: str, patterns: Sequence[str]) -> bool:
     return not patterns or any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
-def _line(case: Case, scores: Sequence[Score]) -> str:
-    """What the one who waits wants to see: seconds, speed beside the slowest to call, memory on top of idle."""
-    reference = next((score.median for score in scores if score.contestant == "sftp"), None)
-    shown = []
+def _list(cases: Sequence[Case]) -> None:
+    for case in cases:
+        print(f"{case.name:28} {case}")
+    for name, measure in APART.items():
+        print(f"{name:28} {(sys.modules[measure.__module__].__doc__ or '').partition('.')[0]}")
+
+
+def _line(case: Case, scores: Sequence[Score], syncs: Mapping[str, int]) -> str:
+    """What the one who waits wants to see: seconds, speed in multiples of sftp's, memory on top of idle."""
+    reference = next((score.median for score in scores if score.contestant == REFERENCE), None)
+    lines = [f"{case.name}: {case}"]
     for score in scores:
-        ratio = f" = {reference / score.median:.2f} x sftp" if reference and score.contestant != "sftp" else ""
-        memory = f"{score.on_top / 2**20:+.0f} MiB"
-        shown.append(f"  {score.title:30} {score.median:8.2f} s{ratio:16} {memory}   idle {score.idle[-1]:.2f} s")
-    return "\n".join([f"{case.name}: {case}", *shown])
+        ratio = f" = {reference / score.median:.2f} x sftp" if reference else ""
+        on_top = f"{score.on_top / 2**20:+.0f} MiB"
+        lines.append(f"  {score.title:30} {score.median:8.2f} s{ratio:16} {on_top:10} idle {score.idle[-1]:.2f} s")
+    if syncs:
+        lines.append(f"  syncs: {', '.join(f'{count} {call}' for call, count in syncs.items())}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

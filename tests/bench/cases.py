@@ -93,5 +93,6 @@ CASES: tuple[Case, ...] = (
     *_both(1, 512 * MIB, 0.04, shares=dict.fromkeys(PEERS, 0.125), contestants=(OURS, "filedrop:2", *PEERS)),
     *_both(1, 64 * MIB, 0.04, contestants=(OURS, "filedrop:4", *PEERS)),
     *(Case(NEW, files, 2 * KIB, rtt, known=100_000) for rtt in (0.0, 0.02) for files in (0, 10)),
+    Case(NEW, 0, 2 * KIB, 0.0, known=25_000, contestants=(OURS,)),
     *_both(1000, 20 * KIB, 0.0, place=MEMORY),
 )

@@ -15,6 +15,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import syncs
 from arena import EMPTY, Site, site
 from cases import Case
 from contestants import BEFORE, Contestant
@@ -24,6 +25,7 @@ from workloads import Workload, workload
 ROUNDS = {"rclone": 1, "paramiko": 1, "asyncssh": 1}
 """These take minutes where others take seconds, and no mark depends on them."""
 
+COUNTED_UP_TO = 0.02  # seconds of delay; the syncs of a run depend on that more than on the machine
 SHORTEST = 0.001  # seconds; what is left of a transfer when its overhead is taken off may drown in noise
 
 
@@ -73,6 +75,7 @@ class Contest:
         contestants: Sequence[str] | None,
         before: Path | None,
         rounds: int,
+        count_syncs: bool,
         folder: Path | None,
         config: Iterable[str],
     ) -> None:
@@ -80,25 +83,28 @@ class Contest:
         self._names = contestants
         self._before = before
         self._rounds = rounds
+        self._count_syncs = count_syncs
         self._folder = folder
         self._config = list(config)
 
-    def hold(self) -> Iterator[tuple[Case, list[Score]]]:
-        """Run every case; the contestants take turns in each round."""
+    def hold(self) -> Iterator[tuple[Case, list[Score], dict[str, int]]]:
+        """Run every case; the contestants take turns in each round. The last of the three: ours' syncs, if counted."""
         for place in sorted({case.place for case in self._cases}):
             with site(place, self._folder, self._config) as where:
                 for number, case in enumerate(self._cases):
                     if case.place == place:
                         own = where.folder / str(number)
                         own.mkdir()
-                        yield case, self._decide(case, where, own)
+                        scores = self._decide(case, where, own)
+                        counted = self._count_syncs and case.rtt <= COUNTED_UP_TO and not case.known
+                        yield case, scores, syncs.count(case, where, own) if counted else {}
 
     def entrants(self, case: Case) -> list[Contestant]:
         """Who takes part in a case, and is installed: those named, or else those that the case names."""
         names = list(case.contestants if self._names is None else self._names)
         if self._before is not None:
             names.insert(1, BEFORE)
-        return [one for one in (Contestant(name, self._before) for name in names) if one.here]
+        return [one for one in (Contestant(name, self._before) for name in names) if one.version]
 
     def _decide(self, case: Case, where: Site, folder: Path) -> list[Score]:
         work = workload(case, where)

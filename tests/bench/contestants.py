@@ -40,9 +40,9 @@ class Contestant:
         return self.kind.title if connections == 1 else f"{self.kind.title}, {connections} connections"
 
     @property
-    def here(self) -> bool:
-        """Whether it is installed."""
-        return self.kind.version() is not None
+    def version(self) -> str:
+        """Empty where it is not installed."""
+        return self.kind.version() or ""
 
     def at(self, target: Target) -> Peer:
         if self.name in PEERS:

@@ -23,14 +23,19 @@ class Ours(Peer):
 
     :param connections: the account's option.
     :param checkout: whose engine; another one than this is for comparing two commits.
+    :param prefix: a command that runs the engine and looks at it.
     """
 
     name = "filedrop"
     title = "filedrop"
 
-    def __init__(self, target: Target, *, connections: int = 1, checkout: Path = CHECKOUT) -> None:
+    def __init__(
+        self, target: Target, *, connections: int = 1, checkout: Path = CHECKOUT, prefix: Sequence[str] = ()
+    ) -> None:
         super().__init__(target)
+        self.prefix = prefix
         self.ledger = target.folder / "ledger.sqlite3"
+        self._idle_ledger = target.folder / "idle.sqlite3"
         self._connections = connections
         self._tree = checkout / "build" / "tree"
 
@@ -52,10 +57,12 @@ class Ours(Peer):
         return self.run({"direction": "pickup", "dest": str(dest), "remote_dir": remote_dir, "after": "keep"})
 
     def idle(self, remote_dir: str) -> Usage:
-        return self.fetch(remote_dir, self.target.folder)
+        """With a ledger of its own: what a ledger full of rows costs is a part of the transfer."""
+        dest = str(self.target.folder)
+        return self.run({"direction": "pickup", "dest": dest, "remote_dir": remote_dir}, ledger=self._idle_ledger)
 
-    def run(self, job: dict[str, object], *, prefix: Sequence[str] = ()) -> Usage:
-        """One run of the engine in a process of its own, by way of the command ``prefix`` if there is one."""
+    def run(self, job: dict[str, object], *, ledger: Path | None = None) -> Usage:
+        """One run of the engine in a process of its own."""
         account = {
             "account": "bench",
             "host": self.target.host,
@@ -65,10 +72,10 @@ class Ours(Peer):
             "host_keys": list(self.target.host_keys),
             "connections": self._connections,
         }
-        spec = driver.spec({**job, "settle": 0}, account, self.ledger, brief=True)
-        command = [*prefix, sys.executable, driver.__file__]
+        spec = driver.spec({**job, "settle": 0}, account, ledger or self.ledger, brief=True)
+        command = [*self.prefix, sys.executable, driver.__file__]
         usage, shown = timed(command, given=json.dumps(spec), environment={"PYTHONPATH": str(self._tree)})
-        result = json.loads(shown)
+        result, _end = json.JSONDecoder().raw_decode(shown)  # a profiler may have something to say behind it
         if result["error"] is not None or result["summary"]["failed"] or result["summary"]["held"]:
             raise RuntimeError(f"a run that was not clean: {result['error']} {result['summary']}")
         return usage

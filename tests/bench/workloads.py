@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from arena import Site
+from arena import EMPTY, Site
 from cases import PUT, Case
 from ours import Ours
 from support.peers import Peer
@@ -23,7 +23,7 @@ from support.stopwatch import Usage
 
 CHUNK = 1 << 20
 LARGE = 16 << 20
-CROWD = "crowd"
+LINKS = 50_000  # names that one file may have; ext4 allows 65,000
 LONG_AGO = 1_700_000_000  # when the crowd's files were changed, in seconds since 1970
 
 
@@ -51,7 +51,9 @@ class Moving:
         self._expected: dict[tuple[int, int], dict[str, str]] = {}
 
     def prepare(self, peer: Peer) -> None:
-        """Nothing is to be done once."""
+        """Ours makes its ledger once."""
+        if isinstance(peer, Ours):
+            peer.fetch(EMPTY, peer.target.folder)
 
     def transfer(self, peer: Peer, files: int, size: int) -> Usage:
         server = self._site.server
@@ -92,8 +94,9 @@ class News:
     def __init__(self, case: Case, site: Site) -> None:
         self._case = case
         self._site = site
-        self._crowd = site.remote_folder(CROWD)
-        self._here = site.folder / CROWD  # what peers look at to see what is new
+        self._remote = f"crowd-{case.known}"
+        self._crowd = site.remote_folder(self._remote)
+        self._here = site.folder / self._remote  # what peers look at to see what is new
         self._here.mkdir(exist_ok=True)
         self._names = [f"invoice-{number:06}.xml" for number in range(case.known)]
         self._made = 0
@@ -101,18 +104,18 @@ class News:
     def prepare(self, peer: Peer) -> None:
         """Ours knows the files from its ledger: it has fetched the first one, and the others are said to be like it."""
         first = self._names[0]
-        self._fill([first])
         if isinstance(peer, Ours):
-            for path in self._crowd.iterdir():
-                if path.name != first:
-                    path.rename(self._site.remote_folder(f"{CROWD}-aside") / path.name)
+            others = self._crowd.with_name("aside")
+            self._crowd.rename(others)
+            self._site.remote_folder(self._remote)
+            self._fill([first])
             dest = peer.target.folder / "dest"
             dest.mkdir()
-            peer.fetch_new(CROWD, dest)
+            peer.fetch_new(self._remote, dest)
             (dest / first).unlink()
             know(peer.ledger, first, self._names[1:])
-            for path in self._site.remote_folder(f"{CROWD}-aside").iterdir():
-                path.rename(self._crowd / path.name)
+            shutil.rmtree(self._crowd)
+            others.rename(self._crowd)
         self._fill(self._names)
 
     def transfer(self, peer: Peer, files: int, size: int) -> Usage:
@@ -124,7 +127,7 @@ class News:
             path = write(self._crowd / f"new-{self._made:06}.xml", size)
             new[self._site.server.give(path).name] = digest(path)
         self._site.settle()
-        usage = peer.fetch_new(CROWD, dest)
+        usage = peer.fetch_new(self._remote, dest)
         came = set(os.listdir(dest)) - before
         if {name: digest(dest / name) for name in came} != new:
             raise RuntimeError(f"{peer.name} did not fetch just what was new: {self._case}")
@@ -134,13 +137,16 @@ class News:
         return usage
 
     def _fill(self, names: Sequence[str]) -> None:
+        """Names of a few files: 100,000 of their own would take the file system minutes to make and to remove."""
         for folder in (self._crowd, self._here):
-            for name in names:
-                path = folder / name
-                if not path.exists():
-                    path.write_bytes(b"<invoice/>\n")
-                    os.utime(path, (LONG_AGO, LONG_AGO))
-                    self._site.server.give(path)
+            have = set(os.listdir(folder))
+            for start in range(0, len(names), LINKS):
+                some = [name for name in names[start : start + LINKS] if name not in have]
+                for name in some[:1]:
+                    (folder / name).write_bytes(b"<invoice/>\n")
+                    os.utime(self._site.server.give(folder / name), (LONG_AGO, LONG_AGO))
+                for name in some[1:]:
+                    os.link(folder / some[0], folder / name)
 
 
 def workload(case: Case, site: Site) -> Workload:
@@ -153,8 +159,11 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def digest(path: Path) -> str:
+    found = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(CHUNK):
+            found.update(chunk)
+    return found.hexdigest()
 
 
 def write(path: Path, size: int) -> Path:
