@@ -27,6 +27,7 @@ server, decide.
     our size         nothing        closed            whole: finish the rename
     our size         something      closed            somebody else's name: hold
     our size         nothing        held for that     the name is free again: finish the rename
+    nothing          nothing        held for that     no evidence any more: the `ambiguous` policy
     there            any            earlier           our own part: remove it, send anew
     nothing          our size       closed            it is delivered
     nothing          another size   closed            somebody else's: hold
@@ -84,7 +85,7 @@ def judge(row: Row, final: Entry | None, temporary: Entry | None, *, in_sight: b
 
 
 def waits_for_name(row: Row) -> bool:
-    """Whether a file is held only until nobody else has its name: it lies on the server, whole."""
+    """Whether a file is held only because somebody else has its name: as a rule it lies on the server, whole."""
     return row.state == "held" and row.reason == NAME_TAKEN and row.temporary is not None
 
 
@@ -112,6 +113,8 @@ def _is_own_part(row: Row, final: Entry) -> bool:
 
 def _judge_rename(row: Row, final: Entry | None, temporary: Entry | None) -> Verdict:
     if waits_for_name(row):
+        if final is None and temporary is None:
+            return Verdict.AMBIGUOUS
         is_whole = temporary is not None and temporary.size == row.size
         return Verdict.FINISH_RENAME if is_whole and final is None else Verdict.HOLD_TAKEN_NAME
     if temporary is not None and (row.state != "closed" or temporary.size != row.size):

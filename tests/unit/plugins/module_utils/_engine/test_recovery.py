@@ -37,6 +37,7 @@ delivered yes   DONE        DONE    DONE    DONE    DONE    DONE
 
 IN_SIGHT = """
 state    seen   -           =       <       >       0       ?
+intent   no     SEND        NAME    NAME    NAME    REWRITE NAME
 intent   what?  SEND        NAME    NAME    NAME    REWRITE NAME
 created  no     INCOMPLETE  NAME    NAME    NAME    NAME    NAME
 created  yes    INCOMPLETE  REWRITE REWRITE NAME    REWRITE NAME
@@ -59,7 +60,8 @@ closed   -      AMBIGUOUS   DONE    NAME    NAME    NAME    NAME
 closed   =      FINISH      NAME    NAME    NAME    NAME    NAME
 closed   <>0?   ANEW        ANEW    ANEW    ANEW    ANEW    ANEW
 held     =      FINISH      NAME    NAME    NAME    NAME    NAME
-held     -<>0?  NAME        NAME    NAME    NAME    NAME    NAME
+held     -      AMBIGUOUS   NAME    NAME    NAME    NAME    NAME
+held     <>0?   NAME        NAME    NAME    NAME    NAME    NAME
 renamed  -=<>0? DONE        DONE    DONE    DONE    DONE    DONE
 delivered -=<>0? DONE       DONE    DONE    DONE    DONE    DONE
 """
