@@ -52,15 +52,21 @@ class Judge:
         return f"{self.name}: {wrong[1] if wrong else last}"[:200]
 
 
-def judges_of(mutation: Mutation, touches: Touches) -> Iterator[Judge]:
-    """Those who may notice a mutation, one after the other."""
-    yield from _tests(mutation, touches, UNIT)
-    if mutation.kind in (SYNC, ORDER, PROTECTION):
-        yield from _power(mutation.file)
+ROUNDS = ("unit tests", "power cuts", "crash matrix", "tests with OpenSSH")
+"""One judge after the other, each for all that none before has noticed."""
+
+
+def judges_of(mutation: Mutation, touches: Touches, round_: int) -> Iterator[Judge]:
+    """Those who may notice a mutation, of one of the `ROUNDS`."""
     side = "dropoff" if mutation.file in _DROPOFF else "pickup" if mutation.file in _PICKUP else ""
-    if side or mutation.file in _BOTH:
+    if round_ == 0:
+        yield from _tests(mutation, touches, UNIT)
+    elif round_ == 1 and mutation.kind in (SYNC, ORDER, PROTECTION):
+        yield from _power(mutation.file)
+    elif round_ == 2 and (side or mutation.file in _BOTH):
         yield Judge("crash matrix", ("tests/faults/judge.py", side or "both"), 900.0)
-    yield from _tests(mutation, touches, INTEGRATION)
+    elif round_ == 3:
+        yield from _tests(mutation, touches, INTEGRATION)
 
 
 def _power(file: str) -> Iterator[Judge]:

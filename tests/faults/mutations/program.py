@@ -13,14 +13,13 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
 from pathlib import Path
 
-from .catalogue import CHECKOUT, ENGINE, Mutation, mutations
-from .judges import INTEGRATION, UNIT, Touches, judges_of, read_touches
+from .catalogue import CHECKOUT, KINDS, Mutation, mutations
+from .judges import INTEGRATION, ROUNDS, UNIT, Touches, read_touches
 from .report import page, why_harmless
-from .verdicts import Verdicts, judged
-from .workshop import Workshop, workshops
+from .verdicts import Verdict, Verdicts, judged
+from .workshop import Workshop, environment, workshops
 
 BUILD = CHECKOUT / "build" / "mutations"
 
@@ -30,6 +29,7 @@ def main() -> int:
     parser.add_argument("word", nargs="*", help="only mutations whose description has one of these in it")
     parser.add_argument("--list", action="store_true", help="only tell what there is")
     parser.add_argument("--again", action="store_true", help="judge anew those that nobody has noticed")
+    parser.add_argument("--rounds", type=int, default=len(ROUNDS), help=f"only so many of: {', '.join(ROUNDS)}")
     parser.add_argument("--jobs", type=int, default=2, help="how many to judge at a time")
     parser.add_argument("--write", type=Path, help="the page to write the result to")
     options = parser.parse_args()
@@ -39,46 +39,60 @@ def main() -> int:
         print(*chosen, sep="\n")
         return 0
     verdicts = Verdicts(BUILD / "verdicts.json")
-    open_ones = [one for one in chosen if one not in verdicts or (options.again and not verdicts[one])]
-    if open_ones:
-        with workshops(options.jobs) as places:
-            _judge_all([one for one in open_ones if not why_harmless(one)], _touches(), verdicts, places)
-    unnoticed = [one for one in chosen if not why_harmless(one) and not verdicts[one]]
-    print(*(f"NOBODY NOTICES {one}" for one in unnoticed), sep="\n")
-    print(f"{len(chosen)} mutations, {len(unnoticed)} unnoticed")
+    if options.again:
+        for one in chosen:
+            if not verdicts[one].noticed:
+                verdicts.keep(one, Verdict())
+    touches = _touches()
+    with workshops(options.jobs) as places:
+        for round_ in range(options.rounds):
+            _hold_round(round_, [one for one in chosen if not why_harmless(one)], touches, verdicts, places)
+    left = [one for one in chosen if not why_harmless(one) and not verdicts[one].noticed]
+    print(*(f"{'NOT JUDGED' if verdicts[one].is_open else 'NOBODY NOTICES'} {one}" for one in left), sep="\n")
+    print(f"{len(chosen)} mutations, {len(left)} unnoticed")
     if options.write:
         options.write.write_text(page(every, verdicts))
-    return 1 if unnoticed else 0
+    return 1 if left else 0
 
 
 def _touches() -> Touches:
     """Which test calls what; found out once, and again when somebody has removed the file."""
     path = BUILD / "touches.json"
+    pytest = [sys.executable, "-m", "pytest", "-q"]
     if not path.exists():
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "faults.mutations.touch", "--touches", str(path)]
-        subprocess.run([*command, UNIT, INTEGRATION], cwd=CHECKOUT, check=False)
-    return read_touches(path)
+        recording = ["-p", "faults.mutations.touch", "--touches", str(path), UNIT, INTEGRATION]
+        subprocess.run([*pytest, *recording], cwd=CHECKOUT, check=False, env=environment(CHECKOUT))
+    listing = subprocess.run(
+        [*pytest, "--collect-only", UNIT, INTEGRATION], cwd=CHECKOUT, capture_output=True, text=True
+    )
+    there = set(listing.stdout.splitlines())
+    return {test: touched for test, touched in read_touches(path).items() if test in there}
 
 
-def _judge_all(several: Sequence[Mutation], touches: Touches, verdicts: Verdicts, places: Sequence[Workshop]) -> None:
+def _hold_round(
+    round_: int, several: Sequence[Mutation], touches: Touches, verdicts: Verdicts, places: Sequence[Workshop]
+) -> None:
+    """Let one kind of judge look at all that is open."""
+    order = list(KINDS)
+    due = sorted((one for one in several if _is_due(verdicts[one], round_)), key=lambda one: order.index(one.kind))
     free: queue.SimpleQueue[Workshop] = queue.SimpleQueue()
     for place in places:
         free.put(place)
 
-    untouched = replace(several[0], source=(CHECKOUT / ENGINE / several[0].file).read_text())
-    first = next(judges_of(untouched, touches))
-    if wrong := first.says(places[0]):
-        raise RuntimeError(f"without any mutation already: {wrong}")
-
-    def judge(one: Mutation) -> tuple[Mutation, str, float]:
+    def judge(one: Mutation) -> tuple[Mutation, Verdict, float]:
         place, began = free.get(), time.monotonic()
         try:
-            return one, judged(one, touches, place), time.monotonic() - began
+            return one, judged(one, touches, round_, place), time.monotonic() - began
         finally:
             free.put(place)
 
     with ThreadPoolExecutor(len(places)) as pool:
-        under_way = [pool.submit(judge, one) for one in several]
-        for number, (one, noticed, seconds) in enumerate((done.result() for done in as_completed(under_way)), 1):
-            verdicts.keep(one, noticed)
-            print(f"{number}/{len(several)} {seconds:5.1f} s  {one}\n      {noticed or 'NOBODY NOTICES'}", flush=True)
+        under_way = [pool.submit(judge, one) for one in due]
+        for number, (one, verdict, seconds) in enumerate((done.result() for done in as_completed(under_way)), 1):
+            verdicts.keep(one, verdict)
+            print(f"{ROUNDS[round_]}, {number} of {len(due)}, {seconds:.1f} s: {one}")
+            print(f"      {verdict.noticed or 'not noticed'}", flush=True)
+
+
+def _is_due(verdict: Verdict, round_: int) -> bool:
+    return verdict.is_open and verdict.rounds == round_

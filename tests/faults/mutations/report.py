@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from .catalogue import KINDS, Mutation
 from .harmless import HARMLESS
-from .verdicts import Verdicts
+from .verdicts import Verdict, Verdicts
 
 _HEAD = """# What happens without it
 
@@ -30,15 +30,18 @@ def page(mutations: Sequence[Mutation], verdicts: Verdicts) -> str:
 def _lines(mutations: Sequence[Mutation], verdicts: Verdicts) -> Iterator[str]:
     yield _HEAD
     counted = [one for one in mutations if not why_harmless(one)]
-    unnoticed = [one for one in counted if not verdicts[one]]
-    yield f"{len(counted)} changes, {len(counted) - len(unnoticed)} noticed, {len(unnoticed)} not."
+    unnoticed = [one for one in counted if not verdicts[one].noticed]
+    not_judged = sum(verdicts[one].is_open for one in unnoticed)
+    yield f"{len(counted)} changes, {len(counted) - len(unnoticed)} noticed, {len(unnoticed) - not_judged} not."
+    if not_judged:
+        yield f"\n{not_judged} have not been judged to the end."
     for kind, title in KINDS.items():
         some = [one for one in counted if one.kind == kind]
         if some:
             yield f"\n## {title}\n\n{len(some)} changes.\n"
             yield "| in | change | noticed by |\n|---|---|---|"
             for one in some:
-                noticed = verdicts[one].rpartition("/")[2] if "::" in verdicts[one] else verdicts[one] or "**nobody**"
+                noticed = _shown(verdicts[one])
                 yield f"| `{one.file}` {_cell(one.where)} | {_cell(one.what)} | {_cell(noticed)} |"
     harmless = [one for one in mutations if why_harmless(one)]
     if harmless:
@@ -50,6 +53,12 @@ def _lines(mutations: Sequence[Mutation], verdicts: Verdicts) -> Iterator[str]:
 
 def why_harmless(mutation: Mutation) -> str:
     return HARMLESS.get((mutation.file, mutation.where, mutation.what), "")
+
+
+def _shown(verdict: Verdict) -> str:
+    if verdict.is_open:
+        return "(not judged to the end)"
+    return verdict.noticed.rpartition("/")[2] if ".py::" in verdict.noticed else verdict.noticed or "**nobody**"
 
 
 def _cell(text: str) -> str:

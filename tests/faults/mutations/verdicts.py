@@ -9,41 +9,51 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from .catalogue import Mutation
-from .judges import Judge, Touches, judges_of
+from .judges import ROUNDS, Judge, Touches, judges_of
 from .workshop import Workshop
 
 
+class Verdict(NamedTuple):
+    """Who noticed a mutation (nobody: an empty text), and how many rounds that took, or were in vain."""
+
+    noticed: str = ""
+    rounds: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        return not self.noticed and self.rounds < len(ROUNDS)
+
+
 class Verdicts:
-    """By mutation, who noticed it; an empty text: nobody."""
+    """By mutation."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        found = json.loads(path.read_text()) if path.exists() else {}
+        self._found = {key: Verdict(*verdict) for key, verdict in found.items()}
 
-    def __contains__(self, mutation: Mutation) -> bool:
-        return mutation.key in self._found
+    def __getitem__(self, mutation: Mutation) -> Verdict:
+        return self._found.get(mutation.key, Verdict())
 
-    def __getitem__(self, mutation: Mutation) -> str:
-        return self._found[mutation.key]
-
-    def keep(self, mutation: Mutation, noticed: str) -> None:
-        self._found[mutation.key] = noticed
+    def keep(self, mutation: Mutation, verdict: Verdict) -> None:
+        self._found[mutation.key] = verdict
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_suffix(".new")
         draft.write_text(json.dumps(self._found, indent=1))
         draft.replace(self._path)
 
 
-def judged(mutation: Mutation, touches: Touches, workshop: Workshop) -> str:
-    """Who notices a mutation first; nobody: an empty text."""
+def judged(mutation: Mutation, touches: Touches, round_: int, workshop: Workshop) -> Verdict:
+    """What those of one round say to a mutation."""
     with workshop.changed(mutation):
-        for judge in judges_of(mutation, touches):
+        for judge in judges_of(mutation, touches, round_):
             noticed = _confirmed(judge, workshop)
             if noticed:
-                return noticed
-    return ""
+                return Verdict(noticed, round_ + 1)
+    return Verdict("", round_ + 1)
 
 
 def _confirmed(judge: Judge, workshop: Workshop) -> str:

@@ -22,6 +22,12 @@ from .catalogue import CHECKOUT, ENGINE, Mutation
 TREE = Path("build/tree/ansible_collections/courier/filedrop")
 
 
+def environment(checkout: Path) -> dict[str, str]:
+    """Of a Python that is to find the tests' own modules and the collection in a checkout."""
+    path = os.pathsep.join(str(checkout / part) for part in ("tests", "build/tree"))
+    return {**os.environ, "PYTHONPATH": path}
+
+
 class Workshop:
     """One copy. Files that git does not know are not in it.
 
@@ -59,10 +65,9 @@ class Workshop:
 
     def run(self, arguments: Sequence[str], patience: float) -> tuple[int | None, str]:
         """Run Python in the copy; return its exit status and what it says. Status None: it hung."""
-        path = os.pathsep.join(str(self._folder / part) for part in ("tests", "build/tree"))
         process = subprocess.Popen(
             [sys.executable, *arguments],
-            cwd=self._folder, env={**os.environ, "PYTHONPATH": path}, start_new_session=True,
+            cwd=self._folder, env=environment(self._folder), start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
         )  # fmt: skip
         try:
