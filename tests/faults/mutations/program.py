@@ -63,7 +63,7 @@ def _touches() -> Touches:
         recording = ["-p", "faults.mutations.touch", "--touches", str(path), UNIT, INTEGRATION]
         subprocess.run([*pytest, *recording], cwd=CHECKOUT, check=False, env=environment(CHECKOUT))
     listing = subprocess.run(
-        [*pytest, "--collect-only", UNIT, INTEGRATION], cwd=CHECKOUT, capture_output=True, text=True
+        [*pytest, "--collect-only", UNIT, INTEGRATION], cwd=CHECKOUT, check=False, capture_output=True, text=True
     )
     there = set(listing.stdout.splitlines())
     return {test: touched for test, touched in read_touches(path).items() if test in there}
