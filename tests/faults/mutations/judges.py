@@ -16,7 +16,7 @@ from .catalogue import ORDER, PROTECTION, SYNC, Mutation
 from .workshop import Workshop
 
 UNIT, INTEGRATION = "tests/unit/plugins/module_utils/_engine", "tests/integration/engine"
-SECONDS = {UNIT: 20.0, INTEGRATION: 45.0}
+SECONDS = {UNIT: 8.0, INTEGRATION: 40.0}
 """Of all tests that call a function, as many as they take that long in a quiet hour, the quickest first."""
 
 PYTEST = ("-m", "pytest", "-x", "-q", "--tb=line")
@@ -52,7 +52,7 @@ class Judge:
         return f"{self.name}: {wrong[1] if wrong else last}"[:200]
 
 
-ROUNDS = ("unit tests", "power cuts", "crash matrix", "tests with OpenSSH")
+ROUNDS = ("unit tests", "power cuts", "tests with OpenSSH", "crash matrix")
 """One judge after the other, each for all that none before has noticed."""
 
 
@@ -63,10 +63,10 @@ def judges_of(mutation: Mutation, touches: Touches, round_: int) -> Iterator[Jud
         yield from _tests(mutation, touches, UNIT)
     elif round_ == 1 and mutation.kind in (SYNC, ORDER, PROTECTION):
         yield from _power(mutation.file)
-    elif round_ == 2 and (side or mutation.file in _BOTH):
-        yield Judge("crash matrix", ("tests/faults/judge.py", side or "both"), 900.0)
-    elif round_ == 3:
+    elif round_ == 2:
         yield from _tests(mutation, touches, INTEGRATION)
+    elif round_ == 3 and (side or mutation.file in _BOTH):
+        yield Judge("crash matrix", ("tests/faults/judge.py", side or "both"), 900.0)
 
 
 def _power(file: str) -> Iterator[Judge]:

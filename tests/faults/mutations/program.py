@@ -17,9 +17,10 @@ from pathlib import Path
 
 from .catalogue import CHECKOUT, KINDS, Mutation, mutations
 from .judges import INTEGRATION, ROUNDS, UNIT, Touches, read_touches
+from .ready import environment
 from .report import page, why_harmless
 from .verdicts import Verdict, Verdicts, judged
-from .workshop import Workshop, environment, workshops
+from .workshop import Workshop, workshops
 
 BUILD = CHECKOUT / "build" / "mutations"
 

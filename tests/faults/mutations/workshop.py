@@ -14,18 +14,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .catalogue import CHECKOUT, ENGINE, Mutation
+from .ready import Ready, environment
 
 TREE = Path("build/tree/ansible_collections/courier/filedrop")
-
-
-def environment(checkout: Path) -> dict[str, str]:
-    """Of a Python that is to find the tests' own modules and the collection in a checkout."""
-    path = os.pathsep.join(str(checkout / part) for part in ("tests", "build/tree"))
-    return {**os.environ, "PYTHONPATH": path}
 
 
 class Workshop:
@@ -45,6 +41,7 @@ class Workshop:
                 shutil.copy2(CHECKOUT / name, folder / name)
         (folder / TREE).parent.mkdir(parents=True)
         (folder / TREE).symlink_to(Path("..", "..", "..", ".."))
+        self._ready = Ready(folder)
 
     @contextlib.contextmanager
     def changed(self, mutation: Mutation) -> Iterator[None]:
@@ -65,17 +62,44 @@ class Workshop:
 
     def run(self, arguments: Sequence[str], patience: float) -> tuple[int | None, str]:
         """Run Python in the copy; return its exit status and what it says. Status None: it hung."""
+        with tempfile.TemporaryFile("w+", errors="replace") as said:
+            if arguments[:2] == ("-m", "pytest"):
+                status = self._run_ready(arguments[2:], said.fileno(), patience)
+            else:
+                status = self._run_new(arguments, said.fileno(), patience)
+            said.seek(0)
+            return status, said.read()
+
+    def _run_new(self, arguments: Sequence[str], output: int, patience: float) -> int | None:
         process = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=self._folder, env=environment(self._folder), start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            [sys.executable, *arguments], cwd=self._folder, env=environment(self._folder), start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(patience)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return None
+
+    def _run_ready(self, arguments: Sequence[str], output: int, patience: float) -> int | None:
+        """Run pytest in a process that has it, and what it needs, imported already."""
+        pid = self._ready.ask({"arguments": [*arguments], "output": f"/proc/{os.getpid()}/fd/{output}"})
+        hung = threading.Event()
+
+        def end() -> None:
+            hung.set()
+            os.killpg(pid, signal.SIGKILL)
+
+        timer = threading.Timer(patience, end)
+        timer.start()
         try:
-            output, _none = process.communicate(timeout=patience)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            return None, process.communicate()[0]
-        return process.returncode, output
+            status = self._ready.ask({"wait": pid})
+        finally:
+            timer.cancel()
+        return None if hung.is_set() else status
+
+    def close(self) -> None:
+        self._ready.close()
 
 
 @contextlib.contextmanager
@@ -87,4 +111,4 @@ def workshops(number: int) -> Iterator[list[Workshop]]:
             stack.enter_context(tempfile.TemporaryDirectory(prefix="filedrop-mutations-", dir=where))
             for _workshop in range(number)
         ]
-        yield [Workshop(Path(folder)) for folder in folders]
+        yield [stack.enter_context(contextlib.closing(Workshop(Path(folder)))) for folder in folders]
