@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
 from .catalogue import ORDER, PROTECTION, SYNC, Mutation
 from .workshop import Workshop
@@ -27,6 +28,9 @@ _BOTH = ("disk.py", "syncer.py", "ledger.py", "ledger_file.py", "runner.py", "wo
 
 Touches = Mapping[str, tuple[float, Sequence[str]]]
 """By test: the seconds that it takes, and the functions that it calls (touch.py)."""
+
+NEW: tuple[float, Sequence[str]] = (1.0, ())
+"""A test that has come since: it is taken to call what its file is named for."""
 
 
 @dataclass(frozen=True)
@@ -79,17 +83,19 @@ def _power(file: str) -> Iterator[Judge]:
 
 def _tests(mutation: Mutation, touches: Touches, where: str) -> Iterator[Judge]:
     """Those that call the function; for what stands outside of all functions, those that call any of the file's."""
-    wanted = f"{mutation.file}: {mutation.where}"
-    found = {
-        test: seconds
-        for test, (seconds, called) in touches.items()
-        if test.startswith(where) and any(name == wanted or name.startswith(f"{wanted}.") for name in called)
-    } or {
-        test: seconds
-        for test, (seconds, called) in touches.items()
-        if test.startswith(where) and any(name.startswith(f"{mutation.file}: ") for name in called)
-    }
-    own = f"/test_{Path(mutation.file).name}::"
+    wanted, own = f"{mutation.file}: {mutation.where}", f"/test_{Path(mutation.file).name}::"
+
+    def that_call(is_wanted: Callable[[str], bool]) -> dict[str, float]:
+        some = {test: touched for test, touched in touches.items() if test.startswith(where)}
+        return {
+            test: seconds
+            for test, (seconds, called) in some.items()
+            if any(map(is_wanted, called)) or (not called and own in test)
+        }
+
+    found = that_call(lambda name: name == wanted or name.startswith(f"{wanted}.")) or that_call(
+        lambda name: name.startswith(f"{mutation.file}: ")
+    )
     chosen, spent = [], 0.0
     for test in sorted(found, key=lambda test: (own not in test, found[test])):
         spent += found[test]

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from .catalogue import CHECKOUT, KINDS, Mutation, mutations
-from .judges import INTEGRATION, ROUNDS, UNIT, Touches, read_touches
+from .judges import INTEGRATION, NEW, ROUNDS, UNIT, Touches, read_touches
 from .ready import environment
 from .report import page, why_harmless
 from .verdicts import Verdict, Verdicts, judged
@@ -66,8 +66,8 @@ def _touches() -> Touches:
     listing = subprocess.run(
         [*pytest, "--collect-only", UNIT, INTEGRATION], cwd=CHECKOUT, check=False, capture_output=True, text=True
     )
-    there = set(listing.stdout.splitlines())
-    return {test: touched for test, touched in read_touches(path).items() if test in there}
+    recorded = read_touches(path)
+    return {test: recorded.get(test, NEW) for test in listing.stdout.splitlines() if "::" in test}
 
 
 def _hold_round(
