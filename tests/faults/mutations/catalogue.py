@@ -12,7 +12,7 @@ import ast
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .words import WORDS
@@ -56,6 +56,7 @@ class Mutation:
     :ivar where: the function that it is in, or its class and name; empty outside of all.
     :ivar what: the change, in words that stay true when the lines move.
     :ivar source: the whole file, changed.
+    :ivar is_part: only a part of a condition is left out.
     """
 
     file: str
@@ -64,6 +65,7 @@ class Mutation:
     kind: str
     what: str
     source: str
+    is_part: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.where}: {self.what}"
@@ -161,7 +163,7 @@ class _File:
                 continue
             rest = word.join(f"({self._segment(one)})" for one in condition.values if one is not left)
             what = f"without `{self._shown(left)}` in `{self._shown(condition)}`"
-            yield self._mutation(left, CHECK, what, self._replaced(condition, f"({rest})".encode()))
+            yield self._part(left, what, self._replaced(condition, f"({rest})".encode()))
 
     def _only_narrows(self, left: ast.expr, condition: ast.BoolOp) -> bool:
         """Whether an operand only keeps the others from asking None for something."""
@@ -208,6 +210,9 @@ class _File:
     def _mutation(self, node: ast.stmt | ast.expr, kind: str, what: str, source: str) -> Mutation:
         compile(source, self._file, "exec")  # what is no Python proves nothing
         return Mutation(self._file, node.lineno, self._owners[node], kind, what, source)
+
+    def _part(self, node: ast.expr, what: str, source: str) -> Mutation:
+        return replace(self._mutation(node, CHECK, what, source), is_part=True)
 
     def _replaced(self, node: ast.stmt | ast.expr, by: bytes) -> str:
         start = self._starts[node.lineno - 1] + node.col_offset

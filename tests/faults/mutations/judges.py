@@ -18,7 +18,7 @@ from .workshop import Workshop
 
 UNIT, INTEGRATION = "tests/unit/plugins/module_utils/_engine", "tests/integration/engine"
 SECONDS = {UNIT: 8.0, INTEGRATION: 40.0}
-"""Of all tests that call a function, as many as they take that long in a quiet hour, the quickest first."""
+"""Of all tests that call a function, as many as take so long, the quickest first."""
 
 PYTEST = ("-m", "pytest", "-x", "-q", "--tb=line")
 

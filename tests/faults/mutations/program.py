@@ -30,12 +30,20 @@ def main() -> int:
     parser.add_argument("word", nargs="*", help="only mutations whose description has one of these in it")
     parser.add_argument("--list", action="store_true", help="only tell what there is")
     parser.add_argument("--again", action="store_true", help="judge anew those that nobody has noticed")
+    parser.add_argument("--kind", choices=KINDS, action="append", help="only mutations of this kind, or these")
+    parser.add_argument("--whole", action="store_true", help="no parts of conditions")
     parser.add_argument("--rounds", type=int, default=len(ROUNDS), help=f"only so many of: {', '.join(ROUNDS)}")
     parser.add_argument("--jobs", type=int, default=2, help="how many to judge at a time")
     parser.add_argument("--write", type=Path, help="the page to write the result to")
     options = parser.parse_args()
     every = list(mutations())
-    chosen = [one for one in every if not options.word or any(word in str(one) for word in options.word)]
+    chosen = [
+        one
+        for one in every
+        if (not options.word or any(word in str(one) for word in options.word))
+        and one.kind in (options.kind or KINDS)
+        and not (options.whole and one.is_part)
+    ]
     if options.list:
         print(*chosen, sep="\n")
         return 0
