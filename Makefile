@@ -46,7 +46,7 @@ demo: $(COLLECTION)/MANIFEST.json ## from nothing to a delivered file, against a
 
 .PHONY: test
 test: ## everything below, and at the end what failed
-	@tests/tools/run-parts lint sanity unit crashes integration
+	@tests/tools/run-parts lint sanity unit crashes power storms fuzz integration
 
 .PHONY: lint lint-python lint-types lint-yaml lint-ansible lint-shell lint-changelog
 lint: ## formatter, linters and the strict type checker
@@ -89,19 +89,20 @@ $(ENGINE_VENVS:%=unit-on-%): unit-on-%: build/venvs/%.stamp | packages-tests
 $(ENGINE_VENVS:%=integration-on-%): integration-on-%: build/venvs/%.stamp | packages-tests
 	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(ENGINE_INTEGRATION) $(ARGS)
 
-.PHONY: crashes faults
+.PHONY: crashes power storms fuzz faults mutations
 crashes: .venv/test.stamp | packages-tests ## kill runs at every step, cut their connections, and run again (ARGS='-k pickup')
-	tests/faults/in_two $(VENV)/python -m pytest tests/faults/test_crashes.py $(ARGS)
-faults: .venv/test.stamp | packages-tests ## the same for every variant and every recovery (minutes)
-	tests/faults/in_two $(VENV)/python -m pytest tests/faults/test_crashes.py --full $(ARGS)
-
-.PHONY: storms fuzz
-storms: .venv/test.stamp | packages-tests ## random storms of crashes, cuts and faults, every byte accounted for (STORMS='--storms 5000')
-	$(VENV)/python -m pytest tests/faults/storms $(STORMS)
+	tests/faults/in_two $(VENV)/python -m pytest tests/faults/test_crashes.py $(FULL) $(ARGS)
+power: .venv/test.stamp | packages-tests ## cut the power after every system call of a run, and run again (ARGS='-k pickup')
+	tests/faults/in_two $(VENV)/python -m pytest tests/faults/power $(FULL) $(ARGS)
+storms: .venv/test.stamp | packages-tests ## random storms of crashes, cuts and faults, every byte accounted for (ARGS='--storms 5000')
+	tests/faults/in_two $(VENV)/python -m pytest tests/faults/storms $(FULL) $(ARGS)
 fuzz: build/venvs/fuzz.stamp .venv/test.stamp ## fuzz what a server can send, led by coverage (FUZZ='--seconds 3600 --target servers')
 	$(VENV)/python -m pytest tests/faults/fuzz
-	build/venvs/fuzz/bin/python tests/faults/fuzz/fuzz.py $(FUZZ)
-faults: storms fuzz
+	build/venvs/fuzz/bin/python tests/faults/fuzz/fuzz.py $(if $(FULL),--seconds 60) $(FUZZ)
+faults: ## the four above for every variant, every recovery, thousands of storms, 100,000 files (an hour)
+	@FULL=--full tests/tools/run-parts crashes power storms fuzz
+mutations: .venv/test.stamp | packages-tests ## take syncs, checks and commits out of the engine one by one, into docs/mutations.md (an hour)
+	$(VENV)/python tests/faults/mutations --write docs/mutations.md $(ARGS)
 
 .PHONY: molecule
 molecule: build/venvs/molecule.stamp $(COLLECTION)/MANIFEST.json | packages-hosts ## the role on hosts of its own: Debian 12 and 13 with systemd (root, podman; ARGS='-s default')
@@ -110,8 +111,8 @@ molecule: build/venvs/molecule.stamp $(COLLECTION)/MANIFEST.json | packages-host
 ##@ To compare it
 
 .PHONY: bench
-bench: .venv/test.stamp $(LINKED) | packages-bench ## ours and the peers side by side, into docs/benchmarks.md (minutes; ARGS='--rounds 5')
-	$(VENV)/python tests/bench/bench.py --write docs/benchmarks.md $(ARGS)
+bench: build/venvs/bench.stamp $(LINKED) | packages-bench ## ours and the peers side by side, into docs/benchmarks.md (15 minutes; root; ARGS='--only put-1000* --rounds 1')
+	build/venvs/bench/bin/python tests/bench/bench.py $(or $(ARGS),--write docs)
 
 ##@ To build and tidy
 
@@ -143,9 +144,9 @@ help: ## this text
 packages-lint:
 	@tests/tools/debian-packages shellcheck
 packages-tests:
-	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp strace python3-paramiko
+	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp strace time python3-paramiko
 packages-bench:
-	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone
+	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone strace time
 packages-hosts:
 	@tests/tools/debian-packages podman runc netavark aardvark-dns iptables mmdebstrap openssh-client
 

@@ -85,6 +85,12 @@ options:
         many files under way on one connection.
       - "Default: V(1), unless O(preset) says otherwise."
     type: int
+  bandwidth_limit:
+    description:
+      - How many bytes of files may go and come in a second, over all connections together, as a number or with a unit
+        of 1024 bytes, such as V(500K) or V(10M).
+      - "Default: as many as go."
+    type: str
 requirements:
   - Python 3.9 or newer, on the host that runs the module
   - paramiko 2.12 or newer, on the host that runs the module
@@ -148,6 +154,10 @@ options:
     description:
       - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
     type: int
+  bandwidth_limit:
+    description:
+      - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
+    type: str
 requirements:
   - Python 3.9 or newer, on the host that runs the module
 """

@@ -45,6 +45,7 @@ ACCOUNT_SPEC: dict[str, Any] = {
     "host_keys": {"type": "list", "elements": "str", "no_log": False},
     "timeout": {"type": "float"},
     "connections": {"type": "int"},
+    "bandwidth_limit": {"type": "str"},
 }
 
 FOLDER_SPEC: dict[str, Any] = {

@@ -39,6 +39,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = items[number - 1 :: of]
 
 
+def share_of(config: pytest.Config) -> str:
+    """What to add to the title of a report that is not the whole one."""
+    share = str(config.getoption("--share"))
+    return "" if share == "1/1" else f", share {share}"
+
+
 @pytest.fixture
 def full(request: pytest.FixtureRequest) -> bool:
     """Whether there is time for everything."""
@@ -59,26 +65,42 @@ def reports(request: pytest.FixtureRequest) -> list[Report]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     reports = config.stash[_REPORTS]
     if reports:
-        terminalreporter.section("crash matrix")
+        terminalreporter.section(f"crash matrix{share_of(config)}")
         for line in _lines(reports):
             terminalreporter.write_line(line)
 
 
 def _lines(reports: list[Report]) -> Iterator[str]:
-    yield f"{'variant':36} {'steps':>6} {'crashes':>8} {'cuts':>6} {'states':>7} {'completed':>10}  held for a person"
+    yield f"{'variant':36} {'steps':>9} {'crashes':>8} {'cuts':>6} {'pairs':>6} {'states':>7} {'completed':>10}  held"
     for one in reports:
         held = ", ".join(f"{number} {reason}" for reason, number in sorted(one.held.items()))
-        numbers = f"{one.steps or '':>6} {one.crashes:>8} {one.cuts:>6} {one.states or '':>7} {one.completed:>10}"
-        yield f"{one.variant:36} {numbers}  {held}"
+        steps = f"{one.drawn} of {one.steps}" if one.drawn else str(one.steps or "")
+        numbers = f"{steps:>9} {one.crashes:>8} {one.cuts:>6} {one.pairs or '':>6} {one.states or '':>7}"
+        yield f"{one.variant:36} {numbers} {one.completed:>10}  {held}".rstrip()
     kinds = sum((one.kinds for one in reports), Counter[str]())
     yield "crashed before: " + ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+    yield _extent(reports)
     found = Counter(what.partition(":")[0] for one in reports for what in one.findings)
     verdict = [f"{found[kind]} {words}" for kind, words in _VERDICT.items()]
-    yield f"{sum(one.crashes for one in reports)} crashes, {sum(one.cuts for one in reports)} cuts, none skipped: " + (
-        ", ".join(verdict)
+    yield (
+        f"{sum(one.crashes for one in reports)} crashes, {sum(one.cuts for one in reports)} cuts, "
+        f"{sum(one.pairs for one in reports)} pairs of runs at once: {', '.join(verdict)}"
     )
     for what, number in Counter(what for one in reports for what in one.limits).most_common():
         yield f"stated limit, met in {number} variants: {what.removeprefix('limit: ')}"
+
+
+def _extent(reports: list[Report]) -> str:
+    """What of all there is was tried, for nobody should take a sample for the whole."""
+    drawn = [one for one in reports if one.drawn]
+    text = "every step of a run that nobody disturbed: none skipped"
+    if drawn:
+        text += (
+            f", but over SSH, where {sum(one.drawn for one in drawn)} of {sum(one.steps for one in drawn)} were drawn"
+        )
+    states = sum(one.states for one in reports)
+    gone_on = sum(one.gone_on for one in reports)
+    return f"{text}; the next run crashed at every step, too, from {gone_on} of {states} states"
 
 
 _VERDICT = {

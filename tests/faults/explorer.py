@@ -14,17 +14,23 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Union
 
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import JobRunning
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.status import ALREADY_RUNNING, status_of_error
+
 from . import books, events, plain
 from .conversation import Conversation, kind_of
-from .runs import Stage
+from .runs import Pair, Stage
 from .stepper import Step
 from .world import Picture, without_random
 
 ENOUGH = 100  # findings, after which a variant needs no further proof of being broken
+
+AT_ONCE = 5.0  # seconds, on a machine that is busy
 
 Move = Union[int, str]
 """What happened on the way to a state: the step at which a run was killed, or the name of an event."""
@@ -36,8 +42,11 @@ class Report:
 
     variant: str
     steps: int = 0  # of a run that nobody disturbs
+    drawn: int = 0  # of these, how many were tried where that were not all
+    gone_on: int = 0  # states from which the next run was crashed at each of its steps as well
     crashes: int = 0
     cuts: int = 0
+    pairs: int = 0  # runs during which another one was begun
     states: int = 0
     completed: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
@@ -96,7 +105,9 @@ class Explorer:
         states, depth = [self.start], 0
         while states and depth != limits.depth:
             self.states += states
-            states = [new for state in self._drawn(states, limits) for new in self._crash_each_step(state, limits)]
+            drawn = self._drawn(states, limits)
+            self.report.gone_on += len(drawn) if depth else 0
+            states = [new for state in drawn for new in self._crash_each_step(state, limits)]
             depth += 1
         self.states += states
 
@@ -112,6 +123,20 @@ class Explorer:
             state = State(self._world.photograph(), self.start.puts, (f"hurry@{number}",))
             self._tell(state, books.at_any_instant(self._world, self._stage.variant, state.puts))
             self._complete(state)
+
+    def begin_twice(self) -> None:
+        """At each step of a run begin another one of the same job: one works, and the other says so at once."""
+        for number in itertools.count(1):
+            self._world.put_back(self.start.picture)
+            step, pair = self._stage.run_twice(number)
+            if step is None or self.report.is_hopeless:
+                break
+            self.report.pairs += 1
+            self.report.steps = max(self.report.steps, number)
+            state = State(self._world.photograph(), self.start.puts, (f"twice@{number}",))
+            worked = pair.second if _was_kept_out(pair.first) else pair.first
+            self._tell(state, books.at_the_end(self._world, self._stage.variant, state.puts, worked))
+            self._tell(state, _of_two(pair))
 
     def meet_events(self, *, crash: bool) -> None:
         """Let everything happen that may happen between two runs, after everything that was crashed so far.
@@ -246,7 +271,7 @@ class Explorer:
             if self._is_new(crashed):
                 found.append(crashed)
                 self._complete(crashed)
-            if not state.moves:
+            if not state.moves and limits.steps is None:
                 self.report.steps = max(self.report.steps, number)
         return found
 
@@ -255,7 +280,9 @@ class Explorer:
             return itertools.count(1)
         self._world.put_back(state.picture)
         last = self._stage.count_steps()
-        return sorted(self._dice(limits).sample(range(1, last + 1), limits.steps))
+        drawn = sorted(self._dice(limits).sample(range(1, last + 1), min(limits.steps, last)))
+        self.report.steps, self.report.drawn = last, len(drawn)
+        return drawn
 
     def _after_event(self, state: State, name: str) -> State:
         self._world.put_back(state.picture)
@@ -300,6 +327,22 @@ class Explorer:
         for what in problems:
             into = self.report.limits if self._excused or what.startswith("limit") else self.report.findings
             into.setdefault(without_random(what), []).append(replay)
+
+
+def _was_kept_out(result: RunResult) -> bool:
+    return isinstance(result.error, JobRunning)
+
+
+def _of_two(pair: Pair) -> Iterator[str]:
+    """What is wrong with how two runs of one job have got along."""
+    kept_out = [result for result in pair[:2] if _was_kept_out(result)]
+    if len(kept_out) == len(pair[:2]):
+        yield "restless: each of two runs has kept the other one out"
+    for result in kept_out:
+        if result.outcomes or status_of_error(result.error) != ALREADY_RUNNING:
+            yield f"restless: a run that was kept out ended with {result.outcomes}"
+    if _was_kept_out(pair.second) and pair.seconds > AT_ONCE:
+        yield "restless: a second run took a while to say that there is another one"
 
 
 REPLAY = "python tests/faults/replay.py"

@@ -12,14 +12,19 @@ from pathlib import Path
 from typing import Callable
 
 _TESTS = Path(__file__).resolve().parents[1]
-_TREE = _TESTS.parent / "build" / "tree"
-sys.path[:0] = [str(_TESTS), str(_TREE)]
+sys.path[:0] = [str(_TESTS), str(_TESTS.parent / "build" / "tree")]
 
 WAYS = {
     "dropoff": (
         *("rename-archive-openssh crash", "direct-delete-taking crash", "direct-archive-hiding crash"),
         *("rename-delete-taking crash", "rename-archive-openssh events", "direct-delete-taking events"),
-        *("direct-archive-hiding events", "rename-other-disk crash", "direct-large cut", "rename-archive-taking cut"),
+        *(
+            "direct-archive-hiding events",
+            "rename-archive-openssh twice",
+            "rename-other-disk crash",
+            "direct-large cut",
+            "rename-archive-taking cut",
+        ),
         *("direct-delete-openssh take", "rename-delete-openssh replace", "direct-keep-openssh squat"),
         *("rename-archive-openssh deep", "direct-delete-hiding deep"),
     ),
@@ -31,7 +36,7 @@ WAYS = {
             "pickup-delete events",
             "pickup-move events",
         ),
-        *("pickup-keep events", "pickup-sidecar crash", "pickup-reread cut", "pickup-large cut"),
+        *("pickup-keep events", "pickup-delete twice", "pickup-sidecar crash", "pickup-reread cut", "pickup-large cut"),
         *("pickup-delete replace", "pickup-move replace", "batch-pickup-delete crash", "pickup-delete deep"),
     ),
 }
@@ -39,10 +44,6 @@ WAYS = {
 
 
 def main() -> int:
-    link = _TREE / "ansible_collections" / "courier" / "filedrop"
-    if not link.is_symlink():
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(Path("..", "..", "..", ".."))
     from faults import stepper
 
     stepper.HUNG = 20.0
@@ -69,6 +70,7 @@ def _try(name: str, way: str) -> list[str]:
         ways: dict[str, Callable[[], None]] = {
             "crash": lambda: explorer.crash(Limits(depth=1)),
             "deep": lambda: explorer.crash(Limits(depth=2, sample=4)),
+            "twice": explorer.begin_twice,
             "events": lambda: (explorer.crash(Limits(depth=1)), explorer.meet_events(crash=False))[1],
             "cut": explorer.cut,
         }

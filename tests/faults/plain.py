@@ -110,14 +110,19 @@ class PlainServer:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.address)
         self._listener.listen(8)
+        self._listener.setblocking(False)
 
     def fileno(self) -> int:
         """Readable when somebody wants to be let in."""
         return self._listener.fileno()
 
     def accept(self) -> None:
-        connection, _address = self._listener.accept()
+        try:
+            connection, _address = self._listener.accept()
+        except BlockingIOError:
+            return  # another run's watcher was faster
         with connection:
+            connection.setblocking(True)
             cut, self.cut = self.cut, None
             if cut is None:
                 self._processes.append(self._serve(connection))

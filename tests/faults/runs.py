@@ -10,9 +10,11 @@ import contextlib
 import shutil
 import socket
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ansible_collections.courier.filedrop.plugins.module_utils._engine import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import Account
@@ -43,6 +45,14 @@ class Server(Protocol):
 
     def settle(self) -> None:
         """Wait until nothing is under way there any more."""
+
+
+class Pair(NamedTuple):
+    """What came of two runs at once, and how many seconds the second one took."""
+
+    first: RunResult
+    second: RunResult
+    seconds: float
 
 
 class Stage:
@@ -109,6 +119,13 @@ class Stage:
         """A run in which something happens right before the step of this number, among those that are looked for; the
         step is None if there are fewer.
         """
+        found, result = self._led(number, event, among=among)
+        self.settle()
+        return found, result
+
+    def _led(
+        self, number: int, event: Callable[[], object], *, among: Callable[[Step], bool] = lambda _step: True
+    ) -> tuple[Step | None, RunResult]:
         found = None
         with self.watched() as child:
             for step in child.steps():
@@ -118,8 +135,34 @@ class Stage:
                     str(step)
                     event()
             result: RunResult = child.result
-        self.settle()
         return found, result
+
+    def run_twice(self, number: int) -> tuple[Step | None, Pair]:
+        """A run, and another one of the same job that begins right before the step of this number; the step is None if
+        there are fewer.
+        """
+        others: list[tuple[threading.Thread, Watched]] = []
+        seconds = 0.0
+
+        def go_on(child: Watched, began: float) -> None:
+            nonlocal seconds
+            for _step in child.steps():
+                pass
+            seconds = time.monotonic() - began
+
+        def begin() -> None:
+            other = self.watched()
+            others.append((threading.Thread(target=go_on, args=(other, time.monotonic())), other))
+            others[0][0].start()
+
+        step, first = self._led(number, begin)
+        if not others:
+            return None, Pair(first, first, seconds)
+        others[0][0].join()
+        with others[0][1] as other:
+            second: RunResult = other.result
+        self.settle()
+        return step, Pair(first, second, seconds)
 
     def run_cut(self, cut: plain.Cut) -> RunResult | None:
         """A run whose first connection is cut; None where it ends before that."""

@@ -92,6 +92,15 @@ def test_between_a_crash_and_the_next_run_anything_may_happen(
     _judge(explorer.report)
 
 
+@pytest.mark.parametrize("variant", _named(MAIN))
+def test_another_run_of_the_same_job_may_begin_at_every_step(variant: Variant, reports: list[Report]) -> None:
+    with stage(variant) as place:
+        explorer = Explorer(place, Report(f"{variant.name}, twice"))
+        reports.append(explorer.report)
+        explorer.begin_twice()
+    _judge(explorer.report)
+
+
 def test_a_file_that_is_taken_while_it_is_written_is_not_taken_for_delivered(reports: list[Report]) -> None:
     with stage(ALL["direct-delete-openssh"]) as place:
         explorer = Explorer(place, Report("direct-delete-openssh, taken"))

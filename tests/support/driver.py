@@ -8,7 +8,8 @@ The program reads one run as JSON from its standard input, and writes what came 
 
     {"job": {"direction": "dropoff", "src": ...}, "account": {...}, "ledger": "...", "check": false, "new": true}
 
-``job`` and ``account`` are options by their public names; ``new`` makes a ledger where there is none.
+``job`` and ``account`` are options by their public names; ``new`` makes a ledger where there is none; ``brief`` leaves
+out what came of each file.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def _execute(run: Mapping[str, Any]) -> dict[str, Any]:
     except FiledropError as error:
         return {"outcomes": [], "summary": {}, "changed": False, "error": [error.reason, str(error)]}
     return {
-        "outcomes": [outcome.as_dict() for outcome in result.outcomes],
+        "outcomes": [] if run.get("brief", False) else [outcome.as_dict() for outcome in result.outcomes],
         "summary": result.summary,
         "changed": result.changed,
         "error": None if result.error is None else [result.error.reason, str(result.error)],

@@ -21,13 +21,15 @@ PORTS: Mapping[str, int] = {"sftp": 22}
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})")
 _MAX_CONNECTIONS = 16
 _DAY = 86400
+_SLOWEST = 1024  # bytes a second
 
 
 @dataclass(frozen=True)
 class Account:
     """How to reach one mailbox. Secrets stay out of its repr.
 
-    ``timeout`` is in seconds without an answer; ``host_keys`` are public keys or ``SHA256:`` fingerprints, as given.
+    ``timeout`` is in seconds without an answer; ``host_keys`` are public keys or ``SHA256:`` fingerprints, as given;
+    ``bandwidth_limit`` is in bytes a second, None for no limit.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Account:
     host_keys: tuple[str, ...] = ()
     timeout: float = 30.0
     connections: int = 1
+    bandwidth_limit: int | None = None
     preset: str | None = None
 
 
@@ -71,6 +74,7 @@ def account_from_options(options: Mapping[str, object]) -> Account:
         host_keys=read.strings(found, "host_keys") or (),
         timeout=read.number(found, "timeout", 30.0, low=0, high=_DAY, above=True),
         connections=read.integer(found, "connections", 1, low=1, high=_MAX_CONNECTIONS),
+        bandwidth_limit=_bandwidth_limit(found),
         preset=preset_name,
     )
 
@@ -139,6 +143,17 @@ def _credentials(options: Mapping[str, object]) -> tuple[str | None, str | None,
         finding = "this is not given, though there is a passphrase for it"
         raise read.missing("private_key_file", finding, "Set it, or leave passphrase out.")
     return private_key_file, passphrase, password
+
+
+def _bandwidth_limit(options: Mapping[str, object]) -> int | None:
+    given = options.get("bandwidth_limit")
+    if given is None:
+        return None
+    rate = read.size(given, name="bandwidth_limit")
+    if rate < _SLOWEST:
+        why = f"is less than {_SLOWEST} bytes a second, which servers take for a dead connection"
+        raise read.refused("bandwidth_limit", given, why, "Set bandwidth_limit to 1K or more, such as 500K or 10M.")
+    return rate
 
 
 def _name(options: Mapping[str, object], username: str, host: str, port: int) -> str:

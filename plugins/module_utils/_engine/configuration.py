@@ -33,7 +33,7 @@ DEFAULT_FOLDER = "/etc/filedrop"
 LONGEST_FILE = 1024**2  # bytes
 
 ACCOUNT_OPTIONS = (
-    *("preset", "protocol", "host", "port", "username", "host_keys", "timeout", "connections"),
+    *("preset", "protocol", "host", "port", "username", "host_keys", "timeout", "connections", "bandwidth_limit"),
     *("private_key_file", "passphrase", "passphrase_file", "password", "password_file"),
 )
 SECRETS = ("passphrase", "password")

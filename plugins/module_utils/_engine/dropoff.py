@@ -30,7 +30,7 @@ from .errors import (
     TransferError,
 )
 from .ledger import Row
-from .recovery import Verdict, judge
+from .recovery import NAME_TAKEN, Verdict, judge, waits_for_name
 from .remote import Remote, join
 
 if TYPE_CHECKING:
@@ -106,14 +106,15 @@ class DropoffFlow:
 
     async def _judge(self, row: Row) -> Verdict:
         """:raises HoldError: if only a person can decide."""
-        if row.state == "held":
+        if row.state == "held" and not waits_for_name(row):
             raise self._held(
                 row, row.reason or "held", f"{names.quoted(row.name)} waits for a decision since an earlier run."
             )
         look_final = self.remote.stat(row.remote_path)
         look_temporary = self.remote.stat(row.temporary) if row.temporary else None
         final = await look_final
-        verdict = judge(row, final, await look_temporary if look_temporary else None)
+        temporary = await look_temporary if look_temporary else None
+        verdict = judge(row, final, temporary, in_sight=self._shows_what_is_written)
         if verdict is Verdict.AMBIGUOUS and self.job.ambiguous == "resend":
             return Verdict.SEND
         if verdict in _HOLDS:
@@ -138,7 +139,7 @@ class DropoffFlow:
                 await self.ledger.commit(row, "held", reason=error.reason)
             raise
         if verdict is Verdict.FINISH_RENAME:
-            await self._rename(row)
+            await self._finish_rename(row)
             verdict = Verdict.DELIVERED
         confirmed = "renamed" if row.temporary else "closed"
         if verdict is Verdict.DELIVERED and row.open and row.state != confirmed:
@@ -156,6 +157,11 @@ class DropoffFlow:
         await self.ledger.commit(row, _ENDS.get(verdict, "abandoned"), open=False)
         item.row = None
         return Verdict.SEND
+
+    async def _finish_rename(self, row: Row) -> None:
+        if row.state == "held":
+            await self.ledger.commit(row, "closed", reason=None)
+        await self._rename(row)
 
     async def _remove_own(self, path: str) -> None:
         with suppress(RemoteMissing):
@@ -191,9 +197,6 @@ class DropoffFlow:
 
     async def _intend(self, item: Item, file: LocalFile) -> Row:
         remote_path = await self._require_free_name(item.name)
-        temporary = None
-        if self.job.upload == "rename":
-            temporary = join(self.job.remote_dir, names.temporary(self.job.temp_name, item.name))
         row = item.row or Row(
             account=self.account,
             direction=self.job.direction,
@@ -205,9 +208,23 @@ class DropoffFlow:
             remote_path=remote_path,
         )
         await self.ledger.commit(
-            row, "intent", temporary=temporary, remote_path=remote_path, visible=None, sha256=None, reason=None
+            row,
+            "intent",
+            temporary=self._temporary_for(row),
+            remote_path=remote_path,
+            visible=None,
+            sha256=None,
+            reason=None,
         )
         return row
+
+    def _temporary_for(self, row: Row) -> str | None:
+        """The name to upload under. One that was asked for, with no answer, may still come to be: it stays ours."""
+        if self.job.upload != "rename":
+            return None
+        if row.state == "intent" and row.temporary:
+            return row.temporary
+        return join(self.job.remote_dir, names.temporary(self.job.temp_name, row.name))
 
     async def _create(self, row: Row) -> Any:
         """A new file on the server; where that is refused, nothing of ours is there."""
@@ -222,9 +239,13 @@ class DropoffFlow:
         if row.temporary:
             return None
         seen = await self.remote.stat(row.remote_path) is not None
-        if seen and not self.ledger.capability(self.account, IN_SIGHT):
+        if seen and not self._shows_what_is_written:
             self.ledger.learn(self.account, IN_SIGHT, allowed=True)
         return seen
+
+    @property
+    def _shows_what_is_written(self) -> bool:
+        return self.ledger.capability(self.account, IN_SIGHT) is True
 
     async def _require_free_name(self, name: str) -> str:
         """The remote path for a name, if nobody has it."""
@@ -339,7 +360,7 @@ class DropoffFlow:
     async def _check_delivered(self, row: Row) -> None:
         """What stands under the final name now is ours, or the provider has taken it already."""
         final = await self.remote.stat(row.remote_path)
-        if row.visible is False and not row.temporary and self.ledger.capability(self.account, IN_SIGHT):
+        if row.visible is False and not row.temporary and self._shows_what_is_written:
             # It was never seen, on a server that shows what is written: taken at once, or the server has changed.
             if final is None:
                 raise await self._taken_too_early(row)
@@ -396,7 +417,7 @@ _ENDS = {Verdict.DELIVERED: "delivered", Verdict.DISCARDED: "discarded"}
 """What ends a row, whatever became of its original."""
 
 _HOLDS = {
-    Verdict.HOLD_TAKEN_NAME: ("name_taken", "what stands under its name on the server now is not what was sent"),
+    Verdict.HOLD_TAKEN_NAME: (NAME_TAKEN, "what stands under its name on the server now is not what was sent"),
     Verdict.HOLD_INCOMPLETE: ("maybe_incomplete", "an incomplete file may have been taken from the server since"),
     Verdict.AMBIGUOUS: ("ambiguous", "nothing tells whether it was taken from the server or lost"),
 }
@@ -404,7 +425,7 @@ _HOLDS = {
 
 def _name_taken(path: str) -> HoldError:
     return HoldError(
-        "name_taken",
+        NAME_TAKEN,
         f"There is a file {path!r} on the server already, and it is not overwritten.",
         "It is sent once that name is free; rename it if that never happens.",
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .access import access_for
 from .decisions import RESOLVED
 from .disk import Folder
-from .errors import DiskError, JobStopped, RemoteDenied, RemoteMissing, TransferError
+from .errors import DiskError, JobStopped, RemoteDenied, RemoteMissing, RemoteUnsupported, TransferError
 from .pickup import Item, PickupFlow
 from .pickup_plan import PickupPlan, file_awaited
 from .remote import Entry, Remote
@@ -58,6 +58,8 @@ class Fetches(Work[Item]):
         self._wanted = {item.entry.name for item in plan.items}
         self._planned = self._limit(plan.items, lambda item: item.entry.size or 0)
         self._sidecars = plan.sidecars
+        if self._planned:
+            await _require_sight(remote, self._planned[0].entry.path)
 
     async def _take_up(self, listed: frozenset[str]) -> None:
         """Finish what an earlier run had verified; what it had not goes."""
@@ -133,6 +135,19 @@ def _gone(row: Row) -> TransferError:
         f"{row.remote_path!r} was to be fetched again, and is no longer on the server.",
         f"An earlier copy went to {row.local_path!r}; else ask the provider to send it again.",
     )
+
+
+async def _require_sight(remote: Remote, path: str) -> None:
+    """Refuse a job whose files cannot be looked at, before any of them is fetched for nothing."""
+    try:
+        await remote.stat(path)
+    except (RemoteDenied, RemoteUnsupported) as error:
+        raise JobStopped(
+            "stat_refused",
+            f"The server lists files and does not let us look at one of them ({error.finding}).",
+            "Without that nothing that is fetched can be verified, nor safely deleted; ask the provider for the right "
+            "to look at files.",
+        ) from error
 
 
 async def listing(remote: Remote, folder: str) -> Sequence[Entry]:

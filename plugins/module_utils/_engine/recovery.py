@@ -14,16 +14,20 @@ server, decide.
     any other                    any                  somebody else's: hold
     nothing                      intent               nothing happened: send it
     nothing                      created, was seen    an incomplete file may have been taken: hold
-    nothing                      created, unseen      nobody could take it: send it
+    nothing                      created, unseen      nobody could take it: send it *
     nothing                      written, was seen    it was there and is gone, whole: taken, so delivered
-    nothing                      written, unseen      no evidence: the `ambiguous` policy
-    nothing                      closed               the server confirmed it, and it was taken: delivered
+    nothing                      written, unseen      no evidence: the `ambiguous` policy *
+    nothing                      closed               the server confirmed it, and it was taken: delivered *
+
+    * on a server that shows what is being written, unseen means taken at once, incomplete: hold
 
 `rename` (it is written under a temporary name; the final name is asked for only after ``closed`` is in the ledger):
 
     temporary name   final name     last state        so
     our size         nothing        closed            whole: finish the rename
     our size         something      closed            somebody else's name: hold
+    our size         nothing        held for that     the name is free again: finish the rename
+    nothing          nothing        held for that     no evidence any more: the `ambiguous` policy
     there            any            earlier           our own part: remove it, send anew
     nothing          our size       closed            it is delivered
     nothing          another size   closed            somebody else's: hold
@@ -60,23 +64,38 @@ class Verdict(Enum):
     AMBIGUOUS = "nothing tells whether it was taken or lost"
 
 
+NAME_TAKEN = "name_taken"
+"""Why a file is held: somebody else has its name on the server."""
+
 _DECIDED = {"resend": Verdict.SEND, "discarded": Verdict.DISCARDED}
 
 
-def judge(row: Row, final: Entry | None, temporary: Entry | None) -> Verdict:
-    """The tables above, as a function without side effects."""
+def judge(row: Row, final: Entry | None, temporary: Entry | None, *, in_sight: bool = False) -> Verdict:
+    """The tables above, as a function without side effects.
+
+    :param in_sight: whether the server is known to show a file under its name while it is written.
+    """
     if row.state in ("renamed", "delivered"):
         return Verdict.DELIVERED
     if row.state in _DECIDED:
         return _DECIDED[row.state]
-    return _judge_direct(row, final) if row.temporary is None else _judge_rename(row, final, temporary)
+    if row.temporary is None:
+        return _judge_direct(row, final, in_sight=in_sight)
+    return _judge_rename(row, final, temporary)
 
 
-def _judge_direct(row: Row, final: Entry | None) -> Verdict:
+def waits_for_name(row: Row) -> bool:
+    """Whether a file is held only because somebody else has its name: as a rule it lies on the server, whole."""
+    return row.state == "held" and row.reason == NAME_TAKEN and row.temporary is not None
+
+
+def _judge_direct(row: Row, final: Entry | None, *, in_sight: bool) -> Verdict:
     if final is not None:
         if row.state in ("written", "closed") and final.size == row.size:
             return Verdict.DELIVERED
         return Verdict.REWRITE if _is_own_part(row, final) else Verdict.HOLD_TAKEN_NAME
+    if in_sight and row.visible is False and row.state != "intent":
+        return Verdict.HOLD_INCOMPLETE
     if row.state == "written":
         return Verdict.DELIVERED if row.visible else Verdict.AMBIGUOUS
     if row.state == "created":
@@ -93,6 +112,11 @@ def _is_own_part(row: Row, final: Entry) -> bool:
 
 
 def _judge_rename(row: Row, final: Entry | None, temporary: Entry | None) -> Verdict:
+    if waits_for_name(row):
+        if final is None and temporary is None:
+            return Verdict.AMBIGUOUS
+        is_whole = temporary is not None and temporary.size == row.size
+        return Verdict.FINISH_RENAME if is_whole and final is None else Verdict.HOLD_TAKEN_NAME
     if temporary is not None and (row.state != "closed" or temporary.size != row.size):
         return Verdict.SEND_ANEW
     if row.state != "closed":

@@ -4,9 +4,11 @@
 
 """Cut the power, by hand.
 
-python tests/faults/power explore rename-archive pickup-delete
-python tests/faults/power replay build/power/pickup-delete-1a39bebe.json.gz 71 without:16 26
-python tests/faults/power syncs rename-archive       take each sync out of its record, and see what notices
+    python tests/faults/power explore rename-archive pickup-delete
+    python tests/faults/power replay build/power/pickup-delete-1a39bebe.json.gz 71 without:16 26
+    python tests/faults/power syncs rename-archive
+
+The last one takes each sync out of a record, and sees what notices; mutations/ takes them out of the engine.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ def main() -> int:
     explore.add_argument(
         "--first-only", action="store_true", help="end at the first thing that is wrong, with status 1"
     )
+    explore.add_argument("--direction", choices=("dropoff", "pickup"), help="only scenarios of this direction")
     replay = commands.add_parser("replay", help="see one state again")
     replay.add_argument("evidence", type=Path)
     replay.add_argument("event", type=int)
@@ -46,6 +49,7 @@ def main() -> int:
     names = options.scenario or list(ALL)
     if options.command == "syncs":
         return _syncs(names)
+    names = [name for name in names if options.direction in (None, ALL[name].variant.direction)]
     return _explore(names, Depth[options.depth.upper()], first_only=options.first_only)
 
 

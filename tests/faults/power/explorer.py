@@ -28,23 +28,23 @@ REPLAY = "python tests/faults/power replay"
 class Explorer:
     """Goes through one scenario.
 
-    :param kills: of the runs that follow a killed one, and of those that follow a cut, look at so many only; None: all.
+    :param recoveries: of the runs that follow a kill, and of those that follow a cut, look at so many; None: at all.
     :param first_only: raise `Found` at the first thing that is wrong.
     """
 
     def __init__(
-        self, stage: PowerStage, laboratory: Laboratory, *, kills: int | None = None, first_only: bool = False
+        self, stage: PowerStage, laboratory: Laboratory, *, recoveries: int | None = None, first_only: bool = False
     ) -> None:
         self.report: Report = laboratory.report
         self._stage = stage
         self._laboratory = laboratory
-        self._kills_at_most = kills
+        self._recoveries = recoveries
         self._first_only = first_only
         self._killed: set[object] = set()
 
     def explore(self) -> Report:
         """Everything that the scenario asks for."""
-        first = self._laboratory.record(self._begin())
+        first = self._laboratory.record(begun(self._stage, self._laboratory))
         new = self._look(first)
         if self._stage.scenario.killed:
             for history in self._drawn(list(self._kills(first))):
@@ -57,24 +57,10 @@ class Explorer:
 
     def _drawn(self, several: list[T]) -> list[T]:
         """As many as there is time for, always the same."""
-        number = self._kills_at_most
+        number = self._recoveries
         if number is None or len(several) <= number:
             return several
         return random.Random(self.report.name).sample(several, number)
-
-    def _begin(self) -> History:
-        """What happens before the run that is cut, with nothing of it any safer than it was left."""
-        scenario, laboratory = self._stage.scenario, self._laboratory
-        beginning = laboratory.beginning
-        if scenario.copied:
-            chapter = laboratory.record(beginning, self._stage.copy_by_hand)
-        elif scenario.retention:
-            chapter = laboratory.record(beginning)
-            self._stage.retention = 0.0
-        else:
-            return beginning
-        recording = chapter.recording
-        return beginning.then(Past(chapter.record, recording.last, KILLED, len(recording.provider)))
 
     def _look(self, chapter: Chapter) -> list[Case]:
         """Look at every state that a cut may leave; return those that no run has seen before."""
@@ -126,6 +112,20 @@ class Explorer:
         if not path.exists():
             chapter.history.save(path, self._stage.scenario.name, chapter.record)
         return path.relative_to(CHECKOUT)
+
+
+def begun(stage: PowerStage, laboratory: Laboratory) -> History:
+    """What happens before the run that is cut, with nothing of it any safer than it was left."""
+    beginning = laboratory.beginning
+    if stage.scenario.copied:
+        chapter = laboratory.record(beginning, stage.copy_by_hand)
+    elif stage.scenario.retention:
+        chapter = laboratory.record(beginning)
+        stage.retention = 0.0
+    else:
+        return beginning
+    recording = chapter.recording
+    return beginning.then(Past(chapter.record, recording.last, KILLED, len(recording.provider)))
 
 
 class Found(Exception):

@@ -74,18 +74,29 @@ class History:
     def then(self, past: Past) -> History:
         return replace(self, past=(*self.past, past))
 
-    def start(self, skip: Skip = nothing) -> Start:
+    def start(self) -> Start:
         """Where the next run starts from."""
-        disk = Disk(self._roots, self.picture)
-        start = Start(disk, self.picture, 0)
-        for past in self.past:
-            recording = self._recorded(start, past.record, skip, until=past.event)
-            start = self._after(recording, past)
+        start, _recordings = self._played(nothing)
         return start
 
-    def recording(self, record: Iterable[str], skip: Skip = nothing) -> Recording:
+    def recording(self, record: Iterable[str]) -> Recording:
         """What the record of the next run says."""
-        return self._recorded(self.start(skip), record, skip)
+        return self.recordings(record)[-1]
+
+    def recordings(self, record: Iterable[str], skip: Skip = nothing) -> Sequence[Recording]:
+        """What the records of all runs say, that of the next one last.
+
+        :param skip: which syncs are to be taken for never done.
+        """
+        start, recordings = self._played(skip)
+        return [*recordings, self._recorded(start, record, skip)]
+
+    def _played(self, skip: Skip) -> tuple[Start, Sequence[Recording]]:
+        start, recordings = Start(Disk(self._roots, self.picture), self.picture, 0), []
+        for past in self.past:
+            recordings.append(self._recorded(start, past.record, skip, until=past.event))
+            start = self._after(recordings[-1], past)
+        return start, recordings
 
     def _recorded(self, start: Start, record: Iterable[str], skip: Skip, until: int | None = None) -> Recording:
         provider = Provider(str(self.world.there), start.picture)

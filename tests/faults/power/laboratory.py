@@ -67,6 +67,10 @@ class Chapter(NamedTuple):
     recording: Recording
 
 
+_LATER = {Depth.BRIEF: Depth.BRIEF, Depth.USUAL: Depth.BRIEF, Depth.THOROUGH: Depth.USUAL}
+"""What becomes of half a log of SQLite's is seen best in the first run."""
+
+
 class Laboratory:
     """Records runs on a stage, and looks at what cuts leave of them.
 
@@ -108,8 +112,7 @@ class Laboratory:
     def cases(self, chapter: Chapter) -> Iterator[Case]:
         """Every case there is, the different ones only."""
         recording, seen = chapter.recording, set()
-        # What becomes of half a log of SQLite's is seen well enough in the first run.
-        depth = Depth.BRIEF if chapter.history.past and self._depth is Depth.USUAL else self._depth
+        depth = _LATER[self._depth] if chapter.history.past else self._depth
         for event in (recording.first, *(what.event for what in recording.happened)):
             cut = Cut(recording.disk, event)
             self.report.cuts += 1

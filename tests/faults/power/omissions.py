@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
-from ..world import without_random
+from ..world import OURS, without_random
 from .cuts import Depth
+from .explorer import begun
 from .history import Skip
 from .laboratory import Chapter, Laboratory, Report
 from .recording import Happened
@@ -28,6 +30,11 @@ class Omission(NamedTuple):
     what: str
     wrong: str
 
+    @property
+    def is_of_ledger(self) -> bool:
+        """Whether SQLite does it, and when it likes."""
+        return "ledger" in self.what or self.what.startswith("fdatasync")
+
     def __str__(self) -> str:
         return f"without {self.what} ({self.event}): {self.wrong or 'nothing goes wrong'}"
 
@@ -40,19 +47,21 @@ class Omissions:
         self._laboratory = Laboratory(stage, Report(stage.scenario.name), depth=Depth.BRIEF)
 
     def tried(self) -> Iterator[Omission]:
-        """Each sync of the run."""
-        laboratory = self._laboratory
-        chapter = laboratory.record(laboratory.beginning)
-        for sync in [what for what in chapter.recording.happened if what.syncs]:
+        """Each sync of the run, and of what went before."""
+        chapter = self._chapter()
+        recordings = chapter.history.recordings(chapter.record)
+        for sync in [what for recording in recordings for what in recording.happened if what.syncs]:
             yield Omission(sync.event, self._shown(sync), self._wrong(chapter, lambda what, left=sync: what == left))
 
     def all_of(self, target: str) -> str:
         """What goes wrong without any sync of the files whose names end like this."""
-        chapter = self._laboratory.record(self._laboratory.beginning)
-        return self._wrong(chapter, lambda what: what.syncs.endswith(target))
+        return self._wrong(self._chapter(), lambda what: what.syncs.endswith(target))
+
+    def _chapter(self) -> Chapter:
+        return self._laboratory.record(begun(self._stage, self._laboratory))
 
     def _wrong(self, chapter: Chapter, skip: Skip) -> str:
-        without = chapter._replace(recording=chapter.history.recording(chapter.record, skip))
+        without = chapter._replace(recording=chapter.history.recordings(chapter.record, skip)[-1])
         for case in self._laboratory.cases(without):
             for meanwhile in self._stage.scenario.meanwhile:
                 for what in self._laboratory.look_at(without, case._replace(meanwhile=meanwhile)):
@@ -61,5 +70,9 @@ class Omissions:
         return ""
 
     def _shown(self, sync: Happened) -> str:
-        call, _space, path = sync.text.partition(" ")
-        return f"{call} {without_random(os.path.relpath(path, self._stage.world.here))}"
+        call, _, path = sync.text.partition(" ")
+        world = self._stage.world
+        for base, shown in ((world.here, "."), (world.shelf, "elsewhere")):
+            if Path(path).is_relative_to(base):
+                path = os.path.normpath(os.path.join(shown, os.path.relpath(path, base)))
+        return f"{call} {'PART'.join(OURS.split(path))}"

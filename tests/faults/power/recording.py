@@ -110,7 +110,7 @@ class Recording:
         return ""
 
     def _mkdir(self, call: Call, event: int) -> str:
-        return self._made(os.fsdecode(call.arguments[0]), event)
+        return self._made(_absolute(call.arguments[0]), event)
 
     def _mkdirat(self, call: Call, event: int) -> str:
         return self._made(_path(*call.arguments[:2]), event)
@@ -120,10 +120,10 @@ class Recording:
         return f"mkdir {path}"
 
     def _unlink(self, call: Call, event: int) -> str:
-        return self._gone("unlink", os.fsdecode(call.arguments[0]), event)
+        return self._gone("unlink", _absolute(call.arguments[0]), event)
 
     def _rmdir(self, call: Call, event: int) -> str:
-        return self._gone("rmdir", os.fsdecode(call.arguments[0]), event)
+        return self._gone("rmdir", _absolute(call.arguments[0]), event)
 
     def _unlinkat(self, call: Call, event: int) -> str:
         return self._gone("unlink", _path(*call.arguments[:2]), event)
@@ -133,7 +133,7 @@ class Recording:
         return f"{how} {path}"
 
     def _rename(self, call: Call, event: int) -> str:
-        return self._renamed(os.fsdecode(call.arguments[0]), os.fsdecode(call.arguments[1]), event)
+        return self._renamed(_absolute(call.arguments[0]), _absolute(call.arguments[1]), event)
 
     def _renameat(self, call: Call, event: int) -> str:
         return self._renamed(_path(*call.arguments[:2]), _path(*call.arguments[2:4]), event)
@@ -148,7 +148,7 @@ class Recording:
         return f"rename {old} to {new}"
 
     def _link(self, call: Call, event: int) -> str:
-        return self._linked(os.fsdecode(call.arguments[0]), os.fsdecode(call.arguments[1]), event)
+        return self._linked(_absolute(call.arguments[0]), _absolute(call.arguments[1]), event)
 
     def _linkat(self, call: Call, event: int) -> str:
         return self._linked(_path(*call.arguments[:2]), _path(*call.arguments[2:4]), event)
@@ -265,6 +265,13 @@ class Recording:
         if node is None:
             raise ValueError(f"{target.path} was there, and the model did not know of it")
         return node
+
+
+def _absolute(path: bytes) -> str:
+    """:raises ValueError: where a relative path leads, nobody knows here."""
+    if not path.startswith(b"/"):
+        raise ValueError(f"a relative path: {os.fsdecode(path)}")
+    return os.path.normpath(os.fsdecode(path))
 
 
 def _path(folder: Descriptor, name: bytes) -> str:

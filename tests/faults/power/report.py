@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from .. import books
 from .laboratory import Report
 
 
@@ -21,10 +22,11 @@ def lines(reports: Sequence[Report]) -> Iterator[str]:
     for one in reports:
         for what, ways in one.findings.items():
             yield f"WRONG in {one.name}: {what}, {len(ways)} times, such as by: {ways[0]}"
-    found = sum(len(one.findings) for one in reports)
+    found = Counter(what.partition(":")[0] for one in reports for what in one.findings)
     yield (
         f"{sum(one.cuts for one in reports)} power cuts, {sum(one.cases for one in reports)} cases of what may survive "
-        f"them, {sum(one.states for one in reports)} different states recovered from: {found} failures"
+        f"them, {sum(one.states for one in reports)} different states recovered from: "
+        + ", ".join(f"{found[kind]} {kind}" for kind in books.KINDS if kind != "limit")
     )
     limits = Counter(what for one in reports for what in one.limits)
     yield from (f"stated limit, met in {number} scenarios: {what}" for what, number in limits.items())

@@ -41,6 +41,7 @@ class Scenario:
     """One thing to record, and to cut.
 
     :param nowhere: the folder of the ledger, and the one above that, are not there yet.
+    :param near: an archive folder of one's own is on the same file system.
     :param by_links: the file system knows no rename that replaces nothing, so links do its work.
     :param retention: a second run follows the first, and forgets what that has done.
     :param copied: somebody has put a copy of the file into the archive, by hand and a moment ago.
@@ -53,6 +54,7 @@ class Scenario:
     copied: bool = False
     half_done: bool = False
     nowhere: bool = False
+    near: bool = False
     by_links: bool = False
     retention: bool = False
     killed: bool = False
@@ -87,6 +89,7 @@ _SCENARIOS = (
     _scenario("rename-elsewhere", {**_RENAME, **_ELSEWHERE}, killed=True, cut=True),
     _scenario("rename-elsewhere-copied", {**_RENAME, **_ELSEWHERE}, copied=True),
     _scenario("rename-archive-links", {**_RENAME, **_ARCHIVE}, killed=True, by_links=True),
+    _scenario("rename-near-links", {**_RENAME, **_ELSEWHERE}, killed=True, near=True, by_links=True),
     _scenario("direct-archive", {**_DIRECT, **_ARCHIVE}, killed=True, cut=True),
     _scenario("direct-delete", {**_DIRECT, **_DELETE}),
     _scenario("direct-keep", {**_DIRECT, **_KEEP}),
@@ -170,18 +173,19 @@ class PowerStage(Stage):
             self.world.put(self.world.shelf / name, content, mtime_ns=YESTERDAY)
 
     def work(self) -> None:
-        """One run, to be done in a child. :raises FiledropError: what ended it early."""
-        result = self._work(check=False)
+        """The run that is recorded, to be done in a child. :raises FiledropError: what ended it early."""
+        if self.retention is None:
+            result = self._work(check=False)
+        else:
+            job, account = self._job(), self._account()
+            result = runner.run(job, account, ledger=str(self.world.ledger), retention=self.retention)
         if result.error is not None:
             raise result.error
 
     def _work(self, check: bool) -> RunResult:
         if self.scenario.by_links:
             engine_disk._renameat2 = None
-        if self.retention is None:
-            return super()._work(check)
-        account = self._account()
-        return runner.run(self._job(), account, ledger=str(self.world.ledger), retention=self.retention)
+        return super()._work(check)
 
 
 @contextlib.contextmanager
@@ -193,7 +197,7 @@ def opened(scenario: Scenario, base: Path | None = None) -> Iterator[PowerStage]
     with contextlib.ExitStack() as stack:
         base = stack.enter_context(_folder(base))
         shelf = base / "shelf"
-        if "other_disk" in scenario.variant.options:
+        if "other_disk" in scenario.variant.options and not scenario.near:
             shelf = stack.enter_context(_folder(Path(tempfile.gettempdir()) / f"{base.name}-elsewhere"))
         world = Place(base / "here", base / "there", base / "kept", shelf).make()
         server = stack.enter_context(contextlib.closing(plain.PlainServer(base / "socket", plain.openssh(world.there))))

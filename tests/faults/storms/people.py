@@ -30,7 +30,6 @@ _PLENTY = 40  # files that a storm puts at most
 class People:
     """Both sides' people.
 
-    :ivar squatted: the names that somebody else has had on the server.
     :param eager: the provider takes what it sees, be it complete or not.
     :param complete: takes a file out of ``input`` if that is complete: name and destination; says whether it did.
     """
@@ -39,7 +38,6 @@ class People:
         self.world = world
         self.variant = variant
         self.puts: books.Puts = ()
-        self.squatted: set[str] = set()
         self._eager = eager
         self._complete = complete
         self._number = 0
@@ -151,7 +149,6 @@ class People:
         with contextlib.suppress(FileExistsError):
             os.link(draft, self.world.input / name)
             self.puts += (books.Put(name, books.FOREIGN, foreign=True),)
-            self.squatted.add(name)
         draft.unlink()
 
     def leave(self) -> None:

@@ -29,11 +29,14 @@ from .weather import CALM, Storm, Weather, drawn
 MODES = ("rename", "direct", "pickup")
 _AFTER = {"rename": ("archive", "archive", "delete", "keep"), "direct": ("archive", "delete", "keep")}
 _HELD = {
-    "rename": frozenset({"ambiguous", "name_taken", "not_completed", "vanished"}),
+    "rename": frozenset({"ambiguous", "not_completed", "vanished"}),
     "direct": frozenset({"ambiguous", "maybe_incomplete", "not_completed"}),
     "pickup": frozenset[str](),
 }
 """What may wait for a person in the end; `_unjustified` asks for the evidence."""
+
+WRONG = "wrong: "
+"""How the counts of what is wrong begin."""
 
 QUIET = 3
 """Runs in good weather after which everything must be done: one finds what was left, one sends what had to wait for a
@@ -82,6 +85,7 @@ class _Storm:
         return Variant(f"storm-{self._mode}", direction, options, {}, may_hold=_HELD[self._mode])
 
     def rage(self) -> Report:
+        self.report.counts["storms"] += 1
         for path, content in books.bystanders(self._world).items():
             self._world.put(path, content, mtime_ns=YESTERDAY)
         for _file in range(self.chance.randint(0, 8)):
@@ -155,16 +159,12 @@ class _Storm:
         return {"direction": self._variant.direction, "settle": 0, **places, **options}
 
     def _unjustified(self, held: dict[str, str]) -> Iterable[str]:
-        """No server here loses a file, so what is held must have been taken: whole, or in part under `direct`; or
-        somebody else had its name when a run that was cut off was to be finished.
-        """
+        """No server here loses a file, so what is held must have been taken: whole, or in part under `direct`."""
         arrived = [(books.plain_name(name), content) for name, content in self._world.files(self._world.kept).items()]
         for name, reason in held.items():
             puts = [put.content for put in self._people.puts if put.name == name]
             taken = [content for other, content in arrived if other == name]
             if any(put.startswith(content) for put in puts for content in taken):
-                continue
-            if reason == "name_taken" and name in self._people.squatted:
                 continue
             if reason == "maybe_incomplete":
                 # Our own part, which a run removed that ended before it could write that down, looks the same.
@@ -178,6 +178,7 @@ class _Storm:
                 self.report.counts["stated limit"] += 1
             else:
                 self.report.findings.append(f"after {len(self.report.log)} lines: {what}")
+                self.report.counts[WRONG + what.partition(":")[0]] += 1
 
     def _tell(self, weather: Weather, result: RunResult | None) -> None:
         self.report.counts["runs"] += 1
@@ -195,5 +196,12 @@ class _Storm:
 
 
 def storm(seed: int, server: Server, fault: Storm, nursery: Nursery) -> Report:
-    """Let one storm rage, and say what came of it."""
-    return _Storm(seed, server, fault, nursery).rage()
+    """Let one storm rage, and say what came of it.
+
+    :raises RuntimeError: it broke; with its story so far.
+    """
+    raging = _Storm(seed, server, fault, nursery)
+    try:
+        return raging.rage()
+    except Exception as error:
+        raise RuntimeError(f"{raging.report}\n{error!r}") from error

@@ -37,7 +37,9 @@ def job_of(server: Server) -> dict[str, Any]:
     return {"direction": "pickup", "settle": 0, "min_free": 0, "dest": str(server.world.inbox), "remote_dir": "pickup"}
 
 
-def test_a_pickup_of_many_files_that_is_interrupted_ten_times_ends_complete(nursery: Nursery, masses: int) -> None:
+def test_a_pickup_of_many_files_that_is_interrupted_ten_times_ends_complete(
+    nursery: Nursery, masses: int, told: list[str]
+) -> None:
     """Killed at ten moments, each after about as much as there is to do for a twelfth of the files, with the
     connection cut in between.
     """
@@ -47,7 +49,7 @@ def test_a_pickup_of_many_files_that_is_interrupted_ten_times_ends_complete(nurs
         files = {f"report-{number:06}.xml": f"content of {number}".encode() for number in range(masses)}
         for name, content in files.items():
             (server.world.pickup / name).write_bytes(content)
-        killed = 0
+        killed, began = 0, time.monotonic()
         while killed < INTERRUPTIONS:
             cut = Incident(chance.randrange(1, masses), "cut before", 0)
             fault.change(Weather([cut]))
@@ -60,11 +62,16 @@ def test_a_pickup_of_many_files_that_is_interrupted_ten_times_ends_complete(nurs
         assert 0 < came < masses, "the interruptions came too early, or too late"
         fault.change(Weather())
         with server.reached(()) as account:
-            result = nursery.start(job_of(server), account, server.world.ledger).end()
+            run = nursery.start(job_of(server), account, server.world.ledger)
+            result = run.end()
         assert result is not None
         assert result.error is None
         assert server.world.files(server.world.inbox) == files
         assert server.world.files(server.world.pickup) == {}
+    told.append(
+        f"a pickup of {masses} files, killed {killed} times when {came} had come, complete after "
+        f"{time.monotonic() - began:.0f} s; its last run used {run.memory // 1024} MiB at most"
+    )
 
 
 class Endless(Fault):

@@ -156,6 +156,15 @@ def test_a_held_file_says_what_to_type(scene: Scene, kind: str) -> None:
     assert f'ledger: "{scene.desk.ledger}"' in told[1]
 
 
+def test_what_is_held_for_its_name_goes_by_itself_once_that_is_free(scene: Scene) -> None:
+    hold(scene, "rename: taken")
+    (scene.input / NAME).unlink()
+    assert_delivered(scene.desk.drop_off(upload="rename"), [NAME])
+    assert os.listdir(scene.input) == [NAME]
+    assert (scene.input / NAME).read_bytes() == CONTENT
+    assert (scene.desk.archive / NAME).read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_resend_sends_it_again_once_its_name_is_free(scene: Scene, kind: str) -> None:
     upload, other = KINDS[kind][0], KINDS[kind][3]

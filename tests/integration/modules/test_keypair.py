@@ -72,7 +72,7 @@ def test_check_run_check_run(stage: Stage, sshd: SshServer, options: dict[str, o
     if not phrase:  # OpenSSH's client has no way to be given one
         sshd.authorize([made["public_key"]])
         target = Target(sshd.host, sshd.port, sshd.username, str(path), sshd.host_keys, stage.folder)
-        assert OpenSsh(target).idle("pickup") > 0
+        assert OpenSsh(target).idle("pickup").seconds > 0
 
 
 def test_the_private_key_is_private_from_its_first_instant(stage: Stage) -> None:

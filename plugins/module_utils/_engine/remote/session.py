@@ -52,8 +52,18 @@ class Budget:
     """Something of which only so much may be in use at once, handed out in the order of asking."""
 
     def __init__(self, total: int) -> None:
+        self.total = total
         self._free = total
         self._queue: deque[tuple[int, Answer[None]]] = deque()
+
+    @property
+    def in_use(self) -> int:
+        return self.total - self._free
+
+    def resize(self, total: int) -> None:
+        """Hand out more or less from now on; what is in use stays so until it is given back."""
+        grown, self.total = total - self.total, total
+        self.give_back(grown)
 
     def take(self, amount: int) -> Answer[None]:
         if not self._queue and self._free >= amount:
@@ -104,6 +114,7 @@ class Session:
     :param transport: an authenticated SSH transport, of which the session takes one channel. The session owns it from
         now on.
     :param timeout: seconds of silence, while something is owed, after which the session counts as lost.
+    :ivar error: what has ended the session, if anything has.
     """
 
     def __init__(self, transport: Transport, *, timeout: float) -> None:
@@ -114,7 +125,7 @@ class Session:
         self._out: list[bytes] = []
         self._in = bytearray()
         self._heard_at = time.monotonic()
-        self._error: Exception | None = None
+        self.error: Exception | None = None
         self.reading = Budget(READ_AHEAD)
         self.writing = Budget(WRITE_AHEAD)
         self.handles = Budget(UNTOLD_HANDLES)
@@ -158,8 +169,8 @@ class Session:
         :param missing_ok: "no such file" is an answer, namely None, and no error.
         """
         pending = _Pending(expected, doing, decode, cost=cost, missing_ok=missing_ok)
-        if self._error is not None:
-            pending.answer.fail(self._error)
+        if self.error is not None:
+            pending.answer.fail(self.error)
             return pending.answer
         request_id = self._next_id
         self._next_id = (request_id + 1) & 0xFFFFFFFF
@@ -174,7 +185,7 @@ class Session:
 
         :param timeout: seconds to wait at most; None: until the server counts as silent.
         """
-        if self._error is not None:
+        if self.error is not None:
             return False
         try:
             self._send()
@@ -188,9 +199,9 @@ class Session:
 
     def fail(self, error: Exception) -> None:
         """End the session; whoever waits for an answer gets this error."""
-        if self._error is not None:
+        if self.error is not None:
             return
-        self._error = error
+        self.error = error
         self._out.clear()
         pending, self._pending = self._pending, {}
         for request in pending.values():

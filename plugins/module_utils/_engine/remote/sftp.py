@@ -19,6 +19,7 @@ from ..errors import ProtocolError, RemoteError
 from ..flow import Answer
 from . import wire
 from .interface import Entry, Incoming, Outgoing, join
+from .pace import Pace
 from .session import Cost, Session
 from .ssh import agreed_algorithms, host_key_of, open_transport, words_of
 
@@ -51,6 +52,7 @@ class SftpRemote:
 
     def __init__(self, account: Account) -> None:
         self._sessions: list[Session] = []
+        self._pace = Pace(account.bandwidth_limit)
         try:
             for _connection in range(account.connections):
                 self._sessions.append(Session(open_transport(account), timeout=account.timeout))
@@ -60,9 +62,19 @@ class SftpRemote:
 
     @property
     def owes(self) -> int:
-        return sum(session.owes for session in self._sessions)
+        return sum(session.owes for session in self._sessions) + self._pace.waiting
 
     def poll(self, timeout: float | None) -> bool:
+        patience = self._pace.patience
+        if patience is None:
+            return self._poll(timeout)
+        heard = self._poll(patience if timeout is None else min(patience, timeout))
+        for session in self._sessions:
+            if session.error is not None:
+                self._pace.fail(session.error)
+        return self._pace.release() or heard
+
+    def _poll(self, timeout: float | None) -> bool:
         owing = [session for session in self._sessions if session.owes]
         if len(owing) == 1:
             return owing[0].exchange(timeout)
@@ -151,7 +163,7 @@ class SftpRemote:
     async def download(self, path: str, into: Incoming, *, size: int) -> int:
         handle = await self._open(path, wire.READ_FLAG)
         try:
-            return await _fetch(handle, into, size)
+            return await _fetch(handle, into, size, self._pace)
         finally:
             await self._forget(handle)
 
@@ -166,7 +178,8 @@ class SftpRemote:
         sent: deque[Answer[None]] = deque()
         offset = 0
         while offset < source.size:
-            length = min(session.write_chunk, source.size - offset)
+            length = self._pace.portion(min(session.write_chunk, source.size - offset))
+            await self._pace.take(length)
             await session.writing.take(length)
             try:
                 body = wire.write_body(handle.name, offset, source.read(length))
@@ -210,13 +223,24 @@ class SftpRemote:
         return await self._handle(session, wire.OPEN, body, path=path, doing=doing)
 
     async def _handle(self, session: Session, kind: int, body: bytes, *, path: str, doing: str) -> _Handle:
-        await session.handles.take(1)
-        try:
-            name = await session.request(kind, body, expected=wire.HANDLE, doing=doing, decode=wire.handle)
-        except BaseException:
-            session.handles.give_back(1)
-            raise
-        return _Handle(session, name, path)
+        """Open a file or folder. A server that refuses without a reason while others are open may allow fewer at once:
+        it is asked again with half as many, at last with this one alone.
+        """
+        handles = session.handles
+        allowed = handles.total
+        while True:
+            await handles.take(1)
+            try:
+                name = await session.request(kind, body, expected=wire.HANDLE, doing=doing, decode=wire.handle)
+                return _Handle(session, name, path)
+            except BaseException as error:
+                handles.give_back(1)
+                if not _may_mean_too_many(error):
+                    raise
+                if not handles.in_use:
+                    handles.resize(allowed)
+                    raise
+                handles.resize(max(1, handles.in_use // 2))
 
     async def _forget(self, handle: _Handle) -> None:
         """Close a handle that was only read from; whether that succeeds is nobody's concern."""
@@ -230,6 +254,10 @@ class SftpRemote:
         return min(self._sessions, key=lambda session: session.owes)
 
 
+def _may_mean_too_many(error: BaseException) -> bool:
+    return isinstance(error, RemoteError) and error.reason == wire.UNSTATED
+
+
 class _Part(NamedTuple):
     """A part of a file that has been asked for."""
 
@@ -237,7 +265,7 @@ class _Part(NamedTuple):
     answer: Answer[bytes]
 
 
-async def _fetch(handle: _Handle, into: Incoming, size: int) -> int:
+async def _fetch(handle: _Handle, into: Incoming, size: int, pace: Pace) -> int:
     """READ a file of the expected size, many parts at once, and one byte beyond to see that it ends there [6.4].
 
     Returns the bytes that came, ``size + 1`` if there is more. A server may answer with less than was asked for; the
@@ -247,6 +275,7 @@ async def _fetch(handle: _Handle, into: Incoming, size: int) -> int:
     parts: deque[_Part] = deque()
 
     async def ask(offset: int, length: int) -> _Part:
+        await pace.take(length)
         await session.reading.take(length)
         body = wire.read_body(handle.name, offset, length)
         cost = Cost(session.reading, length)
@@ -262,7 +291,7 @@ async def _fetch(handle: _Handle, into: Incoming, size: int) -> int:
     try:
         while received <= size:
             while asked <= size and not (parts and parts[0].answer.done):
-                length = min(session.read_chunk, size - asked) or 1
+                length = pace.portion(min(session.read_chunk, size - asked)) or 1
                 parts.append(await ask(asked, length))
                 asked += length
             part = parts.popleft()

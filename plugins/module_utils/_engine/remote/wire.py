@@ -219,6 +219,9 @@ def status_code(body: bytes) -> int:
     return Reader(body).uint32()
 
 
+UNSTATED = "remote_failure"
+"""The reason of a refusal for which SFTP has no code of its own, such as too many open files."""
+
 _REFUSALS: Mapping[int, tuple[type[RemoteError], str, str]] = {
     END_OF_FILE: (RemoteError, "remote_end_of_file", "the end of the file"),
     NO_SUCH_FILE: (RemoteMissing, "remote_missing", "no such file or folder"),
@@ -237,7 +240,7 @@ def refusal(body: bytes, doing: str) -> RemoteError:
     code = reader.uint32()
     said = "" if reader.at_end else reader.text().decode("utf-8", "backslashreplace")
     shown = "".join(letter if letter.isprintable() else "?" for letter in said[:200])
-    kind, reason, meaning = _REFUSALS.get(code, (RemoteError, "remote_failure", "failure, without a reason"))
+    kind, reason, meaning = _REFUSALS.get(code, (RemoteError, UNSTATED, "failure, without a reason"))
     return kind(reason, f"The server refused {doing}: {meaning} (SFTP status {code}, {shown!r}).")
 
 

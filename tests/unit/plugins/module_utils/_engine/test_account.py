@@ -52,6 +52,11 @@ def test_everything_given() -> None:
     assert (found.passphrase, found.password) == ("words", "word")
 
 
+@pytest.mark.parametrize(("given", "rate"), [(None, None), ("500K", 512_000), ("2048", 2048), (4096, 4096)])
+def test_a_bandwidth_limit_is_in_bytes_a_second(given: object, rate: int | None) -> None:
+    assert account(bandwidth_limit=given).bandwidth_limit == rate
+
+
 def test_options_that_are_none_are_not_given() -> None:
     nothing = dict.fromkeys(("account", "preset", "protocol", "port", "password", "passphrase", "host_keys", "timeout"))
     assert account(**nothing, connections=None) == account()
@@ -122,6 +127,8 @@ def test_what_is_needed_and_missing_is_named(name: str, preset: str | None) -> N
         {"timeout": 0},
         {"timeout": -1},
         {"timeout": "long"},
+        {"bandwidth_limit": "1000"},
+        {"bandwidth_limit": "fast"},
         {"connections": 0},
         {"connections": 17},
         {"connections": 1.5},

@@ -35,6 +35,19 @@ renamed  no     DONE        DONE    DONE    DONE    DONE    DONE
 delivered yes   DONE        DONE    DONE    DONE    DONE    DONE
 """
 
+IN_SIGHT = """
+state    seen   -           =       <       >       0       ?
+intent   no     SEND        NAME    NAME    NAME    REWRITE NAME
+intent   what?  SEND        NAME    NAME    NAME    REWRITE NAME
+created  no     INCOMPLETE  NAME    NAME    NAME    NAME    NAME
+created  yes    INCOMPLETE  REWRITE REWRITE NAME    REWRITE NAME
+written  no     INCOMPLETE  DONE    NAME    NAME    NAME    NAME
+written  yes    DONE        DONE    NAME    NAME    NAME    NAME
+closed   no     INCOMPLETE  DONE    NAME    NAME    NAME    NAME
+closed   yes    DONE        DONE    NAME    NAME    NAME    NAME
+delivered no    DONE        DONE    DONE    DONE    DONE    DONE
+"""
+
 RENAME = """
 state    temp   -           =       <       >       0       ?
 intent   -      SEND        SEND    SEND    SEND    SEND    SEND
@@ -46,6 +59,9 @@ written  =<>0?  ANEW        ANEW    ANEW    ANEW    ANEW    ANEW
 closed   -      AMBIGUOUS   DONE    NAME    NAME    NAME    NAME
 closed   =      FINISH      NAME    NAME    NAME    NAME    NAME
 closed   <>0?   ANEW        ANEW    ANEW    ANEW    ANEW    ANEW
+held     =      FINISH      NAME    NAME    NAME    NAME    NAME
+held     -      AMBIGUOUS   NAME    NAME    NAME    NAME    NAME
+held     <>0?   NAME        NAME    NAME    NAME    NAME    NAME
 renamed  -=<>0? DONE        DONE    DONE    DONE    DONE    DONE
 delivered -=<>0? DONE       DONE    DONE    DONE    DONE    DONE
 """
@@ -82,6 +98,7 @@ def row(state: str, *, temporary: str | None = None, visible: bool | None = None
         state=state,
         temporary=temporary,
         visible=visible,
+        reason="name_taken" if state == "held" else None,
     )
 
 
@@ -94,6 +111,14 @@ def entry(path: str, found: str) -> Entry | None:
 @pytest.mark.parametrize(("state", "seen", "final", "expected"), lines(DIRECT))
 def test_an_upload_under_its_final_name(state: str, seen: str, final: str, expected: str) -> None:
     found = judge(row(state, visible=VISIBLE[seen]), entry("in/a.xml", final), None)
+    assert found is VERDICTS[expected]
+
+
+@pytest.mark.parametrize(("state", "seen", "final", "expected"), lines(IN_SIGHT))
+def test_the_same_on_a_server_that_shows_what_is_being_written(
+    state: str, seen: str, final: str, expected: str
+) -> None:
+    found = judge(row(state, visible=VISIBLE[seen]), entry("in/a.xml", final), None, in_sight=True)
     assert found is VERDICTS[expected]
 
 
@@ -110,6 +135,7 @@ def test_the_tables_are_complete() -> None:
     """Every state in which a run may end, and everything that may stand there, has its line."""
     states = {"intent", "created", "written", "closed", "renamed", "delivered"}
     assert {line[0] for line in lines(DIRECT)} == states
+    states.add("held")
     covered = {(state, one, final) for state, several, final, _verdict in lines(RENAME) for one in several}
     assert covered == set(itertools.product(states, "-=<>0?", "-=<>0?"))
 

@@ -355,19 +355,89 @@ def test_a_server_that_does_not_rename_stops_the_job_and_keeps_nothing(desk: Des
     assert content_of(server.input) == {}
 
 
-def test_one_file_that_fails_does_not_stop_the_others(desk: Desk, server: OddServer) -> None:
+def test_a_file_taken_half_written_is_held_also_by_the_run_that_comes_after_a_cut(
+    desk: Desk, server: OddServer
+) -> None:
+    """The provider takes it between our OPEN and our first look, and the connection ends after our CLOSE."""
+    desk.fill(1)
+    assert desk.run(desk.dropoff()).summary["delivered"] == 1
+    (desk.outbox / "taken.xml").write_bytes(b"an invoice")
+
+    def take(call: Call, go: Serve) -> Answer | None:
+        answer = go(call.request)
+        (server.input / "taken.xml").unlink()
+        return answer
+
+    def cut(_call: Call, _go: Serve) -> Answer | None:
+        server.sandbox.cut()
+        return None
+
+    def close_and_cut(call: Call, go: Serve) -> Answer | None:
+        server.hooks[Kind.LSTAT] = cut
+        return go(call.request)
+
+    server.hooks |= {Kind.OPEN: take, Kind.CLOSE: close_and_cut}
+    desk.run(desk.dropoff())
+    server.hooks.clear()
+    result = desk.run(desk.dropoff())
+    assert outcomes(result) == {"taken.xml": ("held", "maybe_incomplete")}
+    assert content_of(desk.outbox) == {"taken.xml": b"an invoice"}
+
+
+def test_a_temporary_name_that_was_asked_for_in_vain_is_asked_for_again(desk: Desk, server: OddServer) -> None:
+    """The OPEN of a lost connection may still come to be, and its file must not stay for ever."""
+    desk.fill(1)
+    asked = []
+
+    def cut_the_first(call: Call, go: Serve) -> Answer | None:
+        asked.append(call.path)
+        if len(asked) > 1:
+            return go(call.request)
+        server.sandbox.cut()
+        return None
+
+    server.hooks[Kind.OPEN] = cut_the_first
+    assert desk.run(desk.dropoff(upload="rename")).summary["delivered"] == 1
+    assert len(asked) == 2
+    assert len(set(asked)) == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.OPEN, Kind.READ])
+def test_one_file_that_fails_does_not_stop_the_others(desk: Desk, server: OddServer, kind: Kind) -> None:
     names = desk.fill(9, folder=server.pickup)
 
     def fail(call: Call, go: Serve) -> Answer | None:
         return Status(Code.FAILURE, "bad sector") if call.path.endswith(b"004.xml") else go(call.request)
 
-    server.hooks[Kind.READ] = fail
+    server.hooks[kind] = fail
     result = desk.run(desk.pickup())
     assert result.error is None
     assert outcomes(result).pop("004.xml") == ("failed", "remote_failure")
     assert result.outcomes[0].name == "004.xml"
     assert content_of(desk.inbox).keys() == names - {"004.xml"}
     assert content_of(server.pickup).keys() == {"004.xml"}
+
+
+@pytest.mark.parametrize("allowed", [1, 5])
+def test_a_server_that_allows_few_open_files_gets_no_more(desk: Desk, server: OddServer, allowed: int) -> None:
+    names = desk.fill(40, folder=server.pickup)
+    opened: set[bytes] = set()
+
+    def open_file(call: Call, go: Serve) -> Answer | None:
+        if len(opened) >= allowed:
+            return Status(Code.FAILURE, "too many open files")
+        answer = go(call.request)
+        opened.add(call.path)
+        return answer
+
+    def close_file(call: Call, go: Serve) -> Answer | None:
+        opened.discard(call.path)
+        return go(call.request)
+
+    server.hooks |= {Kind.OPEN: open_file, Kind.CLOSE: close_file}
+    result = desk.run(desk.pickup())
+    assert result.summary["delivered"] == len(names)
+    assert content_of(desk.inbox).keys() == names
 
 
 def test_a_server_that_lies_about_sizes_gets_nowhere_with_it(desk: Desk, server: OddServer) -> None:

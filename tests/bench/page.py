@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What came of it all, as a page of documentation."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import costs
+import memory
+import plot
+from cases import MIB, OURS, REFERENCE
+from contest import ROUNDS, Score
+from marks import judgements
+from results import Results, kept_results
+from tables import section, table
+
+PAGE = "benchmarks.md"
+PICTURE = "benchmarks.svg"
+
+HEAD = """\
+# Benchmarks
+
+<!-- Written by `make bench`; do not edit. -->
+
+filedrop beside the tools that people use now: the same files, the same server (Debian's `sshd` with its default
+limits), the same network, one after the other, the median of interleaved rounds. Ratios are what counts: seconds belong
+to the machine and the hour.
+
+- Times are of the transfer itself. What a call takes to start, connect and list an empty folder is measured right
+  before each transfer and taken off, for all alike.
+- Every transfer is checked, file by file; one that lost or changed a file would end the bench.
+- filedrop works with its full safety: exclusive creation under a temporary name, size check, rename, archive of the
+  original; or download beside the final name, size check, fsync, publish, delete on the server; with a ledger row,
+  synced, before and after each irreversible step. It uses one connection where not said otherwise. The others work by
+  their own defaults, with less of that.
+- A round trip is added by a relay in a process of its own; where there is no delay, there is no relay either.
+"""
+
+STAR = "\\* measured with a part of the work, and scaled: it takes its time for each file or block in turn."
+
+
+def write(folder: Path) -> None:
+    """Write the page, and the picture beside it, from what was kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    results = kept_results()
+    parts = [HEAD]
+    if results is not None:
+        plot.draw(results, folder / PICTURE)
+        parts += [*_contest(results)]
+    parts += [part for part in (memory.page(), costs.page()) if part]
+    if results is not None:
+        parts.append("\n".join(["## Where and with what", "", *_circumstances(results), ""]))
+    (folder / PAGE).write_text("\n".join(parts))
+
+
+def _contest(results: Results) -> Iterator[str]:
+    names = _everybody(results)
+    yield section("The marks", _marks(results))
+    yield section("Seconds", _seconds(results, names))
+    yield section("Memory", _memory(results, names))
+    if results.syncs:
+        yield section("Syncs", _syncs(results))
+    yield section("Before the transfer", _idle(results, names))
+
+
+def _everybody(results: Results) -> dict[str, str]:
+    """Titles by name, in the order of their first appearance; the variants of ours right behind ours."""
+    found = {score.contestant: score.title for scores in results.scores.values() for score in scores}
+    return dict(sorted(found.items(), key=lambda one: not one[0].startswith(OURS)))
+
+
+def _marks(results: Results) -> Iterator[str]:
+    yield "What the project set out to reach, before it was measured."
+    yield ""
+    yield from table(
+        ["case", "what", "mark", "aim", "measured", ""],
+        ([one.case, one.what, one.mark, one.aim, one.measured, one.verdict] for one in judgements(results)),
+    )
+
+
+def _seconds(results: Results, names: dict[str, str]) -> Iterator[str]:
+    yield f"![Speed beside sftp -b, case by case]({PICTURE})"
+    yield ""
+    yield "Seconds, the median; in brackets the speed in multiples of `sftp -b`."
+    yield ""
+
+    def cell(case: str, score: Score) -> str:
+        reference = results.score(case, REFERENCE)
+        star = "" if score.share == 1 else "\\*"
+        ratio = f" ({_ratio(reference.median / score.median)}x)" if reference and score is not reference else ""
+        return f"{score.median:.2f}{star}{ratio}"
+
+    yield from _by_case(results, names, cell)
+    yield ""
+    yield STAR
+    yield ""
+    once = ", ".join(names[name] for name in ROUNDS if name in names)
+    but = f"; {once}: one, because they take minutes where others take seconds" if once else ""
+    yield f"Rounds: {results.rounds}{but}."
+
+
+def _memory(results: Results, names: dict[str, str]) -> Iterator[str]:
+    yield "The largest resident set of any process of a call in MiB; in brackets what is more than for an empty folder."
+    yield ""
+
+    def cell(_case: str, score: Score) -> str:
+        return f"{statistics.median(score.memory) / MIB:.0f} ({score.on_top / MIB:+.0f})"
+
+    yield from _by_case(results, names, cell)
+
+
+def _syncs(results: Results) -> Iterator[str]:
+    yield "How often filedrop asks the disk to make sure, in one run, counted by `strace` in a run that is not timed."
+    yield ""
+    calls = sorted({call for counts in results.syncs.values() for call in counts})
+    titles = {case.name: str(case) for case in results.cases}
+    rows = ([titles[case], *(counts.get(call, 0) for call in calls)] for case, counts in results.syncs.items())
+    yield from table(["case", *calls], rows)
+
+
+def _idle(results: Results, names: dict[str, str]) -> Iterator[str]:
+    yield "To start, connect, list an empty folder and end, in seconds (median). It is not part of the seconds above."
+    yield ""
+    yield from _by_case(results, names, lambda _case, score: f"{statistics.median(score.idle):.2f}")
+
+
+def _by_case(results: Results, names: dict[str, str], cell: Callable[[str, Score], str]) -> Iterator[str]:
+    rows = []
+    for case in results.cases:
+        scores = {score.contestant: score for score in results.scores[case.name]}
+        rows.append([str(case), *(cell(case.name, scores[name]) if name in scores else "" for name in names)])
+    yield from table(["case", *names.values()], rows)
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+def _circumstances(results: Results) -> Iterator[str]:
+    limits = ", ".join(results.server) or "its default limits"
+    yield f"- {results.about}"
+    yield f"- server: the system's sshd on loopback, internal-sftp in a chroot, with {limits}"
+    if results.relay:
+        speed = f"{results.relay / MIB:,.0f} MiB a second"
+        yield f"- relay: holds each chunk back by half of the round trip, and lets {speed} through"
+    yield from (f"- {name}: {version}" for name, version in results.versions.items())

@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who judges a mutation, the quickest first: the tests that call what was changed, the crash matrix, power cuts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+from .catalogue import ORDER, PROTECTION, SYNC, Mutation
+from .workshop import Workshop
+
+UNIT, INTEGRATION = "tests/unit/plugins/module_utils/_engine", "tests/integration/engine"
+SECONDS = {UNIT: 8.0, INTEGRATION: 40.0}
+"""Of all tests that call a function, as many as take so long, the quickest first."""
+
+PYTEST = ("-m", "pytest", "-x", "-q", "--tb=line")
+
+_DROPOFF = ("dropoff.py", "deliveries.py", "dropoff_plan.py", "recovery.py", "originals.py")
+_PICKUP = ("pickup.py", "fetches.py", "pickup_plan.py", "verification.py")
+_BOTH = ("disk.py", "syncer.py", "ledger.py", "ledger_file.py", "runner.py", "work.py")
+
+Touches = Mapping[str, tuple[float, Sequence[str]]]
+"""By test: the seconds that it takes, and the functions that it calls (touch.py)."""
+
+NEW: tuple[float, Sequence[str]] = (1.0, ())
+"""A test that has come since: it is taken to call what its file is named for."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """:ivar patience: seconds after which a mutated engine hangs; that is noticed, too."""
+
+    name: str
+    arguments: tuple[str, ...]
+    patience: float
+
+    def says(self, workshop: Workshop) -> str:
+        """What is wrong with the engine as it is now; nothing: an empty text."""
+        status, output = workshop.run(self.arguments, self.patience)
+        if status == 0:
+            return ""
+        if status is None:
+            return f"{self.name}: it hangs"
+        failed = re.search(r"^(?:FAILED|ERROR) (\S*?\.py::.*?)(?: - .*)?$", output, re.MULTILINE)
+        if failed:
+            return failed[1]
+        wrong = re.search(r"^WRONG (.*)", output, re.MULTILINE)
+        last = (output.strip().splitlines() or ["?"])[-1].strip()
+        return f"{self.name}: {wrong[1] if wrong else last}"[:200]
+
+
+ROUNDS = ("unit tests", "power cuts", "tests with OpenSSH", "crash matrix")
+"""One judge after the other, each for all that none before has noticed."""
+
+
+def judges_of(mutation: Mutation, touches: Touches, round_: int) -> Iterator[Judge]:
+    """Those who may notice a mutation, of one of the `ROUNDS`."""
+    side = "dropoff" if mutation.file in _DROPOFF else "pickup" if mutation.file in _PICKUP else ""
+    if round_ == 0:
+        yield from _tests(mutation, touches, UNIT)
+    elif round_ == 1 and mutation.kind in (SYNC, ORDER, PROTECTION):
+        yield from _power(mutation.file)
+    elif round_ == 2:
+        yield from _tests(mutation, touches, INTEGRATION)
+    elif round_ == 3 and (side or mutation.file in _BOTH):
+        yield Judge("crash matrix", ("tests/faults/judge.py", side or "both"), 900.0)
+
+
+def _power(file: str) -> Iterator[Judge]:
+    sides = {**dict.fromkeys(_DROPOFF, ("dropoff",)), **dict.fromkeys(_PICKUP, ("pickup",))}
+    if file in (*_DROPOFF, *_PICKUP, *_BOTH, "retention.py"):
+        arguments = ("tests/faults/power", "explore", "--first-only", "--depth", "brief")
+        for side in sides.get(file, ("pickup", "dropoff")):
+            yield Judge("power cuts", (*arguments, "--direction", side), 900.0)
+
+
+def _tests(mutation: Mutation, touches: Touches, where: str) -> Iterator[Judge]:
+    """Those that call the function; for what stands outside of all functions, those that call any of the file's."""
+    wanted, own = f"{mutation.file}: {mutation.where}", f"/test_{Path(mutation.file).name}::"
+
+    def that_call(is_wanted: Callable[[str], bool]) -> dict[str, float]:
+        some = {test: touched for test, touched in touches.items() if test.startswith(where)}
+        return {
+            test: seconds
+            for test, (seconds, called) in some.items()
+            if any(map(is_wanted, called)) or (not called and own in test)
+        }
+
+    found = that_call(lambda name: name == wanted or name.startswith(f"{wanted}.")) or that_call(
+        lambda name: name.startswith(f"{mutation.file}: ")
+    )
+    chosen, spent = [], 0.0
+    for test in sorted(found, key=lambda test: (own not in test, found[test])):
+        spent += found[test]
+        if chosen and spent > SECONDS[where]:
+            break
+        chosen.append(test)
+    if chosen:
+        yield Judge("tests", (*PYTEST, *chosen), 60.0 + 5 * min(spent, SECONDS[where]))
+
+
+def read_touches(path: Path) -> Touches:
+    found: Touches = json.loads(path.read_text())
+    return found

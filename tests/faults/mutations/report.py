@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""docs/mutations.md: what was taken out of the engine, and what noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .catalogue import KINDS, Mutation
+from .harmless import HARMLESS
+from .verdicts import Verdict, Verdicts
+
+_HEAD = """# What happens without it
+
+Each sync, each check and each commit to the ledger was taken out of a copy of the engine, one at a time, and so was
+each part of a check; steps changed their places; flags and numbers that protect something were changed. Each time at
+least one test has to fail, or the line has no reason to be there.
+
+`python tests/faults/mutations --write docs/mutations.md` does it, and writes this page. Beside each change stands who
+noticed it first: a test, the crash matrix with what was found and where, or a power cut.
+"""
+
+
+def page(mutations: Sequence[Mutation], verdicts: Verdicts) -> str:
+    return "\n".join(_lines(mutations, verdicts)) + "\n"
+
+
+def _lines(mutations: Sequence[Mutation], verdicts: Verdicts) -> Iterator[str]:
+    yield _HEAD
+    counted = [one for one in mutations if not why_harmless(one)]
+    unnoticed = [one for one in counted if not verdicts[one].noticed]
+    not_judged = sum(verdicts[one].is_open for one in unnoticed)
+    yield f"{len(counted)} changes, {len(counted) - len(unnoticed)} noticed, {len(unnoticed) - not_judged} not."
+    if not_judged:
+        yield f"\n{not_judged} have not been judged to the end."
+    for kind, title in KINDS.items():
+        some = [one for one in counted if one.kind == kind]
+        if some:
+            yield f"\n## {title}\n\n{len(some)} changes.\n"
+            yield "| in | change | noticed by |\n|---|---|---|"
+            for one in some:
+                noticed = _shown(verdicts[one])
+                yield f"| `{one.file}` {_cell(one.where)} | {_cell(one.what)} | {_cell(noticed)} |"
+    harmless = [one for one in mutations if why_harmless(one)]
+    if harmless:
+        yield "\n## Changes that change nothing\n"
+        yield "| in | change | why |\n|---|---|---|"
+        for one in harmless:
+            yield f"| `{one.file}` {_cell(one.where)} | {_cell(one.what)} | {why_harmless(one)} |"
+
+
+def why_harmless(mutation: Mutation) -> str:
+    return HARMLESS.get((mutation.file, mutation.where, mutation.what), "")
+
+
+def _shown(verdict: Verdict) -> str:
+    if verdict.is_open:
+        return "(not judged to the end)"
+    return verdict.noticed.rpartition("/")[2] if ".py::" in verdict.noticed else verdict.noticed or "**nobody**"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,496 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Protections that are a flag, a number or an argument, and no statement of their own."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Word(NamedTuple):
+    """A change of a text that stands in a file once; ``what`` says what it means."""
+
+    file: str
+    old: str
+    new: str
+    what: str
+    kind: str = "protections"
+
+
+_DISK = (
+    Word(
+        "disk.py",
+        "_RENAME_NOREPLACE = 1",
+        "_RENAME_NOREPLACE = 0",
+        "publishing and archiving replace what is there",
+    ),
+    Word(
+        "disk.py",
+        "os.O_CREAT | os.O_EXCL",
+        "os.O_CREAT",
+        "parts are opened, not made",
+    ),
+    Word(
+        "disk.py",
+        "os.stat(name, dir_fd=self.fd, follow_symlinks=False)",
+        "os.stat(name, dir_fd=self.fd)",
+        "links are followed where one name is looked at",
+    ),
+    Word(
+        "disk.py",
+        "item.stat(follow_symlinks=False)",
+        "item.stat()",
+        "links are followed where a folder is listed",
+    ),
+    Word(
+        "disk.py",
+        "O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC",
+        "O_NONBLOCK | os.O_CLOEXEC",
+        "links are sent",
+    ),
+    Word(
+        "disk.py",
+        "O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC",
+        "O_NOFOLLOW | os.O_CLOEXEC",
+        "a pipe makes it wait",
+    ),
+    Word(
+        "disk.py",
+        "view = view[os.write(self.fd, view) :]",
+        "view = view[os.write(self.fd, view) + len(view) :]",
+        "a write that is done in part counts for the whole",
+    ),
+    Word(
+        "disk.py",
+        "        self._hash.update(data)\n        view",
+        "        view",
+        "what is fetched is not hashed",
+    ),
+    Word(
+        "disk.py",
+        "        self._hash.update(data)\n        return data",
+        "        return data",
+        "what is sent is not hashed",
+    ),
+    Word(
+        "disk.py",
+        "os.fchmod(fd, modes.S_IMODE(status.st_mode) & ~_SET_ID)",
+        "os.fchmod(fd, 0o644)",
+        "a copy in the archive may be read by all",
+    ),
+    Word(
+        "disk.py",
+        "os.fchmod(fd, modes.S_IMODE(status.st_mode) & ~_SET_ID)",
+        "os.fchmod(fd, modes.S_IMODE(status.st_mode))",
+        "a copy in the archive keeps its set-user-ID bit",
+    ),
+    Word(
+        "disk.py",
+        "name.startswith(prefix) and name not in keep",
+        "name.endswith('.part') and name not in keep",
+        "the parts of other jobs are removed",
+    ),
+)
+
+_SYNCS = (
+    Word(
+        "ledger_file.py",
+        "synchronous = FULL",
+        "synchronous = NORMAL",
+        "SQLite syncs its log now and then",
+        "syncs",
+    ),
+    Word(
+        "ledger_file.py",
+        "synchronous = FULL",
+        "synchronous = OFF",
+        "SQLite syncs nothing",
+        "syncs",
+    ),
+    Word(
+        "syncer.py",
+        "(self.sync(file), self.sync(folder))",
+        "(self.sync(file),)",
+        "a new file's name is not synced",
+        "syncs",
+    ),
+    Word(
+        "syncer.py",
+        "(self.sync(file), self.sync(folder))",
+        "(self.sync(folder),)",
+        "a new file itself is not synced",
+        "syncs",
+    ),
+    Word(
+        "syncer.py",
+        "(self.sync(into), self.sync(out_of))",
+        "(self.sync(into),)",
+        "the folder that a file has left is not synced",
+        "syncs",
+    ),
+    Word(
+        "syncer.py",
+        "(self.sync(into), self.sync(out_of))",
+        "(self.sync(out_of),)",
+        "the folder that a file has come into is not synced",
+        "syncs",
+    ),
+    Word(
+        "syncer.py",
+        "        self._left.add(out_of)\n",
+        "",
+        "the folder that a file has left may be synced first",
+        "syncs",
+    ),
+    Word(
+        "syncer.py",
+        "        os.fsync(fd)\n",
+        "        pass\n",
+        "nothing is synced",
+        "syncs",
+    ),
+    Word(
+        "syncer.py",
+        "[failed] * len(last) if failed else self._threads",
+        "self._threads",
+        "the folder that a file has left is synced though the other could not be",
+        "syncs",
+    ),
+    Word(
+        "syncer.py",
+        'answer.fail(disk_error(error, "make a file durable"))',
+        "answer.settle(None)",
+        "an error of a sync is passed over",
+        "syncs",
+    ),
+)
+
+_LEDGER = (
+    Word(
+        "ledger.py",
+        "if id(row) in refused:",
+        "if False:",
+        "two jobs may have one file in their hands",
+    ),
+    Word(
+        "ledger.py",
+        "for row in new:",
+        "for row in ():",
+        "a row that was not written counts as written",
+    ),
+    Word(
+        "ledger.py",
+        "answer.fail(failure)",
+        "answer.settle(None)",
+        "a commit that failed counts as done",
+    ),
+    Word(
+        "ledger_file.py",
+        "CREATE UNIQUE INDEX transfer_open",
+        "CREATE INDEX transfer_open",
+        "a file may have two open rows",
+    ),
+    Word(
+        "ledger_file.py",
+        "integrity_check(1)",
+        "quick_check(1)",
+        "a damaged index is not found",
+    ),
+    Word(
+        "ledger_file.py",
+        "    fcntl.flock(target.fd, fcntl.LOCK_EX)\n",
+        "",
+        "two may make a ledger at once",
+    ),
+    Word(
+        "ledger_file.py",
+        "os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600",
+        "os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644",
+        "all may read the ledger",
+    ),
+    Word(
+        "ledger_file.py",
+        "    rename_new(Folder(workshop), name, target, name)",
+        "    os.replace(new, target.path_of(name))",
+        "a new ledger replaces another",
+    ),
+    Word(
+        "ledger_file.py",
+        'db.execute("DELETE FROM transfer WHERE FALSE")',
+        "pass",
+        "a ledger that may only be read is opened for writing",
+    ),
+    Word(
+        "locks.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        "the lock keeps nobody out",
+    ),
+    Word(
+        "locks.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_EX",
+        "a second run waits, and says nothing",
+    ),
+    Word(
+        "locks.py",
+        "os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW",
+        "os.O_RDWR | os.O_CREAT",
+        "a lock may be a link",
+    ),
+    Word(
+        "runner.py",
+        "            stack.enter_context(only_run(ledger, key))",
+        "            pass",
+        "there may be two runs of a job at once",
+    ),
+    Word(
+        "decisions.py",
+        "                locks.enter_context(only_run(ledger, job))",
+        "                pass",
+        "a person may decide in the middle of a run",
+    ),
+    Word(
+        "adoption.py",
+        "with only_run(ledger.path, JobKey(account, job.direction, other)):",
+        "with closing(Folder('/')):",
+        "what another job is at work on is taken over",
+    ),
+)
+
+_WORKFLOWS = (
+    Word(
+        "selection.py",
+        "return {one.name for one in young if now - since.get(one.name, now) < self._settle}",
+        "return set()",
+        "nothing has to settle",
+    ),
+    Word(
+        "selection.py",
+        "one.mtime_ns is None or now - one.mtime_ns / 1e9 < self._settle",
+        "True",
+        "what is old has to settle, too",
+    ),
+    Word(
+        "pickup.py",
+        "final = folder.free_name(row.name, self.in_use)",
+        "final = folder.free_name(row.name)",
+        "two files that come at once may want the same name",
+    ),
+    Word(
+        "pickup.py",
+        "free = self.dest.free_bytes() - sum(whole - part.size for part, whole in self.coming.items())",
+        "free = self.dest.free_bytes()",
+        "what is coming already does not count for `min_free`",
+    ),
+    Word(
+        "verification.py",
+        "found not in text.content",
+        "False and found not in text.content",
+        "the checksum is not compared",
+    ),
+    Word(
+        "recovery.py",
+        "final.size <= row.size and row.visible is not False",
+        "row.visible is not False",
+        "a larger file counts as our own part",
+    ),
+    Word(
+        "dropoff.py",
+        "        except RemoteError:\n"
+        '            await self.ledger.commit(row, "abandoned", open=False)\n'
+        "            raise",
+        "        except ZeroDivisionError:\n            raise",
+        "a create that was refused stays an open intent",
+    ),
+    Word(
+        "work.py",
+        "ENDS_THE_RUN = (ConnectionLost, JobStopped, LedgerError, ProtocolError)",
+        "ENDS_THE_RUN = (ConnectionLost, JobStopped, ProtocolError)",
+        "files go on though the ledger does not",
+    ),
+    Word(
+        "work.py",
+        'earlier is None or earlier.outcome != "delivered"',
+        "True",
+        "what was delivered over an earlier connection is forgotten",
+    ),
+    Word(
+        "flow.py",
+        "        if stop:\n            return\n",
+        "",
+        "other files go on after what ends the run",
+    ),
+    Word(
+        "retention.py",
+        "AND open = 0 AND changed_at < ?",
+        "AND changed_at < ?",
+        "what is open is forgotten",
+    ),
+    Word(
+        "retention.py",
+        "AND open = 0 AND changed_at < ?",
+        "AND open = 0 AND changed_at < ? + 1e12",
+        "everything is old enough to be forgotten",
+    ),
+)
+
+_SERVER = (
+    Word(
+        "remote/sftp.py",
+        " | wire.EXCLUSIVE_FLAG",
+        "",
+        "uploads open what is there",
+    ),
+    Word(
+        "remote/sftp.py",
+        "wire.WRITE_FLAG | wire.TRUNCATE_FLAG",
+        "wire.WRITE_FLAG",
+        "what is written anew keeps its end",
+    ),
+    Word(
+        "remote/sftp.py",
+        "            if received <= size:\n                into.write(data)",
+        "            into.write(data)",
+        "more than was listed is written",
+    ),
+    Word(
+        "remote/sftp.py",
+        "while asked <= size and",
+        "while asked < size and",
+        "nobody looks whether a file ends",
+    ),
+    Word(
+        "remote/sftp.py",
+        "            if len(data) < part.length:\n"
+        "                parts.appendleft(await ask(received, part.length - len(data)))",
+        "",
+        "the rest of a short answer is not asked for",
+    ),
+    Word(
+        "remote/sftp.py",
+        "LARGEST_SIZE = 2**63 - 1",
+        "LARGEST_SIZE = 2**64",
+        "a size may be larger than the ledger can hold",
+    ),
+    Word(
+        "remote/sftp.py",
+        "LONGEST_LISTING = 1_000_000",
+        "LONGEST_LISTING = 10**15",
+        "a listing may have any number of names",
+    ),
+    Word(
+        "remote/sftp.py",
+        "LARGEST_LISTING = 128 * 1024 * 1024",
+        "LARGEST_LISTING = 10**15",
+        "a listing may have any size",
+    ),
+    Word(
+        "remote/session.py",
+        "READ_AHEAD = WINDOW // 2",
+        "READ_AHEAD = 10**15",
+        "any number of bytes may be asked for at once",
+    ),
+    Word(
+        "remote/session.py",
+        "            pending.cost.budget.give_back(pending.cost.amount)\n",
+        "            pass\n",
+        "what an answer has cost is not given back",
+    ),
+    Word(
+        "remote/wire.py",
+        "LONGEST_PACKET = 4 * 1024 * 1024",
+        "LONGEST_PACKET = 2**32",
+        "a packet may have any length",
+    ),
+    Word(
+        "remote/ssh.py",
+        "if trusted.trusts(key.type, key.blob):",
+        "if True:",
+        "the host key is not compared",
+    ),
+    Word(
+        "remote/ssh.py",
+        "    transport = _trusted_transport(account, trusted)",
+        "    transport = negotiate(account.host, account.port, account.timeout)",
+        "any host key will do",
+    ),
+    Word(
+        "remote/hostkeys.py",
+        "return hashlib.sha256(blob).digest() in self.digests",
+        "return bool(self.digests)",
+        "any fingerprint will do",
+    ),
+    Word(
+        "remote/handshake.py",
+        'disabled_algorithms={"pubkeys": WEAK_SIGNATURES, "keys": WEAK_SIGNATURES}',
+        "disabled_algorithms={}",
+        "SHA-1 signatures are taken",
+    ),
+    Word(
+        "remote/handshake.py",
+        "if not WEAK.search(name)]",
+        "]",
+        "weak algorithms are taken",
+    ),
+    Word(
+        "remote/login.py",
+        "not answer.accepted and password is not None",
+        "password is not None",
+        "the password is sent though the key was enough",
+    ),
+)
+
+_SECRETS = (
+    Word(
+        "keys.py",
+        "    if mode & forbidden_mode(path):",
+        "    if False:",
+        "a private key may be readable by all",
+    ),
+    Word(
+        "keyfiles.py",
+        "(wanted.name, _encoded(key, wanted.passphrase), 0o600)",
+        "(wanted.name, _encoded(key, wanted.passphrase), 0o640)",
+        "a group may read a new private key",
+    ),
+    Word(
+        "keyfiles.py",
+        "        for (name, _body, _mode), temporary in zip(parts, beside):\n"
+        "            _place(folder, temporary, name, over=name in saved)",
+        "        for (name, _body, _mode), temporary in zip(parts, beside):\n"
+        "            _place(folder, temporary, name, over=True)",
+        "a pair that has just come is replaced",
+    ),
+    Word(
+        "keyfiles.py",
+        "            os.fsync(descriptor)\n",
+        "",
+        "a new key file is not synced",
+        "syncs",
+    ),
+    Word(
+        "keyfiles.py",
+        "        os.fsync(folder.fd)\n    except BaseException:",
+        "        pass\n    except BaseException:",
+        "the names of a new pair are not synced before it counts",
+        "syncs",
+    ),
+    Word(
+        "keyfiles.py",
+        "        yield folder\n        os.fsync(folder.fd)",
+        "        yield folder",
+        "the folder of a pair is not synced in the end",
+        "syncs",
+    ),
+    Word(
+        "account.py",
+        "password: str | None = field(default=None, repr=False)",
+        "password: str | None = None",
+        "a password stands in what an account is shown as",
+    ),
+)
+
+WORDS = (*_DISK, *_SYNCS, *_LEDGER, *_WORKFLOWS, *_SERVER, *_SECRETS)
