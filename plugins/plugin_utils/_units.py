@@ -187,8 +187,13 @@ def calendar(every: int, start: int) -> list[str]:
     :param start: the first time after midnight, in seconds, less than ``every``.
     """
     hours, minutes, seconds = start // HOUR, start % HOUR // MINUTE, start % MINUTE
+    # systemd refuses steps that are as long as what they divide.
     if every == MINUTE:
         return [f"*-*-* *:*:{seconds:02}"]
+    if every == HOUR:
+        return [f"*-*-* *:{minutes:02}:{seconds:02}"]
+    if every == DAY:
+        return [f"*-*-* {hours:02}:{minutes:02}:{seconds:02}"]
     if HOUR % every == 0:
         return [f"*-*-* *:{minutes:02}/{every // MINUTE}:{seconds:02}"]
     if every % HOUR == 0:

@@ -19,6 +19,7 @@ def times(calendar: list[str]) -> list[int]:
         if text == "*":
             return list(range(limit))
         start, slash, step = text.partition("/")
+        assert not slash or int(step) < limit, f"systemd refuses {text}"
         return list(range(int(start), limit, int(step) if slash else limit))
 
     found = []
