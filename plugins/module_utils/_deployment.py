@@ -19,7 +19,7 @@ import stat as modes
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,9 +55,12 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Triggers:
-    start: list[str]
-    stop: list[str]
-    reload: bool
+    """What becomes of the units that start jobs; ``active`` are those of ``stop`` that systemd has at work."""
+
+    start: list[str] = field(default_factory=list)
+    stop: list[str] = field(default_factory=list)
+    active: list[str] = field(default_factory=list)
+    reload: bool = False
 
 
 def deploy(module: AnsibleModule) -> None:
@@ -203,21 +206,22 @@ def _triggers(module: AnsibleModule, wanted: Mapping[str, bool], superfluous: It
     names = {unit: bool(enabled) for unit, enabled in wanted.items()}
     names.update({os.path.basename(path): False for path in superfluous if path.endswith(_TRIGGERS)})
     if not names or not os.path.isdir(_SYSTEMD):
-        return _Triggers([], [], reload=False)
+        return _Triggers()
     shown = ["--property=Id,ActiveState,UnitFileState,NeedDaemonReload"]
     _status, out, _error = module.run_command(["systemctl", "show", *shown, "--", *sorted(names)])
     units = [dict(line.split("=", 1) for line in block.splitlines()) for block in out.split("\n\n") if block.strip()]
     state = {unit.get("Id", ""): unit for unit in units}
-    start, stop = [], []
+    found = _Triggers(reload=any(unit.get("NeedDaemonReload") == "yes" for unit in units))
     for name, enabled in sorted(names.items()):
         unit = state.get(name, {})
         active = unit.get("ActiveState") == "active"
         linked = unit.get("UnitFileState") == "enabled"
         if enabled and not (active and linked):
-            start.append(name)
+            found.start.append(name)
         if not enabled and (active or linked):
-            stop.append(name)
-    return _Triggers(start, stop, reload=any(unit.get("NeedDaemonReload") == "yes" for unit in units))
+            found.stop.append(name)
+            found.active.extend([name] if active else [])
+    return found
 
 
 # --- changes
@@ -225,7 +229,9 @@ def _triggers(module: AnsibleModule, wanted: Mapping[str, bool], superfluous: It
 
 def _apply(module: AnsibleModule, changed: list[_Wanted], superfluous: list[str], triggers: _Triggers) -> None:
     if triggers.stop:
-        _systemctl(module, "disable", "--now", *triggers.stop)
+        _systemctl(module, "disable", *triggers.stop)
+    if triggers.active:
+        _systemctl(module, "stop", *triggers.active)
     for each in changed:
         try:
             _put(each)

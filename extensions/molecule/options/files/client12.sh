@@ -3,7 +3,7 @@
 set -euxo pipefail
 
 # Cron knows the jobs that are enabled, and systemd none.
-grep -q "filedrop umask 027; .*exec timeout -k 30 420 /usr/local/bin/filedrop run invoices --quiet$" /etc/cron.d/filedrop
+grep -q "filedrop umask 027; .*exec timeout -k 30 420 /usr/local/bin/filedrop run outgoing --quiet$" /etc/cron.d/filedrop
 grep -q "^\* \* \* \* \* filedrop .*exec /usr/local/bin/filedrop run statements --quiet$" /etc/cron.d/filedrop
 [[ $(grep -c 'run yearly' /etc/cron.d/filedrop) == 0 ]]
 [[ -z $(find /etc/systemd/system -name '*filedrop*') ]]

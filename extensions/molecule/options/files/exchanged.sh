@@ -4,7 +4,7 @@ set -euxo pipefail
 case $1 in
 systemd)
     [[ ! -e /etc/cron.d/filedrop ]]
-    [[ $(systemctl is-active filedrop@invoices.timer) == active ]]
+    [[ $(systemctl is-active filedrop@outgoing.timer) == active ]]
     [[ $(head -n 1 /usr/local/bin/filedrop) == '#!/usr/bin/python3 -I' ]]
     ;;
 cron)
