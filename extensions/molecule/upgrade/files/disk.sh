@@ -3,7 +3,8 @@
 set -euxo pipefail
 if systemctl start filedrop@small.service; then exit 1; fi
 [[ -z $(find /srv/erp/small -type f -name 'large*') ]]
-runuser -u filedrop -- filedrop history small --json | grep -q '"reason": "disk_full"'
+journalctl --output=cat --unit=filedrop@small.service | grep 'event=file_failed .*reason=min_free'
 mount -o remount,size=32m /srv/erp/small
 systemctl start filedrop@small.service
+set +x
 sha256sum </srv/erp/small/large.bin
