@@ -29,9 +29,6 @@ _BOTH = ("disk.py", "syncer.py", "ledger.py", "ledger_file.py", "runner.py", "wo
 Touches = Mapping[str, tuple[float, Sequence[str]]]
 """By test: the seconds that it takes, and the functions that it calls (touch.py)."""
 
-NEW: tuple[float, Sequence[str]] = (1.0, ())
-"""A test that has come since: it is taken to call what its file is named for."""
-
 
 @dataclass(frozen=True)
 class Judge:
@@ -86,11 +83,10 @@ def _tests(mutation: Mutation, touches: Touches, where: str) -> Iterator[Judge]:
     wanted, own = f"{mutation.file}: {mutation.where}", f"/test_{Path(mutation.file).name}::"
 
     def that_call(is_wanted: Callable[[str], bool]) -> dict[str, float]:
-        some = {test: touched for test, touched in touches.items() if test.startswith(where)}
         return {
             test: seconds
-            for test, (seconds, called) in some.items()
-            if any(map(is_wanted, called)) or (not called and own in test)
+            for test, (seconds, called) in touches.items()
+            if test.startswith(where) and any(map(is_wanted, called))
         }
 
     found = that_call(lambda name: name == wanted or name.startswith(f"{wanted}.")) or that_call(
