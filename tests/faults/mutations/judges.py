@@ -53,7 +53,7 @@ class Judge:
         return f"{self.name}: {wrong[1] if wrong else last}"[:200]
 
 
-ROUNDS = ("unit tests", "power cuts", "tests with OpenSSH", "crash matrix")
+ROUNDS = ("unit tests", "tests with OpenSSH", "power cuts", "crash matrix")
 """One judge after the other, each for all that none before has noticed."""
 
 
@@ -62,10 +62,10 @@ def judges_of(mutation: Mutation, touches: Touches, round_: int) -> Iterator[Jud
     side = "dropoff" if mutation.file in _DROPOFF else "pickup" if mutation.file in _PICKUP else ""
     if round_ == 0:
         yield from _tests(mutation, touches, UNIT)
-    elif round_ == 1 and mutation.kind in (SYNC, ORDER, PROTECTION):
-        yield from _power(mutation.file)
-    elif round_ == 2:
+    elif round_ == 1:
         yield from _tests(mutation, touches, INTEGRATION)
+    elif round_ == 2 and mutation.kind in (SYNC, ORDER, PROTECTION):
+        yield from _power(mutation.file)
     elif round_ == 3 and (side or mutation.file in _BOTH):
         yield Judge("crash matrix", ("tests/faults/judge.py", side or "both"), 900.0)
 
@@ -99,7 +99,7 @@ def _tests(mutation: Mutation, touches: Touches, where: str) -> Iterator[Judge]:
             break
         chosen.append(test)
     if chosen:
-        yield Judge("tests", (*PYTEST, *chosen), 60.0 + 5 * min(spent, SECONDS[where]))
+        yield Judge("tests", (*PYTEST, *chosen), 25.0 + 5 * min(spent, SECONDS[where]))
 
 
 def read_touches(path: Path) -> Touches:
