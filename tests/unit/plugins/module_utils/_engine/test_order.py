@@ -363,3 +363,11 @@ def test_a_part_that_was_about_to_be_published_is(scene: Scene) -> None:
 def test_a_part_that_is_gone_was_published_and_its_folder_may_not_be_synced_yet(scene: Scene) -> None:
     scene.left("placing", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256="0")
     assert scene.pick_up("delete") == f"{LIST}, sync inbox, LEDGER placed, LEDGER fetched (done)"
+
+
+def test_a_part_that_is_published_by_a_link_loses_its_own_name_once_the_other_is_safe(scene: Scene) -> None:
+    scene.left("placing", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256="0")
+    scene.put(scene.inbox / ".filedrop-0-0.part")
+    os.link(scene.inbox / ".filedrop-0-0.part", scene.inbox / NAME)
+    story = scene.pick_up("delete")
+    assert story == f"{LIST}, sync inbox, unlink PART, sync inbox, LEDGER placed, LEDGER fetched (done)"
