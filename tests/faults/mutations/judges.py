@@ -80,7 +80,7 @@ def _power(file: str) -> Iterator[Judge]:
 
 def _tests(mutation: Mutation, touches: Touches, where: str) -> Iterator[Judge]:
     """Those that call the function; for what stands outside of all functions, those that call any of the file's."""
-    wanted, own = f"{mutation.file}: {mutation.where}", f"/test_{Path(mutation.file).name}::"
+    wanted, own = f"{mutation.file}: {mutation.where}", (f"/test_{Path(mutation.file).name}::", "/test_order.py::")
 
     def that_call(is_wanted: Callable[[str], bool]) -> dict[str, float]:
         return {
@@ -93,7 +93,7 @@ def _tests(mutation: Mutation, touches: Touches, where: str) -> Iterator[Judge]:
         lambda name: name.startswith(f"{mutation.file}: ")
     )
     chosen, spent = [], 0.0
-    for test in sorted(found, key=lambda test: (own not in test, found[test])):
+    for test in sorted(found, key=lambda test: (not any(file in test for file in own), found[test])):
         spent += found[test]
         if chosen and spent > SECONDS[where]:
             break
