@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="how many to judge at a time")
     parser.add_argument("--write", type=Path, help="the page to write the result to")
     options = parser.parse_args()
-    every = list(mutations())
+    every = mutations()
     chosen = [
         one
         for one in every
@@ -61,7 +61,7 @@ def main() -> int:
     print(*(f"{'NOT JUDGED' if verdicts[one].is_open else 'NOBODY NOTICES'} {one}" for one in left), sep="\n")
     print(f"{len(chosen)} mutations, {len(left)} unnoticed")
     if options.write:
-        options.write.write_text(page(every, verdicts))
+        options.write.write_text(page(chosen, verdicts))
     return 1 if left else 0
 
 
