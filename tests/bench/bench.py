@@ -20,6 +20,7 @@ import argparse
 import fnmatch
 import shlex
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -31,7 +32,7 @@ import page
 from arena import relay_bandwidth
 from cases import CASES, REFERENCE, Case
 from circumstances import Circumstances
-from contest import Contest, Score
+from contest import Rules, Score, hold
 from results import Results, keep
 
 APART = {"memory": memory.measure, "costs": costs.measure}
@@ -57,21 +58,22 @@ def main() -> int:
 
 
 def _hold(cases: Sequence[Case], options: argparse.Namespace, command: str) -> None:
-    contest = Contest(
-        cases,
+    rules = Rules(
+        rounds=options.rounds,
+        seconds=options.minutes * 60,
         contestants=options.contestants,
         before=options.before,
-        rounds=options.rounds,
         count_syncs=options.write is not None,
         folder=options.folder,
-        config=options.server,
+        server=options.server,
     )
     delay = max(case.rtt for case in cases)
     about = Circumstances.now(command)
-    versions = {one.title: one.version for case in cases for one in contest.entrants(case)}
-    results = Results(about, options.rounds, options.server, delay and relay_bandwidth(delay), versions)
-    for case, scores, syncs in contest.hold():
-        print(_line(case, scores, syncs), flush=True)
+    versions = {one.title: one.version for case in cases for one in rules.entrants(case)}
+    results = Results(about, options.server, delay and relay_bandwidth(delay), versions)
+    started = time.monotonic()
+    for case, scores, syncs in hold(cases, rules):
+        print(_lines(case, scores, syncs, seconds=time.monotonic() - started), flush=True)
         about.look()
         results.scores[case.name] = scores
         if syncs:
@@ -82,7 +84,8 @@ def _hold(cases: Sequence[Case], options: argparse.Namespace, command: str) -> N
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Compare filedrop with the tools that people use now.")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5, help="at most; the first one is held whole")
+    parser.add_argument("--minutes", type=float, default=12.0, help="after that, nothing is begun again")
     parser.add_argument("--list", action="store_true", help="only say which cases there are")
     parser.add_argument("--only", type=_words, default=[], metavar="CASE,...", help="names of cases, or patterns")
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="keep the results, and write the page there")
@@ -108,10 +111,11 @@ def _list(cases: Sequence[Case]) -> None:
         print(f"{name:28} {(sys.modules[measure.__module__].__doc__ or '').partition('.')[0]}")
 
 
-def _line(case: Case, scores: Sequence[Score], syncs: Mapping[str, int]) -> str:
+def _lines(case: Case, scores: Sequence[Score], syncs: Mapping[str, int], *, seconds: float) -> str:
     """What the one who waits wants to see: seconds, speed in multiples of sftp's, memory on top of idle."""
     reference = next((score.median for score in scores if score.contestant == REFERENCE), None)
-    lines = [f"{case.name}: {case}"]
+    rounds = max(len(score.seconds) for score in scores)
+    lines = [f"{case.name}: {case} (round {rounds}, after {seconds:.0f} s)"]
     for score in scores:
         ratio = f" = {reference / score.median:.2f} x sftp" if reference else ""
         on_top = f"{score.on_top / 2**20:+.0f} MiB"

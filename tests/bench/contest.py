@@ -10,9 +10,11 @@ each transfer, and taken off. Every transfer is checked file by file; one that l
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import syncs
@@ -21,9 +23,6 @@ from cases import Case
 from contestants import BEFORE, Contestant
 from support.stopwatch import Usage
 from workloads import Workload, workload
-
-ROUNDS = {"rclone": 1, "paramiko": 1, "asyncssh": 1}
-"""These take minutes where others take seconds, and no mark depends on them."""
 
 COUNTED_UP_TO = 0.02  # seconds of delay; the syncs of a run depend on that more than on the machine
 SHORTEST = 0.001  # seconds; what is left of a transfer when its overhead is taken off may drown in noise
@@ -65,56 +64,84 @@ class Score:
         self.cpu.append(max(0.0, usage.cpu - idle.cpu) / self.share)
 
 
-class Contest:
-    """All cases, on as many sites as they need."""
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """How a contest is held.
 
-    def __init__(
-        self,
-        cases: Sequence[Case],
-        *,
-        contestants: Sequence[str] | None,
-        before: Path | None,
-        rounds: int,
-        count_syncs: bool,
-        folder: Path | None,
-        config: Iterable[str],
-    ) -> None:
-        self._cases = cases
-        self._names = contestants
-        self._before = before
-        self._rounds = rounds
-        self._count_syncs = count_syncs
-        self._folder = folder
-        self._config = list(config)
+    :ivar rounds: at most so many.
+    :ivar seconds: after so many, no case is begun again; every case is held once.
+    :ivar contestants: names, or None for those that each case names.
+    :ivar before: another checkout, whose engine takes part too.
+    :ivar count_syncs: also count how often ours makes the disk sure.
+    :ivar folder: where the clients' files lie on the disk.
+    :ivar server: lines for sshd_config.
+    """
 
-    def hold(self) -> Iterator[tuple[Case, list[Score], dict[str, int]]]:
-        """Run every case; the contestants take turns in each round. The last of the three: ours' syncs, if counted."""
-        for place in sorted({case.place for case in self._cases}):
-            with site(place, self._folder, self._config) as where:
-                for number, case in enumerate(self._cases):
-                    if case.place == place:
-                        own = where.folder / str(number)
-                        own.mkdir()
-                        scores = self._decide(case, where, own)
-                        counted = self._count_syncs and case.rtt <= COUNTED_UP_TO and not case.known
-                        yield case, scores, syncs.count(case, where, own) if counted else {}
+    rounds: int
+    seconds: float
+    contestants: Sequence[str] | None = None
+    before: Path | None = None
+    count_syncs: bool = False
+    folder: Path | None = None
+    server: Sequence[str] = ()
 
     def entrants(self, case: Case) -> list[Contestant]:
-        """Who takes part in a case, and is installed: those named, or else those that the case names."""
-        names = list(case.contestants if self._names is None else self._names)
-        if self._before is not None:
+        """Who takes part in a case, and is installed."""
+        names = list(case.contestants if self.contestants is None else self.contestants)
+        if self.before is not None:
             names.insert(1, BEFORE)
-        return [one for one in (Contestant(name, self._before) for name in names) if one.version]
+        return [one for one in (Contestant(name, self.before) for name in names) if one.version]
 
-    def _decide(self, case: Case, where: Site, folder: Path) -> list[Score]:
+
+def hold(cases: Sequence[Case], rules: Rules) -> Iterator[tuple[Case, list[Score], dict[str, int]]]:
+    """Run every case, and all of them again: what is compared is measured close together, and all over the time.
+
+    Each time that a case was held, its scores so far, and ours' syncs if they were counted just now.
+    """
+    with contextlib.ExitStack() as stack:
+        sites = {
+            place: stack.enter_context(site(place, rules.folder, rules.server))
+            for place in sorted({case.place for case in cases})
+        }
+        started = time.monotonic()
+        matches: dict[str, _Match] = {}
+        for number in range(rules.rounds):
+            for case in cases:
+                if number and time.monotonic() - started > rules.seconds:
+                    return
+                if not number:
+                    matches[case.name] = _Match(case, sites[case.place], rules)
+                match = matches[case.name]
+                match.hold(number)
+                yield case, match.scores, match.count_syncs() if not number and rules.count_syncs else {}
+
+
+class _Match:
+    """One case, with all who take part in it."""
+
+    def __init__(self, case: Case, where: Site, rules: Rules) -> None:
+        self._case = case
+        self._where = where
+        self._folder = where.folder / case.name
+        self._folder.mkdir()
         work = workload(case, where)
-        turns = [_Turn(case, contestant, work, where, folder) for contestant in self.entrants(case)]
-        for number in range(self._rounds):
-            first = number % len(turns)
-            for turn in turns[first:] + turns[:first]:
-                if number < ROUNDS.get(turn.peer.name, self._rounds):
-                    turn.take()
-        return [turn.score for turn in turns]
+        self._turns = [_Turn(case, contestant, work, where, self._folder) for contestant in rules.entrants(case)]
+
+    @property
+    def scores(self) -> list[Score]:
+        return [turn.score for turn in self._turns]
+
+    def hold(self, number: int) -> None:
+        """One round; each time somebody else begins."""
+        first = number % len(self._turns)
+        for turn in self._turns[first:] + self._turns[:first]:
+            if not number or turn.score.contestant not in self._case.once:
+                turn.take()
+
+    def count_syncs(self) -> dict[str, int]:
+        if self._case.rtt > COUNTED_UP_TO or self._case.known:
+            return {}
+        return syncs.count(self._case, self._where, self._folder)
 
 
 class _Turn:

@@ -34,6 +34,8 @@ CASES = (
     ("pickup, a MiB", Case(GET, 1, 512 * MIB, 0.0)),
 )
 
+START_AND_END = "start and end"
+
 # A sample belongs to the first of these that one of its frames is of, seen from the innermost frame outwards.
 PLACES = (
     ("waiting", re.compile(r"PyThread_acquire_lock|internal_select|take_gil|lock_PyThread|\bpoll\b|epoll")),
@@ -45,10 +47,10 @@ PLACES = (
     ("socket", re.compile(r"sock_(send|recv)|socketmodule")),
     ("files", re.compile(r"posixmodule|\bos_[a-zA-Z]+\b|ctypes|\((read|write|stat|open)at?64 ")),
     ("paramiko", re.compile(r"paramiko/")),
-    ("start and imports", re.compile(r"importlib|_find_and_load")),
+    (START_AND_END, re.compile(r"importlib|_find_and_load")),
     ("filedrop", re.compile(r"_engine/")),
 )
-NOT_COUNTED = ("waiting", "start and imports")
+NOT_COUNTED = ("waiting", START_AND_END)
 OTHER = "Python, other"
 
 
@@ -66,7 +68,7 @@ def measure(command: str, folder: Path | None) -> None:
     with site(DISK, folder, []) as where:
         for title, case in CASES:
             found.columns[title] = _divide(case, where)
-            shown = ", ".join(f"{place} {seconds * 1e6:.0f}" for place, seconds in found.columns[title].items())
+            shown = ", ".join(f"{place} {seconds * 1e6:.0f}" for place, seconds in sorted(found.columns[title].items()))
             print(f"  {title}, in microseconds: {shown}", flush=True)
     found.about.look()
     keep("costs", found)
@@ -98,7 +100,6 @@ def _divide(case: Case, where: Site) -> dict[str, float]:
     ours = Ours(where.target(0.0, own))
     work = workload(case, where)
     work.prepare(ours)
-    ours.idle(EMPTY)
     idle = ours.idle(EMPTY)
     usage = work.transfer(ours, case.files, case.size)
     with tempfile.NamedTemporaryFile("r", prefix="filedrop-profile-") as report:
@@ -127,6 +128,8 @@ def _places(stacks: Iterable[str]) -> Counter[str]:
 
 
 def _place(frames: list[str]) -> str:
+    if not any(".py:" in frame for frame in frames):
+        return START_AND_END  # the interpreter clears up
     for frame in reversed(frames):
         for place, pattern in PLACES:
             if pattern.search(frame):

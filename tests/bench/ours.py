@@ -75,7 +75,8 @@ class Ours(Peer):
         spec = driver.spec({**job, "settle": 0}, account, ledger or self.ledger, brief=True)
         command = [*self.prefix, sys.executable, driver.__file__]
         usage, shown = timed(command, given=json.dumps(spec), environment={"PYTHONPATH": str(self._tree)})
-        result, _end = json.JSONDecoder().raw_decode(shown)  # a profiler may have something to say behind it
+        # A profiler has something to say before and behind the result.
+        result, _end = json.JSONDecoder().raw_decode(shown, shown.index("{"))
         if result["error"] is not None or result["summary"]["failed"] or result["summary"]["held"]:
             raise RuntimeError(f"a run that was not clean: {result['error']} {result['summary']}")
         return usage

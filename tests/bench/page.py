@@ -14,7 +14,7 @@ import costs
 import memory
 import plot
 from cases import MIB, OURS, REFERENCE
-from contest import ROUNDS, Score
+from contest import Score
 from marks import judgements
 from results import Results, kept_results
 from tables import section, table
@@ -99,9 +99,10 @@ def _seconds(results: Results, names: dict[str, str]) -> Iterator[str]:
     yield ""
     yield STAR
     yield ""
-    once = ", ".join(names[name] for name in ROUNDS if name in names)
-    but = f"; {once}: one, because they take minutes where others take seconds" if once else ""
-    yield f"Rounds: {results.rounds}{but}."
+    rounds = [len(score.seconds) for scores in results.scores.values() for score in scores if score.contestant == OURS]
+    if rounds:
+        yield f"filedrop took part in {min(rounds)} to {max(rounds)} rounds of each case. Those who take minutes where"
+        yield "others take seconds, and no mark depends on them, took part in the first one only."
 
 
 def _memory(results: Results, names: dict[str, str]) -> Iterator[str]:

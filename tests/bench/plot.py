@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib as mpl
 from cases import OURS, REFERENCE
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from results import Results
 
 LOOKS = {
@@ -52,8 +52,9 @@ def draw(results: Results, path: Path) -> None:
                     alpha=0.9,
                 )
     axes.set_yticks(range(len(cases)), [str(case) for case in cases])
-    axes.invert_yaxis()
+    axes.set_ylim(len(cases) - 0.4, -0.6)  # the first case on top
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g} x"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(axis="x", which="major", color="#dddddd", linewidth=0.8)
     axes.set_xlabel("speed of the transfer, in multiples of sftp -b (logarithmic; further right is faster)")
     for side in ("top", "right", "left"):

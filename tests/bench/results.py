@@ -28,7 +28,6 @@ class Results:
     """
 
     about: Circumstances
-    rounds: int
     server: list[str]
     relay: float
     versions: dict[str, str]

@@ -175,10 +175,14 @@ def write(path: Path, size: int) -> Path:
 
 
 def provide(path: Path, name: Path) -> None:
-    """A copy of a file, or, of a large one, another name where that is possible: nobody changes it."""
+    """A copy of a file, or, of a large one, another name where that is possible: nobody changes it.
+
+    It is new each time: ours does not send again what it has sent before.
+    """
     if path.stat().st_size >= LARGE:
         with contextlib.suppress(OSError):
             os.link(path, name)
+            os.utime(name)
             return
     shutil.copyfile(path, name)
 

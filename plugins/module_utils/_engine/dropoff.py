@@ -180,9 +180,9 @@ class DropoffFlow:
                 handle = await self._create(row)
             try:
                 await self.ledger.commit(row, "created", visible=await self._is_in_sight(row))
-                await self.remote.write(handle, source)
+                acknowledged = await self.remote.write(handle, source)
                 source.check_unchanged()
-                visible = await self._check_size(handle, row)
+                visible = await self._check_size(handle, row, acknowledged)
             except FiledropError:
                 if row.state == "created":  # what is held is no longer ours to remove
                     await self._take_back(handle, row)
@@ -263,10 +263,11 @@ class DropoffFlow:
             raise _name_taken(path)
         return path
 
-    async def _check_size(self, handle: Any, row: Row) -> bool:
+    async def _check_size(self, handle: Any, row: Row, acknowledged: Awaitable[None]) -> bool:
         """The server must hold as many bytes as we sent; return whether the final name can be seen by now."""
-        asked = self.remote.size_of(handle)
-        final = await self.remote.stat(row.remote_path)
+        asked, look = self.remote.size_of(handle), self.remote.stat(row.remote_path)
+        await acknowledged
+        final = await look
         try:
             size = await asked
         except (RemoteDenied, RemoteUnsupported):

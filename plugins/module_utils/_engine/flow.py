@@ -9,8 +9,8 @@ The rules:
 - A coroutine awaits an `Answer`. Whoever owes the answer (a remote, the disk, the ledger) keeps it and settles it
   later.
 - Answers from the remote are taken as they come. Work that is cheaper in bulk (syncing files, committing to the
-  ledger) is a `Batch`: it collects what waits for it and does it in one go when nothing else can move, or when
-  something has waited long enough.
+  ledger) is a `Batch`: it collects what waits for it and does it in one go when more wait for it than for answers, or
+  when something has waited long enough.
 - Nothing here knows what a file is, and no coroutine ever touches a socket.
 """
 
@@ -31,8 +31,8 @@ from typing import (
 
 T = TypeVar("T")
 
-SHORTEST_PATIENCE = 0.002  # seconds that a batch waits for more to join it
-LULL = 0.0005  # seconds without an answer in which nobody else is likely to join
+SLICE = 32  # steps between two looks at the other side, which shall not wait for us
+SHORTEST_PATIENCE = 0.005  # seconds that a batch waits for more to join it
 LONGEST_PATIENCE = 0.05
 PATIENCE = 4  # times what it took the last time
 INSISTENCE = 8  # how often a coroutine is told that the run is over
@@ -74,6 +74,17 @@ class Answer(Generic[T]):
         return self.result()
 
 
+class Together:
+    """Several answers as one: awaited, it waits for all, and raises the first error among them."""
+
+    def __init__(self, answers: Iterable[Answer[Any]]) -> None:
+        self._answers = answers
+
+    def __await__(self) -> Generator[Answer[Any], None, None]:
+        for answer in self._answers:
+            yield from answer.__await__()
+
+
 def settled(value: T) -> Answer[T]:
     """An answer that nobody has to wait for."""
     answer: Answer[T] = Answer()
@@ -98,10 +109,13 @@ class Source(Protocol):
 class Batch(ABC):
     """Work that is done for many at once.
 
-    It waits for more to come as long as answers keep coming, but not long, in proportion to what it costs.
+    It waits for more to come, but not long, in proportion to what it costs.
+
+    :ivar joined: how many wait for it.
     """
 
     def __init__(self) -> None:
+        self.joined = 0
         self._since: float | None = None
         self._patience = SHORTEST_PATIENCE
 
@@ -112,7 +126,7 @@ class Batch(ABC):
 
     def run(self) -> None:
         """Do the work, and settle the answer of everybody who waits for it."""
-        self._since = None
+        self.joined, self._since = 0, None
         began = time.monotonic()
         self._run()
         cost = time.monotonic() - began
@@ -120,6 +134,7 @@ class Batch(ABC):
 
     def _joined(self) -> None:
         """Somebody has begun to wait."""
+        self.joined += 1
         if self._since is None:
             self._since = time.monotonic()
 
@@ -175,6 +190,8 @@ class Flow:
         try:
             self._step()
             while not main.ended.done:
+                if self._ready:
+                    self._send()
                 self._wait()
                 self._step()
         except BaseException as interruption:
@@ -216,25 +233,40 @@ class Flow:
         return task
 
     def _step(self) -> None:
-        """Let everybody move who can."""
-        while self._ready:
+        """Let some of those move who can."""
+        for _step in range(min(SLICE, len(self._ready))):
             task = self._ready.popleft()
             task.step()
             if task.ended.done:
                 self._tasks.discard(task)
 
     def _wait(self) -> None:
-        """Let somebody be able to move again."""
+        """Let somebody be able to move."""
         waiting = [(batch.due, batch) for batch in self._batches if batch.due is not None]
         if waiting:
             due, batch = min(waiting, key=itemgetter(0))
-            patience = due - time.monotonic()
-            if patience <= 0 or not self._source.owes or not self._source.poll(min(patience, LULL)):
+            if self._is_time_for(batch, due - time.monotonic()):
+                self._send()
                 batch.run()
+        elif self._ready:
+            return
         elif self._source.owes:
             self._source.poll(None)
         elif self._tasks:
             raise RuntimeError("every coroutine waits for an answer that nobody owes")
+
+    def _is_time_for(self, batch: Batch, patience: float) -> bool:
+        """Whether nobody else is to join, after waiting for that."""
+        if patience <= 0:
+            return True
+        if self._ready:
+            return False
+        return self._source.owes <= batch.joined or not self._source.poll(patience)
+
+    def _send(self) -> None:
+        """Let the other side have something to do while we are busy."""
+        if self._source.owes:
+            self._source.poll(0.0)
 
     def _abandon(self, interruption: BaseException) -> None:
         """Let every coroutine clean up behind itself.

@@ -56,7 +56,13 @@ class Row:
 
 _COLUMNS = [field.name for field in fields(Row) if field.name != "id"]
 _INSERT = f"INSERT INTO transfer ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-_UPDATE = f"UPDATE transfer SET {', '.join(f'{column} = ?' for column in _COLUMNS)} WHERE id = ?"
+_KEY = ("account", "direction", "folder", "name")
+_CHANGING = [column for column in _COLUMNS if column not in _KEY]
+_UPDATE = f"UPDATE transfer SET {', '.join(f'{column} = ?' for column in _CHANGING)} WHERE id = ?"
+
+# Most changes leave a row open. Where neither key nor `open` is named, SQLite leaves the indexes alone.
+_STEPPING = [column for column in _CHANGING if column != "open"]
+_STEP = f"UPDATE transfer SET {', '.join(f'{column} = ?' for column in _STEPPING)} WHERE id = ? AND open = 1"
 _SELECT = f"SELECT {', '.join(_COLUMNS)}, id FROM transfer"
 
 
@@ -138,11 +144,10 @@ class Ledger(Batch):
 
     def _write(self, row: Row) -> None:
         row.changed_at = time.time()
-        values = [getattr(row, column) for column in _COLUMNS]
         if row.id is None:
-            row.id = self._db.execute(_INSERT, values).lastrowid
-        else:
-            self._db.execute(_UPDATE, [*values, row.id])
+            row.id = self._db.execute(_INSERT, _values(row, _COLUMNS)).lastrowid
+        elif not row.open or not self._db.execute(_STEP, [*_values(row, _STEPPING), row.id]).rowcount:
+            self._db.execute(_UPDATE, [*_values(row, _CHANGING), row.id])
 
     def open_rows(self, account: str, direction: str, job: str) -> list[Row]:
         """What earlier runs of a job left unfinished, oldest first."""
@@ -227,6 +232,10 @@ class Ledger(Batch):
 
     def _error(self, error: Exception) -> LedgerError:
         return ledger_error(self.path, error)
+
+
+def _values(row: Row, columns: Iterable[str]) -> list[Any]:
+    return [getattr(row, column) for column in columns]
 
 
 def _in_other_hands(row: Row) -> TransferError:

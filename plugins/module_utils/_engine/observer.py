@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from .remote import Incoming, Outgoing, Remote
     from .result import FileOutcome
 
@@ -44,8 +46,8 @@ class _Watched:
     async def download(self, path: str, into: Incoming, *, size: int) -> int:
         return await self._remote.download(path, _Incoming(into, self._observer), size=size)
 
-    async def write(self, handle: Any, source: Outgoing) -> None:
-        await self._remote.write(handle, _Outgoing(source, self._observer))
+    async def write(self, handle: Any, source: Outgoing) -> Awaitable[None]:
+        return await self._remote.write(handle, _Outgoing(source, self._observer))
 
 
 class _Incoming:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
     from .job import Pickup
     from .observer import Observer
 
-FILES_UNDER_WAY = 512
-"""How many files are in flight at once: enough to hide a round trip of 100 ms, with a small handle each on the
-server.
-"""
+FILES_UNDER_WAY = 1024
+"""How many files are in flight at once: enough to hide a round trip of 100 ms. Each has a file open here, too."""
+
+SPARE_DESCRIPTORS = 128  # for the ledger, the folders, the connections, and whoever called us
 
 PAUSES = (0.5, 2.0, 5.0)
 """Seconds before each new try after a lost connection. They start over whenever a try has moved a file."""
@@ -162,7 +163,17 @@ async def _work_through(work: Work[Any], remote: Remote, flow: Flow) -> None:
         while alone < len(items) and work.must_go_alone():
             await work.see_to(items[alone])
             alone += 1
-        await flow.each(work.see_to, items[alone:], width=FILES_UNDER_WAY)
+        await flow.each(work.see_to, items[alone:], width=_width())
+
+
+def _width() -> int:
+    """As many files as may be open here at once."""
+    wanted = FILES_UNDER_WAY + SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if resource.RLIM_INFINITY in (soft, hard) else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(1, min(FILES_UNDER_WAY, allowed - SPARE_DESCRIPTORS))
 
 
 def list_folder(account: Account, remote_dir: str) -> Sequence[Entry]:

@@ -29,9 +29,6 @@ _BOTH = ("disk.py", "syncer.py", "ledger.py", "ledger_file.py", "runner.py", "wo
 Touches = Mapping[str, tuple[float, Sequence[str]]]
 """By test: the seconds that it takes, and the functions that it calls (touch.py)."""
 
-NEW: tuple[float, Sequence[str]] = (1.0, ())
-"""A test that has come since: it is taken to call what its file is named for."""
-
 
 @dataclass(frozen=True)
 class Judge:
@@ -56,7 +53,7 @@ class Judge:
         return f"{self.name}: {wrong[1] if wrong else last}"[:200]
 
 
-ROUNDS = ("unit tests", "power cuts", "tests with OpenSSH", "crash matrix")
+ROUNDS = ("unit tests", "tests with OpenSSH", "power cuts", "crash matrix")
 """One judge after the other, each for all that none before has noticed."""
 
 
@@ -65,10 +62,10 @@ def judges_of(mutation: Mutation, touches: Touches, round_: int) -> Iterator[Jud
     side = "dropoff" if mutation.file in _DROPOFF else "pickup" if mutation.file in _PICKUP else ""
     if round_ == 0:
         yield from _tests(mutation, touches, UNIT)
-    elif round_ == 1 and mutation.kind in (SYNC, ORDER, PROTECTION):
-        yield from _power(mutation.file)
-    elif round_ == 2:
+    elif round_ == 1:
         yield from _tests(mutation, touches, INTEGRATION)
+    elif round_ == 2 and mutation.kind in (SYNC, ORDER, PROTECTION):
+        yield from _power(mutation.file)
     elif round_ == 3 and (side or mutation.file in _BOTH):
         yield Judge("crash matrix", ("tests/faults/judge.py", side or "both"), 900.0)
 
@@ -83,27 +80,26 @@ def _power(file: str) -> Iterator[Judge]:
 
 def _tests(mutation: Mutation, touches: Touches, where: str) -> Iterator[Judge]:
     """Those that call the function; for what stands outside of all functions, those that call any of the file's."""
-    wanted, own = f"{mutation.file}: {mutation.where}", f"/test_{Path(mutation.file).name}::"
+    wanted, own = f"{mutation.file}: {mutation.where}", (f"/test_{Path(mutation.file).name}::", "/test_order.py::")
 
     def that_call(is_wanted: Callable[[str], bool]) -> dict[str, float]:
-        some = {test: touched for test, touched in touches.items() if test.startswith(where)}
         return {
             test: seconds
-            for test, (seconds, called) in some.items()
-            if any(map(is_wanted, called)) or (not called and own in test)
+            for test, (seconds, called) in touches.items()
+            if test.startswith(where) and any(map(is_wanted, called))
         }
 
     found = that_call(lambda name: name == wanted or name.startswith(f"{wanted}.")) or that_call(
         lambda name: name.startswith(f"{mutation.file}: ")
     )
     chosen, spent = [], 0.0
-    for test in sorted(found, key=lambda test: (own not in test, found[test])):
+    for test in sorted(found, key=lambda test: (not any(file in test for file in own), found[test])):
         spent += found[test]
         if chosen and spent > SECONDS[where]:
             break
         chosen.append(test)
     if chosen:
-        yield Judge("tests", (*PYTEST, *chosen), 60.0 + 5 * min(spent, SECONDS[where]))
+        yield Judge("tests", (*PYTEST, *chosen), 25.0 + 5 * min(spent, SECONDS[where]))
 
 
 def read_touches(path: Path) -> Touches:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import queue
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from .catalogue import CHECKOUT, KINDS, Mutation, mutations
-from .judges import INTEGRATION, NEW, ROUNDS, UNIT, Touches, read_touches
+from .judges import INTEGRATION, ROUNDS, UNIT, Touches, read_touches
 from .ready import environment
 from .report import page, why_harmless
 from .verdicts import Verdict, Verdicts, judged
@@ -36,7 +37,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="how many to judge at a time")
     parser.add_argument("--write", type=Path, help="the page to write the result to")
     options = parser.parse_args()
-    every = list(mutations())
+    every = mutations()
     chosen = [
         one
         for one in every
@@ -60,22 +61,29 @@ def main() -> int:
     print(*(f"{'NOT JUDGED' if verdicts[one].is_open else 'NOBODY NOTICES'} {one}" for one in left), sep="\n")
     print(f"{len(chosen)} mutations, {len(left)} unnoticed")
     if options.write:
-        options.write.write_text(page(every, verdicts))
+        options.write.write_text(page(chosen, verdicts))
     return 1 if left else 0
 
 
 def _touches() -> Touches:
-    """Which test calls what; found out once, and again when somebody has removed the file."""
+    """Which test calls what: found out once, and for each test that has come since."""
     path = BUILD / "touches.json"
-    pytest = [sys.executable, "-m", "pytest", "-q"]
-    if not path.exists():
-        recording = ["-p", "faults.mutations.touch", "--touches", str(path), UNIT, INTEGRATION]
-        subprocess.run([*pytest, *recording], cwd=CHECKOUT, check=False, env=environment(CHECKOUT))
-    listing = subprocess.run(
-        [*pytest, "--collect-only", UNIT, INTEGRATION], cwd=CHECKOUT, check=False, capture_output=True, text=True
-    )
-    recorded = read_touches(path)
-    return {test: recorded.get(test, NEW) for test in listing.stdout.splitlines() if "::" in test}
+    known = read_touches(path) if path.exists() else {}
+    there = [line for line in _pytest("--collect-only", UNIT, INTEGRATION).splitlines() if "::" in line]
+    new = [test for test in there if test not in known]
+    if new:
+        _pytest("-p", "faults.mutations.touch", "--touches", str(path), *(new if known else (UNIT, INTEGRATION)))
+        known = {**known, **read_touches(path)}
+        path.write_text(json.dumps(known, indent=1))
+    return {test: known[test] for test in there if test in known}
+
+
+def _pytest(*arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *arguments],
+        cwd=CHECKOUT, env=environment(CHECKOUT), check=False, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    return done.stdout
 
 
 def _hold_round(

@@ -58,12 +58,13 @@ class Run:
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
 
-    def end(self) -> RunResult | None:
+    def end(self, *, patience: float = HUNG) -> RunResult | None:
         """Wait for its end; return what came of it, or None if it was killed.
 
+        :param patience: seconds after which it hangs.
         :raises RuntimeError: it hung, or it broke: no FiledropError was the reason of its end.
         """
-        status, self.memory = self._nursery.wait(self.pid)
+        status, self.memory = self._nursery.wait(self.pid, patience)
         if status == -signal.SIGKILL:
             return None
         if status != 0:
@@ -105,9 +106,9 @@ class Nursery:
         spec = {"job": dict(job), "account": dict(account), "ledger": str(ledger), "step": step, "result": str(result)}
         return Run(self, self._ask({"start": spec})[0], result)
 
-    def wait(self, pid: int) -> tuple[int, int]:
+    def wait(self, pid: int, patience: float) -> tuple[int, int]:
         """The exit status of a run, negative for the signal that killed it, and its memory in KiB."""
-        hung = threading.Timer(HUNG, os.kill, (pid, signal.SIGABRT))
+        hung = threading.Timer(patience, os.kill, (pid, signal.SIGABRT))
         hung.start()
         try:
             status, memory = self._ask({"wait": pid})

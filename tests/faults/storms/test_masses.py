@@ -49,13 +49,16 @@ def test_a_pickup_of_many_files_that_is_interrupted_ten_times_ends_complete(
         files = {f"report-{number:06}.xml": f"content of {number}".encode() for number in range(masses)}
         for name, content in files.items():
             (server.world.pickup / name).write_bytes(content)
-        killed, began = 0, time.monotonic()
+        killed, began, patience = 0, time.monotonic(), 60.0 + masses / 100
         while killed < INTERRUPTIONS:
             cut = Incident(chance.randrange(1, masses), "cut before", 0)
             fault.change(Weather([cut]))
             step = chance.randrange(masses * 2, masses * 5)
             with server.reached(()) as account:
-                assert nursery.start(job_of(server), account, server.world.ledger, step=step).end() is None
+                assert (
+                    nursery.start(job_of(server), account, server.world.ledger, step=step).end(patience=patience)
+                    is None
+                )
             server.settle()
             killed += 1
         came = len(list(server.world.inbox.glob("report-*")))
@@ -63,7 +66,7 @@ def test_a_pickup_of_many_files_that_is_interrupted_ten_times_ends_complete(
         fault.change(Weather())
         with server.reached(()) as account:
             run = nursery.start(job_of(server), account, server.world.ledger)
-            result = run.end()
+            result = run.end(patience=patience)
         assert result is not None
         assert result.error is None
         assert server.world.files(server.world.inbox) == files

@@ -89,8 +89,10 @@ class Remote(Protocol):
     async def rewrite(self, path: str) -> Any:
         """Open our own unfinished part for writing, emptied."""
 
-    async def write(self, handle: Any, source: Outgoing) -> None:
-        """Send the source to its end; return when the server has acknowledged every byte."""
+    async def write(self, handle: Any, source: Outgoing) -> Awaitable[None]:
+        """Send the source to its end. What it returns waits until the server has acknowledged every byte; what is asked
+        meanwhile is answered after that.
+        """
 
     def size_of(self, handle: Any) -> Awaitable[int | None]:
         """The size of an open file by the server's word; None where it does not tell."""

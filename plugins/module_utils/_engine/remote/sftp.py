@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ProtocolError, RemoteError
-from ..flow import Answer
+from ..flow import Answer, Together
 from . import wire
 from .interface import Entry, Incoming, Outgoing, join
 from .pace import Pace
@@ -114,7 +114,8 @@ class SftpRemote:
         try:
             return await self._read_names(handle, doing)
         finally:
-            await self._forget(handle)
+            with contextlib.suppress(RemoteError):
+                await self.finish(handle)
 
     async def _read_names(self, handle: _Handle, doing: str) -> Sequence[Entry]:
         """READDIR until the end, several at once [6.7]."""
@@ -165,7 +166,7 @@ class SftpRemote:
         try:
             return await _fetch(handle, into, size, self._pace)
         finally:
-            await self._forget(handle)
+            self.finish(handle)  # whether and when that succeeds is nobody's concern
 
     async def create(self, path: str) -> _Handle:
         return await self._open(path, wire.WRITE_FLAG | wire.CREATE_FLAG | wire.EXCLUSIVE_FLAG)
@@ -173,7 +174,7 @@ class SftpRemote:
     async def rewrite(self, path: str) -> _Handle:
         return await self._open(path, wire.WRITE_FLAG | wire.TRUNCATE_FLAG)
 
-    async def write(self, handle: _Handle, source: Outgoing) -> None:
+    async def write(self, handle: _Handle, source: Outgoing) -> Together:
         session, doing = handle.session, f"to write to {handle.path!r}"
         sent: deque[Answer[None]] = deque()
         offset = 0
@@ -192,8 +193,7 @@ class SftpRemote:
             offset += length
             while sent and sent[0].done:
                 sent.popleft().result()
-        for answer in sent:
-            await answer
+        return Together(sent)
 
     def size_of(self, handle: _Handle) -> Answer[int | None]:
         return handle.session.request(
@@ -241,11 +241,6 @@ class SftpRemote:
                     handles.resize(allowed)
                     raise
                 handles.resize(max(1, handles.in_use // 2))
-
-    async def _forget(self, handle: _Handle) -> None:
-        """Close a handle that was only read from; whether that succeeds is nobody's concern."""
-        with contextlib.suppress(RemoteError):
-            await self.finish(handle)
 
     def _do(self, kind: int, body: bytes, doing: str) -> Answer[None]:
         return self._idlest().request(kind, body, expected=wire.STATUS, doing=doing)

@@ -373,6 +373,32 @@ def test_parts_have_names_of_their_own(folder: Folder) -> None:
     assert listed(folder) == set()
 
 
+def test_a_part_never_takes_the_place_of_another(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk.secrets, "token_hex", lambda _length: "0")
+    first = Part(folder, ".p-")
+    first.write(CONTENT)
+    with pytest.raises(DiskError):
+        Part(folder, ".p-")
+    assert content_of(folder, first.name) == CONTENT
+
+
+def test_a_disk_that_takes_a_part_of_what_it_is_given_is_given_the_rest(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, bytes(data)[:1000]))
+    part = Part(folder, ".p-")
+    part.write(CONTENT)
+    assert (part.size, content_of(folder, part.name)) == (len(CONTENT), CONTENT)
+
+
+def test_only_parts_of_the_same_job_that_nobody_needs_are_removed(folder: Folder) -> None:
+    for name in (".ours-1.part", ".ours-2.part", ".theirs-1.part", "a.part"):
+        put(folder, name)
+    disk.remove_parts(folder, ".ours-", keep={".ours-2.part"})
+    assert listed(folder) == {".ours-2.part", ".theirs-1.part", "a.part"}
+
+
 @pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
 def test_a_part_has_the_mode_that_new_files_have(folder: Folder, mask: int, mode: int) -> None:
     before = os.umask(mask)
@@ -521,6 +547,13 @@ def test_a_copy_in_the_archive_shows_itself_to_nobody_else(folder: Folder, far_a
     status = far_archive.status("a.xml")
     assert status
     assert modes.S_IMODE(status.st_mode) == 0o600
+
+
+def test_a_copy_in_the_archive_may_not_do_more_than_the_original_might(folder: Folder, far_archive: Folder) -> None:
+    file = put(folder)
+    os.chmod(os.path.join(folder.path, "a.xml"), 0o6640)
+    originals.archive(folder, file, far_archive, part_prefix=".p-")
+    assert modes.S_IMODE(os.stat(os.path.join(far_archive.path, "a.xml")).st_mode) == 0o640
 
 
 @pytest.mark.parametrize("far", [False, True])

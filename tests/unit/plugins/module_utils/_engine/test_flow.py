@@ -326,8 +326,11 @@ def test_two_batches_that_lead_to_each_other_take_turns() -> None:
     assert (first.sizes, second.sizes) == ([4, 4], [4])
 
 
-def test_a_batch_waits_for_company_while_answers_keep_coming(clock: list[float]) -> None:
+def test_a_batch_waits_for_company_while_more_wait_for_answers(clock: list[float]) -> None:
+    """And what is asked has left before the batch is done, so that the other side is not idle meanwhile."""
     source, batch = Memory(), Together()
+    owed: list[tuple[int, int]] = []
+    batch.at_run = lambda: owed.append((source.owes, len(batch.waiting)))
 
     async def work(item: int) -> None:
         for _step in range(item):
@@ -336,8 +339,10 @@ def test_a_batch_waits_for_company_while_answers_keep_coming(clock: list[float])
 
     driver = Flow(source, [batch])
     driver.run(driver.each(work, range(6), width=6))
-    assert batch.sizes == [6]
-    assert all(limit is None or 0 < limit <= flow.LONGEST_PATIENCE for limit in source.polls)
+    assert batch.sizes == [3, 2, 1]
+    assert all(owes <= joined for owes, joined in owed)
+    assert all(limit is None or 0 <= limit <= flow.LONGEST_PATIENCE for limit in source.polls)
+    assert 0.0 in source.polls
 
 
 def test_a_batch_is_not_put_off_for_longer_than_its_patience(clock: list[float]) -> None:
@@ -357,7 +362,8 @@ def test_a_batch_is_not_put_off_for_longer_than_its_patience(clock: list[float])
 
     async def chatter() -> None:
         for _answer in range(100):
-            await source.ask(None)
+            for answer in [source.ask(None) for _request in range(3)]:
+                await answer
 
     waited: list[int] = []
 
@@ -387,7 +393,7 @@ def test_a_batch_does_not_wait_for_a_source_that_has_nothing_to_say() -> None:
     assert None not in source.polls[:1]
 
 
-@pytest.mark.parametrize(("cost", "patience"), [(0.0, 0.002), (0.001, 0.004), (0.005, 0.02), (3.0, 0.05)])
+@pytest.mark.parametrize(("cost", "patience"), [(0.0, 0.005), (0.001, 0.005), (0.005, 0.02), (3.0, 0.05)])
 def test_what_costs_more_waits_longer_for_company(clock: list[float], cost: float, patience: float) -> None:
     batch = Together()
     assert batch.due is None

@@ -128,6 +128,26 @@ def test_the_public_key_file_follows_the_private_one(path: Path) -> None:
     assert sorted(content(path.parent)) == ["id", "id.pub"]
 
 
+def test_a_public_key_file_that_is_written_anew_is_made_durable(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ensure(path)
+    path.with_suffix(".pub").unlink()
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(fd: int) -> None:
+        fsync(fd)
+        done.append("folder" if os.path.isdir(f"/proc/self/fd/{fd}") else "file")
+
+    def replaced(*names: str, **folders: int) -> None:
+        replace(*names, **folders)
+        done.append("named")
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    ensure(path)
+    assert done == ["file", "named", "folder"]
+
+
 def test_a_key_open_to_others_is_closed(path: Path) -> None:
     ensure(path)
     path.chmod(0o666)

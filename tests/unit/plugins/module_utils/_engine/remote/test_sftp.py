@@ -83,7 +83,7 @@ async def fetch(remote: SftpRemote, path: str, size: int) -> tuple[int, bytes]:
 async def send(remote: SftpRemote, path: str, content: bytes) -> int | None:
     """Upload a file; return the size that the server told while it was open."""
     handle = await remote.create(path)
-    await remote.write(handle, Memory(content))
+    await (await remote.write(handle, Memory(content)))
     size = await remote.size_of(handle)
     await remote.finish(handle)
     return size
@@ -407,7 +407,7 @@ def test_a_disk_that_fails_while_a_file_comes_is_told_and_the_session_goes_on(se
     assert failure(remote, remote.download(path, Full(), size=len(CONTENT))).reason == "disk_full"
     assert drive(remote, fetch(remote, path, len(CONTENT))) == (len(CONTENT), CONTENT)
     asked = Counter(kind for kind, _length in server.seen)
-    assert asked[Kind.OPEN] == asked[Kind.CLOSE] == 2
+    assert (asked[Kind.OPEN], asked[Kind.CLOSE]) == (2, 1)  # the last one leaves with what is asked next
 
 
 @pytest.mark.parametrize("connections", [1, 3])
@@ -553,7 +553,7 @@ def test_our_own_part_is_written_anew(server: OddServer) -> None:
 
     async def rewrite() -> None:
         handle = await remote.rewrite("input/a.xml")
-        await remote.write(handle, Memory(b"anew"))
+        await (await remote.write(handle, Memory(b"anew")))
         await remote.finish(handle)
 
     drive(remote, rewrite())
@@ -587,7 +587,7 @@ def test_a_file_that_changes_while_it_is_sent_is_told_and_the_session_goes_on(se
 
     async def send_it() -> None:
         handle = await remote.create("input/a.xml")
-        await remote.write(handle, Changing(CONTENT))
+        await (await remote.write(handle, Changing(CONTENT)))
 
     assert failure(remote, send_it()).reason == "changed_while_read"
     assert drive(remote, send(remote, "input/b.xml", CONTENT)) == len(CONTENT)

@@ -1,0 +1,373 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The order of things: nothing that cannot be undone is done before the ledger says that it is about to be, and nothing
+after it before the ledger says that it was. One file, every step by name, for each way that a transfer can go.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import disk, originals, runner
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.dropoff import IN_SIGHT, RENAME
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import Dropoff, Pickup
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.syncer import Syncer
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Code, Kind, Status
+from support.odd_server import OddServer
+
+NAME, CONTENT = "a.xml", b"<invoice/>"
+TIME = 1_700_000_000  # seconds since 1970
+REFUSED, DONE = Status(Code.FAILURE, "no"), Status(Code.OK, "")
+PART = re.compile(r"\.filedrop-[0-9a-f]+-[0-9a-f]+\.part|\.[0-9a-f]{8}\.part")
+REQUESTS = ("stat", "create", "rewrite", "write", "size_of", "finish", "rename", "remove", "download")
+
+
+class Story:
+    """What happens, in its order, in a few words each."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lines: list[str] = []
+        for name in REQUESTS:
+            self._tell(monkeypatch, SftpRemote, name, lambda _remote, what, *_more, **_options: _named(what))
+        for owner in (disk, originals):
+            self._tell(monkeypatch, owner, "rename_new", lambda *names: f"{names[1]} {names[3]}", as_="move")
+        self._tell(monkeypatch, disk.Folder, "remove", lambda _folder, name: name, as_="unlink")
+        self._tell(monkeypatch, Syncer, "_run", _synced, as_="sync")
+        write_all = Ledger._write_all
+
+        def recorded(ledger: Ledger, rows: Sequence[Row]) -> set[int]:
+            refused = write_all(ledger, rows)
+            self.lines += [f"LEDGER {row.state}{'' if row.open else ' (done)'}" for row in rows]
+            return refused
+
+        monkeypatch.setattr(Ledger, "_write_all", recorded)
+        learn = Ledger.learn
+
+        def learned(ledger: Ledger, account: str, name: str, *, allowed: bool) -> None:
+            learn(ledger, account, name, allowed=allowed)
+            self.lines.append(f"LEARNED {name} {'yes' if allowed else 'no'}")
+
+        monkeypatch.setattr(Ledger, "learn", learned)
+
+    def _tell(
+        self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, shown: Callable[..., str], *, as_: str = ""
+    ) -> None:
+        function = getattr(owner, name)
+
+        def told(*arguments: Any, **options: Any) -> Any:
+            self.lines.append(PART.sub("PART", f"{as_ or name} {shown(*arguments, **options)}"))
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, told)
+
+
+def _named(what: Any) -> str:
+    return str(what if isinstance(what, str) else what.path)
+
+
+def _synced(syncer: Syncer) -> str:
+    """The names behind the descriptors; the folder that a file has left comes last."""
+    names = {fd: os.path.basename(os.readlink(f"/proc/self/fd/{fd}")) for fd in syncer._waiting}
+    left = [names[fd] for fd in names if fd in syncer._left]
+    return " ".join(sorted(set(names.values()) - set(left)) + [f"then {name}" for name in left])
+
+
+class Scene:
+    """One file, and what a run does with it."""
+
+    def __init__(self, folder: Path, server: OddServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.server = server
+        self.outbox, self.inbox = folder / "outbox", folder / "inbox"
+        self.outbox.mkdir()
+        self.inbox.mkdir()
+        self.ledger = str(folder / "ledger.sqlite3")
+        with closing(Ledger(self.ledger, create=True)) as ledger:
+            for name in (RENAME, IN_SIGHT):
+                ledger.learn("odd", name, allowed=True)
+        self._monkeypatch = monkeypatch
+
+    def nothing_is_known(self) -> None:
+        """Of the server, as in an account's very first run."""
+        with closing(Ledger(self.ledger)) as ledger:
+            ledger.change("DELETE FROM capability", [()])
+
+    def left(self, state: str, **columns: Any) -> None:
+        """What an earlier run has left in the ledger."""
+        direction, folder, remote = ("pickup", "pickup", "pickup") if "local_path" in columns else (
+            "dropoff", str(self.outbox), "input"
+        )  # fmt: skip
+        row = Row("odd", direction, folder, NAME, len(CONTENT), TIME * 10**9, "j", f"{remote}/{NAME}", **columns)
+        with closing(Ledger(self.ledger)) as ledger:
+            ledger.commit(row, state)
+            ledger.run()
+
+    def drop_off(self, upload: str, after: str = "archive", *, content: bytes = CONTENT) -> str:
+        self.put(self.outbox / NAME, content)
+        return self._told(Dropoff("j", (str(self.outbox),), "input", settle=0, upload=upload, after=after))
+
+    def pick_up(self, after: str, **options: Any) -> str:
+        move_dir = "done" if after == "move" else None
+        job = Pickup("j", str(self.inbox), "pickup", settle=0, min_free=0, after=after, move_dir=move_dir, **options)
+        return self._told(job)
+
+    def before(self, kind: Kind, does: Callable[[], object], *, at: int = 1) -> None:
+        """Let something happen before the server serves a request of a kind, the first one or a later one."""
+        requests = iter(range(1, 1000))
+
+        def hook(call: Call, go: Serve) -> Answer | None:
+            if next(requests) == at:
+                does()
+            return go(call.request)
+
+        self.server.hooks[kind] = hook
+
+    @staticmethod
+    def put(path: Path, content: bytes = CONTENT) -> None:
+        path.write_bytes(content)
+        os.utime(path, (TIME, TIME))
+
+    def _told(self, job: Dropoff | Pickup) -> str:
+        with self._monkeypatch.context() as patched:
+            story = Story(patched)
+            runner.run(job, self.server.account(), ledger=self.ledger)
+            return ", ".join(story.lines)
+
+
+@pytest.fixture
+def scene(tmp_path: Path, server: OddServer, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    return Scene(tmp_path, server, monkeypatch)
+
+
+# --- a drop-off
+
+RENAME_UPLOAD = (
+    "LEDGER intent, create input/PART, LEDGER created, write input/PART, size_of input/PART, stat input/a.xml, "
+    "LEDGER written, finish input/PART"
+)
+RENAMED = "rename input/PART, LEDGER renamed"
+DIRECT_BEGUN = (
+    "LEDGER intent, create input/a.xml, stat input/a.xml, LEDGER created, write input/a.xml, size_of input/a.xml, "
+    "stat input/a.xml"
+)
+DIRECT_UPLOAD = f"{DIRECT_BEGUN}, LEDGER written, finish input/a.xml"
+ARCHIVED = "move a.xml a.xml, sync archive then outbox, LEDGER delivered (done)"
+LOOK = "stat input, stat input/a.xml"  # is the folder there, and the name free
+LOOK_AGAIN = "stat input/a.xml, stat input/PART"
+LOOK_FOR_BOTH = f"stat input, {LOOK_AGAIN}"
+THERE = "input/.00000000.part"
+
+
+def test_a_file_is_sent_under_a_temporary_name(scene: Scene) -> None:
+    story = scene.drop_off("rename", "archive")
+    assert story == f"{LOOK}, {RENAME_UPLOAD}, LEDGER closed, {RENAMED}, stat input/a.xml, {ARCHIVED}"
+
+
+def test_a_file_is_sent_under_its_name(scene: Scene) -> None:
+    story = scene.drop_off("direct", "delete")
+    settled = "unlink a.xml, sync outbox, LEDGER delivered (done)"
+    assert story == f"{LOOK}, {DIRECT_UPLOAD}, LEDGER closed, stat input/a.xml, {settled}"
+
+
+@pytest.mark.parametrize(
+    ("upload", "learned"),
+    [
+        ("rename", "rename input/PART, LEARNED rename yes, LEDGER renamed"),
+        ("direct", "stat input/a.xml, LEARNED in_sight yes, LEDGER created"),
+    ],
+)
+def test_what_a_server_can_do_is_learned_once_it_has_done_it(scene: Scene, upload: str, learned: str) -> None:
+    scene.nothing_is_known()
+    assert learned in scene.drop_off(upload)
+
+
+@pytest.mark.parametrize(
+    ("refused", "end"),
+    [
+        ({Kind.OPEN}, "LEDGER intent, create input/PART, LEDGER abandoned (done)"),
+        ({Kind.WRITE}, "remove input/PART, finish input/PART, LEDGER abandoned (done)"),
+        ({Kind.WRITE, Kind.REMOVE}, "remove input/PART, finish input/PART, remove input/PART"),
+        ({Kind.CLOSE}, f"{RENAME_UPLOAD}, remove input/PART, LEDGER abandoned (done)"),
+        ({Kind.CLOSE, Kind.REMOVE}, f"{RENAME_UPLOAD}, remove input/PART, LEDGER held"),
+        (
+            {Kind.RENAME},
+            f"LEDGER closed, rename input/PART, {LOOK_AGAIN}, remove input/PART, LEDGER abandoned (done)",
+        ),
+    ],
+    ids=str,
+)
+def test_what_is_refused_is_taken_back_and_then_forgotten(scene: Scene, refused: set[Kind], end: str) -> None:
+    for kind in refused:
+        scene.server.answer(kind, REFUSED)
+    assert scene.drop_off("rename").endswith(end)
+
+
+def test_a_server_that_is_not_known_to_rename_is_known_not_to_once_it_has_refused(scene: Scene) -> None:
+    scene.nothing_is_known()
+    scene.server.answer(Kind.RENAME, REFUSED)
+    assert scene.drop_off("rename").endswith("remove input/PART, LEDGER abandoned (done), LEARNED rename no")
+
+
+def test_what_was_renamed_and_called_refused_is_renamed(scene: Scene) -> None:
+    def lie(call: Call, go: Serve) -> Answer | None:
+        go(call.request)
+        return REFUSED
+
+    scene.server.hooks[Kind.RENAME] = lie
+    looked = "rename input/PART, stat input/a.xml, stat input/PART, LEDGER renamed"
+    assert f"LEDGER closed, {looked}, stat input/a.xml, {ARCHIVED}" in scene.drop_off("rename")
+
+
+def test_what_vanishes_instead_of_being_renamed_is_held(scene: Scene) -> None:
+    part = scene.server.input.glob(".*.part")
+    scene.before(Kind.RENAME, lambda: [path.unlink() for path in part])
+    assert scene.drop_off("rename").endswith("rename input/PART, stat input/a.xml, stat input/PART, LEDGER held")
+
+
+def test_what_is_taken_before_it_is_whole_is_held(scene: Scene) -> None:
+    scene.before(Kind.FSTAT, (scene.server.input / NAME).unlink)
+    assert scene.drop_off("direct").endswith(f"{DIRECT_BEGUN}, LEDGER held")
+
+
+def test_what_changes_when_it_is_closed_is_held(scene: Scene) -> None:
+    scene.before(Kind.LSTAT, lambda: os.truncate(scene.server.input / NAME, 3), at=4)
+    assert scene.drop_off("direct").endswith(f"{DIRECT_UPLOAD}, LEDGER closed, stat input/a.xml, LEDGER held")
+
+
+# --- a drop-off that an earlier run has begun
+
+
+def test_an_upload_that_was_whole_gets_its_name(scene: Scene) -> None:
+    scene.left("closed", temporary=THERE)
+    scene.put(scene.server.input / ".00000000.part")
+    assert scene.drop_off("rename") == f"{LOOK_FOR_BOTH}, {RENAMED}, {ARCHIVED}"
+
+
+def test_an_upload_that_waited_for_its_name_is_noted_as_before_it_gets_that(scene: Scene) -> None:
+    scene.left("held", reason="name_taken", temporary=THERE)
+    scene.put(scene.server.input / ".00000000.part")
+    assert scene.drop_off("rename") == f"{LOOK_FOR_BOTH}, LEDGER closed, {RENAMED}, {ARCHIVED}"
+
+
+def test_what_is_found_delivered_is_noted_before_the_original_goes(scene: Scene) -> None:
+    scene.left("closed", temporary=THERE)
+    scene.put(scene.server.input / NAME)
+    assert scene.drop_off("rename") == f"{LOOK_FOR_BOTH}, LEDGER renamed, {ARCHIVED}"
+
+
+def test_what_must_have_been_taken_is_noted_before_the_original_goes(scene: Scene) -> None:
+    scene.left("written", visible=True)
+    assert scene.drop_off("direct") == f"{LOOK}, LEDGER closed, {ARCHIVED}"
+
+
+@pytest.mark.parametrize(
+    ("upload", "row", "looked"),
+    [
+        ("rename", {"state": "closed", "temporary": THERE}, LOOK_FOR_BOTH),
+        ("direct", {"state": "created", "visible": True}, LOOK),
+    ],
+)
+def test_what_nobody_can_know_is_held(scene: Scene, upload: str, row: dict[str, Any], looked: str) -> None:
+    scene.left(**row)
+    assert scene.drop_off(upload) == f"{looked}, LEDGER held"
+
+
+def test_a_part_of_ours_is_removed_before_the_file_is_sent_anew(scene: Scene) -> None:
+    scene.left("created", temporary=THERE)
+    scene.put(scene.server.input / ".00000000.part", b"<")
+    story = scene.drop_off("rename")
+    assert story.startswith(f"{LOOK_FOR_BOTH}, remove input/PART, stat input/a.xml, {RENAME_UPLOAD}")
+
+
+def test_a_part_of_ours_under_the_file_s_name_is_written_anew(scene: Scene) -> None:
+    scene.left("created", visible=True)
+    scene.put(scene.server.input / NAME, b"<")
+    assert scene.drop_off("direct").startswith(f"{LOOK}, rewrite input/a.xml, stat input/a.xml, LEDGER created, write")
+
+
+def test_what_was_begun_with_another_content_is_closed_before_the_new_one_is_begun(scene: Scene) -> None:
+    scene.left("created", temporary=THERE)
+    story = scene.drop_off("rename", content=b"<credit-note/>")
+    assert story.startswith(f"{LOOK_FOR_BOTH}, LEDGER abandoned (done), stat input/a.xml, {RENAME_UPLOAD}")
+
+
+@pytest.mark.parametrize(
+    ("state", "end"),
+    [
+        ("discarded", "LEDGER discarded (done)"),
+        ("resend", f"stat input/a.xml, {RENAME_UPLOAD}, LEDGER closed, {RENAMED}, stat input/a.xml, {ARCHIVED}"),
+    ],
+)
+def test_what_a_person_has_decided_begins_with_the_removal_of_our_part(scene: Scene, state: str, end: str) -> None:
+    scene.left(state, reason="resolved", temporary=THERE)
+    scene.put(scene.server.input / ".00000000.part")
+    assert scene.drop_off("rename") == f"{LOOK_FOR_BOTH}, remove input/PART, {end}"
+
+
+# --- a pickup
+
+FETCHED = "stat pickup/a.xml, download pickup/a.xml, finish pickup/a.xml, stat pickup/a.xml"
+PLACED = "LEDGER placing, move PART a.xml, sync inbox, LEDGER placed"
+LIST = "finish pickup"
+
+
+@pytest.mark.parametrize(
+    ("after", "end"),
+    [
+        ("delete", "stat pickup/a.xml, remove pickup/a.xml, LEDGER fetched (done)"),
+        ("move", "stat done/a.xml, stat pickup/a.xml, rename pickup/a.xml, LEDGER fetched (done)"),
+        ("keep", "LEDGER kept (done)"),
+    ],
+)
+def test_a_file_is_fetched(scene: Scene, after: str, end: str) -> None:
+    scene.server.answer(Kind.RENAME, DONE)
+    scene.put(scene.server.pickup / NAME)
+    assert scene.pick_up(after) == f"{LIST}, {FETCHED}, sync PART inbox, {PLACED}, {end}"
+
+
+def test_what_was_replaced_stays_and_what_came_is_done(scene: Scene) -> None:
+    scene.put(scene.server.pickup / NAME)
+    scene.before(Kind.LSTAT, lambda: (scene.server.pickup / NAME).write_bytes(b"another"), at=3)
+    assert scene.pick_up("delete").endswith(f"{PLACED}, stat pickup/a.xml, LEDGER fetched (done)")
+
+
+def test_a_duplicate_is_held_before_its_part_goes(scene: Scene) -> None:
+    for _time in range(2):
+        scene.put(scene.server.pickup / NAME)
+        story = scene.pick_up("delete", on_duplicate="hold")
+    assert story == f"{LIST}, {FETCHED}, LEDGER held, unlink PART"
+
+
+def test_another_file_of_a_name_that_is_not_done_closes_that_first(scene: Scene) -> None:
+    scene.left("placed", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256="0")
+    scene.put(scene.server.pickup / NAME)
+    assert f"sync PART inbox, LEDGER fetched (done), {PLACED}" in scene.pick_up("delete")
+
+
+def test_a_part_that_was_about_to_be_published_is(scene: Scene) -> None:
+    scene.left("placing", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256="0")
+    scene.put(scene.inbox / ".filedrop-0-0.part")
+    assert scene.pick_up("delete") == f"{LIST}, {PLACED}, LEDGER fetched (done)"
+
+
+def test_a_part_that_is_gone_was_published_and_its_folder_may_not_be_synced_yet(scene: Scene) -> None:
+    scene.left("placing", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256="0")
+    assert scene.pick_up("delete") == f"{LIST}, sync inbox, LEDGER placed, LEDGER fetched (done)"
+
+
+def test_a_part_that_is_published_by_a_link_loses_its_own_name_once_the_other_is_safe(scene: Scene) -> None:
+    scene.left("placing", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256="0")
+    scene.put(scene.inbox / ".filedrop-0-0.part")
+    os.link(scene.inbox / ".filedrop-0-0.part", scene.inbox / NAME)
+    story = scene.pick_up("delete")
+    assert story == f"{LIST}, sync inbox, unlink PART, sync inbox, LEDGER placed, LEDGER fetched (done)"
