@@ -262,6 +262,18 @@ def test_a_file_that_changes_while_it_is_sent_is_never_called_written(
     assert "LEDGER written" not in story
 
 
+def test_a_piece_that_is_refused_leaves_a_hole_that_the_size_does_not_tell(scene: Scene) -> None:
+    pieces = iter(range(1, 1000))
+
+    def refuse_first(call: Call, go: Serve) -> Answer | None:
+        return REFUSED if next(pieces) == 1 else go(call.request)
+
+    scene.server.hooks[Kind.WRITE] = refuse_first
+    story = scene.drop_off("rename", content=bytes(600 * 1024))
+    assert story.endswith("remove input/PART, finish input/PART, LEDGER abandoned (done)")
+    assert "LEDGER written" not in story
+
+
 def test_a_server_that_shows_uploads_no_more_is_known_not_to(scene: Scene) -> None:
     looks = iter(range(1, 1000))
     hidden = (3, 4)  # the looks while the file is open
