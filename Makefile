@@ -28,6 +28,9 @@ VERSION := $(shell sed -n 's/^version: *//p' galaxy.yml)
 ARTEFACT := build/courier-filedrop-$(VERSION).tar.gz
 LINKED := build/tree/ansible_collections/courier/filedrop
 TYPED := module_utils._engine module_utils._sandbox module_utils._build module_utils._deployment module_utils._respawn plugin_utils filter.deployment
+
+# Tests wait for servers more than they work: more of them than cores.
+AT_ONCE := -n 4 --dist worksteal
 COLLECTION := build/collections/ansible_collections/courier/filedrop
 SHIPPED := $(shell find galaxy.yml LICENSE *.md changelogs docs extensions meta playbooks plugins roles -type f -not -name '*.pyc')
 
@@ -78,16 +81,16 @@ integration: ## tests against OpenSSH, on the same releases, and of the installe
 
 .PHONY: unit-on-paramiko-5.1 integration-on-paramiko-5.1 integration-on-ansible-2.17 $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
 unit-on-paramiko-5.1: .venv/test.stamp | packages-tests
-	$(VENV)/python -m pytest tests/unit $(ARGS)
+	$(VENV)/python -m pytest $(AT_ONCE) tests/unit $(ARGS)
 integration-on-paramiko-5.1: .venv/test.stamp | packages-tests
-	$(VENV)/python -m pytest tests/integration $(ARGS)
+	$(VENV)/python -m pytest $(AT_ONCE) tests/integration $(ARGS)
 integration-on-ansible-2.17: build/venvs/ansible-2.17.stamp | packages-tests
-	build/venvs/ansible-2.17/bin/python -m pytest tests/integration/playbooks $(ARGS)
+	build/venvs/ansible-2.17/bin/python -m pytest $(AT_ONCE) tests/integration/playbooks $(ARGS)
 # python-3.9 may be missing.
 $(ENGINE_VENVS:%=unit-on-%): unit-on-%: build/venvs/%.stamp | packages-tests
-	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(ENGINE_UNIT) $(ARGS)
+	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(AT_ONCE) $(ENGINE_UNIT) $(ARGS)
 $(ENGINE_VENVS:%=integration-on-%): integration-on-%: build/venvs/%.stamp | packages-tests
-	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(ENGINE_INTEGRATION) $(ARGS)
+	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(AT_ONCE) $(ENGINE_INTEGRATION) $(ARGS)
 
 .PHONY: crashes power storms fuzz faults mutations
 crashes: .venv/test.stamp | packages-tests ## kill runs at every step, cut their connections, and run again (ARGS='-k pickup')

@@ -33,6 +33,7 @@ from arena import relay_bandwidth
 from cases import CASES, REFERENCE, Case
 from circumstances import Circumstances
 from contest import Rules, Score, hold
+from marks import MARKS
 from results import Results, keep
 
 APART = {"memory": memory.measure, "costs": costs.measure}
@@ -72,7 +73,8 @@ def _hold(cases: Sequence[Case], options: argparse.Namespace, command: str) -> N
     versions = {one.title: one.version for case in cases for one in rules.entrants(case)}
     results = Results(about, options.server, delay and relay_bandwidth(delay), versions)
     started = time.monotonic()
-    for case, scores, syncs in hold(cases, rules):
+    marked = {mark.case for mark in MARKS}
+    for case, scores, syncs in hold(sorted(cases, key=lambda case: case.name not in marked), rules):
         print(_lines(case, scores, syncs, seconds=time.monotonic() - started), flush=True)
         about.look()
         results.scores[case.name] = scores

@@ -549,6 +549,22 @@ def test_a_copy_in_the_archive_shows_itself_to_nobody_else(folder: Folder, far_a
     assert modes.S_IMODE(status.st_mode) == 0o600
 
 
+def test_a_copy_of_a_file_that_changes_meanwhile_leaves_no_rest(
+    folder: Folder, far_archive: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, read = put(folder), Outgoing.read
+
+    def touched(outgoing: Outgoing, length: int) -> bytes:
+        data = read(outgoing, length)
+        change(folder, "touched")
+        return data
+
+    monkeypatch.setattr(Outgoing, "read", touched)
+    with pytest.raises(TransferError):
+        originals.archive(folder, file, far_archive, part_prefix=".p-")
+    assert (listed(far_archive), listed(folder)) == (set(), {"a.xml"})
+
+
 def test_a_copy_in_the_archive_may_not_do_more_than_the_original_might(folder: Folder, far_archive: Folder) -> None:
     file = put(folder)
     os.chmod(os.path.join(folder.path, "a.xml"), 0o6640)

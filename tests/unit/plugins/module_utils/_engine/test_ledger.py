@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sqlite3
@@ -331,6 +332,48 @@ def test_what_a_killed_maker_left_beside_its_ledger_goes_at_the_next_opening(led
     assert not workshop.exists()
 
 
+def test_what_a_maker_left_that_was_killed_in_the_middle_is_in_nobody_s_way(path: str) -> None:
+    workshop = Path(ledger_file._workshop(path))
+    workshop.mkdir()
+    (workshop / "ledger.sqlite3").write_bytes(b"half of it")
+    with closing(Ledger(path, create=True)) as made:
+        commit(made, row(), "intent")
+    assert not workshop.exists()
+
+
+def test_a_ledger_that_is_put_back_while_a_new_one_is_made_stays(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(Ledger(path, create=True)) as earlier:
+        commit(earlier, row(), "intent")
+    backup = Path(path).read_bytes()
+    Path(path).unlink()
+    fill = ledger_file._fill
+
+    def restored(db: sqlite3.Connection) -> None:
+        fill(db)
+        Path(path).write_bytes(backup)
+
+    monkeypatch.setattr(ledger_file, "_fill", restored)
+    with closing(Ledger(path, create=True)) as ledger:
+        assert open_names(ledger) == ["a.xml"]
+
+
+def test_whoever_makes_a_ledger_waits_for_whoever_is_at_it(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[bool] = []
+    fill = ledger_file._fill
+
+    def watched(db: sqlite3.Connection) -> None:
+        fill(db)
+        folder = os.open(os.path.dirname(path), os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(folder)
+        held.append(True)
+
+    monkeypatch.setattr(ledger_file, "_fill", watched)
+    Ledger(path, create=True).close()
+    assert held == [True]
+
+
 @pytest.mark.parametrize("again", range(3))
 def test_several_may_make_the_same_ledger_at_once(path: str, import_path: Path, again: int) -> None:
     makers = [
@@ -446,6 +489,36 @@ def test_a_locked_ledger_is_waited_for_and_then_named(
         ledger._db.execute("ROLLBACK")
         commit(other, row("b.xml"), "intent")
         assert open_names(ledger) == ["b.xml"]
+
+
+def test_a_row_that_a_full_disk_did_not_take_is_new_when_it_is_tried_again(ledger: Ledger) -> None:
+    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
+    ledger._db.execute(f"PRAGMA max_page_count = {pages + 2}")
+    rows = [row(f"{number:03}.xml", sha256="0" * 64) for number in range(500)]
+    for one in rows:
+        ledger.commit(one, "intent")
+    ledger.run()
+    ledger._db.execute("PRAGMA max_page_count = 1000000")
+    commit(ledger, row("another.xml"), "intent")
+    commit(ledger, rows[0], "abandoned")
+    assert open_names(ledger) == ["another.xml", "000.xml"]
+
+
+def test_an_index_that_does_not_say_what_its_table_does_is_found(ledger: Ledger, path: str) -> None:
+    commit(ledger, row(), "intent")
+    ledger.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'transfer_by_key'").fetchone()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        size = db.execute("PRAGMA page_size").fetchone()[0]
+    content = bytearray(Path(path).read_bytes())
+    start = (page - 1) * size
+    content[start : start + size] = content[start : start + size].replace(b"a.xml", b"b.xml")
+    Path(path).write_bytes(content)
+    with closing(Ledger(path)) as damaged:
+        with pytest.raises(LedgerError) as caught:
+            damaged.prove()
+        assert caught.value.reason == "ledger_damaged"
 
 
 def test_a_full_disk_fails_all_that_waited_and_keeps_all_that_was_settled(ledger: Ledger) -> None:

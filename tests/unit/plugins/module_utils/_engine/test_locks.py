@@ -102,6 +102,17 @@ def test_a_link_in_the_place_of_a_lock_leads_nowhere(ledger: str, tmp_path: Path
     assert os.listdir(tmp_path / "elsewhere") == []
 
 
+def test_a_link_in_the_place_of_a_lock_s_file_makes_nothing_elsewhere(ledger: str, tmp_path: Path) -> None:
+    with only_run(ledger, JOB):
+        pass
+    (lock,) = Path(f"{ledger}.locks").iterdir()
+    lock.unlink()
+    lock.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DiskError), only_run(ledger, JOB):
+        pytest.fail("locked elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_locks_that_root_made_serve_the_ledger_s_owner() -> None:
     with somebodys_folder() as folder:
         path = str(folder / "ledger.sqlite3")

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import disk, originals, runner
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import disk, names, originals, runner
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.access import Access
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.dropoff import IN_SIGHT, RENAME
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import Dropoff, Pickup
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
@@ -41,7 +43,7 @@ class Story:
         for name in REQUESTS:
             self._tell(monkeypatch, SftpRemote, name, lambda _remote, what, *_more, **_options: _named(what))
         for owner in (disk, originals):
-            self._tell(monkeypatch, owner, "rename_new", lambda *names: f"{names[1]} {names[3]}", as_="move")
+            self._tell(monkeypatch, owner, "rename_new", lambda *words: f"{words[1]} {words[3]}", as_="move")
         self._tell(monkeypatch, disk.Folder, "remove", lambda _folder, name: name, as_="unlink")
         self._tell(monkeypatch, Syncer, "_run", _synced, as_="sync")
         write_all = Ledger._write_all
@@ -244,6 +246,51 @@ def test_what_changes_when_it_is_closed_is_held(scene: Scene) -> None:
     assert scene.drop_off("direct").endswith(f"{DIRECT_UPLOAD}, LEDGER closed, stat input/a.xml, LEDGER held")
 
 
+def test_a_file_that_changes_while_it_is_sent_is_never_called_written(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = disk.Outgoing.read
+
+    def touched(source: disk.Outgoing, length: int) -> bytes:
+        data = read(source, length)
+        os.utime(scene.outbox / NAME, (1, 1))
+        return data
+
+    monkeypatch.setattr(disk.Outgoing, "read", touched)
+    story = scene.drop_off("rename")
+    assert story.endswith("remove input/PART, finish input/PART, LEDGER abandoned (done)")
+    assert "LEDGER written" not in story
+
+
+def test_a_piece_that_is_refused_leaves_a_hole_that_the_size_does_not_tell(scene: Scene) -> None:
+    pieces = iter(range(1, 1000))
+
+    def refuse_first(call: Call, go: Serve) -> Answer | None:
+        return REFUSED if next(pieces) == 1 else go(call.request)
+
+    scene.server.hooks[Kind.WRITE] = refuse_first
+    story = scene.drop_off("rename", content=bytes(600 * 1024))
+    assert story.endswith("remove input/PART, finish input/PART, LEDGER abandoned (done)")
+    assert "LEDGER written" not in story
+
+
+def test_a_server_that_shows_uploads_no_more_is_known_not_to(scene: Scene) -> None:
+    looks = iter(range(1, 1000))
+    hidden = (3, 4)  # the looks while the file is open
+
+    def look(call: Call, go: Serve) -> Answer | None:
+        return Status(Code.NO_SUCH_FILE, "") if next(looks) in hidden else go(call.request)
+
+    scene.server.hooks[Kind.LSTAT] = look
+    assert f"LEDGER closed, stat input/a.xml, LEARNED in_sight no, {ARCHIVED}" in scene.drop_off("direct")
+
+
+def test_what_a_killed_run_left_in_the_archive_goes_first(scene: Scene) -> None:
+    (scene.outbox / "archive").mkdir()
+    scene.put(scene.outbox / "archive" / f"{names.part_prefix('odd', 'j')}000000000000.part")
+    assert scene.drop_off("rename").endswith(f"stat input/a.xml, unlink PART, {ARCHIVED}")
+
+
 # --- a drop-off that an earlier run has begun
 
 
@@ -299,6 +346,13 @@ def test_what_was_begun_with_another_content_is_closed_before_the_new_one_is_beg
     scene.left("created", temporary=THERE)
     story = scene.drop_off("rename", content=b"<credit-note/>")
     assert story.startswith(f"{LOOK_FOR_BOTH}, LEDGER abandoned (done), stat input/a.xml, {RENAME_UPLOAD}")
+
+
+def test_a_part_of_ours_under_the_name_of_a_file_that_is_another_now_is_removed(scene: Scene) -> None:
+    scene.left("created", visible=True)
+    scene.put(scene.server.input / NAME, b"<")
+    story = scene.drop_off("direct", content=b"<credit-note/>")
+    assert story.startswith(f"{LOOK}, remove input/a.xml, LEDGER abandoned (done), stat input/a.xml, {DIRECT_BEGUN}")
 
 
 @pytest.mark.parametrize(
@@ -371,3 +425,29 @@ def test_a_part_that_is_published_by_a_link_loses_its_own_name_once_the_other_is
     os.link(scene.inbox / ".filedrop-0-0.part", scene.inbox / NAME)
     story = scene.pick_up("delete")
     assert story == f"{LIST}, sync inbox, unlink PART, sync inbox, LEDGER placed, LEDGER fetched (done)"
+
+
+def test_parts_that_were_never_verified_go_first(scene: Scene) -> None:
+    scene.put(scene.inbox / f"{names.part_prefix('odd', 'j')}000000000000.part")
+    assert scene.pick_up("delete") == f"{LIST}, unlink PART"
+
+
+def test_what_is_to_be_fetched_again_and_is_gone_is_closed(scene: Scene) -> None:
+    scene.left("resend", reason="resolved", local_path=str(scene.inbox / NAME))
+    assert scene.pick_up("delete") == f"{LIST}, LEDGER abandoned (done)"
+
+
+def test_a_part_that_cannot_be_made_ready_is_removed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_access: Access, _fd: int) -> None:
+        raise DiskError("group_denied", "No.")
+
+    monkeypatch.setattr(Access, "give", refuse)
+    scene.put(scene.server.pickup / NAME)
+    assert scene.pick_up("delete") == f"{LIST}, {FETCHED}, unlink PART"
+
+
+def test_a_run_is_remembered(scene: Scene) -> None:
+    scene.put(scene.server.pickup / NAME)
+    scene.pick_up("delete")
+    with closing(Ledger(scene.ledger)) as ledger:
+        assert ledger.look("SELECT delivered, failed, reason FROM run", ()) == [(1, 0, "")]
