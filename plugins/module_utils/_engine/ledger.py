@@ -156,18 +156,21 @@ class Ledger(Batch):
 
     def latest(self, account: str, direction: str, folder: str, names: Iterable[str]) -> dict[str, Row]:
         """The newest row, open or not, of each of these names in a folder."""
-        found: dict[str, Row] = {}
+        return {row.name: row for row in self.each_latest(account, direction, folder, names)}
+
+    def each_latest(self, account: str, direction: str, folder: str, names: Iterable[str]) -> Iterator[Row]:
+        """The same one by one, for those who do not keep them all."""
         for some in _slices(list(names), NAMES_A_QUERY):
             marks = ", ".join("?" * len(some))
             where = f"WHERE account = ? AND direction = ? AND folder = ? AND name IN ({marks}) ORDER BY id"
-            found.update((row.name, row) for row in self.rows(where, (account, direction, folder, *some)))
-        return found
+            found = {row.name: row for row in self.rows(where, (account, direction, folder, *some))}
+            yield from found.values()
 
     def rows(self, where: str, values: Sequence[Any]) -> Iterator[Row]:
         """The rows that an SQL clause selects, one after the other."""
         try:
             for record in self._db.execute(f"{_SELECT} {where}", values):
-                row = Row(**dict(zip([*_COLUMNS, "id"], record)))
+                row = Row(*record)
                 row.open = bool(row.open)
                 row.visible = None if row.visible is None else bool(row.visible)
                 yield row
