@@ -17,6 +17,7 @@ from .pickup import Item, PickupFlow
 from .pickup_plan import PickupPlan, file_awaited
 from .remote import Entry, Remote
 from .result import FileOutcome
+from .room import Room
 from .selection import Allowance, vouched_by
 from .work import Work
 
@@ -46,7 +47,10 @@ class Fetches(Work[Item]):
         return True
 
     async def plan(self, remote: Remote) -> None:
-        self._flow = PickupFlow(self._job, self._account, remote, self._ledger, self._syncer, self._dest, self._access)
+        room = Room(self._dest, self._job.min_free)
+        self._flow = PickupFlow(
+            self._job, self._account, remote, self._ledger, self._syncer, self._dest, self._access, room
+        )
         entries = await listing(remote, self._job.remote_dir)
         self.listed = frozenset(entry.name for entry in entries)
         if not self._check:

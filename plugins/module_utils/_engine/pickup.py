@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from . import disk, names
 from .decisions import way_out
-from .errors import HoldError, OriginalStays, RemoteError, RemoteMissing, Replaced, TransferError
+from .errors import HoldError, OriginalStays, RemoteError, RemoteMissing, Replaced
 from .ledger import Row
 from .remote import Entry, Remote, join
 from .selection import vouched_by
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .disk import Folder, Part
     from .job import Pickup
     from .ledger import Ledger
+    from .room import Room
     from .syncer import Syncer
 
 SECOND = 1_000_000_000  # ns
@@ -68,8 +69,8 @@ class PickupFlow:
     syncer: Syncer
     dest: Folder
     access: Access
+    room: Room
     in_use: set[str] = field(default_factory=set)
-    coming: dict[Part, int] = field(default_factory=dict)  # what is under way, and how large it will be
 
     async def fetch(self, item: Item) -> Row:
         """See one remote file through to its end; return its row.
@@ -78,7 +79,6 @@ class PickupFlow:
         :raises FiledropError: it was not fetched, or not deleted there; nothing is lost by it.
         """
         entry = item.entry
-        self._require_room(entry.size or 0)
         part = disk.Part(self.dest, names.part_prefix(self.account, self.job.name))
         try:
             await self._download(item, part)
@@ -102,25 +102,12 @@ class PickupFlow:
 
     async def _download(self, item: Item, part: Part) -> None:
         """Fetch what is there whole, or not at all."""
-        self.coming[part] = item.entry.size or 0
-        try:
+        with self.room.taken_by(part, item.entry.size or 0):
             await download_whole(self.remote, item.entry, part)
-        finally:
-            del self.coming[part]
         if self.job.verify == "reread":
             await reread(self.remote, item.entry, part)
         elif self.job.verify == "sidecar" and not vouched_by(item.entry.name):
             await compare_with_sidecar(self.remote, item.entry, item.sidecar, part, self.dest)
-
-    def _require_room(self, size: int) -> None:
-        free = self.dest.free_bytes() - sum(whole - part.size for part, whole in self.coming.items())
-        if free - size < self.job.min_free:
-            raise TransferError(
-                "min_free",
-                f"The file has {size} bytes, {free} are free under {self.dest.path!r} beside what is coming already, "
-                f"and `min_free` keeps {self.job.min_free} of them.",
-                "It stays on the server. Make room, or lower `min_free`.",
-            )
 
     # --- has it been here before?
 
