@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from .syncer import Syncer
 
 
+SIGHT = "sight"
+"""The capability that every pickup needs: that the server lets us look at a file."""
+
+
 class Fetches(Work[Item]):
     """See `Work`."""
 
@@ -62,8 +66,22 @@ class Fetches(Work[Item]):
         self._wanted = {item.entry.name for item in plan.items}
         self._planned = self._limit(plan.items, lambda item: item.entry.size or 0)
         self._sidecars = plan.sidecars
-        if self._planned:
-            await _require_sight(remote, self._planned[0].entry.path)
+        if self._planned and not self._ledger.capability(self._account, SIGHT):
+            await self._require_sight(remote, self._planned[0].entry.path)
+
+    async def _require_sight(self, remote: Remote, path: str) -> None:
+        """Refuse a job whose files cannot be looked at, before any of them is fetched for nothing."""
+        try:
+            await remote.stat(path)
+        except (RemoteDenied, RemoteUnsupported) as error:
+            raise JobStopped(
+                "stat_refused",
+                f"The server lists files and does not let us look at one of them ({error.finding}).",
+                "Without that nothing that is fetched can be verified, nor safely deleted; ask the provider for the "
+                "right to look at files.",
+            ) from error
+        if not self._check:
+            self._ledger.learn(self._account, SIGHT, allowed=True)
 
     async def _take_up(self, listed: frozenset[str]) -> None:
         """Finish what an earlier run had verified; what it had not goes."""
@@ -139,19 +157,6 @@ def _gone(row: Row) -> TransferError:
         f"{row.remote_path!r} was to be fetched again, and is no longer on the server.",
         f"An earlier copy went to {row.local_path!r}; else ask the provider to send it again.",
     )
-
-
-async def _require_sight(remote: Remote, path: str) -> None:
-    """Refuse a job whose files cannot be looked at, before any of them is fetched for nothing."""
-    try:
-        await remote.stat(path)
-    except (RemoteDenied, RemoteUnsupported) as error:
-        raise JobStopped(
-            "stat_refused",
-            f"The server lists files and does not let us look at one of them ({error.finding}).",
-            "Without that nothing that is fetched can be verified, nor safely deleted; ask the provider for the right "
-            "to look at files.",
-        ) from error
 
 
 async def listing(remote: Remote, folder: str) -> Sequence[Entry]:
