@@ -31,6 +31,11 @@ options:
     description: The user that the jobs run as.
     type: str
     required: true
+  scheduler:
+    description: What starts the jobs.
+    type: str
+    choices: [systemd, cron]
+    default: systemd
   keys_owner:
     description: Who owns keys and passwords on the host.
     type: str
@@ -54,8 +59,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - Folders, files, secrets, timers and what is to be checked, as the module P(courier.filedrop.deployment#module)
-      takes them, and C(keys), the accounts that need a generated key pair.
+    - Folders, files, secrets, what starts the jobs, and what is to be checked, as the module
+      P(courier.filedrop.deployment#module) takes them, and C(keys), the accounts that need a generated key pair.
   type: dict
 """
 
@@ -67,14 +72,22 @@ from ansible_collections.courier.filedrop.plugins.plugin_utils._plan import Host
 
 
 def deployment(
-    jobs: Mapping[str, Any], accounts: Mapping[str, Any], *, host: str, user: str, spread: int, keys_owner: str = "root"
+    jobs: Mapping[str, Any],
+    accounts: Mapping[str, Any],
+    *,
+    host: str,
+    user: str,
+    spread: int,
+    scheduler: str = "systemd",
+    keys_owner: str = "root",
 ) -> dict[str, Any]:
     """What a host gets for its accounts and jobs.
 
     :raises AnsibleFilterError: they cannot be meant as they stand; it names each variable, and shows no secret.
     """
     try:
-        return plan(accounts, jobs, Host(name=host, user=user, keys_owner=keys_owner, spread=int(spread)))
+        about = Host(name=host, user=user, scheduler=scheduler, keys_owner=keys_owner, spread=int(spread))
+        return plan(accounts, jobs, about)
     except Refused as error:
         raise AnsibleFilterError(str(error)) from None
 

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Puts the files and timers of a host's jobs in place: everything is looked at first, then everything is changed.
+"""Puts the files and triggers of a host's jobs in place: everything is looked at first, then everything is changed.
 
-It is in order at every instant: timers that go are stopped before their files go, and timers that come are started
-after theirs are there. No service is ever touched. Whatever cuts it off, the next call finishes, for it goes by what
-is there and not by what it did.
+A trigger is a unit that starts a job: a timer, or a path unit. It is in order at every instant: triggers that go are
+stopped before their files go, and those that come are started after theirs are there. No service is ever touched.
+Whatever cuts it off, the next call finishes, for it goes by what is there and not by what it did.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import stat as modes
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ _WAY_IN = (
     "Give a group that right, and put the group in filedrop_groups; each folder above needs the right to pass (x)."
 )
 _STAMPS = "/var/lib/systemd/timers"
+_SYSTEMD = "/run/systemd/system"
+_TRIGGERS = (".timer", ".path")
 _ONES_OWN = 0o600
 
 
@@ -52,33 +54,35 @@ class _Found:
 
 
 @dataclass(frozen=True)
-class _Timers:
-    start: list[str]
-    stop: list[str]
-    reload: bool
+class _Triggers:
+    """What becomes of the units that start jobs; ``active`` are those of ``stop`` that systemd has at work."""
+
+    start: list[str] = field(default_factory=list)
+    stop: list[str] = field(default_factory=list)
+    active: list[str] = field(default_factory=list)
+    reload: bool = False
 
 
 def deploy(module: AnsibleModule) -> None:
     """Do what the module's options say, and exit with what changed."""
     given = module.params
     wanted = _wanted(given)
-    _require_calendars(module, given["calendars"])
-    _require_places(module, given["user"], given["places"])
+    _require_places(module, given["user"], given["places"], given["given_secrets"])
     before = {each.path: _found(module, each) for each in wanted}
     changed = [each for each in wanted if not _as_wanted(each, before[each.path])]
     superfluous = _superfluous(given["exclusive"], wanted)
-    timers = _timers(module, given["timers"], superfluous)
+    triggers = _triggers(module, given["triggers"], superfluous)
     result: dict[str, Any] = {
-        "changed": bool(changed or superfluous or timers.start or timers.stop),
+        "changed": bool(changed or superfluous or triggers.start or triggers.stop),
         "written": [each.path for each in changed],
         "removed": superfluous,
-        "started": timers.start,
-        "stopped": timers.stop,
+        "started": triggers.start,
+        "stopped": triggers.stop,
     }
     if module._diff:
-        result["diff"] = _difference(changed, before, superfluous, timers)
+        result["diff"] = _difference(changed, before, superfluous, triggers)
     if not module.check_mode:
-        _apply(module, changed, superfluous, timers)
+        _apply(module, changed, superfluous, triggers)
     module.exit_json(**result)
 
 
@@ -124,29 +128,19 @@ def _superfluous(patterns: Iterable[str], wanted: Iterable[_Wanted]) -> list[str
 # --- what is checked before anything changes
 
 
-def _require_calendars(module: AnsibleModule, calendars: Mapping[str, str]) -> None:
-    """All in one call; the one that is wrong is looked for only if there is one."""
-    if not calendars or module.run_command(["systemd-analyze", "calendar", *calendars.values()])[0] == 0:
-        return
-    told = []
-    for job, calendar in calendars.items():
-        status, _out, error = module.run_command(["systemd-analyze", "calendar", calendar])
-        if status:
-            why = error.strip().splitlines()[0] if error.strip() else "it is refused"
-            variable = f"filedrop_jobs.{job}.on_calendar"
-            told.append(f"{variable}: {calendar!r} is text that systemd does not understand: {why}.")
-    if told:
-        way_out = "Write such as 'Mon..Fri 06:00' (systemd.time(7)), and try it with: systemd-analyze calendar."
-        module.fail_json(msg=" ".join([*told, way_out]))
-
-
-def _require_places(module: AnsibleModule, user: str, places: Iterable[Mapping[str, Any]]) -> None:
-    """What the user of the jobs cannot do in their folders, all of it at once."""
+def _require_places(
+    module: AnsibleModule,
+    user: str,
+    places: Iterable[Mapping[str, Any]],
+    secrets: Iterable[Mapping[str, Any]],
+) -> None:
+    """What the user of the jobs cannot do in their folders, and whose secrets cannot be had, all of it at once."""
     try:
         entry = pwd.getpwnam(user)
     except KeyError:
         entry = None
     told = [text for place in places for text in _obstacles(place, entry)]
+    told += [text for secret in secrets for text in _unusable(secret, entry)]
     if told and module.check_mode:
         # Whatever comes before in the same play may make them, and has made nothing in check mode.
         for text in told:
@@ -174,6 +168,22 @@ def _obstacles(place: Mapping[str, Any], user: pwd.struct_passwd | None) -> list
     ]
 
 
+def _unusable(secret: Mapping[str, Any], user: pwd.struct_passwd | None) -> list[str]:
+    """Why a file with a secret that is on the host already is of no use."""
+    path, variable = secret["path"], secret["variable"]
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        return [f"{variable}: {path} is not there: {error.strerror}. Put it there first."]
+    if not modes.S_ISREG(status.st_mode):
+        return [f"{variable}: {path} is no file."]
+    if secret["handed_over"] or user is None or _as_user(user, lambda: os.access(path, os.R_OK)):
+        return []
+    owner, mode = _user_name(status.st_uid), status.st_mode & 0o7777
+    way_out = f"Give it to that user, with mode 0600: here, systemd cannot hand it over from {owner}."
+    return [f"{variable}: the user {user.pw_name} may not read {path} (owner {owner}, mode {mode:04o}). {way_out}"]
+
+
 def _as_user(user: pwd.struct_passwd, question: Callable[[], bool]) -> bool:
     """The answer to a question in a process that is that user: access control lists and shares have their say, too."""
     child = os.fork()
@@ -189,36 +199,39 @@ def _as_user(user: pwd.struct_passwd, question: Callable[[], bool]) -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
-# --- timers
+# --- triggers
 
 
-def _timers(module: AnsibleModule, wanted: Mapping[str, bool], superfluous: Iterable[str]) -> _Timers:
-    names = {f"filedrop@{job}.timer": bool(enabled) for job, enabled in wanted.items()}
-    names.update({os.path.basename(path): False for path in superfluous if path.endswith(".timer")})
-    if not names:
-        return _Timers([], [], reload=False)
+def _triggers(module: AnsibleModule, wanted: Mapping[str, bool], superfluous: Iterable[str]) -> _Triggers:
+    names = {unit: bool(enabled) for unit, enabled in wanted.items()}
+    names.update({os.path.basename(path): False for path in superfluous if path.endswith(_TRIGGERS)})
+    if not names or not os.path.isdir(_SYSTEMD):
+        return _Triggers()
     shown = ["--property=Id,ActiveState,UnitFileState,NeedDaemonReload"]
     _status, out, _error = module.run_command(["systemctl", "show", *shown, "--", *sorted(names)])
     units = [dict(line.split("=", 1) for line in block.splitlines()) for block in out.split("\n\n") if block.strip()]
     state = {unit.get("Id", ""): unit for unit in units}
-    start, stop = [], []
+    found = _Triggers(reload=any(unit.get("NeedDaemonReload") == "yes" for unit in units))
     for name, enabled in sorted(names.items()):
         unit = state.get(name, {})
         active = unit.get("ActiveState") == "active"
         linked = unit.get("UnitFileState") == "enabled"
         if enabled and not (active and linked):
-            start.append(name)
+            found.start.append(name)
         if not enabled and (active or linked):
-            stop.append(name)
-    return _Timers(start, stop, reload=any(unit.get("NeedDaemonReload") == "yes" for unit in units))
+            found.stop.append(name)
+            found.active.extend([name] if active else [])
+    return found
 
 
 # --- changes
 
 
-def _apply(module: AnsibleModule, changed: list[_Wanted], superfluous: list[str], timers: _Timers) -> None:
-    if timers.stop:
-        _systemctl(module, "disable", "--now", *timers.stop)
+def _apply(module: AnsibleModule, changed: list[_Wanted], superfluous: list[str], triggers: _Triggers) -> None:
+    if triggers.stop:
+        _systemctl(module, "disable", *triggers.stop)
+    if triggers.active:
+        _systemctl(module, "stop", *triggers.active)
     for each in changed:
         try:
             _put(each)
@@ -232,11 +245,12 @@ def _apply(module: AnsibleModule, changed: list[_Wanted], superfluous: list[str]
         if path.endswith(".timer"):
             with suppress(FileNotFoundError):
                 os.unlink(os.path.join(_STAMPS, f"stamp-{os.path.basename(path)}"))
-    if timers.reload or any("/systemd/" in path for path in (*superfluous, *(each.path for each in changed))):
+    units = any("/systemd/" in path for path in (*superfluous, *(each.path for each in changed)))
+    if triggers.reload or (units and os.path.isdir(_SYSTEMD)):
         # Timers count anew from their new schedules; what runs goes on.
         _systemctl(module, "daemon-reload")
-    if timers.start:
-        _systemctl(module, "enable", "--now", *timers.start)
+    if triggers.start:
+        _systemctl(module, "enable", "--now", *triggers.start)
 
 
 def _put(wanted: _Wanted) -> None:
@@ -276,7 +290,7 @@ def _systemctl(module: AnsibleModule, *arguments: str) -> None:
 
 
 def _difference(
-    changed: Iterable[_Wanted], before: Mapping[str, _Found | None], superfluous: Iterable[str], timers: _Timers
+    changed: Iterable[_Wanted], before: Mapping[str, _Found | None], superfluous: Iterable[str], triggers: _Triggers
 ) -> list[dict[str, str]]:
     told = []
     for each in changed:
@@ -285,12 +299,12 @@ def _difference(
         new = _Found(each.owner, each.group, each.mode, each.content)
         told.append(_one(each.path, was, _shown(new, each, other=found)))
     for path in superfluous:
-        secret = not path.endswith((".json", ".conf", ".service", ".timer"))
+        secret = not path.endswith((".json", ".conf", ".service", *_TRIGGERS)) and not path.startswith("/etc/cron.d/")
         told.append(_one(path, _HIDDEN if secret else _text(_read(path)), ""))
-    lines_before = "".join(f"{name}\n" for name in timers.stop)
-    lines_after = "".join(f"{name}\n" for name in timers.start)
+    lines_before = "".join(f"{name}\n" for name in triggers.stop)
+    lines_after = "".join(f"{name}\n" for name in triggers.start)
     if lines_before or lines_after:
-        told.append(_one("timers", lines_before, lines_after))
+        told.append(_one("timers and path units at work", lines_before, lines_after))
     return told
 
 

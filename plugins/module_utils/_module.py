@@ -22,6 +22,7 @@ from ._engine.job import Dropoff, Pickup
 from ._engine.places import default_ledger
 from ._engine.presets import Preset, preset_named
 from ._engine.runner import run
+from ._respawn import with_library
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -108,6 +109,7 @@ def answer(module: AnsibleModule, work: Callable[[], Result], *, offline: bool =
     """
     with Answer(module):
         if not offline:
+            with_library()
             require()
         result = work()
     module.exit_json(**presentable(result))
@@ -145,6 +147,7 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
     A file that failed, or is held for a person's decision, fails the task, at its end and with its full result.
     """
     with Answer(module):
+        with_library()
         require()
         job = job_from_options(module.params, preset_named(module.params["preset"]))
         account = account_from_options(module.params)

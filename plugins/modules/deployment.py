@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: deployment
-short_description: Put accounts, jobs, units and timers in place, in one go
+short_description: Put accounts, jobs, and what starts them in place, in one go
 version_added: 0.1.0
 description:
   - Part of the role P(courier.filedrop.filedrop#role). It is not meant for playbooks, and may change in any release.
   - Puts everything in place that the role makes of a host's accounts and jobs, takes off what the inventory no longer
-    describes, and starts and stops timers, in one call for all jobs, with one difference to look at.
+    describes, and starts and stops timers and path units, in one call for all jobs, with one difference to look at.
   - Everything is looked at before anything is changed. It never starts, stops or restarts a job's service, so that
     transfers under way go on.
 options:
@@ -91,12 +91,10 @@ options:
     type: list
     elements: str
     default: []
-  timers:
-    description: By name of a job, whether its timer is to be enabled and started. Other timers of jobs are stopped.
-    type: dict
-    default: {}
-  calendars:
-    description: By name of a job, a calendar event that systemd has to understand.
+  triggers:
+    description:
+      - By name of a unit that starts a job, a timer or a path unit, whether it is to be enabled and started.
+      - Others are stopped when O(exclusive) removes them.
     type: dict
     default: {}
   places:
@@ -115,6 +113,24 @@ options:
         required: true
       write:
         description: Whether files are made, moved or removed in it.
+        type: bool
+        required: true
+  given_secrets:
+    description: Files with secrets that have to be on the host already.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      variable:
+        description: The variable that names it, for the message.
+        type: str
+        required: true
+      path:
+        description: Absolute path.
+        type: path
+        required: true
+      handed_over:
+        description: Whether systemd hands it to the jobs, so that their user need not be able to read it.
         type: bool
         required: true
   user:
@@ -149,9 +165,9 @@ EXAMPLES = r"""
     files: "{{ plan.files }}"
     secrets: "{{ plan.secrets }}"
     exclusive: "{{ plan.exclusive }}"
-    timers: "{{ plan.timers }}"
-    calendars: "{{ plan.calendars }}"
+    triggers: "{{ plan.triggers }}"
     places: "{{ plan.places }}"
+    given_secrets: "{{ plan.given_secrets }}"
 """
 
 RETURN = r"""
@@ -168,13 +184,13 @@ removed:
   elements: str
   sample: [/etc/filedrop/jobs/old.json]
 started:
-  description: Timers that were enabled and started.
+  description: Timers and path units that were enabled and started.
   returned: success
   type: list
   elements: str
   sample: [filedrop@invoices.timer]
 stopped:
-  description: Timers that were stopped and disabled.
+  description: Timers and path units that were stopped and disabled.
   returned: success
   type: list
   elements: str
@@ -219,8 +235,7 @@ def main() -> None:
                     },
                 },
                 "exclusive": {"type": "list", "elements": "str", "default": []},
-                "timers": {"type": "dict", "default": {}},
-                "calendars": {"type": "dict", "default": {}},
+                "triggers": {"type": "dict", "default": {}},
                 "places": {
                     "type": "list",
                     "elements": "dict",
@@ -229,6 +244,17 @@ def main() -> None:
                         "variable": {"type": "str", "required": True},
                         "path": {"type": "path", "required": True},
                         "write": {"type": "bool", "required": True},
+                    },
+                },
+                "given_secrets": {
+                    "type": "list",
+                    "elements": "dict",
+                    "default": [],
+                    "no_log": False,
+                    "options": {
+                        "variable": {"type": "str", "required": True},
+                        "path": {"type": "path", "required": True},
+                        "handed_over": {"type": "bool", "required": True},
                     },
                 },
                 "user": {"type": "str", "required": True},

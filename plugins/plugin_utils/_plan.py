@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host's accounts and jobs, from the inventory, made into the files that its command and its systemd read.
+"""A host's accounts and jobs, from the inventory, made into the files that its command and its systemd, or its cron,
+read.
 
 What the command would refuse is refused here, on the control node, before anything changes on any host: by the
 command's own code, which reads the very files that the host would get.
@@ -11,6 +12,7 @@ command's own code, which reads the very files that the host would get.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import tempfile
@@ -20,16 +22,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..module_utils._engine import options as read
+from ..module_utils._engine.commands.arrivals import PATIENCE
 from ..module_utils._engine.configuration import SECRETS, Configuration, ConfiguredJob
 from ..module_utils._engine.credentials import REFERENCE
 from ..module_utils._engine.errors import FiledropError
 from ..module_utils._engine.job import Dropoff
 from ..module_utils._engine.remote.hostkeys import TrustedKeys
 from . import _units as units
+from ._cron import CronJob, NotExpressible, cron_time, crontab
 
 CONFIGURATION = "/etc/filedrop"
 KEYS = f"{CONFIGURATION}/keys"
 UNITS = "/etc/systemd/system"
+CRONTAB = "/etc/cron.d/filedrop"
 COMMAND = "/usr/local/bin/filedrop"
 HEADER = "# Ansible put this here (courier.filedrop.filedrop), and puts it right again. Change the inventory instead."
 
@@ -41,6 +46,8 @@ EXCLUSIVE = (
     f"{UNITS}/filedrop@*.service.d/filedrop.conf",
     f"{UNITS}/filedrop@.service",
     f"{UNITS}/filedrop@*.timer",
+    f"{UNITS}/filedrop@*.path",
+    CRONTAB,
 )
 """Where nothing lies but what the inventory describes. Key pairs are not among it: there is no second one."""
 
@@ -49,6 +56,7 @@ _NO_HOST_KEYS = (
     "host_keys: this is not given, and no job talks to a server that its account does not trust. The module "
     "courier.filedrop.host_keys_info shows what the server offers: compare that with what the provider published."
 )
+_NO_CRON = "Say it otherwise, or let systemd start the jobs of this host (filedrop_scheduler)."
 _SAFE_PATH = re.compile(r"/[A-Za-z0-9_./@+-]+")
 
 
@@ -64,23 +72,33 @@ class _NotMeant(Exception):
 class Host:
     """What the role knows of a host beside its accounts and jobs.
 
+    :param scheduler: ``systemd`` or ``cron``.
     :param keys_owner: who owns the secrets: root, where systemd hands them to the jobs; else the jobs' user.
     :param spread: seconds.
     """
 
     name: str
     user: str = "filedrop"
+    scheduler: str = "systemd"
     keys_owner: str = "root"
     spread: int = 300
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether systemd hands root's secrets to the jobs."""
+        return self.keys_owner != self.user
 
 
 @dataclass
 class _Account:
-    """An account as it is on the host: its file, its secrets by file name, what systemd hands to its jobs."""
+    """An account as it is on the host: its file, its secrets by file name, what systemd hands to its jobs, and the
+    files with secrets that are there already, by option.
+    """
 
     options: dict[str, Any]
     secrets: dict[str, str] = field(default_factory=dict)
     credentials: list[units.Credential] = field(default_factory=list)
+    given: dict[str, str] = field(default_factory=dict)
     generates: bool = False
 
 
@@ -91,20 +109,22 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
     """
     problems: list[str] = []
     wanted = {name: options for name, options in jobs.items() if options is not None}
-    read_accounts = _accounts({name: options for name, options in accounts.items() if options is not None}, problems)
+    read_accounts = _accounts(
+        {name: options for name, options in accounts.items() if options is not None}, host, problems
+    )
     configured = _checked(
         read_accounts, _normalised(wanted, read_accounts, accounts, problems), accounts, jobs, problems
     )
+    due = _cron_jobs(configured.values(), host, problems) if host.scheduler == "cron" else []
     if problems:
         raise Refused("\n".join(problems))
-    files = (
-        [_file("filedrop@.service", units.service(user=host.user, command=COMMAND, header=HEADER))] if wanted else []
-    )
-    for name, account in read_accounts.items():
-        files.append(_configuration_file("accounts", name, account.options, host))
-    for name, job in configured.items():
-        files.append(_configuration_file("jobs", name, wanted[name], host))
-        files += _job_units(job, read_accounts[job.account], host)
+    files = [_configuration_file("accounts", name, account.options, host) for name, account in read_accounts.items()]
+    files += [_configuration_file("jobs", name, wanted[name], host) for name in configured]
+    if host.scheduler == "cron":
+        files += _crontab_file(due, host)
+    elif wanted:
+        files.append(_file("filedrop@.service", units.service(user=host.user, command=COMMAND, header=HEADER)))
+        files += [file for job in configured.values() for file in _job_units(job, read_accounts[job.account], host)]
     secrets = {f"{KEYS}/{name}": text for each in read_accounts.values() for name, text in each.secrets.items()}
     return {
         "folders": [
@@ -118,11 +138,18 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
             for path, text in secrets.items()
         ],
         "exclusive": list(EXCLUSIVE),
-        "timers": {name: job.enabled for name, job in configured.items() if _calendar(job, host)},
+        "triggers": _triggers(configured.values(), host),
         "calendars": {
-            name: job.schedule.on_calendar for name, job in configured.items() if job.schedule.on_calendar is not None
+            name: job.schedule.on_calendar
+            for name, job in configured.items()
+            if job.schedule.on_calendar is not None and host.scheduler == "systemd"
         },
         "places": [place for job in configured.values() for place in _places(job)],
+        "given_secrets": [
+            {"variable": f"filedrop_accounts.{name}.{option}", "path": path, "handed_over": host.hands_over}
+            for name, account in read_accounts.items()
+            for option, path in account.given.items()
+        ],
         "keys": sorted(name for name, account in read_accounts.items() if account.generates),
     }
 
@@ -130,21 +157,21 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
 # --- accounts and their secrets
 
 
-def _accounts(accounts: Mapping[str, Any], problems: list[str]) -> dict[str, _Account]:
+def _accounts(accounts: Mapping[str, Any], host: Host, problems: list[str]) -> dict[str, _Account]:
     found = {}
     for name, options in accounts.items():
         try:
             read.label(name, name="filedrop_accounts")
-            found[str(name)] = _account(str(name), _dictionary(options))
+            found[str(name)] = _account(str(name), _dictionary(options), host)
         except (FiledropError, _NotMeant) as error:
             problems.append(f"filedrop_accounts.{name}: {error}")
     return found
 
 
-def _account(name: str, options: Mapping[str, Any]) -> _Account:
+def _account(name: str, options: Mapping[str, Any], host: Host) -> _Account:
     account = _Account({key: value for key, value in options.items() if value is not None})
     for secret in SECRETS:
-        _take_secret(account, name, secret)
+        _take_secret(account, name, secret, host)
     key = read.text(account.options, "private_key", secret=True)
     account.options.pop("private_key", None)
     path = read.text(account.options, "private_key_file")
@@ -156,11 +183,11 @@ def _account(name: str, options: Mapping[str, Any]) -> _Account:
     if path is None and key is None and has_password:
         return account
     account.generates = path is None and key is None
-    _hand_over(account, "private_key_file", name, path or f"{REFERENCE}{name}")
+    _hand_over(account, name, "private_key_file", path, host)
     return account
 
 
-def _take_secret(account: _Account, name: str, secret: str) -> None:
+def _take_secret(account: _Account, name: str, secret: str, host: Host) -> None:
     """Move a password or passphrase out of the account's options, into a file of its own."""
     text = read.text(account.options, secret, secret=True)
     account.options.pop(secret, None)
@@ -170,22 +197,32 @@ def _take_secret(account: _Account, name: str, secret: str) -> None:
     if text is not None:
         account.secrets[f"{name}.{secret}"] = text + "\n"
     if text is not None or path is not None:
-        _hand_over(account, f"{secret}_file", f"{name}.{secret}", path or f"{REFERENCE}{name}.{secret}")
+        _hand_over(account, name, f"{secret}_file", path, host)
 
 
-def _hand_over(account: _Account, option: str, credential: str, reference: str) -> None:
-    """Let systemd hand a secret to the account's jobs, for they cannot read root's files."""
-    if reference.startswith(REFERENCE):
-        credential = reference[len(REFERENCE) :]
-        path = f"{KEYS}/{credential}"
-    else:
-        path = reference
+def _credential(name: str, option: str) -> str:
+    """What the secret is called that an option of an account names."""
+    return name if option == "private_key_file" else f"{name}.{option.removesuffix('_file')}"
+
+
+def _hand_over(account: _Account, name: str, option: str, given: str | None, host: Host) -> None:
+    """Let systemd hand a secret to the account's jobs, for they cannot read root's files; where it does not, name it.
+
+    :param given: what the inventory says: a path on the host, or a credential; None for a file among the keys.
+    """
+    credential = _credential(name, option)
+    if given is not None and given.startswith(REFERENCE):
+        credential = given[len(REFERENCE) :]
+        given = None
+    path = f"{KEYS}/{credential}" if given is None else given
     if not _SAFE_PATH.fullmatch(path):
         raise _NotMeant(
-            f"{option}: {reference!r} is not a path that can stand in a unit. Use an absolute path of letters, digits "
-            "and . _ @ + - only."
+            f"{option}: {given or credential!r} is not a path that can stand in a unit. Use an absolute path of "
+            "letters, digits and . _ @ + - only."
         )
-    account.options[option] = f"{REFERENCE}{credential}"
+    account.options[option] = f"{REFERENCE}{credential}" if given is None or host.hands_over else given
+    if given is not None:
+        account.given[option] = given
     account.credentials.append(units.Credential(credential, path))
 
 
@@ -248,7 +285,10 @@ def _as_files(accounts: Mapping[str, _Account], jobs: Mapping[str, Mapping[str, 
         for kind in ("accounts", "jobs", "keys"):
             os.mkdir(os.path.join(folder, kind))
         for name, account in accounts.items():
-            _write(os.path.join(folder, "accounts", f"{name}.json"), json.dumps(account.options, default=str))
+            # On the control node there are only placeholders, for what lies elsewhere on the host, too.
+            elsewhere = {option: f"{REFERENCE}{_credential(name, option)}" for option in account.given}
+            told = {**account.options, **elsewhere}
+            _write(os.path.join(folder, "accounts", f"{name}.json"), json.dumps(told, default=str))
             for credential in account.credentials:
                 _write(os.path.join(folder, "keys", credential.name), _PLACEHOLDER)
         for name, options in jobs.items():
@@ -303,18 +343,60 @@ def _job_units(job: ConfiguredJob, account: _Account, host: Host) -> list[dict[s
     writable, readable = _folders(job)
     unit = units.JobUnit(
         name=job.name,
-        credentials=account.credentials,
+        credentials=account.credentials if host.hands_over else (),
         writable=writable,
         readable=readable,
         gives_group=not isinstance(job.job, Dropoff) and job.job.group is not None,
         time_limit=job.time_limit,
+        patience=math.ceil(job.job.settle + PATIENCE) if job.schedule.on_arrival else None,
     )
-    files = [_file(f"filedrop@{job.name}.service.d/filedrop.conf", units.drop_in(unit, header=HEADER))]
+    drop_in = units.drop_in(unit, command=COMMAND, header=HEADER)
+    files = [_file(f"filedrop@{job.name}.service.d/filedrop.conf", drop_in)]
     calendar = _calendar(job, host)
     if calendar:
         spread = host.spread if job.schedule.on_calendar is not None else 0
         files.append(_file(f"filedrop@{job.name}.timer", units.timer(job.name, calendar, spread=spread, header=HEADER)))
+    if job.schedule.on_arrival:
+        files.append(_file(f"filedrop@{job.name}.path", units.path(job.name, [*writable, *readable], header=HEADER)))
     return files
+
+
+def _triggers(jobs: Iterable[ConfiguredJob], host: Host) -> dict[str, bool]:
+    """By the name of a unit that starts a job, whether it is to be at work."""
+    if host.scheduler == "cron":
+        return {}
+    found = {f"filedrop@{job.name}.timer": job.enabled for job in jobs if _calendar(job, host)}
+    return found | {f"filedrop@{job.name}.path": job.enabled for job in jobs if job.schedule.on_arrival}
+
+
+# --- cron
+
+
+def _cron_jobs(jobs: Iterable[ConfiguredJob], host: Host, problems: list[str]) -> list[CronJob]:
+    """What cron is to do; what it has no words for is a problem, also of a job that is not enabled."""
+    found = []
+    for job in jobs:
+        if job.schedule.on_arrival:
+            problems.append(f"filedrop_jobs.{job.name}.on_arrival: true is what cron cannot do. {_NO_CRON}")
+        try:
+            times = [cron_time(event) for event in _calendar(job, host)]
+        except NotExpressible as why:
+            told = f"{job.schedule.on_calendar!r} cannot be said in the words of cron: {why}."
+            problems.append(f"filedrop_jobs.{job.name}.on_calendar: {told} {_NO_CRON}")
+            continue
+        delayed = job.schedule.on_calendar is not None and host.spread > 0
+        limit = None if job.time_limit is None else job.time_limit + units.GRACE
+        if job.enabled and times:
+            delay = units.offset(host.name, job.name, host.spread) if delayed else 0
+            found.append(CronJob(job.name, times, delay=delay, time_limit=limit))
+    return found
+
+
+def _crontab_file(jobs: list[CronJob], host: Host) -> list[dict[str, Any]]:
+    if not jobs:
+        return []
+    content = crontab(jobs, user=host.user, command=COMMAND, header=HEADER)
+    return [{"path": CRONTAB, "content": content, "owner": "root", "group": "root", "mode": "0644"}]
 
 
 def _calendar(job: ConfiguredJob, host: Host) -> list[str]:

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What systemd is told of a host's jobs: one hardened service for all, and for each job a drop-in and a timer.
+"""What systemd is told of a host's jobs: one hardened service for all, and for each job a drop-in and a timer, and
+where a file that appears starts the job, a path unit.
 
-Pure: options in, text out. The words are those of systemd.unit(5), systemd.exec(5) and systemd.timer(5), of systemd
-247 and newer.
+Pure: options in, text out. The words are those of systemd.unit(5), systemd.exec(5), systemd.timer(5) and
+systemd.path(5), of systemd 247 and newer.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
-_GRACE = 120
+GRACE = 120
 """Seconds that systemd waits beyond a job's own limit: 30 for the files under way, the rest for a slow connection."""
 
 _HOMES = ("/home", "/root", "/run/user")
@@ -39,6 +40,7 @@ class JobUnit:
     :param readable: folders from which it only reads.
     :param gives_group: the job gives files to a group.
     :param time_limit: seconds, or None.
+    :param patience: seconds that a run which a file has started may wait for it; None if no file starts it.
     """
 
     name: str
@@ -47,6 +49,7 @@ class JobUnit:
     readable: Sequence[str] = ()
     gives_group: bool = False
     time_limit: int | None = None
+    patience: int | None = None
 
 
 def service(*, user: str, command: str, header: str) -> str:
@@ -109,9 +112,15 @@ SystemCallErrorNumber=EPERM
 """
 
 
-def drop_in(unit: JobUnit, *, header: str) -> str:
+def drop_in(unit: JobUnit, *, command: str, header: str) -> str:
     """The text of a job's ``filedrop@JOB.service.d/filedrop.conf``."""
-    lines = [header, "[Service]"]
+    lines = [header]
+    if unit.patience is not None:
+        # However quickly files appear, the path unit does not give up. It cannot spin: runs change nothing it watches.
+        lines += ["[Unit]", "StartLimitIntervalSec=0"]
+    lines.append("[Service]")
+    if unit.patience is not None:
+        lines += ["ExecStart=", f"ExecStart={command} run %i --wait"]
     lines += [f"LoadCredential={each.name}:{each.path.replace('%', '%%')}" for each in unit.credentials]
     writable = outermost(unit.writable)
     readable = [each for each in outermost(unit.readable) if not _under_any(each, writable)]
@@ -131,7 +140,9 @@ def drop_in(unit: JobUnit, *, header: str) -> str:
         # A group can be given to a file only where it has a number, and by a call that others do not need.
         lines += ["PrivateUsers=no", "SystemCallFilter=@chown"]
     if unit.time_limit is not None:
-        lines.append(f"TimeoutStartSec={unit.time_limit + _GRACE}")
+        # With --wait, a last run may begin just before the limit is reached.
+        longest = unit.time_limit if unit.patience is None else unit.patience + 2 * unit.time_limit
+        lines.append(f"TimeoutStartSec={longest + GRACE}")
     return "\n".join(lines) + "\n"
 
 
@@ -148,6 +159,23 @@ def timer(name: str, calendar: Sequence[str], *, spread: int, header: str) -> st
     return "\n".join(lines) + "\n"
 
 
+def path(name: str, folders: Iterable[str], *, header: str) -> str:
+    """The text of ``filedrop@JOB.path``: something is written, or comes by a rename, in one of the folders.
+
+    Only what happens counts, not what is there (as with DirectoryNotEmpty): files that stay start nothing. And while a
+    run is at work nothing is watched, so that what it does in the folders starts nothing either.
+    """
+    lines = [header, "[Unit]", f"Description=When a file for the filedrop job {name} appears", "", "[Path]"]
+    lines += [f"PathChanged={escaped(each)}" for each in folders]
+    lines += ["", "[Install]", "WantedBy=paths.target"]
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text as a whole value of a unit file, in which a percent sign has a meaning of its own."""
+    return text.replace("%", "%%")
+
+
 def offset(host: str, job: str, every: int) -> int:
     """Seconds by which a host's job starts after the round time: the same in each run, and others on other hosts."""
     return int.from_bytes(hashlib.sha256(f"{host}\n{job}".encode()).digest()[:8], "big") % every
@@ -159,8 +187,13 @@ def calendar(every: int, start: int) -> list[str]:
     :param start: the first time after midnight, in seconds, less than ``every``.
     """
     hours, minutes, seconds = start // HOUR, start % HOUR // MINUTE, start % MINUTE
+    # systemd refuses steps that are as long as what they divide.
     if every == MINUTE:
         return [f"*-*-* *:*:{seconds:02}"]
+    if every == HOUR:
+        return [f"*-*-* *:{minutes:02}:{seconds:02}"]
+    if every == DAY:
+        return [f"*-*-* {hours:02}:{minutes:02}:{seconds:02}"]
     if HOUR % every == 0:
         return [f"*-*-* *:{minutes:02}/{every // MINUTE}:{seconds:02}"]
     if every % HOUR == 0:

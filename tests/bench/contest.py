@@ -25,6 +25,7 @@ from support.stopwatch import Usage
 from workloads import Workload, workload
 
 COUNTED_UP_TO = 0.02  # seconds of delay; the syncs of a run depend on that more than on the machine
+COUNTED_FILES = 1000
 SHORTEST = 0.001  # seconds; what is left of a transfer when its overhead is taken off may drown in noise
 
 
@@ -139,7 +140,7 @@ class _Match:
                 turn.take()
 
     def count_syncs(self) -> dict[str, int]:
-        if self._case.rtt > COUNTED_UP_TO or self._case.known:
+        if self._case.rtt > COUNTED_UP_TO or self._case.files > COUNTED_FILES or self._case.known:
             return {}
         return syncs.count(self._case, self._where, self._folder)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ from tables import section, table
 
 PAGE = "benchmarks.md"
 PICTURE = "benchmarks.svg"
+NOTES = Path(__file__).with_name("notes.md")
+"""What a person has found out about these figures."""
 
 HEAD = """\
 # Benchmarks
@@ -79,8 +82,11 @@ def _marks(results: Results) -> Iterator[str]:
     yield ""
     yield from table(
         ["case", "what", "mark", "aim", "measured", ""],
-        ([one.case, one.what, one.mark, one.aim, one.measured, one.verdict] for one in judgements(results)),
+        (dataclasses.astuple(one) for one in (*judgements(results), *memory.judgements())),
     )
+    if NOTES.exists():
+        yield ""
+        yield NOTES.read_text().strip()
 
 
 def _seconds(results: Results, names: dict[str, str]) -> Iterator[str]:

@@ -15,18 +15,19 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
+from .commands.arrivals import run_and_wait
 from .commands.execute import check, run
 from .commands.keep import init, resolve
 from .commands.report import history, list_files, status
 from .commands.setting import Setting, refusal
 from .configuration import DEFAULT_FOLDER, Configuration
-from .errors import FiledropError, RunEnded
+from .errors import FiledropError, JobRunning, RunEnded
 from .history import MOST, OUTCOMES
 from .interruption import Interruption
 from .places import SYSTEM_LEDGER
 from .status import WELL, status_of_error
 from .version import VERSION
-from .voice import ERROR, Voice
+from .voice import ERROR, INFO, Voice
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -87,6 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(given: argparse.Namespace, voice: Voice) -> int:
     setting = Setting(Configuration(given.config), given.ledger, voice, everything=given.verbose)
+    if given.command == "run" and given.wait:
+        return run_and_wait(setting, given.job, force=given.force)
     if given.command == "run":
         return run(setting, given.job, dry_run=given.dry_run, force=given.force)
     if given.command == "check":
@@ -105,7 +108,9 @@ def _dispatch(given: argparse.Namespace, voice: Voice) -> int:
 def _refuse(voice: Voice, error: FiledropError) -> int:
     if voice.as_json:
         voice.answer(refusal(error), [])
-    voice.happened(ERROR, "refused", str(error), reason=error.reason)
+    # Who mails whatever is said need not hear that the run before is still at work.
+    busy = isinstance(error, JobRunning)
+    voice.happened(INFO if busy else ERROR, "refused", str(error), reason=error.reason)
     return status_of_error(error)
 
 
@@ -152,7 +157,11 @@ def _parser() -> argparse.ArgumentParser:
 
     one = add("run", "run a job now")
     one.add_argument("job", metavar="JOB", help="its name, as in the name of its file")
-    one.add_argument("--dry-run", action="store_true", help="connect and tell what would be done, and do nothing")
+    how = one.add_mutually_exclusive_group()
+    how.add_argument("--dry-run", action="store_true", help="connect and tell what would be done, and do nothing")
+    how.add_argument(
+        "--wait", action="store_true", help="first wait until new files are settled; then for those that come meanwhile"
+    )
     one.add_argument("--force", action="store_true", help="run the job even if it is disabled")
     some = add("check", "connect for some jobs, or all that are enabled, and tell what a run would do")
     some.add_argument("jobs", metavar="JOB", nargs="*", help="their names; all by default")

@@ -43,7 +43,7 @@ _COMMON = (
     *("remote_dir", "include", "exclude", "settle", "empty", "max_files", "max_bytes", "max_results", "after"),
 )
 JOB_OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "dropoff": (*_COMMON, "src", "upload", "temp_name", "archive_dir", "ambiguous"),
+    "dropoff": (*_COMMON, "src", "upload", "temp_name", "archive_dir", "ambiguous", "on_arrival"),
     "pickup": (*_COMMON, "dest", "move_dir", "verify", "on_duplicate", "min_free", "group", "file_mode"),
 }
 
@@ -109,7 +109,7 @@ class Configuration:
                 job=make(options, preset, name=name),
                 account=account,
                 schedule=schedule_from_options(options),
-                enabled=_boolean(options, "enabled", default=True),
+                enabled=read.boolean(options, "enabled", default=True),
                 time_limit=duration(options, "time_limit", low=1, high=WEEK),
                 retention=duration(options, "retention", low=DAY, high=_LONGEST_RETENTION),
             )
@@ -258,12 +258,3 @@ def _refuse_unknown(options: Mapping[str, object], known: Iterable[str], hints: 
         else:
             way_out = f"Known are: {', '.join(sorted(known))}."
         raise InputError("option_unknown", f"{read.shown(name)}: this is no option here.", way_out)
-
-
-def _boolean(options: Mapping[str, object], name: str, *, default: bool) -> bool:
-    value = options.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, bool):
-        raise read.refused(name, value, "is neither true nor false", f"Set {name} to true or false, without quotes.")
-    return value

@@ -19,6 +19,7 @@ from .pickup import Item, PickupFlow
 from .pickup_plan import PickupPlan, file_awaited
 from .remote import Entry, Remote, join
 from .result import FileOutcome, RunResult
+from .room import Room
 from .selection import Allowance, vouched_by
 from .work import Work
 
@@ -51,7 +52,8 @@ class Fetches(Work[Item]):
     async def plan(self, remote: Remote) -> None:
         tools = (self._job, self._account, remote, self._ledger)
         self._claims = Claims(*tools)
-        self._flow = PickupFlow(*tools, self._syncer, self._dest, self._access, self._claims)
+        room = Room(self._dest, self._job.min_free)
+        self._flow = PickupFlow(*tools, self._syncer, self._dest, self._access, room, self._claims)
         entries = await listing(remote, self._job.remote_dir)
         claimed = self._claims.among(entries)
         entries, others = self._claims.unmasked(entries, claimed)

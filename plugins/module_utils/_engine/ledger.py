@@ -168,20 +168,23 @@ class Ledger(Batch):
         self, account: str, direction: str, folder: str, names: Iterable[str], *, but: str = ""
     ) -> dict[str, Row]:
         """The newest row, open or not, of each of these names in a folder; one that is not in the state ``but``."""
-        found: dict[str, Row] = {}
+        return {row.name: row for row in self.each_latest(account, direction, folder, names, but=but)}
+
+    def each_latest(
+        self, account: str, direction: str, folder: str, names: Iterable[str], *, but: str = ""
+    ) -> Iterator[Row]:
+        """The same one by one, for those who do not keep them all."""
         for some in slices(list(names), NAMES_A_QUERY):
             marks = ", ".join("?" * len(some))
-            where = (
-                f"WHERE account = ? AND direction = ? AND folder = ? AND name IN ({marks}) AND state != ? ORDER BY id"
-            )
-            found.update((row.name, row) for row in self.rows(where, (account, direction, folder, *some, but)))
-        return found
+            where = f"WHERE account = ? AND direction = ? AND folder = ? AND name IN ({marks}) AND state != ?"
+            rows = self.rows(f"{where} ORDER BY id", (account, direction, folder, *some, but))
+            yield from {row.name: row for row in rows}.values()
 
     def rows(self, where: str, values: Sequence[Any]) -> Iterator[Row]:
         """The rows that an SQL clause selects, one after the other."""
         try:
             for record in self._db.execute(f"{_SELECT} {where}", values):
-                row = Row(**dict(zip([*_COLUMNS, "id"], record)))
+                row = Row(*record)
                 row.open = bool(row.open)
                 row.visible = None if row.visible is None else bool(row.visible)
                 yield row

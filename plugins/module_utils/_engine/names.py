@@ -52,7 +52,7 @@ def _objection(name: str) -> str:
         return "it names no file"
     if "/" in name:
         return "it has a path separator in it"
-    if any(_is_control(letter) for letter in name):
+    if not name.isprintable() and any(_is_control(letter) for letter in name):
         return "it has a control character in it"
     try:
         length = len(name.encode("utf-8"))

@@ -77,6 +77,15 @@ def _is_utf_8(value: str) -> bool:
     return True
 
 
+def boolean(options: Options, name: str, *, default: bool) -> bool:
+    value = options.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise refused(name, value, "is neither true nor false", f"Set {name} to true or false, without quotes.")
+    return value
+
+
 def choice(options: Options, name: str, choices: Sequence[str], default: str) -> str:
     value = options.get(name)
     if value is None:

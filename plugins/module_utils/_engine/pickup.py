@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .disk import Folder, Part
     from .job import Pickup
     from .ledger import Ledger
+    from .room import Room
     from .syncer import Syncer
 
 CAME = ("fetched", "kept", "discarded")
@@ -80,9 +81,9 @@ class PickupFlow:
     syncer: Syncer
     dest: Folder
     access: Access
+    room: Room
     claims: Claims
     in_use: set[str] = field(default_factory=set)
-    coming: dict[Part, int] = field(default_factory=dict)  # what is under way, and how large it will be
 
     async def fetch(self, item: Item) -> Row:
         """See one remote file through to its end; return its row.
@@ -90,8 +91,6 @@ class PickupFlow:
         :raises HoldError: a person has to decide.
         :raises FiledropError: it was not fetched, or not deleted there; nothing is lost by it.
         """
-        self._require_room(item.entry.size or 0)
-        await self.claims.take(item)
         try:
             row = await self._bring(item)
         except (DiskError, RemoteError, TransferError):
@@ -130,25 +129,13 @@ class PickupFlow:
 
     async def _download(self, item: Item, part: Part) -> None:
         """Fetch what is there whole, or not at all."""
-        self.coming[part] = item.entry.size or 0
-        try:
+        with self.room.taken_by(part, item.entry.size or 0):
+            await self.claims.take(item)
             await download_whole(self.remote, item.there, part)
-        finally:
-            del self.coming[part]
         if self.job.verify == "reread":
             await reread(self.remote, item.there, part)
         elif self.job.verify == "sidecar" and not vouched_by(item.entry.name):
             await compare_with_sidecar(self.remote, item.there, item.sidecar, part, self.dest)
-
-    def _require_room(self, size: int) -> None:
-        free = self.dest.free_bytes() - sum(whole - part.size for part, whole in self.coming.items())
-        if free - size < self.job.min_free:
-            raise TransferError(
-                "min_free",
-                f"The file has {size} bytes, {free} are free under {self.dest.path!r} beside what is coming already, "
-                f"and `min_free` keeps {self.job.min_free} of them.",
-                "It stays on the server. Make room, or lower `min_free`.",
-            )
 
     # --- has it been here before?
 

@@ -61,8 +61,12 @@ class PickupPlan:
         self.known = 0
         self.outcomes: list[FileOutcome] = []
         files = self._acceptable(entries)
-        latest = ledger.latest(*self._key, files)
-        files = {name: entry for name, entry in files.items() if self._is_open(entry, latest.get(name))}
+        latest: dict[str, Row] = {}
+        for row in ledger.each_latest(*self._key, files):
+            if self._is_open(files[row.name], row):
+                latest[row.name] = row
+            else:
+                del files[row.name]
         vouchers = self._vouchers(files, entries) if job.verify == "sidecar" else {}
         self._leave_unsettled(files, vouchers, Settling(ledger, self._key, job.settle, note=note))
         checksums = {name for name in files if job.verify == "sidecar" and vouched_by(name)}
@@ -119,10 +123,8 @@ class PickupPlan:
             item.claim = latest
         return item
 
-    def _is_open(self, entry: Entry, latest: Row | None) -> bool:
+    def _is_open(self, entry: Entry, latest: Row) -> bool:
         """Whether something remains to be done with a file, by what the ledger knows of its name."""
-        if latest is None:
-            return True
         if latest.state == "held":
             finding = f"{entry.path!r} waits for a decision."
             self._refuse(entry, HoldError(latest.reason or "held", finding, way_out(latest, self._ledger.path)))

@@ -20,16 +20,16 @@ _WRITTEN = re.compile(r"([0-9]{1,9})\s*([smhdw])")
 @dataclass(frozen=True)
 class Schedule:
     """When a job is due: ``every`` so many seconds, counted from midnight, or ``on_calendar`` in systemd's words
-    (systemd.time(7)); with neither it runs only by hand.
+    (systemd.time(7)); with neither it runs only by hand. With ``on_arrival`` also when a file appears.
     """
 
     every: int | None = None
     on_calendar: str | None = None
+    on_arrival: bool = False
 
     def __str__(self) -> str:
-        if self.every is not None:
-            return f"every {written(self.every)}"
-        return self.on_calendar or "by hand"
+        due = f"every {written(self.every)}" if self.every is not None else self.on_calendar or "by hand"
+        return f"{due}, and when a file appears" if self.on_arrival else due
 
 
 def duration(options: Mapping[str, object], name: str, *, low: int, high: int) -> int | None:
@@ -59,7 +59,7 @@ def written(seconds: int) -> str:
 
 
 def schedule_from_options(options: Mapping[str, object]) -> Schedule:
-    """``every`` or ``on_calendar``, or neither.
+    """``every`` or ``on_calendar``, or neither; ``on_arrival`` beside one of them.
 
     :raises InputError: both are given, or one cannot be meant.
     """
@@ -74,4 +74,8 @@ def schedule_from_options(options: Mapping[str, object]) -> Schedule:
     if on_calendar is not None and not on_calendar.isprintable():
         why = "has a line break or another control character in it"
         raise read.refused("on_calendar", on_calendar, why, "Write it as in systemd.time(7), such as Mon..Fri 06:00.")
-    return Schedule(every, on_calendar)
+    on_arrival = read.boolean(options, "on_arrival", default=False)
+    if on_arrival and every is None and on_calendar is None:
+        why = "is given without a schedule, so what could not be sent at once would wait until another file appears"
+        raise read.refused("on_arrival", on_arrival, why, "Add every or on_calendar, such as every: 1h.")
+    return Schedule(every, on_calendar, on_arrival)

@@ -24,11 +24,13 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
     Names,
 )
 from faults.storms.nursery import Nursery
-from faults.storms.servers import Server, plain_sandbox
-from faults.storms.weather import Incident, Storm, Weather
+from faults.storms.servers import Server, openssh, plain_sandbox
+from support import relay
 from support.odd_server import Packet
+from support.sshd import SshServer
 
 INTERRUPTIONS = 10
+UNTIL_THE_FIRST = 12_000  # steps, as 512 files are under way at once
 MOST_MEMORY = 1024 * 1024  # KiB
 MOST_SECONDS = 60.0
 
@@ -38,32 +40,28 @@ def job_of(server: Server) -> dict[str, Any]:
 
 
 def test_a_pickup_of_many_files_that_is_interrupted_ten_times_ends_complete(
-    nursery: Nursery, masses: int, told: list[str]
+    nursery: Nursery, stormy_sshd: SshServer, masses: int, told: list[str]
 ) -> None:
-    """Killed at ten moments, each after about as much as there is to do for a twelfth of the files, with the
-    connection cut in between.
+    """From OpenSSH, behind a relay that cuts connections; killed at ten moments, each after so much that less than a
+    tenth of the files comes.
     """
     chance = random.Random(masses)
-    fault = Storm()
-    with plain_sandbox(fault) as server:
+    patience = 60.0 + masses / 100
+    with openssh(stormy_sshd) as server:
         files = {f"report-{number:06}.xml": f"content of {number}".encode() for number in range(masses)}
         for name, content in files.items():
             (server.world.pickup / name).write_bytes(content)
-        killed, began, patience = 0, time.monotonic(), 60.0 + masses / 100
-        while killed < INTERRUPTIONS:
-            cut = Incident(chance.randrange(1, masses), "cut before", 0)
-            fault.change(Weather([cut]))
-            step = chance.randrange(masses * 2, masses * 5)
-            with server.reached(()) as account:
-                assert (
-                    nursery.start(job_of(server), account, server.world.ledger, step=step).end(patience=patience)
-                    is None
-                )
+        began = time.monotonic()
+        for _interruption in range(INTERRUPTIONS):
+            way = chance.choice(("up", "down"))
+            cut = relay.Fault("cut", way, chance.randrange(20_000, 20_000 + 100 * masses))
+            step = UNTIL_THE_FIRST + chance.randrange(masses, 2 * masses)
+            with server.reached([cut]) as account:
+                run = nursery.start(job_of(server), account, server.world.ledger, step=step)
+                assert run.end(patience=patience) is None
             server.settle()
-            killed += 1
         came = len(list(server.world.inbox.glob("report-*")))
         assert 0 < came < masses, "the interruptions came too early, or too late"
-        fault.change(Weather())
         with server.reached(()) as account:
             run = nursery.start(job_of(server), account, server.world.ledger)
             result = run.end(patience=patience)
@@ -72,7 +70,7 @@ def test_a_pickup_of_many_files_that_is_interrupted_ten_times_ends_complete(
         assert server.world.files(server.world.inbox) == files
         assert server.world.files(server.world.pickup) == {}
     told.append(
-        f"a pickup of {masses} files, killed {killed} times when {came} had come, complete after "
+        f"a pickup of {masses} files, killed {INTERRUPTIONS} times when {came} had come, complete after "
         f"{time.monotonic() - began:.0f} s; its last run used {run.memory // 1024} MiB at most"
     )
 

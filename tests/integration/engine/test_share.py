@@ -181,7 +181,7 @@ def crash_after_claims(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(pickup.PickupFlow, "_bring", crash)
+        patch.setattr(pickup, "download_whole", crash)
         with pytest.raises(Crash):
             desk.pick_up(share=ALL)
 

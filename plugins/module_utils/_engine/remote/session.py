@@ -53,12 +53,12 @@ class Budget:
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self._free = total
+        self.free = total
         self._queue: deque[tuple[int, Answer[None]]] = deque()
 
     @property
     def in_use(self) -> int:
-        return self.total - self._free
+        return self.total - self.free
 
     def resize(self, total: int) -> None:
         """Hand out more or less from now on; what is in use stays so until it is given back."""
@@ -66,18 +66,18 @@ class Budget:
         self.give_back(grown)
 
     def take(self, amount: int) -> Answer[None]:
-        if not self._queue and self._free >= amount:
-            self._free -= amount
+        if not self._queue and self.free >= amount:
+            self.free -= amount
             return settled(None)
         answer: Answer[None] = Answer()
         self._queue.append((amount, answer))
         return answer
 
     def give_back(self, amount: int) -> None:
-        self._free += amount
-        while self._queue and self._free >= self._queue[0][0]:
+        self.free += amount
+        while self._queue and self.free >= self._queue[0][0]:
             needed, answer = self._queue.popleft()
-            self._free -= needed
+            self.free -= needed
             answer.settle(None)
 
     def fail(self, error: Exception) -> None:

@@ -130,7 +130,7 @@ class Reader:
         self._position = 0
 
     def uint32(self) -> int:
-        return int(self._unpack(_UINT32)[0])
+        return self._unpack(_UINT32)[0]
 
     def uint64(self) -> int:
         return int(self._unpack(struct.Struct(">Q"))[0])

@@ -14,7 +14,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.configura
 from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, LEDGER_SPEC
 
 ONLY_IN_FILES = {"account", "direction", "enabled", "every", "on_calendar", "time_limit", "retention", "share"}
-ONLY_OF_PICKUPS = {"group", "file_mode"}
+ONLY_OF = {"dropoff": {"on_arrival"}, "pickup": {"group", "file_mode"}}
 
 
 class Built(Exception):
@@ -36,8 +36,7 @@ def spec(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @pytest.mark.parametrize("direction", JOB_OPTIONS)
 def test_job_files(direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
     modules = set(spec(direction, monkeypatch)) - set(ACCOUNT_SPEC) - set(LEDGER_SPEC)
-    more = ONLY_IN_FILES | (ONLY_OF_PICKUPS if direction == "pickup" else set())
-    assert set(JOB_OPTIONS[direction]) == modules | more
+    assert set(JOB_OPTIONS[direction]) == modules | ONLY_IN_FILES | ONLY_OF[direction]
     assert len(JOB_OPTIONS[direction]) == len(set(JOB_OPTIONS[direction]))
 
 

@@ -22,15 +22,16 @@ REPORTS = {
     "on_calendar": "Mon..Fri 06:00",
 }
 ERP1 = Host(name="erp1.example.com")
+CRON1 = Host(name="erp1.example.com", scheduler="cron", keys_owner="filedrop")
 
 
 def content(found: dict[str, Any], path: str) -> str:
     return next(each["content"] for each in found["files"] if each["path"] == path)
 
 
-def refusal(accounts: dict[str, Any], jobs: dict[str, Any]) -> str:
+def refusal(accounts: dict[str, Any], jobs: dict[str, Any], host: Host = ERP1) -> str:
     with pytest.raises(Refused) as refused:
-        plan(accounts, jobs, ERP1)
+        plan(accounts, jobs, host)
     return str(refused.value)
 
 
@@ -48,7 +49,7 @@ def test_each_account_and_job_has_its_files() -> None:
         "/etc/systemd/system/filedrop@reports.timer",
     ]
     assert json.loads(content(found, "/etc/filedrop/jobs/invoices.json")) == INVOICES
-    assert found["timers"] == {"invoices": True, "reports": True}
+    assert found["triggers"] == {"filedrop@invoices.timer": True, "filedrop@reports.timer": True}
     assert found["calendars"] == {"reports": "Mon..Fri 06:00"}
 
 
@@ -91,7 +92,7 @@ def test_a_key_pair_is_generated_where_nothing_else_proves_who_we_are() -> None:
 
 def test_a_disabled_job_keeps_its_files_and_its_timer_is_stopped() -> None:
     found = plan({"amili": AMILI}, {"invoices": {**INVOICES, "enabled": False}}, ERP1)
-    assert found["timers"] == {"invoices": False}
+    assert found["triggers"] == {"filedrop@invoices.timer": False}
     assert found["places"] == []
 
 
@@ -102,7 +103,7 @@ def test_what_is_null_is_left_out() -> None:
 def test_a_job_by_hand_has_no_timer() -> None:
     job = {key: value for key, value in INVOICES.items() if key != "every"}
     found = plan({"amili": AMILI}, {"invoices": job}, ERP1)
-    assert found["timers"] == {}
+    assert found["triggers"] == {}
     assert not [each["path"] for each in found["files"] if each["path"].endswith(".timer")]
 
 
@@ -156,3 +157,71 @@ def test_no_secret_is_told() -> None:
     text = refusal({"bank": {**BANK, "port": "x", "passphrase": "open sesame"}}, {})
     assert "hush" not in text
     assert "sesame" not in text
+
+
+def test_a_job_that_waits_for_files_has_a_path_unit_beside_its_timer() -> None:
+    job = {**INVOICES, "src": ["/srv/a", "/srv/100%"], "on_arrival": True, "settle": 2.5, "time_limit": "10m"}
+    found = plan({"amili": AMILI}, {"invoices": job}, ERP1)
+    assert found["triggers"] == {"filedrop@invoices.timer": True, "filedrop@invoices.path": True}
+    unit = content(found, "/etc/systemd/system/filedrop@invoices.path")
+    assert "PathChanged=/srv/a\nPathChanged=/srv/100%%\n" in unit
+    drop_in = content(found, "/etc/systemd/system/filedrop@invoices.service.d/filedrop.conf")
+    assert "ExecStart=\nExecStart=/usr/local/bin/filedrop run %i --wait\n" in drop_in
+    assert f"TimeoutStartSec={63 + 2 * 600 + 120}\n" in drop_in
+
+
+def test_with_cron_there_is_one_file_and_no_unit() -> None:
+    found = plan({"amili": AMILI, "bank": BANK}, {"invoices": INVOICES, "reports": REPORTS}, CRON1)
+    assert [each["path"] for each in found["files"] if "/etc/filedrop/" not in each["path"]] == ["/etc/cron.d/filedrop"]
+    lines = content(found, "/etc/cron.d/filedrop").splitlines()
+    assert [line.split(" filedrop ")[0] for line in lines[3:]] == ["5-59/15 * * * *", "0 6 * * 1-5"]
+    assert lines[3].endswith(" run invoices --quiet")
+    assert (found["triggers"], found["calendars"]) == ({}, {})
+    assert {each["owner"] for each in found["secrets"]} == {"filedrop"}
+
+
+def test_with_cron_a_disabled_job_and_one_by_hand_have_no_line() -> None:
+    by_hand = {key: value for key, value in INVOICES.items() if key != "every"}
+    jobs = {"invoices": {**INVOICES, "enabled": False}, "other": by_hand}
+    found = plan({"amili": AMILI}, jobs, CRON1)
+    assert not [each for each in found["files"] if each["path"] == "/etc/cron.d/filedrop"]
+    assert "/etc/cron.d/filedrop" in found["exclusive"]
+
+
+def test_hosts_with_cron_are_spread_as_those_with_systemd_are() -> None:
+    lines = {
+        content(plan({"bank": BANK}, {"reports": REPORTS}, host), "/etc/cron.d/filedrop").splitlines()[3]
+        for host in (Host(name=f"erp{number}", scheduler="cron", keys_owner="filedrop") for number in range(20))
+    }
+    assert len(lines) > 15
+    at_once = Host(name="erp1", scheduler="cron", keys_owner="filedrop", spread=0)
+    assert "sleep" not in content(plan({"bank": BANK}, {"reports": REPORTS}, at_once), "/etc/cron.d/filedrop")
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (
+            {"on_calendar": "Mon *-*-1..7 06:00", "every": None},
+            "filedrop_jobs.invoices.on_calendar: 'Mon *-*-1..7 06:00'",
+        ),
+        ({"on_calendar": "06:00 UTC", "every": None, "enabled": False}, "cannot be said in the words of cron"),
+        ({"on_arrival": True}, "filedrop_jobs.invoices.on_arrival: true is what cron cannot do"),
+    ],
+)
+def test_what_cron_cannot_do_is_refused(option: dict[str, Any], told: str) -> None:
+    assert told in refusal({"amili": AMILI}, {"invoices": {**INVOICES, **option}}, CRON1)
+
+
+def test_secrets_that_are_there_already_are_named_where_nobody_hands_them_over() -> None:
+    accounts = {"bank": {**BANK, "password": None, "password_file": "/srv/secret/bank"}}
+    found = plan(accounts, {"reports": REPORTS}, CRON1)
+    assert json.loads(content(found, "/etc/filedrop/accounts/bank.json"))["password_file"] == "/srv/secret/bank"
+    [secret] = found["given_secrets"]
+    assert secret["variable"] == "filedrop_accounts.bank.password_file"
+    assert (secret["path"], secret["handed_over"]) == ("/srv/secret/bank", False)
+    handed = plan(accounts, {"reports": REPORTS}, ERP1)
+    assert (
+        json.loads(content(handed, "/etc/filedrop/accounts/bank.json"))["password_file"] == "credential:bank.password"
+    )
+    assert handed["given_secrets"][0]["handed_over"]

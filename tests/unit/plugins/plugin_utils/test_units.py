@@ -19,6 +19,7 @@ def times(calendar: list[str]) -> list[int]:
         if text == "*":
             return list(range(limit))
         start, slash, step = text.partition("/")
+        assert not slash or int(step) < limit, f"systemd refuses {text}"
         return list(range(int(start), limit, int(step) if slash else limit))
 
     found = []
@@ -53,7 +54,7 @@ def test_a_fleet_is_spread_over_the_whole_time() -> None:
 
 
 def lines(unit: units.JobUnit) -> list[str]:
-    return units.drop_in(unit, header="#").splitlines()
+    return units.drop_in(unit, command="/bin/filedrop", header="#").splitlines()
 
 
 def test_a_drop_in_opens_its_own_folders_and_credentials() -> None:
@@ -105,3 +106,8 @@ def test_a_timer_catches_up_and_spreads() -> None:
     assert "OnCalendar=Mon..Fri 06:00\nRandomizedDelaySec=300\nFixedRandomDelay=yes\n" in text
     assert "Persistent=yes" in text
     assert "RandomizedDelaySec" not in units.timer("reports", ["*:30"], spread=0, header="#")
+
+
+def test_a_run_that_a_file_starts_is_never_one_too_many() -> None:
+    found = lines(units.JobUnit(name="x", writable=["/srv/out"], patience=65))
+    assert found[1:5] == ["[Unit]", "StartLimitIntervalSec=0", "[Service]", "ExecStart="]

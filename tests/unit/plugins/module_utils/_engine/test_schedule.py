@@ -68,3 +68,13 @@ def test_a_calendar_that_would_be_another_line_of_a_unit_is_refused() -> None:
 def test_two_schedules_are_refused() -> None:
     with pytest.raises(InputError, match="beside every"):
         schedule_from_options({"every": "1h", "on_calendar": "daily"})
+
+
+def test_a_job_that_waits_for_files_has_a_schedule_as_well() -> None:
+    found = schedule_from_options({"every": "1h", "on_arrival": True})
+    assert (found.on_arrival, str(found)) == (True, "every 1h, and when a file appears")
+    assert not schedule_from_options({"every": "1h"}).on_arrival
+    with pytest.raises(InputError, match="on_arrival: True is given without a schedule"):
+        schedule_from_options({"on_arrival": True})
+    with pytest.raises(InputError, match="'yes' is neither true nor false"):
+        schedule_from_options({"every": "1h", "on_arrival": "yes"})
