@@ -13,9 +13,10 @@ import contextlib
 import select
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import ProtocolError, RemoteError
+from ..errors import FiledropError, ProtocolError, RemoteError
 from ..flow import Answer, Together
 from . import wire
 from .interface import Entry, Incoming, Outgoing, join
@@ -24,10 +25,20 @@ from .session import Cost, Session
 from .ssh import agreed_algorithms, host_key_of, open_transport, words_of
 
 if TYPE_CHECKING:
+    from paramiko import Transport
+
     from ..account import Account
 
 SHARED_FROM = 8 * 1024 * 1024
 """Bytes from which on a file goes over all connections at once: four times what a server lets one have under way."""
+
+WIDE_FROM = 32 * 1024 * 1024
+"""Bytes from which on a file is worth the four round trips of opening further channels."""
+
+MORE_CHANNELS = 3
+
+FAR = 0.01
+"""Seconds of a round trip; nearer, one channel of OpenSSH's is not the limit."""
 
 LISTING_REQUESTS = 16
 """READDIRs under way at once: enough to hide a round trip of 20 ms from OpenSSH's 100 names an answer."""
@@ -54,11 +65,14 @@ class SftpRemote:
     """A mailbox over SFTP; see `interface.Remote` for what its methods promise."""
 
     def __init__(self, account: Account) -> None:
+        self._transports: list[Transport] = []
         self._sessions: list[Session] = []
+        self._may_widen = True
         self._pace = Pace(account.bandwidth_limit)
         try:
             for _connection in range(account.connections):
-                self._sessions.append(Session(open_transport(account), timeout=account.timeout))
+                self._transports.append(open_transport(account))
+                self._sessions.append(Session(self._transports[-1], timeout=account.timeout))
         except BaseException:
             self.close()
             raise
@@ -94,8 +108,8 @@ class SftpRemote:
         return heard
 
     def close(self) -> None:
-        for session in self._sessions:
-            session.transport.close()
+        for transport in self._transports:
+            transport.close()
 
     def info(self) -> Mapping[str, Any]:
         session = self._sessions[0]
@@ -178,7 +192,10 @@ class SftpRemote:
         return await self._open(path, wire.WRITE_FLAG | wire.TRUNCATE_FLAG)
 
     async def write(self, handle: _Handle, source: Outgoing, *, shared: bool) -> Together:
-        others = await self._open_again(handle) if shared and source.size >= SHARED_FROM else []
+        others: Sequence[_Handle] = ()
+        if shared and source.size >= SHARED_FROM:
+            self._widen(source.size)
+            others = await self._open_again(handle)
         try:
             sent = await self._send([handle, *others], source)
             if others:
@@ -187,6 +204,21 @@ class SftpRemote:
             closing = [self.finish(other) for other in others]
         await Together(closing)
         return Together(sent)
+
+    def _widen(self, size: int) -> None:
+        """Take further channels of the connection, if the server allows that and is so far away that what it lets one
+        have under way is less than the line holds.
+        """
+        only = self._sessions[0]
+        if len(self._sessions) > 1 or size < WIDE_FROM or only.latency < FAR or not self._may_widen:
+            return
+        self._may_widen = False
+        with ThreadPoolExecutor(MORE_CHANNELS) as openers:
+            for opener in [
+                openers.submit(Session, only.transport, timeout=only.timeout) for _channel in range(MORE_CHANNELS)
+            ]:
+                with contextlib.suppress(FiledropError):
+                    self._sessions.append(opener.result())
 
     async def _open_again(self, handle: _Handle) -> Sequence[_Handle]:
         """The same file on the other sessions, where the server allows that."""

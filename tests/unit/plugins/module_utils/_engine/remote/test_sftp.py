@@ -678,6 +678,19 @@ def test_what_one_of_the_connections_cannot_do_is_told_and_the_sessions_go_on(
     assert (server.input / "b.part").read_bytes() == LARGE
 
 
+@pytest.mark.parametrize(("far", "channels"), [(0.0, 1 + sftp.MORE_CHANNELS), (60.0, 1)])
+def test_to_a_server_far_away_it_goes_over_more_channels_of_one_connection(
+    server: OddServer, monkeypatch: pytest.MonkeyPatch, far: float, channels: int
+) -> None:
+    for name, value in (("SHARED_FROM", len(LARGE)), ("WIDE_FROM", len(LARGE)), ("FAR", far)):
+        monkeypatch.setattr(sftp, name, value)
+    remote = server.connect()
+    for name in ("a", "b"):
+        assert drive(remote, send(remote, f"input/{name}.part", LARGE, shared=True)) == len(LARGE)
+        assert (server.input / f"{name}.part").read_bytes() == LARGE
+    assert asked(server)[Kind.OPEN] == asked(server)[Kind.CLOSE] == 2 * channels
+
+
 # --- names on the server
 
 
