@@ -10,13 +10,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .access import access_for
+from .claims import REFUSED, ClaimedElsewhere, Claims, earlier_first
 from .decisions import RESOLVED
 from .disk import Folder
-from .errors import DiskError, JobStopped, RemoteDenied, RemoteMissing, RemoteUnsupported, TransferError
+from .errors import DiskError, FiledropError, JobStopped, RemoteDenied, RemoteMissing, RemoteUnsupported, TransferError
+from .ledger import CLAIMING, FORGOTTEN
 from .pickup import Item, PickupFlow
 from .pickup_plan import PickupPlan, file_awaited
-from .remote import Entry, Remote
-from .result import FileOutcome
+from .remote import Entry, Remote, join
+from .result import FileOutcome, RunResult
 from .room import Room
 from .selection import Allowance, vouched_by
 from .work import Work
@@ -46,20 +48,24 @@ class Fetches(Work[Item]):
         self._wanted: set[str] = set()
         self._sidecars: Sequence[Item] = ()
         self._flow: PickupFlow
+        self._claims: Claims
 
     def prepare(self) -> bool:
         return True
 
     async def plan(self, remote: Remote) -> None:
+        tools = (self._job, self._account, remote, self._ledger)
+        self._claims = Claims(*tools)
         room = Room(self._dest, self._job.min_free)
-        self._flow = PickupFlow(
-            self._job, self._account, remote, self._ledger, self._syncer, self._dest, self._access, room
-        )
+        self._flow = PickupFlow(*tools, self._syncer, self._dest, self._access, room, self._claims)
         entries = await listing(remote, self._job.remote_dir)
+        claimed = self._claims.among(entries)
+        entries, others = self._claims.unmasked(entries, claimed)
+        self._let_wait(others)
         self.listed = frozenset(entry.name for entry in entries)
         if not self._check:
             await self._take_up(self.listed)
-        plan = PickupPlan(self._job, self._account, self._ledger, entries, note=not self._check)
+        plan = PickupPlan(self._job, self._account, self._ledger, entries, claimed, note=not self._check)
         for outcome in plan.outcomes:
             self._note(outcome)
         self._known = max(self._known, plan.known - self.moved)
@@ -67,7 +73,7 @@ class Fetches(Work[Item]):
         self._planned = self._limit(plan.items, lambda item: item.entry.size or 0)
         self._sidecars = plan.sidecars
         if self._planned and not self._ledger.capability(self._account, SIGHT):
-            await self._require_sight(remote, self._planned[0].entry.path)
+            await self._require_sight(remote, self._planned[0].there.path)
 
     async def _require_sight(self, remote: Remote, path: str) -> None:
         """Refuse a job whose files cannot be looked at, before any of them is fetched for nothing."""
@@ -82,6 +88,12 @@ class Fetches(Work[Item]):
             ) from error
         if not self._check:
             self._ledger.learn(self._account, SIGHT, allowed=True)
+
+    def _let_wait(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            outcome = PickupPlan.outcome_of(entry).skip(earlier_first())
+            outcome.origin += " (a later file)"
+            self._note(outcome)
 
     async def _take_up(self, listed: frozenset[str]) -> None:
         """Finish what an earlier run had verified; what it had not goes."""
@@ -100,7 +112,11 @@ class Fetches(Work[Item]):
 
     async def _close(self, row: Row) -> None:
         """What is no longer on the server and was fetched is done; what a person wanted fetched again cannot be."""
-        if row.state == "placed":
+        if await self._claims.is_there(row):
+            return
+        if row.state == CLAIMING:
+            await self._ledger.commit(row, FORGOTTEN)
+        elif row.state == "placed":
             await self._ledger.commit(row, "fetched", open=False)
             if row.reason != RESOLVED:
                 self._report(_earlier(row), row)
@@ -125,11 +141,25 @@ class Fetches(Work[Item]):
         return PickupPlan.outcome_of(item.entry)
 
     async def transfer(self, item: Item, outcome: FileOutcome) -> None:
-        row = await self._flow.fetch(item)
+        try:
+            row = await self._flow.fetch(item)
+        except ClaimedElsewhere as error:
+            outcome.skip(error)
+            outcome.changed = False
+            return
         if item.is_duplicate or row.reason == RESOLVED:
             outcome.skip(_DUPLICATE)
             outcome.changed = self._job.after != "keep"
         outcome.sha256, outcome.local_path = row.sha256, row.local_path or ""
+
+    def must_go_alone(self) -> bool:
+        return not self._check and self._claims.are_unproven
+
+    def result(self, error: FiledropError | None) -> RunResult:
+        result = super().result(error)
+        if self._planned and self._claims.refused:
+            result.notes.append(REFUSED)
+        return result
 
     async def foresee(self, item: Item, outcome: FileOutcome) -> None:
         outcome.local_path = self._dest.path_of(self._dest.free_name(item.entry.name))
@@ -145,7 +175,7 @@ _DUPLICATE = TransferError("duplicate", "It has come before with the same conten
 
 
 def _earlier(row: Row) -> FileOutcome:
-    entry = Entry(row.name, row.remote_path, row.size, None, None)
+    entry = Entry(row.name, join(row.folder, row.name), row.size, None, None)
     outcome = PickupPlan.outcome_of(entry)
     outcome.reason, outcome.message = "completed", "An earlier run was cut off after it had fetched this file."
     return outcome
