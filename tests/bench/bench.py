@@ -73,15 +73,15 @@ def _hold(cases: Sequence[Case], options: argparse.Namespace, command: str) -> N
     versions = {one.title: one.version for case in cases for one in rules.entrants(case)}
     results = Results(about, options.server, delay and relay_bandwidth(delay), versions)
     started = time.monotonic()
-    marked = {mark.case for mark in MARKS}
+    marked = {name for mark in MARKS for name in (mark.case, mark.than)}
     for case, scores, syncs in hold(sorted(cases, key=lambda case: case.name not in marked), rules):
         print(_lines(case, scores, syncs, seconds=time.monotonic() - started), flush=True)
         about.look()
         results.scores[case.name] = scores
         if syncs:
             results.syncs[case.name] = syncs
-    if options.write is not None:
-        keep("contest", results)
+        if options.write is not None:
+            keep("contest", results)
 
 
 def _options() -> argparse.Namespace:

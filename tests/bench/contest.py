@@ -25,6 +25,7 @@ from support.stopwatch import Usage
 from workloads import Workload, workload
 
 COUNTED_UP_TO = 0.02  # seconds of delay; the syncs of a run depend on that more than on the machine
+COUNTED_FILES = 1000
 SHORTEST = 0.001  # seconds; what is left of a transfer when its overhead is taken off may drown in noise
 
 
@@ -69,7 +70,7 @@ class Rules:
     """How a contest is held.
 
     :ivar rounds: at most so many.
-    :ivar seconds: after so many, no case is begun again; every case is held once.
+    :ivar seconds: after so many, no case is begun again; each is held once, with those left out by then who take long.
     :ivar contestants: names, or None for those that each case names.
     :ivar before: another checkout, whose engine takes part too.
     :ivar count_syncs: also count how often ours makes the disk sure.
@@ -107,12 +108,13 @@ def hold(cases: Sequence[Case], rules: Rules) -> Iterator[tuple[Case, list[Score
         matches: dict[str, _Match] = {}
         for number in range(rules.rounds):
             for case in cases:
-                if number and time.monotonic() - started > rules.seconds:
+                late = time.monotonic() - started > rules.seconds
+                if number and late:
                     return
                 if not number:
                     matches[case.name] = _Match(case, sites[case.place], rules)
                 match = matches[case.name]
-                match.hold(number)
+                match.hold(number, all_of_them=not number and not late)
                 yield case, match.scores, match.count_syncs() if not number and rules.count_syncs else {}
 
 
@@ -129,17 +131,17 @@ class _Match:
 
     @property
     def scores(self) -> list[Score]:
-        return [turn.score for turn in self._turns]
+        return [turn.score for turn in self._turns if turn.score.seconds]
 
-    def hold(self, number: int) -> None:
+    def hold(self, number: int, *, all_of_them: bool) -> None:
         """One round; each time somebody else begins."""
         first = number % len(self._turns)
         for turn in self._turns[first:] + self._turns[:first]:
-            if not number or turn.score.contestant not in self._case.once:
+            if all_of_them or turn.score.contestant not in self._case.once:
                 turn.take()
 
     def count_syncs(self) -> dict[str, int]:
-        if self._case.rtt > COUNTED_UP_TO or self._case.known:
+        if self._case.rtt > COUNTED_UP_TO or self._case.files > COUNTED_FILES or self._case.known:
             return {}
         return syncs.count(self._case, self._where, self._folder)
 

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from cases import CASES, MIB, OURS
+from judgement import Judgement
 from results import Results
 
 USUAL_BANDWIDTH = 300 * MIB  # bytes a second, where the large file was not measured
@@ -56,18 +57,6 @@ MARKS = (
     Mark("new-0of100000-20ms", 150, of="memory"),
     Mark("new-0of100000-0ms", 4.4, 4.0, of="growth", than="new-0of25000-0ms"),
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Judgement:
-    """A row of the table."""
-
-    case: str
-    what: str
-    mark: str
-    aim: str
-    measured: str
-    verdict: str
 
 
 def judgements(results: Results) -> Iterator[Judgement]:

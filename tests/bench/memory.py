@@ -17,15 +17,18 @@ from pathlib import Path
 from arena import EMPTY, Site, site
 from cases import DISK, GET, KIB, MEMORY, MIB, PUT, Case
 from circumstances import Circumstances
+from judgement import Judgement
 from ours import Ours
 from results import keep, kept
 from support.stopwatch import Usage
 from tables import section, table
 from workloads import digest, workload
 
+DIRECTIONS = {PUT: "drop-off", GET: "pickup"}
 SIZES = (64 * MIB, 512 * MIB, 4096 * MIB)
 COUNTS = (1_000, 10_000, 100_000)
 RUNS = 20
+FLAT = 32 * MIB  # what much work may take more than little
 FILES_A_RUN = 2_000
 
 
@@ -36,6 +39,16 @@ class Flatness:
     about: Circumstances
     idle: int = 0
     rows: list[tuple[str, str, int, float]] = dataclasses.field(default_factory=list)
+
+    @classmethod
+    def kept(cls) -> Flatness | None:
+        """What was measured some time ago, if it was."""
+        found = kept("memory")
+        return None if found is None else cls(**found)
+
+    def of(self, what: str, direction: str) -> int:
+        """Bytes on top of idle."""
+        return next(memory for row, way, memory, _seconds in self.rows if (row, way) == (what, direction)) - self.idle
 
     def add(self, what: str, direction: str, usage: Usage) -> None:
         self.rows.append((what, direction, usage.memory, usage.seconds))
@@ -51,13 +64,13 @@ def measure(command: str, folder: Path | None) -> None:
         found.idle = ours.idle(EMPTY).memory
         for direction in (PUT, GET):
             for size in SIZES:
-                found.add(f"one file of {size // MIB:,} MiB", direction, _one_large(where, direction, size))
+                found.add(_large(size), direction, _one_large(where, direction, size))
     with site(MEMORY, folder, []) as where:  # a disk takes minutes to make and to remove that many files
         for direction in (PUT, GET):
             for count in COUNTS:
                 case = Case(direction, count, KIB, 0.0)
                 usage = workload(case, where).transfer(_ours(where, case.name), count, KIB)
-                found.add(f"{count:,} files in one run", direction, usage)
+                found.add(_many(count), direction, usage)
                 shutil.rmtree(where.folder / "stock")
             _many_runs(where, direction, found)
     found.about.look()
@@ -66,24 +79,53 @@ def measure(command: str, folder: Path | None) -> None:
 
 def page() -> str:
     """The part of the page, from what was kept."""
-    found = kept("memory")
+    found = Flatness.kept()
     return section("Memory beside the amount of work", _lines(found)) if found else ""
 
 
-def _lines(found: dict[str, object]) -> Iterator[str]:
-    flat = Flatness(**found)  # type: ignore[arg-type]
-    yield f"The largest resident set of filedrop, on top of the {flat.idle / MIB:.0f} MiB for listing an empty folder."
-    yield ""
-    by_direction = {direction: [row for row in flat.rows if row[1] == direction] for direction in (PUT, GET)}
-    yield from table(
-        ["", "drop-off", "pickup"],
-        (
-            [put[0], *(f"{(memory - flat.idle) / MIB:+.0f} MiB" for memory in (put[2], get[2]))]
-            for put, get in zip(*by_direction.values())
-        ),
+def judgements() -> Iterator[Judgement]:
+    """Whether memory is bounded by the window, and not by the work."""
+    found = Flatness.kept()
+    if found is None:
+        return
+    pairs = (
+        (_large(SIZES[0]), _large(SIZES[-1])),
+        (_many(COUNTS[0]), _many(COUNTS[-1])),
+        (_again(1), _again(RUNS)),
     )
+    for little, much in pairs:
+        for direction, title in DIRECTIONS.items():
+            more = found.of(much, direction) - found.of(little, direction)
+            yield Judgement(
+                f"{title}, {much}",
+                f"memory beside that of {little}",
+                f"at most {FLAT / MIB:.0f} MiB more",
+                "",
+                f"{more / MIB:+.0f} MiB",
+                "met" if more <= FLAT else "**not met**",
+            )
+
+
+def _large(size: int) -> str:
+    return f"one file of {size // MIB:,} MiB"
+
+
+def _many(count: int) -> str:
+    return f"{count:,} files in one run"
+
+
+def _again(number: int) -> str:
+    return f"run {number} of {FILES_A_RUN:,} files each on one ledger"
+
+
+def _lines(found: Flatness) -> Iterator[str]:
+    yield f"The largest resident set of filedrop, on top of the {found.idle / MIB:.0f} MiB for listing an empty folder."
     yield ""
-    yield f"Measured apart: {flat.about}"
+    work = dict.fromkeys(what for what, *_rest in found.rows)
+    rows = ([what, *(f"{found.of(what, direction) / MIB:.0f} MiB" for direction in DIRECTIONS)] for what in work)
+    yield from table(["", *DIRECTIONS.values()], rows)
+    yield ""
+    yield f"Measured apart: {found.about}"
 
 
 def _ours(where: Site, name: str) -> Ours:
@@ -119,5 +161,5 @@ def _many_runs(where: Site, direction: str, found: Flatness) -> None:
     for number in range(1, RUNS + 1):
         usage = work.transfer(ours, FILES_A_RUN, KIB)
         if number in (1, RUNS):
-            found.add(f"run {number} of {FILES_A_RUN:,} files each on one ledger", direction, usage)
+            found.add(_again(number), direction, usage)
     shutil.rmtree(where.folder / "stock")

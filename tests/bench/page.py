@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ from tables import section, table
 
 PAGE = "benchmarks.md"
 PICTURE = "benchmarks.svg"
+NOTES = Path(__file__).with_name("notes.md")
+"""What a person has found out about these figures."""
 
 HEAD = """\
 # Benchmarks
@@ -62,6 +65,7 @@ def _contest(results: Results) -> Iterator[str]:
     names = _everybody(results)
     yield section("The marks", _marks(results))
     yield section("Seconds", _seconds(results, names))
+    yield section("Processor time", _processor(results, names))
     yield section("Memory", _memory(results, names))
     if results.syncs:
         yield section("Syncs", _syncs(results))
@@ -79,8 +83,11 @@ def _marks(results: Results) -> Iterator[str]:
     yield ""
     yield from table(
         ["case", "what", "mark", "aim", "measured", ""],
-        ([one.case, one.what, one.mark, one.aim, one.measured, one.verdict] for one in judgements(results)),
+        (dataclasses.astuple(one) for one in (*judgements(results), *memory.judgements())),
     )
+    if NOTES.exists():
+        yield ""
+        yield NOTES.read_text().strip()
 
 
 def _seconds(results: Results, names: dict[str, str]) -> Iterator[str]:
@@ -103,6 +110,13 @@ def _seconds(results: Results, names: dict[str, str]) -> Iterator[str]:
     if rounds:
         yield f"filedrop took part in {min(rounds)} to {max(rounds)} rounds of each case. Those who take minutes where"
         yield "others take seconds, and no mark depends on them, took part in the first one only."
+
+
+def _processor(results: Results, names: dict[str, str]) -> Iterator[str]:
+    yield "Of all processes of the client, in seconds (median); what it takes for an empty folder is taken off. The"
+    yield "server, on the same machine, is not counted."
+    yield ""
+    yield from _by_case(results, names, lambda _case, score: f"{statistics.median(score.cpu):.2f}")
 
 
 def _memory(results: Results, names: dict[str, str]) -> Iterator[str]:

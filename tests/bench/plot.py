@@ -10,6 +10,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from cases import OURS, REFERENCE
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from results import Results
@@ -60,7 +61,16 @@ def draw(results: Results, path: Path) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    handles = dict(zip(*reversed(axes.get_legend_handles_labels())))
-    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4, frameon=False)
+    _explain(figure, axes, results)
     with mpl.rc_context({"svg.hashsalt": "filedrop"}):  # the same figures make the same file
         figure.savefig(path, metadata={"Date": None})
+
+
+def _explain(figure: Figure, axes: Axes, results: Results) -> None:
+    """The legend: everybody once, ours first."""
+    handles, titles = axes.get_legend_handles_labels()
+    by_title = dict(zip(titles, handles))
+    order = list(LOOKS)
+    everybody = {score.title: score.contestant for scores in results.scores.values() for score in scores}
+    shown = sorted(by_title, key=lambda title: order.index(everybody[title]))
+    figure.legend([by_title[title] for title in shown], shown, loc="outside upper center", ncols=4, frameon=False)

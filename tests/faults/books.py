@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import FileOutcome, RunResult
 
-from .world import OURS, World
+from .world import CLAIM, OURS, World
 
 if TYPE_CHECKING:
     from .variants import Variant
@@ -199,7 +199,13 @@ def _is_one_of(name: str, content: bytes, puts: Puts) -> bool:
 def _original_gone(world: World, variant: Variant, put: Put) -> bool:
     """Whether the original no longer stands where it was put."""
     folder = world.pickup if variant.direction == "pickup" else world.outbox
-    return world.files(folder).get(put.name) != put.content
+    there = world.files(folder).items()
+    return not any((_unclaimed(name), content) == (put.name, put.content) for name, content in there)
+
+
+def _unclaimed(name: str) -> str:
+    claim = CLAIM.fullmatch(name)
+    return claim["name"] if claim else name
 
 
 def _settled_rightly(world: World, variant: Variant, puts: Puts, put: Put, copies: int, found: Found) -> None:
@@ -238,7 +244,7 @@ def _temporaries(world: World, *, held: Iterable[str]) -> Iterator[str]:
     if list(held):
         return
     yield from world.drafts_of_ledger(world.photograph())
-    for folder in (world.input, world.inbox, world.outbox, world.archive, world.shelf, world.done):
+    for folder in (world.input, world.inbox, world.outbox, world.archive, world.shelf, world.done, world.pickup):
         for name in world.files(folder):
             if (OURS.fullmatch(name) or name.startswith(".in.")) and not is_bystander(world, folder / name):
                 yield os.path.join(folder.name, name)

@@ -113,6 +113,10 @@ def _others() -> Iterator[Variant]:
         yield Variant(f"pickup-{name}", "pickup", pickup, files)
     yield Variant("pickup-reread", "pickup", {**pickup, "verify": "reread"}, ONE)
     yield Variant("pickup-sidecar", "pickup", {**pickup, "verify": "sidecar"}, SIDECAR)
+    shared = {**pickup, "share": {"index": 0, "count": 1}}
+    yield Variant("share-delete", "pickup", shared, ONE)
+    yield Variant("share-move", "pickup", {**shared, "after": "move"}, ONE)
+    yield Variant("share-sidecar", "pickup", {**shared, "verify": "sidecar"}, SIDECAR)
 
 
 def _batches() -> Iterator[Variant]:
@@ -127,6 +131,7 @@ def _batches() -> Iterator[Variant]:
         yield Variant(name, "dropoff", options, BATCH, server, _HELD_DROPOFFS[server][upload])
     for after in ("delete", "move", "keep"):
         yield Variant(f"batch-pickup-{after}", "pickup", {"after": after}, BATCH)
+    yield Variant("batch-share-delete", "pickup", {"after": "delete", "share": {"index": 0, "count": 1}}, BATCH)
 
 
 def _over_ssh() -> Iterator[Variant]:
@@ -146,7 +151,7 @@ ALL = {variant.name: variant for variant in (*SINGLES, *OTHERS, *BATCHES, *OVER_
 TO_THE_END = frozenset(
     {
         *("rename-archive-openssh", "rename-delete-taking", "direct-delete-openssh", "direct-archive-hiding"),
-        *("pickup-delete", "pickup-move", "pickup-keep"),
+        *("pickup-delete", "pickup-move", "pickup-keep", "share-delete"),
     }
 )
 """Whose recoveries are crashed, and theirs, until nothing new comes of it."""

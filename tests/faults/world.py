@@ -21,10 +21,16 @@ from typing import NamedTuple
 
 OURS = re.compile(
     r"\.[0-9a-f]{8}\.part|\.filedrop-[0-9a-f]{12}-[0-9a-f]{12}\.part|\.filedrop-archive-[0-9a-f]{12}\.part"
+    r"|\.filedrop-claim-.*\.part"
 )
 """The temporary names of the engine, on both sides."""
 
-_RANDOM = re.compile(r"(?<=\.)[0-9a-f]{8}(?=\.part)|(?<=-)[0-9a-f]{12}(?=[.-])|(?<=\.filedrop-)[a-z0-9_]{8}\b")
+CLAIM = re.compile(r"\.filedrop-claim-.*-[0-9a-f]{8}-(?P<name>.*)\.part")
+"""A file that a host has claimed, with the name that it had."""
+
+_RANDOM = re.compile(
+    r"(?<=\.)[0-9a-f]{8}(?=\.part)|(?<=-)[0-9a-f]{8}(?=-[^/]*\.part)|(?<=-)[0-9a-f]{12}(?=[.-])|(?<=\.filedrop-)[a-z0-9_]{8}\b"
+)
 
 
 class File(NamedTuple):
@@ -183,6 +189,7 @@ class World:
         temporary = str(row["temporary"] or "")
         there = picture.get(str(self.there / temporary)) or picture.get(str(self.inbox / temporary))
         plain = {key: row[key] for key in row if key not in ("id", "changed_at", "temporary", "local_path")}
+        plain["remote_path"] = without_random(str(row["remote_path"]))
         return f"{plain} {bool(temporary)} {there.digest if there else None}"
 
     def _bases(self) -> Iterator[Path]:

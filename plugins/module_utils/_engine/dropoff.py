@@ -180,7 +180,7 @@ class DropoffFlow:
                 handle = await self._create(row)
             try:
                 await self.ledger.commit(row, "created", visible=await self._is_in_sight(row))
-                acknowledged = await self.remote.write(handle, source)
+                acknowledged = await self.remote.write(handle, source, shared=row.temporary is not None)
                 source.check_unchanged()
                 visible = await self._check_size(handle, row, acknowledged)
             except FiledropError:

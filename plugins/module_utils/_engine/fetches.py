@@ -10,13 +10,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .access import access_for
+from .claims import REFUSED, ClaimedElsewhere, Claims, earlier_first
 from .decisions import RESOLVED
 from .disk import Folder
-from .errors import DiskError, JobStopped, RemoteDenied, RemoteMissing, RemoteUnsupported, TransferError
+from .errors import DiskError, FiledropError, JobStopped, RemoteDenied, RemoteMissing, RemoteUnsupported, TransferError
+from .ledger import CLAIMING, FORGOTTEN
 from .pickup import Item, PickupFlow
 from .pickup_plan import PickupPlan, file_awaited
-from .remote import Entry, Remote
-from .result import FileOutcome
+from .remote import Entry, Remote, join
+from .result import FileOutcome, RunResult
 from .room import Room
 from .selection import Allowance, vouched_by
 from .work import Work
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from .job import Pickup
     from .ledger import Ledger, Row
     from .syncer import Syncer
+
+
+SIGHT = "sight"
+"""The capability that every pickup needs: that the server lets us look at a file."""
 
 
 class Fetches(Work[Item]):
@@ -42,28 +48,52 @@ class Fetches(Work[Item]):
         self._wanted: set[str] = set()
         self._sidecars: Sequence[Item] = ()
         self._flow: PickupFlow
+        self._claims: Claims
 
     def prepare(self) -> bool:
         return True
 
     async def plan(self, remote: Remote) -> None:
+        tools = (self._job, self._account, remote, self._ledger)
+        self._claims = Claims(*tools)
         room = Room(self._dest, self._job.min_free)
-        self._flow = PickupFlow(
-            self._job, self._account, remote, self._ledger, self._syncer, self._dest, self._access, room
-        )
+        self._flow = PickupFlow(*tools, self._syncer, self._dest, self._access, room, self._claims)
         entries = await listing(remote, self._job.remote_dir)
+        claimed = self._claims.among(entries)
+        entries, others = self._claims.unmasked(entries, claimed)
+        self._let_wait(others)
         self.listed = frozenset(entry.name for entry in entries)
         if not self._check:
             await self._take_up(self.listed)
-        plan = PickupPlan(self._job, self._account, self._ledger, entries, note=not self._check)
+        plan = PickupPlan(self._job, self._account, self._ledger, entries, claimed, note=not self._check)
         for outcome in plan.outcomes:
             self._note(outcome)
         self._known = max(self._known, plan.known - self.moved)
         self._wanted = {item.entry.name for item in plan.items}
         self._planned = self._limit(plan.items, lambda item: item.entry.size or 0)
         self._sidecars = plan.sidecars
-        if self._planned:
-            await _require_sight(remote, self._planned[0].entry.path)
+        if self._planned and not self._ledger.capability(self._account, SIGHT):
+            await self._require_sight(remote, self._planned[0].there.path)
+
+    async def _require_sight(self, remote: Remote, path: str) -> None:
+        """Refuse a job whose files cannot be looked at, before any of them is fetched for nothing."""
+        try:
+            await remote.stat(path)
+        except (RemoteDenied, RemoteUnsupported) as error:
+            raise JobStopped(
+                "stat_refused",
+                f"The server lists files and does not let us look at one of them ({error.finding}).",
+                "Without that nothing that is fetched can be verified, nor safely deleted; ask the provider for the "
+                "right to look at files.",
+            ) from error
+        if not self._check:
+            self._ledger.learn(self._account, SIGHT, allowed=True)
+
+    def _let_wait(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            outcome = PickupPlan.outcome_of(entry).skip(earlier_first())
+            outcome.origin += " (a later file)"
+            self._note(outcome)
 
     async def _take_up(self, listed: frozenset[str]) -> None:
         """Finish what an earlier run had verified; what it had not goes."""
@@ -82,7 +112,11 @@ class Fetches(Work[Item]):
 
     async def _close(self, row: Row) -> None:
         """What is no longer on the server and was fetched is done; what a person wanted fetched again cannot be."""
-        if row.state == "placed":
+        if await self._claims.is_there(row):
+            return
+        if row.state == CLAIMING:
+            await self._ledger.commit(row, FORGOTTEN)
+        elif row.state == "placed":
             await self._ledger.commit(row, "fetched", open=False)
             if row.reason != RESOLVED:
                 self._report(_earlier(row), row)
@@ -107,11 +141,25 @@ class Fetches(Work[Item]):
         return PickupPlan.outcome_of(item.entry)
 
     async def transfer(self, item: Item, outcome: FileOutcome) -> None:
-        row = await self._flow.fetch(item)
+        try:
+            row = await self._flow.fetch(item)
+        except ClaimedElsewhere as error:
+            outcome.skip(error)
+            outcome.changed = False
+            return
         if item.is_duplicate or row.reason == RESOLVED:
             outcome.skip(_DUPLICATE)
             outcome.changed = self._job.after != "keep"
         outcome.sha256, outcome.local_path = row.sha256, row.local_path or ""
+
+    def must_go_alone(self) -> bool:
+        return not self._check and self._claims.are_unproven
+
+    def result(self, error: FiledropError | None) -> RunResult:
+        result = super().result(error)
+        if self._planned and self._claims.refused:
+            result.notes.append(REFUSED)
+        return result
 
     async def foresee(self, item: Item, outcome: FileOutcome) -> None:
         outcome.local_path = self._dest.path_of(self._dest.free_name(item.entry.name))
@@ -127,7 +175,7 @@ _DUPLICATE = TransferError("duplicate", "It has come before with the same conten
 
 
 def _earlier(row: Row) -> FileOutcome:
-    entry = Entry(row.name, row.remote_path, row.size, None, None)
+    entry = Entry(row.name, join(row.folder, row.name), row.size, None, None)
     outcome = PickupPlan.outcome_of(entry)
     outcome.reason, outcome.message = "completed", "An earlier run was cut off after it had fetched this file."
     return outcome
@@ -139,19 +187,6 @@ def _gone(row: Row) -> TransferError:
         f"{row.remote_path!r} was to be fetched again, and is no longer on the server.",
         f"An earlier copy went to {row.local_path!r}; else ask the provider to send it again.",
     )
-
-
-async def _require_sight(remote: Remote, path: str) -> None:
-    """Refuse a job whose files cannot be looked at, before any of them is fetched for nothing."""
-    try:
-        await remote.stat(path)
-    except (RemoteDenied, RemoteUnsupported) as error:
-        raise JobStopped(
-            "stat_refused",
-            f"The server lists files and does not let us look at one of them ({error.finding}).",
-            "Without that nothing that is fetched can be verified, nor safely deleted; ask the provider for the right "
-            "to look at files.",
-        ) from error
 
 
 async def listing(remote: Remote, folder: str) -> Sequence[Entry]:

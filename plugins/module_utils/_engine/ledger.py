@@ -11,7 +11,7 @@ survive a power cut; a batch of changes shares one transaction.
 States of a drop-off (recovery.py says what each means after a crash):
     intent -> created -> written -> closed [-> renamed] -> delivered
 States of a pickup:
-    placing -> placed -> fetched, or kept where the original stays
+    [claiming ->] placing -> placed -> fetched, or kept where the original stays
 And of both: ``held`` (open: a person decides, decisions.py), ``resend`` (open: a person has decided), ``discarded``
 (history: a person has decided) and ``abandoned`` (history: nothing of it was left behind on either side).
 """
@@ -29,6 +29,14 @@ from .flow import Answer, Batch
 from .ledger_file import ledger_error, open_database, prove
 
 NAMES_A_QUERY = 500
+
+SECOND = 1_000_000_000  # ns
+
+CLAIMING = "claiming"
+"""The state of a row that says no more than that a file is about to be claimed, or has been (claims.py)."""
+
+FORGOTTEN = "forgotten"
+"""What a row is committed as to be deleted: nothing came of it that anybody would want to know."""
 
 
 @dataclass
@@ -146,6 +154,8 @@ class Ledger(Batch):
         row.changed_at = time.time()
         if row.id is None:
             row.id = self._db.execute(_INSERT, _values(row, _COLUMNS)).lastrowid
+        elif row.state == FORGOTTEN:
+            self._db.execute("DELETE FROM transfer WHERE id = ?", (row.id,))
         elif not row.open or not self._db.execute(_STEP, [*_values(row, _STEPPING), row.id]).rowcount:
             self._db.execute(_UPDATE, [*_values(row, _CHANGING), row.id])
 
@@ -154,17 +164,21 @@ class Ledger(Batch):
         where = "WHERE open = 1 AND account = ? AND direction = ? AND job = ? ORDER BY id"
         return list(self.rows(where, (account, direction, job)))
 
-    def latest(self, account: str, direction: str, folder: str, names: Iterable[str]) -> dict[str, Row]:
-        """The newest row, open or not, of each of these names in a folder."""
-        return {row.name: row for row in self.each_latest(account, direction, folder, names)}
+    def latest(
+        self, account: str, direction: str, folder: str, names: Iterable[str], *, but: str = ""
+    ) -> dict[str, Row]:
+        """The newest row, open or not, of each of these names in a folder; one that is not in the state ``but``."""
+        return {row.name: row for row in self.each_latest(account, direction, folder, names, but=but)}
 
-    def each_latest(self, account: str, direction: str, folder: str, names: Iterable[str]) -> Iterator[Row]:
+    def each_latest(
+        self, account: str, direction: str, folder: str, names: Iterable[str], *, but: str = ""
+    ) -> Iterator[Row]:
         """The same one by one, for those who do not keep them all."""
-        for some in _slices(list(names), NAMES_A_QUERY):
+        for some in slices(list(names), NAMES_A_QUERY):
             marks = ", ".join("?" * len(some))
-            where = f"WHERE account = ? AND direction = ? AND folder = ? AND name IN ({marks}) ORDER BY id"
-            found = {row.name: row for row in self.rows(where, (account, direction, folder, *some))}
-            yield from found.values()
+            where = f"WHERE account = ? AND direction = ? AND folder = ? AND name IN ({marks}) AND state != ?"
+            rows = self.rows(f"{where} ORDER BY id", (account, direction, folder, *some, but))
+            yield from {row.name: row for row in rows}.values()
 
     def rows(self, where: str, values: Sequence[Any]) -> Iterator[Row]:
         """The rows that an SQL clause selects, one after the other."""
@@ -249,6 +263,6 @@ def _in_other_hands(row: Row) -> TransferError:
     )
 
 
-def _slices(items: Sequence[str], length: int) -> Iterator[Sequence[str]]:
+def slices(items: Sequence[str], length: int) -> Iterator[Sequence[str]]:
     for start in range(0, len(items), length):
         yield items[start : start + length]

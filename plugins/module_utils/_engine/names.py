@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import unicodedata
 
@@ -90,6 +91,22 @@ def cut(text: str, length: int) -> str:
 def part_prefix(account: str, job: str) -> str:
     """How the local parts of a job begin: its next run, and nobody else, removes those that a crash left behind."""
     return f".filedrop-{hashlib.sha256(f'{account}{chr(0)}{job}'.encode()).hexdigest()[:12]}-"
+
+
+_CLAIM = ".filedrop-claim-"
+
+
+def claim(name: str) -> str:
+    """A hidden name on the server for a file that this host is about to fetch. It tells people whose it is, and nobody
+    takes it for a whole file.
+    """
+    host = re.sub(r"[^A-Za-z0-9.-]", "", os.uname().nodename.partition(".")[0])[:32]
+    return temporary(f"{_CLAIM}{host}-{{random}}-{{name}}.part", name)
+
+
+def is_claim(name: str) -> bool:
+    """Whether a name is a claim, be it of another host."""
+    return name.startswith(_CLAIM)
 
 
 def temporary(pattern: str, name: str) -> str:

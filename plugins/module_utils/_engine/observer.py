@@ -46,8 +46,8 @@ class _Watched:
     async def download(self, path: str, into: Incoming, *, size: int) -> int:
         return await self._remote.download(path, _Incoming(into, self._observer), size=size)
 
-    async def write(self, handle: Any, source: Outgoing) -> Awaitable[None]:
-        return await self._remote.write(handle, _Outgoing(source, self._observer))
+    async def write(self, handle: Any, source: Outgoing, *, shared: bool) -> Awaitable[None]:
+        return await self._remote.write(handle, _Outgoing(source, self._observer), shared=shared)
 
 
 class _Incoming:

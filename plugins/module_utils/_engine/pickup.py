@@ -28,21 +28,20 @@ from typing import TYPE_CHECKING
 
 from . import disk, names
 from .decisions import way_out
-from .errors import HoldError, OriginalStays, RemoteError, RemoteMissing, Replaced
-from .ledger import Row
+from .errors import DiskError, HoldError, OriginalStays, RemoteError, RemoteMissing, Replaced, TransferError
+from .ledger import CLAIMING, SECOND, Row
 from .remote import Entry, Remote, join
 from .selection import vouched_by
 from .verification import compare_with_sidecar, download_whole, reread
 
 if TYPE_CHECKING:
     from .access import Access
+    from .claims import Claims
     from .disk import Folder, Part
     from .job import Pickup
     from .ledger import Ledger
     from .room import Room
     from .syncer import Syncer
-
-SECOND = 1_000_000_000  # ns
 
 CAME = ("fetched", "kept", "discarded")
 """The states of history that say that a file has been here."""
@@ -50,12 +49,25 @@ CAME = ("fetched", "kept", "discarded")
 
 @dataclass
 class Item:
-    """A remote file to fetch, with what the ledger last knew of that name."""
+    """A remote file to fetch, with what the ledger last knew of that name.
+
+    :ivar claim: the row that names its claim, from the moment that it is intended; ``claimed``: the file, under the
+        name of its claim.
+    :ivar is_safe: its copy is whole and durable, and about to be published.
+    """
 
     entry: Entry
     latest: Row | None = None
     sidecar: Entry | None = None
+    claim: Row | None = None
+    claimed: Entry | None = None
     is_duplicate: bool = False
+    is_safe: bool = False
+
+    @property
+    def there(self) -> Entry:
+        """The file where it is now."""
+        return self.claimed or self.entry
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,7 @@ class PickupFlow:
     dest: Folder
     access: Access
     room: Room
+    claims: Claims
     in_use: set[str] = field(default_factory=set)
 
     async def fetch(self, item: Item) -> Row:
@@ -78,7 +91,22 @@ class PickupFlow:
         :raises HoldError: a person has to decide.
         :raises FiledropError: it was not fetched, or not deleted there; nothing is lost by it.
         """
-        entry = item.entry
+        try:
+            row = await self._bring(item)
+        except (DiskError, RemoteError, TransferError):
+            if not item.is_safe:
+                await self.claims.give_back(item)
+            raise
+        try:
+            await self._clear_away(row, item)
+        except Replaced:
+            await self.claims.give_back(item)
+            raise
+        await self.claims.end(item, row)
+        return row
+
+    async def _bring(self, item: Item) -> Row:
+        """Have a copy in its place, or the one that came before."""
         part = disk.Part(self.dest, names.part_prefix(self.account, self.job.name))
         try:
             await self._download(item, part)
@@ -95,7 +123,6 @@ class PickupFlow:
             part.discard()
         else:
             await self._place(item, part, row)
-        await self._clear_away(row, entry)
         return row
 
     # --- here it comes
@@ -103,11 +130,12 @@ class PickupFlow:
     async def _download(self, item: Item, part: Part) -> None:
         """Fetch what is there whole, or not at all."""
         with self.room.taken_by(part, item.entry.size or 0):
-            await download_whole(self.remote, item.entry, part)
+            await self.claims.take(item)
+            await download_whole(self.remote, item.there, part)
         if self.job.verify == "reread":
-            await reread(self.remote, item.entry, part)
+            await reread(self.remote, item.there, part)
         elif self.job.verify == "sidecar" and not vouched_by(item.entry.name):
-            await compare_with_sidecar(self.remote, item.entry, item.sidecar, part, self.dest)
+            await compare_with_sidecar(self.remote, item.there, item.sidecar, part, self.dest)
 
     # --- has it been here before?
 
@@ -131,6 +159,7 @@ class PickupFlow:
         item.is_duplicate = True
         if self.job.on_duplicate == "hold":
             earlier = self._known(item).local_path
+            await self.claims.release(item)
             row = self._row(item, part)
             await self.ledger.commit(row, "held", reason="duplicate", temporary=None, local_path=earlier)
             finding = f"{item.entry.path!r} has come before, with the same content."
@@ -159,6 +188,7 @@ class PickupFlow:
             part.discard()
             raise
         part.close()
+        item.is_safe = True
         await self._publish(row, self.dest)
 
     async def _publish(self, row: Row, folder: Folder) -> None:
@@ -181,7 +211,7 @@ class PickupFlow:
 
     def _row(self, item: Item, part: Part) -> Row:
         """A new row, or the one that a person has decided to fetch again by."""
-        entry, number = item.entry, None
+        entry, number = item.there, item.claim.id if item.claim and item.claim.state == CLAIMING else None
         if item.latest is not None and item.latest.state == "resend":
             number, item.latest = item.latest.id, None
         return Row(
@@ -222,8 +252,9 @@ class PickupFlow:
 
     # --- the original
 
-    async def _clear_away(self, row: Row, entry: Entry) -> None:
+    async def _clear_away(self, row: Row, item: Item) -> None:
         """Do with the original what the job says, if it is still what was fetched; then the row is history."""
+        entry = item.there
         if self.job.after != "keep":
             try:
                 await self._delete_or_move(row, entry)
@@ -233,7 +264,11 @@ class PickupFlow:
                     f"{entry.path!r} was fetched to {row.local_path!r}, and stays on the server: {error.finding}",
                     "Ask the provider for the right to delete, or set `after: keep`.",
                 ) from error
+        else:
+            await self.claims.release(item)
         state = "kept" if self.job.after == "keep" else "fetched"
+        if self.job.after != "keep" or item.claimed is None:
+            row.remote_path = item.entry.path
         await self.ledger.commit(row, state, open=False, size=entry.size, mtime_ns=(entry.mtime or 0) * SECOND)
 
     async def _require_same(self, row: Row, entry: Entry) -> None:

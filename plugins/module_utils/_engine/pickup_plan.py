@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from . import names
 from .adoption import can_be_adopted
 from .decisions import Discarded, way_out
 from .errors import FiledropError, HoldError, TransferError
-from .pickup import CAME, SECOND, Item
+from .ledger import CLAIMING, SECOND
+from .pickup import CAME, Item
 from .result import FileOutcome
 from .selection import (
     DIGESTS,
@@ -38,11 +39,22 @@ class PickupPlan:
     ``known`` counts those that were fetched before and are kept: there may be any number of them.
 
     :param entries: the listing of the job's remote folder.
+    :param claimed: by name, where those of them are now that this job has claimed.
     :param note: whether the ledger may note what is not settled yet (not in check mode).
     """
 
-    def __init__(self, job: Pickup, account: str, ledger: Ledger, entries: Sequence[Entry], *, note: bool) -> None:
+    def __init__(
+        self,
+        job: Pickup,
+        account: str,
+        ledger: Ledger,
+        entries: Sequence[Entry],
+        claimed: Mapping[str, Entry],
+        *,
+        note: bool,
+    ) -> None:
         self._job = job
+        self._claimed = claimed
         self._key = (account, job.direction, job.remote_dir)
         self._ledger = ledger
         self._note = note
@@ -58,7 +70,8 @@ class PickupPlan:
         vouchers = self._vouchers(files, entries) if job.verify == "sidecar" else {}
         self._leave_unsettled(files, vouchers, Settling(ledger, self._key, job.settle, note=note))
         checksums = {name for name in files if job.verify == "sidecar" and vouched_by(name)}
-        items = [Item(entry, latest.get(name), vouchers.get(name)) for name, entry in files.items()]
+        before = self._before_claims(files, latest)
+        items = [self._item(entry, latest.get(name), before, vouchers.get(name)) for name, entry in files.items()]
         items.sort(key=lambda item: (item.entry.mtime or 0, item.entry.name))
         self.items = [item for item in items if item.entry.name not in checksums]
         self.sidecars = self._in_time([item for item in items if item.entry.name in checksums])
@@ -72,9 +85,7 @@ class PickupPlan:
         """The files that the job asks for and that can be fetched, by name; what has no safe name is refused."""
         found: dict[str, Entry] = {}
         for entry in entries:
-            if entry.kind != "file" or names.is_temporary(entry.name) or not is_wanted(entry.name, self._job):
-                continue
-            if not is_in_share(entry.name, self._job.share):
+            if entry.kind != "file" or names.is_temporary(entry.name) or not self._is_ours(entry.name):
                 continue
             try:
                 names.check_name(entry.name)
@@ -90,6 +101,27 @@ class PickupPlan:
                 else:
                     self.outcomes.append(self.outcome_of(entry).skip(empty_refused()))
         return found
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether the job asks for a name, by its patterns and its share. What it has claimed it sees through, together
+        with the checksum of it, though both may have changed since.
+        """
+        if name in self._claimed or vouched_by(name) in self._claimed:
+            return True
+        return is_wanted(name, self._job) and is_in_share(name, self._job.share)
+
+    def _before_claims(self, files: Iterable[str], latest: Mapping[str, Row]) -> Mapping[str, Row]:
+        """The newest rows but for claims, of the files whose newest row is one."""
+        claims = [name for name in files if name in latest and latest[name].state == CLAIMING]
+        return self._ledger.latest(*self._key, claims, but=CLAIMING) if claims else {}
+
+    def _item(self, entry: Entry, latest: Row | None, before: Mapping[str, Row], sidecar: Entry | None) -> Item:
+        item = Item(entry, latest, sidecar, claimed=self._claimed.get(entry.name))
+        if latest is not None and latest.state == CLAIMING:
+            item.latest, item.claim = before.get(entry.name), latest
+        elif latest is not None and latest.open and item.claimed is not None:
+            item.claim = latest
+        return item
 
     def _is_open(self, entry: Entry, latest: Row) -> bool:
         """Whether something remains to be done with a file, by what the ledger knows of its name."""
@@ -118,10 +150,10 @@ class PickupPlan:
         for name in waiting & files.keys():
             self.outcomes.append(self.outcome_of(files.pop(name)).skip(unsettled_error(self._job.settle)))
 
-    @staticmethod
-    def _vouchers(files: dict[str, Entry], entries: Sequence[Entry]) -> dict[str, Entry]:
+    def _vouchers(self, files: dict[str, Entry], entries: Sequence[Entry]) -> dict[str, Entry]:
         """The checksum beside each file that has one, the best where there are several, be it asked for or not."""
         beside = {entry.name: entry for entry in reversed(entries) if entry.kind == "file"}
+        beside.update(self._claimed)
         found = {
             name: [beside[f"{name}.{digest}"] for digest in DIGESTS if f"{name}.{digest}" in beside] for name in files
         }

@@ -168,7 +168,7 @@ async def _download(remote: sftp.SftpRemote, size: int) -> None:
 async def _upload(remote: sftp.SftpRemote, size: int) -> None:
     handle = await remote.create("input/a.xml")
     try:
-        await (await remote.write(handle, _Source()))
+        await (await remote.write(handle, _Source(), shared=False))
         await remote.size_of(handle)
     finally:
         await remote.finish(handle)

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import sftp
 from support.desk import Desk, assert_delivered, digests, fill
 from support.relay import Relay
 from support.sshd import SshServer
@@ -43,6 +45,20 @@ def test_a_thousand_files_are_picked_up_on_one_session(desk: Desk, sshd: SshServ
         assert list(sshd.pickup.iterdir()) == []
         again = desk.pick_up(account={"port": relay.port, "account": "many"})
     assert (again.changed, again.outcomes, again.error) == (False, [], None)
+
+
+@pytest.mark.parametrize("most", [1, 2, 10])
+def test_a_large_file_goes_over_as_many_channels_as_a_server_far_away_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(sftp, "WIDE_FROM", 16 * 1024 * KIB)
+    with SshServer(config=[f"MaxSessions {most}"]) as server, Relay(server.port, rtt=0.02) as relay:
+        desk = Desk(tmp_path, server.account_options() | {"port": relay.port, "account": "far"})
+        (desk.outbox / "large.bin").write_bytes(os.urandom(16 * 1024 * KIB + 7))
+        sent = digests(desk.outbox)
+        assert_delivered(desk.drop_off(), sent)
+        assert digests(server.input) == sent
+        assert relay.connections == 1
 
 
 @pytest.mark.parametrize("connections", [1, 2])

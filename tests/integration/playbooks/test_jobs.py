@@ -21,6 +21,9 @@ DROPOFF = "courier.filedrop.dropoff"
 PICKUP = "courier.filedrop.pickup"
 
 
+LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+
+
 class Office:
     """A host with an outbox and an inbox, and an account at the server."""
 
@@ -39,14 +42,20 @@ class Office:
 
     def inventory(self, **jobs: Mapping[str, object]) -> str:
         """Write an inventory with these jobs, and return its path."""
-        variables = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
-            "filedrop_ledger": str(self.ledger),
-            "filedrop_accounts": self._accounts,
-            "filedrop_jobs": jobs,
+        variables = {"filedrop_ledger": str(self.ledger), "filedrop_accounts": self._accounts, "filedrop_jobs": jobs}
+        return self.write({"erp": {"hosts": {"erp1": {**LOCAL, **variables}}}})
+
+    def fleet(self, *names: str, jobs: Mapping[str, object], **more: Mapping[str, object]) -> str:
+        """Write an inventory of hosts, each with a ledger of its own, with what some say beside it; return its path."""
+        hosts = {
+            name: {**LOCAL, "filedrop_ledger": str(self.outbox.parent / f"{name}.sqlite3"), **more.get(name, {})}
+            for name in names
         }
-        self._inventory.write_text(json.dumps({"erp": {"hosts": {"erp1": variables}}}))
+        common = {"filedrop_accounts": self._accounts, "filedrop_jobs": jobs, **more.get("group", {})}
+        return self.write({"shops": {"hosts": hosts, "vars": common}})
+
+    def write(self, groups: Mapping[str, object]) -> str:
+        self._inventory.write_text(json.dumps(groups))
         return str(self._inventory)
 
 
@@ -137,3 +146,66 @@ def test_a_password_is_nowhere_in_the_output(stage: Stage, office: Office) -> No
     played = stage.play(DROPOFF, "-i", inventory, "-vvv", "--diff")
     assert played.status == 0
     assert "a-secret-of-ours" not in played.output
+
+
+def test_groups_and_hosts_override_single_options(
+    stage: Stage, office: Office, sshd: SshServer, tmp_path: Path
+) -> None:
+    """A group narrows the job down for its hosts, one host has another folder, and a third does without the job."""
+    other = tmp_path / "other"
+    other.mkdir()
+    for folder in (office.outbox, other):
+        (folder / f"invoices-{folder.name}.xml").write_text("an invoice")
+        (folder / "notes.txt").write_text("not for the provider")
+    inventory = office.fleet(
+        *("shop1", "shop2", "shop3"),
+        jobs={"invoices": office.job("dropoff"), "unused": office.job("dropoff", src="/nowhere")},
+        group={"filedrop_jobs_group": {"invoices": {"include": ["invoices-*.xml"]}, "unused": None}},
+        shop2={"filedrop_jobs_host": {"invoices": {"src": str(other)}}},
+        shop3={"filedrop_jobs_host": {"invoices": None}},
+    )
+    played = stage.play(DROPOFF, "-i", inventory)
+    assert played.status == 0
+    assert sorted(path.name for path in sshd.input.iterdir()) == ["invoices-other.xml", "invoices-outbox.xml"]
+    assert sorted(path.name for path in other.iterdir()) == ["archive", "notes.txt"]
+    assert not (tmp_path / "shop3.sqlite3").exists()
+
+
+def test_accounts_are_overridden_as_well(stage: Stage, office: Office, sshd: SshServer) -> None:
+    (office.outbox / "invoices-1.xml").write_text("one")
+    wrong = {"filedrop_accounts_host": {"amili": {"username": "somebody-else"}}}
+    inventory = office.fleet("shop1", jobs={"invoices": office.job("dropoff")}, shop1=wrong)
+    played = stage.play(DROPOFF, "-i", inventory)
+    assert played.status != 0
+    assert "'somebody-else'" in played.output
+    assert not list(sshd.input.iterdir())
+
+
+def test_hosts_come_in_batches_and_one_that_fails_stops_no_other(
+    stage: Stage, office: Office, sshd: SshServer, tmp_path: Path
+) -> None:
+    outboxes = {name: tmp_path / f"outbox-{name}" for name in ("shop1", "shop2", "shop3", "shop4")}
+    for name in ("shop2", "shop3", "shop4"):
+        outboxes[name].mkdir()
+        (outboxes[name] / f"{name}.xml").write_text("an invoice")
+    own = {name: {"filedrop_jobs_host": {"invoices": {"src": str(path)}}} for name, path in outboxes.items()}
+    inventory = office.fleet(*outboxes, jobs={"invoices": office.job("dropoff")}, **own)
+    played = stage.play(DROPOFF, "-i", inventory, "--limit", "shop1,shop2,shop3", filedrop_serial=1)
+    assert played.status != 0
+    assert played.output.count("PLAY [Drop files off]") == 3
+    assert "invoices: see above what each of these jobs met." in played.output
+    assert sorted(path.name for path in sshd.input.iterdir()) == ["shop2.xml", "shop3.xml"]
+    assert (outboxes["shop4"] / "shop4.xml").exists()
+
+
+@pytest.mark.parametrize("option", [{"share": {"index": 0, "count": 2}}, {"file_mode": "0640", "group": "users"}])
+def test_what_only_a_deployed_job_can_do_is_not_passed_over(
+    stage: Stage, office: Office, sshd: SshServer, option: Mapping[str, object]
+) -> None:
+    there = sshd.put("report-1.json", b"{}")
+    inventory = office.inventory(reports=office.job("pickup", **option))
+    played = stage.play(PICKUP, "-i", inventory)
+    assert played.status != 0
+    assert f"reports has {' and '.join(option)}, and only the command on the host knows that." in played.output
+    assert "systemctl start filedrop@reports" in played.output
+    assert there.exists()

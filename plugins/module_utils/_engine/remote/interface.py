@@ -89,9 +89,11 @@ class Remote(Protocol):
     async def rewrite(self, path: str) -> Any:
         """Open our own unfinished part for writing, emptied."""
 
-    async def write(self, handle: Any, source: Outgoing) -> Awaitable[None]:
+    async def write(self, handle: Any, source: Outgoing, *, shared: bool) -> Awaitable[None]:
         """Send the source to its end. What it returns waits until the server has acknowledged every byte; what is asked
         meanwhile is answered after that.
+
+        :param shared: it may be opened, and closed, on several connections at once: nobody takes a file of this name.
         """
 
     def size_of(self, handle: Any) -> Awaitable[int | None]:

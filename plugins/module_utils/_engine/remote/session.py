@@ -53,12 +53,12 @@ class Budget:
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self._free = total
+        self.free = total
         self._queue: deque[tuple[int, Answer[None]]] = deque()
 
     @property
     def in_use(self) -> int:
-        return self.total - self._free
+        return self.total - self.free
 
     def resize(self, total: int) -> None:
         """Hand out more or less from now on; what is in use stays so until it is given back."""
@@ -66,18 +66,18 @@ class Budget:
         self.give_back(grown)
 
     def take(self, amount: int) -> Answer[None]:
-        if not self._queue and self._free >= amount:
-            self._free -= amount
+        if not self._queue and self.free >= amount:
+            self.free -= amount
             return settled(None)
         answer: Answer[None] = Answer()
         self._queue.append((amount, answer))
         return answer
 
     def give_back(self, amount: int) -> None:
-        self._free += amount
-        while self._queue and self._free >= self._queue[0][0]:
+        self.free += amount
+        while self._queue and self.free >= self._queue[0][0]:
             needed, answer = self._queue.popleft()
-            self._free -= needed
+            self.free -= needed
             answer.settle(None)
 
     def fail(self, error: Exception) -> None:
@@ -111,15 +111,15 @@ class _Pending:
 class Session:
     """An SFTP session: version agreed, limits known, ready for requests.
 
-    :param transport: an authenticated SSH transport, of which the session takes one channel. The session owns it from
-        now on.
+    :param transport: an authenticated SSH transport, of which the session takes one channel. It ends with the session.
     :param timeout: seconds of silence, while something is owed, after which the session counts as lost.
+    :ivar latency: seconds of a round trip; 0 if the server has not been asked for anything that tells.
     :ivar error: what has ended the session, if anything has.
     """
 
     def __init__(self, transport: Transport, *, timeout: float) -> None:
         self.transport = transport
-        self._timeout = timeout
+        self.timeout = timeout
         self._pending: dict[int, _Pending] = {}
         self._next_id = 0
         self._out: list[bytes] = []
@@ -129,13 +129,10 @@ class Session:
         self.reading = Budget(READ_AHEAD)
         self.writing = Budget(WRITE_AHEAD)
         self.handles = Budget(UNTOLD_HANDLES)
-        try:
-            self._channel = _open_channel(transport, timeout)
-            self.extensions = self._agree_on_version()
-            self.limits = self._ask_limits()
-        except BaseException:
-            transport.close()
-            raise
+        self.latency = 0.0
+        self._channel = _open_channel(transport, timeout)
+        self.extensions = self._agree_on_version()
+        self.limits = self._ask_limits()
         if self.limits.handles:
             self.handles = Budget(max(1, self.limits.handles - SPARE_HANDLES))
         self.read_chunk = _chunk(self.limits.read)
@@ -190,8 +187,8 @@ class Session:
         try:
             self._send()
             came = self._receive(timeout)
-            if not came and self._pending and time.monotonic() - self._heard_at > self._timeout:
-                raise _silent(self._timeout)
+            if not came and self._pending and time.monotonic() - self._heard_at > self.timeout:
+                raise _silent(self.timeout)
         except (ConnectionLost, ProtocolError) as error:
             self.fail(error)
             return True
@@ -222,7 +219,7 @@ class Session:
             try:
                 sent = self._channel.send(piece)
             except socket.timeout:
-                raise _silent(self._timeout) from None
+                raise _silent(self.timeout) from None
             except (OSError, EOFError, paramiko.SSHException) as error:
                 raise _ended(error) from error
             if sent == 0:
@@ -231,14 +228,14 @@ class Session:
 
     def _receive(self, timeout: float | None) -> bool:
         try:
-            self._channel.settimeout(self._timeout if timeout is None else timeout)
+            self._channel.settimeout(self.timeout if timeout is None else timeout)
             data = self._channel.recv(WINDOW)
         except socket.timeout:
             return False
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise _ended(error) from error
         finally:
-            self._channel.settimeout(self._timeout)
+            self._channel.settimeout(self.timeout)
         if not data:
             raise _ended(self.transport.saved_exception or "the server closed the channel")
         self._heard_at = time.monotonic()
@@ -296,7 +293,7 @@ class Session:
 
     def _first_packet(self) -> bytes:
         """The body of the first packet, which alone has no request id."""
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + self.timeout
         while time.monotonic() < deadline:
             try:
                 data = self._channel.recv(WINDOW)
@@ -312,7 +309,7 @@ class Session:
                 body = bytes(self._in[4 : 4 + length])
                 del self._in[: 4 + length]
                 return body
-        raise _silent(self._timeout)
+        raise _silent(self.timeout)
 
     def _ask_limits(self) -> wire.Limits:
         if "limits@openssh.com" not in self.extensions:
@@ -320,8 +317,10 @@ class Session:
         answer = self.request(
             wire.EXTENDED, wire.text(b"limits@openssh.com"), expected=wire.EXTENDED_REPLY, doing="to tell its limits"
         )
+        asked_at = time.monotonic()
         while not answer.done:
             self.exchange(None)
+        self.latency = time.monotonic() - asked_at
         try:
             return wire.limits(answer.result())
         except RemoteError:  # promised, and not kept: no reason not to work with it

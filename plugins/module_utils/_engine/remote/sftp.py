@@ -12,10 +12,11 @@ from __future__ import annotations
 import contextlib
 import select
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import ProtocolError, RemoteError
+from ..errors import FiledropError, ProtocolError, RemoteError
 from ..flow import Answer, Together
 from . import wire
 from .interface import Entry, Incoming, Outgoing, join
@@ -24,7 +25,20 @@ from .session import Cost, Session
 from .ssh import agreed_algorithms, host_key_of, open_transport, words_of
 
 if TYPE_CHECKING:
+    from paramiko import Transport
+
     from ..account import Account
+
+SHARED_FROM = 8 * 1024 * 1024
+"""Bytes from which on a file goes over all connections at once: four times what a server lets one have under way."""
+
+WIDE_FROM = 32 * 1024 * 1024
+"""Bytes from which on a file is worth the four round trips of opening further channels."""
+
+MORE_CHANNELS = 3
+
+FAR = 0.01
+"""Seconds of a round trip; nearer, one channel of OpenSSH's is not the limit."""
 
 LISTING_REQUESTS = 16
 """READDIRs under way at once: enough to hide a round trip of 20 ms from OpenSSH's 100 names an answer."""
@@ -51,11 +65,14 @@ class SftpRemote:
     """A mailbox over SFTP; see `interface.Remote` for what its methods promise."""
 
     def __init__(self, account: Account) -> None:
+        self._transports: list[Transport] = []
         self._sessions: list[Session] = []
+        self._may_widen = True
         self._pace = Pace(account.bandwidth_limit)
         try:
             for _connection in range(account.connections):
-                self._sessions.append(Session(open_transport(account), timeout=account.timeout))
+                self._transports.append(open_transport(account))
+                self._sessions.append(Session(self._transports[-1], timeout=account.timeout))
         except BaseException:
             self.close()
             raise
@@ -91,8 +108,8 @@ class SftpRemote:
         return heard
 
     def close(self) -> None:
-        for session in self._sessions:
-            session.transport.close()
+        for transport in self._transports:
+            transport.close()
 
     def info(self) -> Mapping[str, Any]:
         session = self._sessions[0]
@@ -174,16 +191,66 @@ class SftpRemote:
     async def rewrite(self, path: str) -> _Handle:
         return await self._open(path, wire.WRITE_FLAG | wire.TRUNCATE_FLAG)
 
-    async def write(self, handle: _Handle, source: Outgoing) -> Together:
-        session, doing = handle.session, f"to write to {handle.path!r}"
+    async def write(self, handle: _Handle, source: Outgoing, *, shared: bool) -> Together:
+        others: Sequence[_Handle] = ()
+        if shared and source.size >= SHARED_FROM:
+            self._widen(source.size)
+            others = await self._open_again(handle)
+        try:
+            sent = await self._send([handle, *others], source)
+            if others:
+                await Together(sent)
+        finally:
+            closing = [self.finish(other) for other in others]
+        await Together(closing)
+        return Together(sent)
+
+    def _widen(self, size: int) -> None:
+        """Take further channels of the connection, if the server allows that and is so far away that what it lets one
+        have under way is less than the line holds.
+        """
+        only = self._sessions[0]
+        if len(self._sessions) > 1 or size < WIDE_FROM or only.latency < FAR or not self._may_widen:
+            return
+        self._may_widen = False
+        with ThreadPoolExecutor(MORE_CHANNELS) as openers:
+            for opener in [
+                openers.submit(Session, only.transport, timeout=only.timeout) for _channel in range(MORE_CHANNELS)
+            ]:
+                with contextlib.suppress(FiledropError):
+                    self._sessions.append(opener.result())
+
+    async def _open_again(self, handle: _Handle) -> Sequence[_Handle]:
+        """The same file on the other sessions, where the server allows that."""
+        doing, body = (
+            f"to open {handle.path!r} again",
+            wire.text(_bytes(handle.path)) + wire.open_flags(wire.WRITE_FLAG),
+        )
+        asked, found = [], []
+        for session in self._sessions:
+            if session is not handle.session:
+                await session.handles.take(1)
+                answer = session.request(wire.OPEN, body, expected=wire.HANDLE, doing=doing, decode=wire.handle)
+                asked.append((session, answer))
+        for session, answer in asked:
+            try:
+                found.append(_Handle(session, await answer, handle.path))
+            except RemoteError:
+                session.handles.give_back(1)
+        return found
+
+    async def _send(self, handles: Sequence[_Handle], source: Outgoing) -> Iterable[Answer[None]]:
+        """WRITE a file from its beginning to its end, each part where there is most room for it [6.4]."""
+        doing = f"to write to {handles[0].path!r}"
         sent: deque[Answer[None]] = deque()
         offset = 0
         while offset < source.size:
+            session, name, _path = max(handles, key=lambda one: one.session.writing.free)
             length = self._pace.portion(min(session.write_chunk, source.size - offset))
             await self._pace.take(length)
             await session.writing.take(length)
             try:
-                body = wire.write_body(handle.name, offset, source.read(length))
+                body = wire.write_body(name, offset, source.read(length))
             except BaseException:
                 session.writing.give_back(length)
                 raise
@@ -193,7 +260,7 @@ class SftpRemote:
             offset += length
             while sent and sent[0].done:
                 sent.popleft().result()
-        return Together(sent)
+        return sent
 
     def size_of(self, handle: _Handle) -> Answer[int | None]:
         return handle.session.request(

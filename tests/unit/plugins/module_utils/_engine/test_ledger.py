@@ -121,6 +121,16 @@ def test_every_state_on_the_way_survives(path: str) -> None:
         assert ledger.latest(*KEY, ["a.xml"])["a.xml"].state == "delivered"
 
 
+def test_a_row_that_is_forgotten_is_gone_and_others_stay(ledger: Ledger) -> None:
+    earlier = commit(ledger, row(), "fetched", open=False)
+    claim = commit(ledger, row(), ledger_module.CLAIMING)
+    assert ledger.latest(*KEY, ["a.xml"])["a.xml"].id == claim.id
+    assert ledger.latest(*KEY, ["a.xml"], but=ledger_module.CLAIMING)["a.xml"].id == earlier.id
+    commit(ledger, claim, ledger_module.FORGOTTEN)
+    assert ledger.latest(*KEY, ["a.xml"])["a.xml"].id == earlier.id
+    assert ledger.open_rows("acme", "dropoff", "invoices") == []
+
+
 def test_a_commit_is_settled_only_once_it_is_written(ledger: Ledger, path: str) -> None:
     answer = ledger.commit(row(), "intent")
     with closing(Ledger(path)) as other:

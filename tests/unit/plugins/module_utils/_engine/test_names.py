@@ -187,3 +187,14 @@ def test_a_temporary_name_is_never_too_long(pattern: str, name: str) -> None:
 
 def test_temporary_names_of_the_same_file_differ() -> None:
     assert len({names.temporary(".{random}.part", "a") for _name in range(100)}) == 100
+
+
+@pytest.mark.parametrize("name", ["report.xml", "{braces}.xml", "a" * 255, "ü" * 127])
+def test_a_claim_says_whose_it_is_and_is_taken_for_no_whole_file(name: str) -> None:
+    claim = names.claim(name)
+    names.check_name(claim)
+    assert names.is_claim(claim)
+    assert names.is_temporary(claim)
+    assert claim != names.claim(name)
+    assert os.uname().nodename.partition(".")[0][:32] in claim
+    assert not names.is_claim(name)

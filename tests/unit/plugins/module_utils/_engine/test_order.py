@@ -20,6 +20,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine import di
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.access import Access
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.dropoff import IN_SIGHT, RENAME
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.fetches import SIGHT
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import Dropoff, Pickup
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
@@ -95,7 +96,7 @@ class Scene:
         self.inbox.mkdir()
         self.ledger = str(folder / "ledger.sqlite3")
         with closing(Ledger(self.ledger, create=True)) as ledger:
-            for name in (RENAME, IN_SIGHT):
+            for name in (RENAME, IN_SIGHT, SIGHT):
                 ledger.learn("odd", name, allowed=True)
         self._monkeypatch = monkeypatch
 
@@ -370,7 +371,7 @@ def test_what_a_person_has_decided_begins_with_the_removal_of_our_part(scene: Sc
 
 # --- a pickup
 
-FETCHED = "stat pickup/a.xml, download pickup/a.xml, finish pickup/a.xml, stat pickup/a.xml"
+FETCHED = "download pickup/a.xml, finish pickup/a.xml, stat pickup/a.xml"
 PLACED = "LEDGER placing, move PART a.xml, sync inbox, LEDGER placed"
 LIST = "finish pickup"
 
@@ -389,9 +390,15 @@ def test_a_file_is_fetched(scene: Scene, after: str, end: str) -> None:
     assert scene.pick_up(after) == f"{LIST}, {FETCHED}, sync PART inbox, {PLACED}, {end}"
 
 
+def test_that_files_can_be_looked_at_is_learned_before_the_first_is_fetched(scene: Scene) -> None:
+    scene.nothing_is_known()
+    scene.put(scene.server.pickup / NAME)
+    assert scene.pick_up("keep").startswith(f"{LIST}, stat pickup/a.xml, LEARNED sight yes, {FETCHED}")
+
+
 def test_what_was_replaced_stays_and_what_came_is_done(scene: Scene) -> None:
     scene.put(scene.server.pickup / NAME)
-    scene.before(Kind.LSTAT, lambda: (scene.server.pickup / NAME).write_bytes(b"another"), at=3)
+    scene.before(Kind.LSTAT, lambda: (scene.server.pickup / NAME).write_bytes(b"another"), at=2)
     assert scene.pick_up("delete").endswith(f"{PLACED}, stat pickup/a.xml, LEDGER fetched (done)")
 
 

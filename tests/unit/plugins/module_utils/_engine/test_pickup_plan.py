@@ -33,7 +33,7 @@ def entry(name: str, *, size: int | None = 3, mtime: int | None = OLD, permissio
 
 def plan(ledger: Ledger, *entries: Entry, note: bool = True, **options: Any) -> PickupPlan:
     job = Pickup(name="reports", dest="/in", remote_dir="out")
-    return PickupPlan(replace(job, **options), "acme", ledger, entries, note=note)
+    return PickupPlan(replace(job, **options), "acme", ledger, entries, {}, note=note)
 
 
 def to_fetch(found: PickupPlan) -> list[str]:

@@ -105,7 +105,7 @@ def test_files_cross_a_real_session_no_faster_than_allowed(server: OddServer, tm
 
     async def there_and_back() -> None:
         handle = await remote.create("input/invoice.xml")
-        await (await remote.write(handle, Bytes(content)))
+        await (await remote.write(handle, Bytes(content), shared=False))
         await remote.finish(handle)
         await remote.download("pickup/report.xml", into, size=size)
 

@@ -44,7 +44,7 @@ def error_of(remote: SftpRemote, path: str = "pickup") -> FiledropError:
 def be_impatient(remote: SftpRemote, seconds: float) -> None:
     """Only now, for on a machine that is busy the login may take a while."""
     for session in remote._sessions:
-        session._timeout = seconds
+        session.timeout = seconds
 
 
 # --- its beginning

@@ -80,10 +80,10 @@ async def fetch(remote: SftpRemote, path: str, size: int) -> tuple[int, bytes]:
     return received, bytes(sink.content)
 
 
-async def send(remote: SftpRemote, path: str, content: bytes) -> int | None:
+async def send(remote: SftpRemote, path: str, content: bytes, *, shared: bool = False) -> int | None:
     """Upload a file; return the size that the server told while it was open."""
     handle = await remote.create(path)
-    await (await remote.write(handle, Memory(content)))
+    await (await remote.write(handle, Memory(content), shared=shared))
     size = await remote.size_of(handle)
     await remote.finish(handle)
     return size
@@ -553,7 +553,7 @@ def test_our_own_part_is_written_anew(server: OddServer) -> None:
 
     async def rewrite() -> None:
         handle = await remote.rewrite("input/a.xml")
-        await (await remote.write(handle, Memory(b"anew")))
+        await (await remote.write(handle, Memory(b"anew"), shared=False))
         await remote.finish(handle)
 
     drive(remote, rewrite())
@@ -587,7 +587,7 @@ def test_a_file_that_changes_while_it_is_sent_is_told_and_the_session_goes_on(se
 
     async def send_it() -> None:
         handle = await remote.create("input/a.xml")
-        await (await remote.write(handle, Changing(CONTENT)))
+        await (await remote.write(handle, Changing(CONTENT), shared=False))
 
     assert failure(remote, send_it()).reason == "changed_while_read"
     assert drive(remote, send(remote, "input/b.xml", CONTENT)) == len(CONTENT)
@@ -617,6 +617,78 @@ def test_many_files_are_sent_at_once_and_none_gets_the_content_of_another(server
     driver = Flow(remote)
     driver.run(driver.each(one, contents, width=200))
     assert {path.name: path.read_bytes() for path in server.input.iterdir()} == contents
+
+
+# --- a large file over several connections
+
+LARGE = CONTENT * 40
+
+
+@pytest.fixture
+def sharing(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> SftpRemote:
+    """Three connections, over which any file goes that is a little large."""
+    monkeypatch.setattr(sftp, "SHARED_FROM", len(LARGE))
+    return server.connect(connections=3)
+
+
+def asked(server: OddServer) -> Counter[Kind]:
+    return Counter(kind for kind, _length in server.seen)
+
+
+def test_a_large_file_goes_over_all_connections(server: OddServer, sharing: SftpRemote) -> None:
+    assert drive(sharing, send(sharing, "input/a.part", LARGE, shared=True)) == len(LARGE)
+    assert (server.input / "a.part").read_bytes() == LARGE
+    assert asked(server)[Kind.OPEN] == asked(server)[Kind.CLOSE] == 3
+
+
+@pytest.mark.parametrize(("size", "shared"), [(len(LARGE) - 1, True), (len(LARGE), False)])
+def test_a_small_one_and_one_that_may_be_taken_go_over_one(
+    server: OddServer, sharing: SftpRemote, size: int, shared: bool
+) -> None:
+    assert drive(sharing, send(sharing, "input/a.xml", LARGE[:size], shared=shared)) == size
+    assert (server.input / "a.xml").read_bytes() == LARGE[:size]
+    assert asked(server)[Kind.OPEN] == asked(server)[Kind.CLOSE] == 1
+
+
+def test_a_server_that_opens_a_file_only_once_gets_it_over_one_connection(
+    server: OddServer, sharing: SftpRemote
+) -> None:
+    opened: list[bytes] = []
+
+    def only_once(call: Call, go: Serve) -> Answer | None:
+        opened.append(call.path)
+        return go(call.request) if len(opened) == 1 else Status(Code.FAILURE, "in use")
+
+    server.hooks[Kind.OPEN] = only_once
+    for name in ("a", "b"):
+        opened.clear()
+        assert drive(sharing, send(sharing, f"input/{name}.part", LARGE, shared=True)) == len(LARGE)
+        assert (server.input / f"{name}.part").read_bytes() == LARGE
+    assert asked(server)[Kind.CLOSE] == 2
+
+
+@pytest.mark.parametrize("kind", [Kind.WRITE, Kind.CLOSE])
+def test_what_one_of_the_connections_cannot_do_is_told_and_the_sessions_go_on(
+    server: OddServer, sharing: SftpRemote, kind: Kind
+) -> None:
+    server.answer(kind, Status(Code.OK), Status(Code.FAILURE, "quota"))
+    assert "quota" in failure(sharing, send(sharing, "input/a.part", LARGE, shared=True)).finding
+    server.hooks.clear()
+    assert drive(sharing, send(sharing, "input/b.part", LARGE, shared=True)) == len(LARGE)
+    assert (server.input / "b.part").read_bytes() == LARGE
+
+
+@pytest.mark.parametrize(("far", "channels"), [(0.0, 1 + sftp.MORE_CHANNELS), (60.0, 1)])
+def test_to_a_server_far_away_it_goes_over_more_channels_of_one_connection(
+    server: OddServer, monkeypatch: pytest.MonkeyPatch, far: float, channels: int
+) -> None:
+    for name, value in (("SHARED_FROM", len(LARGE)), ("WIDE_FROM", len(LARGE)), ("FAR", far)):
+        monkeypatch.setattr(sftp, name, value)
+    remote = server.connect()
+    for name in ("a", "b"):
+        assert drive(remote, send(remote, f"input/{name}.part", LARGE, shared=True)) == len(LARGE)
+        assert (server.input / f"{name}.part").read_bytes() == LARGE
+    assert asked(server)[Kind.OPEN] == asked(server)[Kind.CLOSE] == 2 * channels
 
 
 # --- names on the server

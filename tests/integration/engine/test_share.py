@@ -1,0 +1,287 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hosts that share a mailbox, each with a ledger of its own: at once, while their shares change, and killed."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import claims, pickup
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.decisions import Wanted, resolve
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import Share
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.selection import is_in_share
+from support import driver
+from support.desk import Desk, assert_delivered, digests, fill, outcomes
+from support.sshd import SshServer
+
+ALL = {"index": 0, "count": 1}
+"""A share that is everything: whoever has it is in everybody's way."""
+
+
+@pytest.fixture
+def desks(tmp_path: Path, sshd: SshServer) -> Callable[[str], Desk]:
+    """Hosts by name, all with the same account."""
+
+    def make(name: str) -> Desk:
+        (tmp_path / name).mkdir()
+        return Desk(tmp_path / name, sshd.account_options())
+
+    return make
+
+
+def arrived(*desks: Desk) -> Counter[str]:
+    """How often each file is in an inbox, under a final name."""
+    return Counter(name for desk in desks for name in digests(desk.inbox) if not name.startswith("."))
+
+
+def rows(desk: Desk) -> list[tuple[str, str]]:
+    """What the ledger says of each file."""
+    with closing(sqlite3.connect(desk.ledger)) as ledger:
+        return list(ledger.execute("SELECT name, state FROM transfer ORDER BY id"))
+
+
+def run_at_once(*runs: tuple[Desk, dict[str, object]]) -> list[dict[str, int]]:
+    """Pick up on several hosts, each in a process of its own."""
+    started = [driver.start(desk.spec(desk.job("pickup", share=share))) for desk, share in runs]
+    found = [driver.finish(process) for process in started]
+    assert [one["error"] for one in found] == [None] * len(runs)
+    assert all(one["summary"]["failed"] == one["summary"]["held"] == 0 for one in found), found
+    return [one["summary"] for one in found]
+
+
+def test_of_hosts_that_all_want_every_file_one_gets_it(desks: Callable[[str], Desk], sshd: SshServer) -> None:
+    hosts = [desks(name) for name in ("one", "two", "three")]
+    for _round in range(2):
+        there = fill(sshd.pickup, 200, 2000)
+        summaries = run_at_once(*((host, ALL) for host in hosts))
+        assert arrived(*hosts) == Counter(there.keys())
+        assert {name: digest for host in hosts for name, digest in digests(host.inbox).items()} == there
+        assert sum(summary["delivered"] for summary in summaries) == len(there)
+        assert digests(sshd.pickup) == {}
+        for host in hosts:
+            shutil.rmtree(host.inbox)
+            host.inbox.mkdir()
+
+
+def test_shares_may_overlap_while_they_change(desks: Callable[[str], Desk], sshd: SshServer) -> None:
+    """One host still goes by halves, two by thirds already: nothing comes twice, and what nobody has stays there."""
+    there = fill(sshd.pickup, 200, 500)
+    old, new, newer = Share(0, 2), Share(0, 3), Share(1, 3)
+    hosts = [
+        (desks(name), {"index": share.index, "count": share.count}) for name, share in zip("abc", (old, new, newer))
+    ]
+    run_at_once(*hosts)
+    wanted = {name for name in there if any(is_in_share(name, share) for share in (old, new, newer))}
+    assert arrived(*(host for host, _share in hosts)) == Counter(wanted)
+    assert digests(sshd.pickup).keys() == there.keys() - wanted != set()
+
+
+def test_a_host_that_is_killed_finds_its_claims_again(desks: Callable[[str], Desk], sshd: SshServer) -> None:
+    victim, other = desks("victim"), desks("other")
+    dice = random.Random(5)
+    for _round in range(4):
+        there = fill(sshd.pickup, 150, 20_000)
+        process = driver.start(victim.spec(victim.job("pickup", share=ALL)))
+        while not any(name.startswith(".filedrop-claim-") for name in digests_soon(sshd.pickup)):
+            assert process.poll() is None
+        time.sleep(dice.uniform(0, 0.15))
+        process.kill()
+        process.wait()
+        sshd.wait_idle()
+        run_at_once((other, ALL))
+        run_at_once((victim, ALL))
+        assert arrived(victim, other) == Counter(there.keys())
+        assert digests(sshd.pickup) == {}
+        for host in (victim, other):
+            shutil.rmtree(host.inbox)
+            host.inbox.mkdir()
+
+
+def digests_soon(folder: Path) -> list[str]:
+    time.sleep(0.001)
+    return [path.name for path in folder.iterdir()]
+
+
+def test_what_cannot_be_fetched_gets_its_name_back(desks: Callable[[str], Desk], sshd: SshServer) -> None:
+    host = desks("one")
+    sshd.put("report.xml", b"content")
+    assert outcomes(host.pick_up(share=ALL, verify="sidecar")) == {"report.xml": ("failed", "sidecar_missing")}
+    assert digests(sshd.pickup).keys() == {"report.xml"}
+    assert rows(host) == []
+    assert_delivered(host.pick_up(share=ALL), ["report.xml"])
+    assert rows(host) == [("report.xml", "fetched")]
+
+
+def test_a_checksum_goes_with_its_file(desks: Callable[[str], Desk], sshd: SshServer) -> None:
+    host = desks("one")
+    sshd.put("report.xml", b"content")
+    sum_of_it = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
+    sshd.put("report.xml.sha256", sum_of_it.encode())
+    assert_delivered(host.pick_up(share=ALL, verify="sidecar"), ["report.xml", "report.xml.sha256"])
+    assert digests(sshd.pickup) == {}
+
+
+def test_a_file_of_the_same_name_comes_after_the_claim(
+    desks: Callable[[str], Desk], sshd: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that ends between claim and download; the provider is quick; then the job has no share any more."""
+    host = desks("one")
+    sshd.put("report.xml", b"first")
+    crash_after_claims(host, monkeypatch)
+    (claim,) = digests(sshd.pickup)
+    assert claim.startswith(".filedrop-claim-")
+    assert claim.endswith("-report.xml.part")
+    sshd.put("report.xml", b"second")
+    first = host.pick_up()
+    assert [(one.outcome, one.reason) for one in first.outcomes] == [("delivered", ""), ("skipped", "earlier_first")]
+    assert_delivered(host.pick_up(), ["report.xml"])
+    assert (host.inbox / "report.xml").read_bytes() == b"first"
+    assert (host.inbox / "report.2.xml").read_bytes() == b"second"
+    assert digests(sshd.pickup) == {}
+
+
+def test_a_claim_is_kept_from_everybody_but_the_ledger_that_knows_it(
+    desks: Callable[[str], Desk], sshd: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a job that is moved with its ledger takes its claims along."""
+    first, second = desks("first"), desks("second")
+    sshd.put("report.xml", b"content")
+    crash_after_claims(first, monkeypatch)
+    assert_delivered(second.pick_up(), [])
+    assert_delivered(second.pick_up(share=ALL), [])
+    shutil.copy(first.ledger, second.ledger)
+    # A job of a module is named after its folders; the command's keep their names.
+    move_job(second.ledger, str(first.inbox), str(second.inbox))
+    assert_delivered(second.pick_up(share=ALL), ["report.xml"])
+    assert digests(sshd.pickup) == {}
+
+
+def move_job(ledger: Path, old: str, new: str) -> None:
+    with closing(sqlite3.connect(ledger)) as database, database:
+        database.execute("UPDATE transfer SET job = replace(job, ?, ?)", (old, new))
+
+
+def crash_after_claims(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that has claimed its files, and then is no more."""
+
+    class Crash(Exception):
+        pass
+
+    async def crash(*_arguments: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pickup, "download_whole", crash)
+        with pytest.raises(Crash):
+            desk.pick_up(share=ALL)
+
+
+def test_a_duplicate_that_is_held_waits_under_its_own_name(desks: Callable[[str], Desk], sshd: SshServer) -> None:
+    host = desks("one")
+    sshd.put("report.xml", b"content")
+    assert_delivered(host.pick_up(share=ALL, on_duplicate="hold"), ["report.xml"])
+    sshd.put("report.xml", b"content")
+    held = host.pick_up(share=ALL, on_duplicate="hold")
+    assert outcomes(held) == {"report.xml": ("held", "duplicate")}
+    assert digests(sshd.pickup).keys() == {"report.xml"}
+    resolve(str(host.ledger), Wanted(("report.xml",)), "resend")
+    assert_delivered(host.pick_up(share=ALL, on_duplicate="hold"), ["report.xml"])
+    assert digests(sshd.pickup) == {}
+    assert rows(host) == [("report.xml", "fetched"), ("report.xml", "fetched")]
+
+
+def test_a_duplicate_that_is_skipped_leaves_no_claim_in_the_ledger(
+    desks: Callable[[str], Desk], sshd: SshServer
+) -> None:
+    host = desks("one")
+    for _time in range(2):
+        sshd.put("report.xml", b"content")
+        result = host.pick_up(share=ALL, on_duplicate="skip")
+    assert outcomes(result) == {"report.xml": ("skipped", "duplicate")}
+    assert digests(sshd.pickup) == {}
+    assert rows(host) == [("report.xml", "fetched")]
+
+
+def test_what_stays_on_the_server_is_not_claimed(desks: Callable[[str], Desk], sshd: SshServer) -> None:
+    """A file that is kept is everybody's: every host whose share it is in fetches it, once."""
+    hosts = [desks("one"), desks("two")]
+    sshd.put("report.xml", b"content")
+    for host in hosts:
+        assert_delivered(host.pick_up(share=ALL, after="keep"), ["report.xml"])
+        assert_delivered(host.pick_up(share=ALL, after="keep"), [])
+    assert digests(sshd.pickup).keys() == {"report.xml"}
+
+
+def meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """While another host has a file whole and has not deleted it yet, this one runs; return what it delivered."""
+    clear_away = pickup.PickupFlow._clear_away
+    delivered: list[list[str]] = []
+
+    async def slow(self: pickup.PickupFlow, row: pickup.Row, item: pickup.Item) -> None:
+        if not delivered:
+            delivered.append([])
+            delivered[0] = [one.name for one in desk.pick_up(share=ALL).outcomes if one.outcome == "delivered"]
+        await clear_away(self, row, item)
+
+    monkeypatch.setattr(pickup.PickupFlow, "_clear_away", slow)
+    return delivered
+
+
+def test_between_download_and_deletion_a_claim_keeps_others_away(
+    desks: Callable[[str], Desk], sshd: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, quick = desks("slow"), desks("quick")
+    sshd.put("report.xml", b"content")
+    delivered = meanwhile(quick, monkeypatch)
+    assert_delivered(slow.pick_up(share=ALL), ["report.xml"])
+    assert delivered == [[]]
+    assert digests(sshd.pickup) == {}
+
+
+def test_where_the_server_refuses_to_rename_overlapping_shares_deliver_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What docs/fleet.md warns of."""
+    with SshServer(sftp_options="-P rename") as server:
+        for name in ("slow", "quick"):
+            (tmp_path / name).mkdir()
+        slow, quick = (Desk(tmp_path / name, server.account_options()) for name in ("slow", "quick"))
+        server.put("report.xml", b"content")
+        delivered = meanwhile(quick, monkeypatch)
+        result = slow.pick_up(share=ALL)
+        assert_delivered(result, ["report.xml"])
+        assert delivered == [["report.xml"]]
+        assert result.notes == [claims.REFUSED]
+        assert digests(server.pickup) == {}
+
+
+def test_where_the_server_refuses_to_rename_disjoint_shares_deliver_once(tmp_path: Path) -> None:
+    with SshServer(sftp_options="-P rename") as server:
+        hosts = []
+        for index in range(2):
+            (tmp_path / str(index)).mkdir()
+            hosts.append((Desk(tmp_path / str(index), server.account_options()), {"index": index, "count": 2}))
+        there = fill(server.pickup, 60, 500)
+        run_at_once(*hosts)
+        assert arrived(*(host for host, _share in hosts)) == Counter(there.keys())
+        assert digests(server.pickup) == {}
+
+
+def test_without_a_share_nothing_is_renamed(desks: Callable[[str], Desk]) -> None:
+    with SshServer(sftp_options="-P rename") as server:
+        host = desks("one")
+        host.account = server.account_options()
+        server.put("report.xml", b"content")
+        result = host.pick_up()
+        assert_delivered(result, ["report.xml"])
+        assert result.notes == []

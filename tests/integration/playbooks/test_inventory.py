@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The example inventory: what each of its hosts would get, as the role renders it from the variables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from .conftest import Stage
+
+RENDER = """
+- hosts: all
+  gather_facts: false
+  connection: local
+  vars_files:
+    - {role}/vars/main.yml
+  tasks:
+    - ansible.builtin.copy:
+        content: "{{{{ __filedrop_plan | to_json }}}}"
+        dest: "{folder}/{{{{ inventory_hostname }}}}.json"
+        mode: "0600"
+"""
+
+Files = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def rendered(collections: Path, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Files]:
+    """By host, the account and job files that the role would put there, by their paths below ``/etc/filedrop``."""
+    folder = tmp_path_factory.mktemp("rendered")
+    role = checkout / "roles" / "filedrop"
+    # A play's own variables would win over those of the inventory, which a role's defaults do not.
+    defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text())
+    lowest = {**defaults, "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    (folder / "lowest.yml").write_text(json.dumps({"all": {"vars": lowest}}))
+    (folder / "render.yml").write_text(RENDER.format(role=role, folder=folder))
+    inventories = ["-i", str(folder / "lowest.yml"), "-i", str(checkout / "docs" / "inventory")]
+    played = Stage(collections, folder, checkout / "tests" / "ansible.cfg").play(
+        str(folder / "render.yml"), *inventories
+    )
+    assert played.status == 0
+    return {path.stem: _files(json.loads(path.read_text())) for path in folder.glob("*.example.com.json")}
+
+
+def _files(plan: dict[str, Any]) -> Files:
+    found = {}
+    for file in plan["files"]:
+        if file["path"].endswith(".json"):
+            found[file["path"].removeprefix("/etc/filedrop/").removesuffix(".json")] = json.loads(file["content"])
+    return found
+
+
+def test_every_host_gets_its_groups_jobs(rendered: dict[str, Files]) -> None:
+    jobs = {host: {name for name in files if name.startswith("jobs/")} for host, files in rendered.items()}
+    shop, warehouse = {"jobs/invoices"}, {"jobs/stock", "jobs/orders"}
+    assert jobs == {
+        **{f"shop{number}.example.com": shop for number in (1, 2, 3)},
+        **{f"stock{number}.example.com": warehouse for number in (1, 2)},
+        "erp.example.com": {"jobs/payments", "jobs/statements", "jobs/reports"},
+    }
+    providers = {
+        file.get("preset") or file["host"] for name, file in rendered["erp.example.com"].items() if "accounts" in name
+    }
+    assert providers == {"amili_sftp", "sftp.bank.example.com"}
+
+
+def test_hosts_differ_from_their_group_in_what_they_say_and_nothing_else(rendered: dict[str, Files]) -> None:
+    usual, busy, closed = (rendered[f"shop{number}.example.com"] for number in (1, 2, 3))
+    assert busy["jobs/invoices"] == {**usual["jobs/invoices"], "every": "5m"}
+    assert busy["accounts/amili"] == {**usual["accounts/amili"], "username": "2009876"}
+    assert closed["jobs/invoices"] == {**usual["jobs/invoices"], "enabled": False}
+    assert closed["accounts/amili"] == usual["accounts/amili"]
+
+
+def test_groups_differ_from_the_others_in_what_they_say(rendered: dict[str, Files]) -> None:
+    thin, usual = rendered["stock1.example.com"]["accounts/amili"], rendered["shop1.example.com"]["accounts/amili"]
+    assert thin == {**usual, "bandwidth_limit": "500K"}
+
+
+def test_hosts_of_one_mailbox_have_different_shares_of_it(rendered: dict[str, Files]) -> None:
+    shares = [rendered[f"stock{number}.example.com"]["jobs/orders"]["share"] for number in (1, 2)]
+    assert [(int(share["index"]), int(share["count"])) for share in shares] == [(0, 2), (1, 2)]
