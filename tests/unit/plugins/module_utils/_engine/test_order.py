@@ -26,7 +26,14 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.syncer import Syncer
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
-from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Code, Kind, Status
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
+    Answer,
+    Attributes,
+    Code,
+    Kind,
+    Stats,
+    Status,
+)
 from support.odd_server import OddServer
 
 NAME, CONTENT = "a.xml", b"<invoice/>"
@@ -98,6 +105,7 @@ class Scene:
         with closing(Ledger(self.ledger, create=True)) as ledger:
             for name in (RENAME, IN_SIGHT, SIGHT):
                 ledger.learn("odd", name, allowed=True)
+        self.told: dict[str, tuple[str, str]] = {}
         self._monkeypatch = monkeypatch
 
     def nothing_is_known(self) -> None:
@@ -115,9 +123,10 @@ class Scene:
             ledger.commit(row, state)
             ledger.run()
 
-    def drop_off(self, upload: str, after: str = "archive", *, content: bytes = CONTENT) -> str:
-        self.put(self.outbox / NAME, content)
-        return self._told(Dropoff("j", (str(self.outbox),), "input", settle=0, upload=upload, after=after))
+    def drop_off(self, upload: str, after: str = "archive", *, content: bytes | None = CONTENT, **options: Any) -> str:
+        if content is not None:
+            self.put(self.outbox / NAME, content)
+        return self._told(Dropoff("j", (str(self.outbox),), "input", settle=0, upload=upload, after=after, **options))
 
     def pick_up(self, after: str, **options: Any) -> str:
         move_dir = "done" if after == "move" else None
@@ -143,7 +152,8 @@ class Scene:
     def _told(self, job: Dropoff | Pickup) -> str:
         with self._monkeypatch.context() as patched:
             story = Story(patched)
-            runner.run(job, self.server.account(), ledger=self.ledger)
+            result = runner.run(job, self.server.account(), ledger=self.ledger)
+            self.told = {one.name: (one.outcome, one.reason) for one in result.outcomes}
             return ", ".join(story.lines)
 
 
@@ -168,6 +178,7 @@ ARCHIVED = "move a.xml a.xml, sync archive then outbox, LEDGER delivered (done)"
 LOOK = "stat input, stat input/a.xml"  # is the folder there, and the name free
 LOOK_AGAIN = "stat input/a.xml, stat input/PART"
 LOOK_FOR_BOTH = f"stat input, {LOOK_AGAIN}"
+TAKEN_BACK = "remove input/PART, finish input/PART, LEDGER abandoned (done)"
 THERE = "input/.00000000.part"
 
 
@@ -292,6 +303,50 @@ def test_what_a_killed_run_left_in_the_archive_goes_first(scene: Scene) -> None:
     assert scene.drop_off("rename").endswith(f"stat input/a.xml, unlink PART, {ARCHIVED}")
 
 
+# --- what is looked at on the way
+
+
+def test_a_name_that_is_taken_is_not_even_begun(scene: Scene) -> None:
+    scene.put(scene.server.input / NAME, b"theirs")
+    assert scene.drop_off("rename") == LOOK
+    assert scene.told == {NAME: ("held", "name_taken")}
+
+
+def test_a_name_that_somebody_takes_meanwhile_is_left_to_them(scene: Scene) -> None:
+    scene.before(Kind.FSTAT, lambda: scene.put(scene.server.input / NAME, b"theirs"))
+    assert scene.drop_off("rename").endswith(TAKEN_BACK)
+    assert scene.told == {NAME: ("held", "name_taken")}
+    assert (scene.server.input / NAME).read_bytes() == b"theirs"
+
+
+def test_a_name_that_somebody_takes_at_the_last_moment_is_left_to_them(scene: Scene) -> None:
+    scene.before(Kind.RENAME, lambda: scene.put(scene.server.input / NAME, b"theirs"))
+    assert scene.drop_off("rename").endswith(f"{LOOK_AGAIN}, remove input/PART, LEDGER abandoned (done)")
+    assert scene.told == {NAME: ("held", "name_taken")}
+
+
+def test_a_size_that_is_not_that_of_the_file_is_no_delivery(scene: Scene) -> None:
+    scene.server.answer(Kind.FSTAT, Stats(Attributes(size=3)))
+    assert scene.drop_off("rename").endswith(TAKEN_BACK)
+    assert scene.told == {NAME: ("failed", "incomplete")}
+
+
+def test_without_any_size_nothing_is_delivered(scene: Scene) -> None:
+    scene.server.answer(Kind.FSTAT, Stats(Attributes()))
+    looks = iter(range(1, 1000))
+    scene.server.hooks[Kind.LSTAT] = lambda call, go: Stats(Attributes()) if next(looks) == 4 else go(call.request)
+    assert scene.drop_off("rename").endswith(TAKEN_BACK)
+    assert scene.told == {NAME: ("failed", "unverified")}
+
+
+def test_what_is_never_seen_where_uploads_are_shown_was_taken_too_early(scene: Scene) -> None:
+    looks = iter(range(1, 1000))
+    hide = Status(Code.NO_SUCH_FILE, "")
+    scene.server.hooks[Kind.LSTAT] = lambda call, go: hide if next(looks) > 2 else go(call.request)
+    assert scene.drop_off("direct").endswith("LEDGER closed, stat input/a.xml, LEDGER held")
+    assert scene.told == {NAME: ("held", "maybe_incomplete")}
+
+
 # --- a drop-off that an earlier run has begun
 
 
@@ -328,6 +383,24 @@ def test_what_must_have_been_taken_is_noted_before_the_original_goes(scene: Scen
 def test_what_nobody_can_know_is_held(scene: Scene, upload: str, row: dict[str, Any], looked: str) -> None:
     scene.left(**row)
     assert scene.drop_off(upload) == f"{looked}, LEDGER held"
+
+
+def test_what_waits_for_a_person_is_not_looked_at(scene: Scene) -> None:
+    scene.left("held", reason="ambiguous", temporary=THERE)
+    assert scene.drop_off("rename") == "stat input"
+    assert scene.told == {NAME: ("held", "ambiguous")}
+
+
+def test_what_nobody_can_know_is_sent_again_where_that_is_wanted(scene: Scene) -> None:
+    scene.left("closed", temporary=THERE)
+    story = scene.drop_off("rename", ambiguous="resend")
+    assert story.startswith(f"{LOOK_FOR_BOTH}, stat input/a.xml, {RENAME_UPLOAD}")
+
+
+def test_what_was_begun_and_is_gone_is_closed_and_told(scene: Scene) -> None:
+    scene.left("intent", temporary=THERE)
+    assert scene.drop_off("rename", content=None) == f"{LOOK_FOR_BOTH}, LEDGER abandoned (done)"
+    assert scene.told == {NAME: ("failed", "local_missing")}
 
 
 def test_a_part_of_ours_is_removed_before_the_file_is_sent_anew(scene: Scene) -> None:
