@@ -30,6 +30,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
     Answer,
     Attributes,
     Code,
+    Data,
     Kind,
     Stats,
     Status,
@@ -130,8 +131,8 @@ class Scene:
 
     def pick_up(self, after: str, **options: Any) -> str:
         move_dir = "done" if after == "move" else None
-        job = Pickup("j", str(self.inbox), "pickup", settle=0, min_free=0, after=after, move_dir=move_dir, **options)
-        return self._told(job)
+        where = {"dest": str(self.inbox), "remote_dir": "pickup", "move_dir": move_dir}
+        return self._told(Pickup("j", **{"settle": 0, "min_free": 0, "after": after, **where, **options}))
 
     def before(self, kind: Kind, does: Callable[[], object], *, at: int = 1) -> None:
         """Let something happen before the server serves a request of a kind, the first one or a later one."""
@@ -467,6 +468,50 @@ def test_that_files_can_be_looked_at_is_learned_before_the_first_is_fetched(scen
     scene.nothing_is_known()
     scene.put(scene.server.pickup / NAME)
     assert scene.pick_up("keep").startswith(f"{LIST}, stat pickup/a.xml, LEARNED sight yes, {FETCHED}")
+
+
+NOT_TAKEN = "stat pickup/a.xml, unlink PART"
+
+
+def test_a_download_that_is_cut_short_is_none(scene: Scene) -> None:
+    scene.put(scene.server.pickup / NAME)
+    scene.server.answer(Kind.READ, Data(CONTENT[:3]), Status(Code.EOF, ""))
+    assert scene.pick_up("delete").endswith("finish pickup/a.xml, unlink PART")
+    assert scene.told == {NAME: ("failed", "incomplete")}
+
+
+@pytest.mark.parametrize("content", [b"another", CONTENT[::-1]], ids=["size", "time"])
+def test_a_file_that_changes_while_it_is_fetched_is_not_taken(scene: Scene, content: bytes) -> None:
+    scene.put(scene.server.pickup / NAME)
+    scene.before(Kind.CLOSE, lambda: (scene.server.pickup / NAME).write_bytes(content), at=2)
+    assert scene.pick_up("delete").endswith(f"finish pickup/a.xml, {NOT_TAKEN}")
+    assert scene.told == {NAME: ("failed", "changed_while_read")}
+
+
+def test_a_file_that_is_read_twice_with_different_content_is_not_taken(scene: Scene) -> None:
+    scene.put(scene.server.pickup / NAME)
+    reads = iter(range(1, 1000))
+    other = Data(CONTENT[::-1])
+    scene.server.hooks[Kind.READ] = lambda call, go: other if next(reads) == 3 else go(call.request)
+    assert scene.pick_up("delete", verify="reread").endswith("unlink PART")
+    assert scene.told == {NAME: ("failed", "not_the_same_twice")}
+
+
+@pytest.mark.parametrize(
+    ("checksum", "reason"), [(None, "sidecar_missing"), (b"", "sidecar_missing"), (b"0" * 64, "checksum_differs")]
+)
+def test_a_file_without_its_checksum_is_not_taken(scene: Scene, checksum: bytes | None, reason: str) -> None:
+    scene.put(scene.server.pickup / NAME)
+    if checksum is not None:
+        scene.put(scene.server.pickup / f"{NAME}.sha256", checksum)
+    assert "unlink PART" in scene.pick_up("delete", verify="sidecar", include=(NAME,))
+    assert scene.told == {NAME: ("failed", reason)}
+
+
+def test_a_file_that_there_is_no_room_for_is_not_begun(scene: Scene) -> None:
+    scene.put(scene.server.pickup / NAME)
+    assert "download" not in scene.pick_up("delete", min_free=2**60)
+    assert scene.told == {NAME: ("failed", "min_free")}
 
 
 def test_what_was_replaced_stays_and_what_came_is_done(scene: Scene) -> None:
