@@ -23,7 +23,7 @@ SECONDS = {UNIT: 8.0, INTEGRATION: 40.0}
 PYTEST = ("-m", "pytest", "-x", "-q", "--tb=line")
 
 _DROPOFF = ("dropoff.py", "deliveries.py", "dropoff_plan.py", "recovery.py", "originals.py")
-_PICKUP = ("pickup.py", "fetches.py", "pickup_plan.py", "verification.py")
+_PICKUP = ("pickup.py", "fetches.py", "pickup_plan.py", "verification.py", "claims.py", "room.py")
 _BOTH = ("disk.py", "syncer.py", "ledger.py", "ledger_file.py", "runner.py", "work.py")
 
 Touches = Mapping[str, tuple[float, Sequence[str]]]
