@@ -71,6 +71,9 @@ def judges_of(mutation: Mutation, touches: Touches, round_: int) -> Iterator[Jud
 
 
 def _power(file: str) -> Iterator[Judge]:
+    """First whether each sync is where it is known to be needed, then every state that a cut may leave."""
+    quick = "each_sync or not_synced"
+    yield Judge("power cuts", (*PYTEST, "tests/faults/power/test_power.py", "-k", quick), 300.0)
     sides = {**dict.fromkeys(_DROPOFF, ("dropoff",)), **dict.fromkeys(_PICKUP, ("pickup",))}
     if file in (*_DROPOFF, *_PICKUP, *_BOTH, "retention.py"):
         arguments = ("tests/faults/power", "explore", "--first-only", "--depth", "brief")
