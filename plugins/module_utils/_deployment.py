@@ -94,6 +94,12 @@ def _wanted(given: Mapping[str, Any]) -> list[_Wanted]:
     for each in given["secrets"]:
         content = each["content"].encode("utf-8")
         found.append(_Wanted(each["path"], each["owner"], each["group"], _ONES_OWN, content, secret=True))
+    for each in given["kept"]:
+        with suppress(OSError):  # what is not there is not ours to make
+            content = _read(each["path"])
+            found.append(
+                _Wanted(each["path"], each["owner"], each["group"], int(each["mode"], 8), content, secret=True)
+            )
     return found
 
 

@@ -86,6 +86,28 @@ options:
         description: What is in it.
         type: str
         required: true
+  kept:
+    description: Files that keep their content, and get these rights. Those that are missing are not made.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Absolute path.
+        type: path
+        required: true
+      owner:
+        description: Whom it belongs to.
+        type: str
+        default: root
+      group:
+        description: The group that it belongs to.
+        type: str
+        default: root
+      mode:
+        description: Its permissions, as octal digits.
+        type: str
+        required: true
   exclusive:
     description: Patterns of paths. A file that fits one of them and is in neither O(files) nor O(secrets) is removed.
     type: list
@@ -164,6 +186,7 @@ EXAMPLES = r"""
     folders: "{{ plan.folders }}"
     files: "{{ plan.files }}"
     secrets: "{{ plan.secrets }}"
+    kept: "{{ plan.kept }}"
     exclusive: "{{ plan.exclusive }}"
     triggers: "{{ plan.triggers }}"
     places: "{{ plan.places }}"
@@ -234,6 +257,7 @@ def main() -> None:
                         "content": {"type": "str", "required": True, "no_log": True},
                     },
                 },
+                "kept": {"type": "list", "elements": "dict", "default": [], "options": _PLACE},
                 "exclusive": {"type": "list", "elements": "str", "default": []},
                 "triggers": {"type": "dict", "default": {}},
                 "places": {

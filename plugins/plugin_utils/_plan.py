@@ -137,6 +137,12 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
             {"path": path, "content": text, "owner": host.keys_owner, "group": host.keys_owner}
             for path, text in secrets.items()
         ],
+        "kept": [
+            {"path": f"{KEYS}/{name}{suffix}", "owner": host.keys_owner, "group": host.keys_owner, "mode": mode}
+            for name, account in sorted(read_accounts.items())
+            if account.generates
+            for suffix, mode in (("", "0600"), (".pub", "0644"))
+        ],
         "exclusive": list(EXCLUSIVE),
         "triggers": _triggers(configured.values(), host),
         "calendars": {

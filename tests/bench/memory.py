@@ -46,9 +46,10 @@ class Flatness:
         found = kept("memory")
         return None if found is None else cls(**found)
 
-    def of(self, what: str, direction: str) -> int:
-        """Bytes on top of idle."""
-        return next(memory for row, way, memory, _seconds in self.rows if (row, way) == (what, direction)) - self.idle
+    def of(self, what: str, direction: str) -> int | None:
+        """Bytes on top of idle, if it was measured."""
+        found = (memory for row, way, memory, _seconds in self.rows if (row, way) == (what, direction))
+        return next((memory - self.idle for memory in found), None)
 
     def add(self, what: str, direction: str, usage: Usage) -> None:
         self.rows.append((what, direction, usage.memory, usage.seconds))
@@ -95,7 +96,10 @@ def judgements() -> Iterator[Judgement]:
     )
     for little, much in pairs:
         for direction, title in DIRECTIONS.items():
-            more = found.of(much, direction) - found.of(little, direction)
+            with_little, with_much = found.of(little, direction), found.of(much, direction)
+            if with_little is None or with_much is None:
+                continue
+            more = with_much - with_little
             yield Judgement(
                 f"{title}, {much}",
                 f"memory beside that of {little}",
@@ -122,7 +126,7 @@ def _lines(found: Flatness) -> Iterator[str]:
     yield f"The largest resident set of filedrop, on top of the {found.idle / MIB:.0f} MiB for listing an empty folder."
     yield ""
     work = dict.fromkeys(what for what, *_rest in found.rows)
-    rows = ([what, *(f"{found.of(what, direction) / MIB:.0f} MiB" for direction in DIRECTIONS)] for what in work)
+    rows = ([what, *(f"{(found.of(what, direction) or 0) / MIB:.0f} MiB" for direction in DIRECTIONS)] for what in work)
     yield from table(["", *DIRECTIONS.values()], rows)
     yield ""
     yield f"Measured apart: {found.about}"

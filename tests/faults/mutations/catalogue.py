@@ -32,7 +32,7 @@ KINDS = {
 
 FILES = (
     *("dropoff.py", "deliveries.py", "dropoff_plan.py", "recovery.py", "originals.py"),
-    *("pickup.py", "fetches.py", "pickup_plan.py", "verification.py"),
+    *("pickup.py", "fetches.py", "pickup_plan.py", "verification.py", "claims.py", "room.py"),
     *("disk.py", "syncer.py", "ledger.py", "ledger_file.py", "locks.py", "owner.py", "access.py"),
     *("runner.py", "work.py", "selection.py", "names.py", "adoption.py", "decisions.py", "retention.py"),
     *("remote/sftp.py", "remote/session.py", "remote/wire.py"),

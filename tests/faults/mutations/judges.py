@@ -23,7 +23,7 @@ SECONDS = {UNIT: 8.0, INTEGRATION: 40.0}
 PYTEST = ("-m", "pytest", "-x", "-q", "--tb=line")
 
 _DROPOFF = ("dropoff.py", "deliveries.py", "dropoff_plan.py", "recovery.py", "originals.py")
-_PICKUP = ("pickup.py", "fetches.py", "pickup_plan.py", "verification.py")
+_PICKUP = ("pickup.py", "fetches.py", "pickup_plan.py", "verification.py", "claims.py", "room.py")
 _BOTH = ("disk.py", "syncer.py", "ledger.py", "ledger_file.py", "runner.py", "work.py")
 
 Touches = Mapping[str, tuple[float, Sequence[str]]]
@@ -62,7 +62,7 @@ def judges_of(mutation: Mutation, touches: Touches, round_: int) -> Iterator[Jud
     side = "dropoff" if mutation.file in _DROPOFF else "pickup" if mutation.file in _PICKUP else ""
     if round_ == 0:
         yield from _tests(mutation, touches, UNIT)
-    elif round_ == 1:
+    elif round_ == 1 and mutation.kind != SYNC:
         yield from _tests(mutation, touches, INTEGRATION)
     elif round_ == 2 and mutation.kind in (SYNC, ORDER, PROTECTION):
         yield from _power(mutation.file)
@@ -71,6 +71,9 @@ def judges_of(mutation: Mutation, touches: Touches, round_: int) -> Iterator[Jud
 
 
 def _power(file: str) -> Iterator[Judge]:
+    """First whether each sync is where it is known to be needed, then every state that a cut may leave."""
+    quick = "each_sync or not_synced"
+    yield Judge("power cuts", (*PYTEST, "tests/faults/power/test_power.py", "-k", quick), 300.0)
     sides = {**dict.fromkeys(_DROPOFF, ("dropoff",)), **dict.fromkeys(_PICKUP, ("pickup",))}
     if file in (*_DROPOFF, *_PICKUP, *_BOTH, "retention.py"):
         arguments = ("tests/faults/power", "explore", "--first-only", "--depth", "brief")

@@ -34,6 +34,7 @@ def main() -> int:
     parser.add_argument("--kind", choices=KINDS, action="append", help="only mutations of this kind, or these")
     parser.add_argument("--whole", action="store_true", help="no parts of conditions")
     parser.add_argument("--rounds", type=int, default=len(ROUNDS), help=f"only so many of: {', '.join(ROUNDS)}")
+    parser.add_argument("--old-tests", action="store_true", help="do not find out what tests call that have come since")
     parser.add_argument("--jobs", type=int, default=2, help="how many to judge at a time")
     parser.add_argument("--write", type=Path, help="the page to write the result to")
     options = parser.parse_args()
@@ -53,7 +54,7 @@ def main() -> int:
         for one in chosen:
             if not verdicts[one].noticed:
                 verdicts.keep(one, Verdict())
-    touches = _touches()
+    touches = _touches(find_out=not options.old_tests)
     with workshops(options.jobs) as places:
         for round_ in range(options.rounds):
             _hold_round(round_, [one for one in chosen if not why_harmless(one)], touches, verdicts, places)
@@ -65,13 +66,13 @@ def main() -> int:
     return 1 if left else 0
 
 
-def _touches() -> Touches:
+def _touches(*, find_out: bool) -> Touches:
     """Which test calls what: found out once, and for each test that has come since."""
     path = BUILD / "touches.json"
     known = read_touches(path) if path.exists() else {}
     there = [line for line in _pytest("--collect-only", UNIT, INTEGRATION).splitlines() if "::" in line]
     new = [test for test in there if test not in known]
-    if new:
+    if new and find_out:
         _pytest("-p", "faults.mutations.touch", "--touches", str(path), *(new if known else (UNIT, INTEGRATION)))
         known = {**known, **read_touches(path)}
         path.write_text(json.dumps(known, indent=1))

@@ -280,9 +280,9 @@ _WORKFLOWS = (
         "two files that come at once may want the same name",
     ),
     Word(
-        "pickup.py",
-        "free = self.dest.free_bytes() - sum(whole - part.size for part, whole in self.coming.items())",
-        "free = self.dest.free_bytes()",
+        "room.py",
+        "free -= sum(whole - part.size for part, whole in self._coming.items())",
+        "pass",
         "what is coming already does not count for `min_free`",
     ),
     Word(

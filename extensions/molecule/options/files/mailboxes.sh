@@ -1,7 +1,7 @@
 #!/bin/sh
 # Mailboxes with nothing in them but what the jobs of this scenario are to meet; those of the bank have a password.
 set -eu
-rm -rf /home/client*/input/* /home/client*/pickup/*
+rm -rf /home/client*/input/* /home/client*/pickup/* /home/bare12/input/*
 for user in client12bank client13bank; do
     id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/sh "$user"
     echo "$user:correct horse" | chpasswd

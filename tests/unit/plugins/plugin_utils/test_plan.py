@@ -90,6 +90,15 @@ def test_a_key_pair_is_generated_where_nothing_else_proves_who_we_are() -> None:
     assert account["private_key_file"] == "credential:amili"
 
 
+def test_generated_keys_change_hands_with_what_starts_the_jobs() -> None:
+    owners = {host.scheduler: plan({"amili": AMILI, "bank": BANK}, {}, host)["kept"] for host in (ERP1, CRON1)}
+    assert [(each["path"], each["owner"], each["mode"]) for each in owners["cron"]] == [
+        ("/etc/filedrop/keys/amili", "filedrop", "0600"),
+        ("/etc/filedrop/keys/amili.pub", "filedrop", "0644"),
+    ]
+    assert {each["owner"] for each in owners["systemd"]} == {"root"}
+
+
 def test_a_disabled_job_keeps_its_files_and_its_timer_is_stopped() -> None:
     found = plan({"amili": AMILI}, {"invoices": {**INVOICES, "enabled": False}}, ERP1)
     assert found["triggers"] == {"filedrop@invoices.timer": False}

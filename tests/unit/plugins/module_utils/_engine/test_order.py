@@ -26,7 +26,15 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.syncer import Syncer
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
-from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Code, Kind, Status
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
+    Answer,
+    Attributes,
+    Code,
+    Data,
+    Kind,
+    Stats,
+    Status,
+)
 from support.odd_server import OddServer
 
 NAME, CONTENT = "a.xml", b"<invoice/>"
@@ -98,6 +106,7 @@ class Scene:
         with closing(Ledger(self.ledger, create=True)) as ledger:
             for name in (RENAME, IN_SIGHT, SIGHT):
                 ledger.learn("odd", name, allowed=True)
+        self.told: dict[str, tuple[str, str]] = {}
         self._monkeypatch = monkeypatch
 
     def nothing_is_known(self) -> None:
@@ -115,14 +124,15 @@ class Scene:
             ledger.commit(row, state)
             ledger.run()
 
-    def drop_off(self, upload: str, after: str = "archive", *, content: bytes = CONTENT) -> str:
-        self.put(self.outbox / NAME, content)
-        return self._told(Dropoff("j", (str(self.outbox),), "input", settle=0, upload=upload, after=after))
+    def drop_off(self, upload: str, after: str = "archive", *, content: bytes | None = CONTENT, **options: Any) -> str:
+        if content is not None:
+            self.put(self.outbox / NAME, content)
+        return self._told(Dropoff("j", (str(self.outbox),), "input", settle=0, upload=upload, after=after, **options))
 
     def pick_up(self, after: str, **options: Any) -> str:
         move_dir = "done" if after == "move" else None
-        job = Pickup("j", str(self.inbox), "pickup", settle=0, min_free=0, after=after, move_dir=move_dir, **options)
-        return self._told(job)
+        where = {"dest": str(self.inbox), "remote_dir": "pickup", "move_dir": move_dir}
+        return self._told(Pickup("j", **{"settle": 0, "min_free": 0, "after": after, **where, **options}))
 
     def before(self, kind: Kind, does: Callable[[], object], *, at: int = 1) -> None:
         """Let something happen before the server serves a request of a kind, the first one or a later one."""
@@ -136,14 +146,15 @@ class Scene:
         self.server.hooks[kind] = hook
 
     @staticmethod
-    def put(path: Path, content: bytes = CONTENT) -> None:
+    def put(path: Path, content: bytes = CONTENT, time: int = TIME) -> None:
         path.write_bytes(content)
-        os.utime(path, (TIME, TIME))
+        os.utime(path, (time, time))
 
     def _told(self, job: Dropoff | Pickup) -> str:
         with self._monkeypatch.context() as patched:
             story = Story(patched)
-            runner.run(job, self.server.account(), ledger=self.ledger)
+            result = runner.run(job, self.server.account(), ledger=self.ledger)
+            self.told = {one.name: (one.outcome, one.reason) for one in result.outcomes}
             return ", ".join(story.lines)
 
 
@@ -168,6 +179,7 @@ ARCHIVED = "move a.xml a.xml, sync archive then outbox, LEDGER delivered (done)"
 LOOK = "stat input, stat input/a.xml"  # is the folder there, and the name free
 LOOK_AGAIN = "stat input/a.xml, stat input/PART"
 LOOK_FOR_BOTH = f"stat input, {LOOK_AGAIN}"
+TAKEN_BACK = "remove input/PART, finish input/PART, LEDGER abandoned (done)"
 THERE = "input/.00000000.part"
 
 
@@ -292,6 +304,50 @@ def test_what_a_killed_run_left_in_the_archive_goes_first(scene: Scene) -> None:
     assert scene.drop_off("rename").endswith(f"stat input/a.xml, unlink PART, {ARCHIVED}")
 
 
+# --- what is looked at on the way
+
+
+def test_a_name_that_is_taken_is_not_even_begun(scene: Scene) -> None:
+    scene.put(scene.server.input / NAME, b"theirs")
+    assert scene.drop_off("rename") == LOOK
+    assert scene.told == {NAME: ("held", "name_taken")}
+
+
+def test_a_name_that_somebody_takes_meanwhile_is_left_to_them(scene: Scene) -> None:
+    scene.before(Kind.FSTAT, lambda: scene.put(scene.server.input / NAME, b"theirs"))
+    assert scene.drop_off("rename").endswith(TAKEN_BACK)
+    assert scene.told == {NAME: ("held", "name_taken")}
+    assert (scene.server.input / NAME).read_bytes() == b"theirs"
+
+
+def test_a_name_that_somebody_takes_at_the_last_moment_is_left_to_them(scene: Scene) -> None:
+    scene.before(Kind.RENAME, lambda: scene.put(scene.server.input / NAME, b"theirs"))
+    assert scene.drop_off("rename").endswith(f"{LOOK_AGAIN}, remove input/PART, LEDGER abandoned (done)")
+    assert scene.told == {NAME: ("held", "name_taken")}
+
+
+def test_a_size_that_is_not_that_of_the_file_is_no_delivery(scene: Scene) -> None:
+    scene.server.answer(Kind.FSTAT, Stats(Attributes(size=3)))
+    assert scene.drop_off("rename").endswith(TAKEN_BACK)
+    assert scene.told == {NAME: ("failed", "incomplete")}
+
+
+def test_without_any_size_nothing_is_delivered(scene: Scene) -> None:
+    scene.server.answer(Kind.FSTAT, Stats(Attributes()))
+    looks = iter(range(1, 1000))
+    scene.server.hooks[Kind.LSTAT] = lambda call, go: Stats(Attributes()) if next(looks) == 4 else go(call.request)
+    assert scene.drop_off("rename").endswith(TAKEN_BACK)
+    assert scene.told == {NAME: ("failed", "unverified")}
+
+
+def test_what_is_never_seen_where_uploads_are_shown_was_taken_too_early(scene: Scene) -> None:
+    looks = iter(range(1, 1000))
+    hide = Status(Code.NO_SUCH_FILE, "")
+    scene.server.hooks[Kind.LSTAT] = lambda call, go: hide if next(looks) > 2 else go(call.request)
+    assert scene.drop_off("direct").endswith("LEDGER closed, stat input/a.xml, LEDGER held")
+    assert scene.told == {NAME: ("held", "maybe_incomplete")}
+
+
 # --- a drop-off that an earlier run has begun
 
 
@@ -328,6 +384,24 @@ def test_what_must_have_been_taken_is_noted_before_the_original_goes(scene: Scen
 def test_what_nobody_can_know_is_held(scene: Scene, upload: str, row: dict[str, Any], looked: str) -> None:
     scene.left(**row)
     assert scene.drop_off(upload) == f"{looked}, LEDGER held"
+
+
+def test_what_waits_for_a_person_is_not_looked_at(scene: Scene) -> None:
+    scene.left("held", reason="ambiguous", temporary=THERE)
+    assert scene.drop_off("rename") == "stat input"
+    assert scene.told == {NAME: ("held", "ambiguous")}
+
+
+def test_what_nobody_can_know_is_sent_again_where_that_is_wanted(scene: Scene) -> None:
+    scene.left("closed", temporary=THERE)
+    story = scene.drop_off("rename", ambiguous="resend")
+    assert story.startswith(f"{LOOK_FOR_BOTH}, stat input/a.xml, {RENAME_UPLOAD}")
+
+
+def test_what_was_begun_and_is_gone_is_closed_and_told(scene: Scene) -> None:
+    scene.left("intent", temporary=THERE)
+    assert scene.drop_off("rename", content=None) == f"{LOOK_FOR_BOTH}, LEDGER abandoned (done)"
+    assert scene.told == {NAME: ("failed", "local_missing")}
 
 
 def test_a_part_of_ours_is_removed_before_the_file_is_sent_anew(scene: Scene) -> None:
@@ -374,6 +448,7 @@ def test_what_a_person_has_decided_begins_with_the_removal_of_our_part(scene: Sc
 FETCHED = "download pickup/a.xml, finish pickup/a.xml, stat pickup/a.xml"
 PLACED = "LEDGER placing, move PART a.xml, sync inbox, LEDGER placed"
 LIST = "finish pickup"
+LAST_LOOK = 3  # of a run
 
 
 @pytest.mark.parametrize(
@@ -394,6 +469,55 @@ def test_that_files_can_be_looked_at_is_learned_before_the_first_is_fetched(scen
     scene.nothing_is_known()
     scene.put(scene.server.pickup / NAME)
     assert scene.pick_up("keep").startswith(f"{LIST}, stat pickup/a.xml, LEARNED sight yes, {FETCHED}")
+
+
+NOT_TAKEN = "stat pickup/a.xml, unlink PART"
+
+
+def test_a_download_that_is_cut_short_is_none(scene: Scene) -> None:
+    scene.put(scene.server.pickup / NAME)
+    scene.server.answer(Kind.READ, Data(CONTENT[:3]), Status(Code.EOF, ""))
+    assert scene.pick_up("delete").endswith("finish pickup/a.xml, unlink PART")
+    assert scene.told == {NAME: ("failed", "incomplete")}
+
+
+ANOTHER = pytest.mark.parametrize(
+    ("content", "time"), [(b"another", TIME), (CONTENT[::-1], TIME + 1)], ids=["by its size", "by its time"]
+)
+
+
+@ANOTHER
+def test_a_file_that_changes_while_it_is_fetched_is_not_taken(scene: Scene, content: bytes, time: int) -> None:
+    scene.put(scene.server.pickup / NAME)
+    scene.before(Kind.CLOSE, lambda: scene.put(scene.server.pickup / NAME, content, time), at=2)
+    assert scene.pick_up("delete").endswith(f"finish pickup/a.xml, {NOT_TAKEN}")
+    assert scene.told == {NAME: ("failed", "changed_while_read")}
+
+
+def test_a_file_that_is_read_twice_with_different_content_is_not_taken(scene: Scene) -> None:
+    scene.put(scene.server.pickup / NAME)
+    reads = iter(range(1, 1000))
+    other = Data(CONTENT[::-1])
+    scene.server.hooks[Kind.READ] = lambda call, go: other if next(reads) == 3 else go(call.request)
+    assert scene.pick_up("delete", verify="reread").endswith("unlink PART")
+    assert scene.told == {NAME: ("failed", "not_the_same_twice")}
+
+
+@pytest.mark.parametrize(
+    ("checksum", "reason"), [(None, "sidecar_missing"), (b"", "sidecar_missing"), (b"0" * 64, "checksum_differs")]
+)
+def test_a_file_without_its_checksum_is_not_taken(scene: Scene, checksum: bytes | None, reason: str) -> None:
+    scene.put(scene.server.pickup / NAME)
+    if checksum is not None:
+        scene.put(scene.server.pickup / f"{NAME}.sha256", checksum)
+    assert "unlink PART" in scene.pick_up("delete", verify="sidecar", include=(NAME,))
+    assert scene.told == {NAME: ("failed", reason)}
+
+
+def test_a_file_that_there_is_no_room_for_is_not_begun(scene: Scene) -> None:
+    scene.put(scene.server.pickup / NAME)
+    assert "download" not in scene.pick_up("delete", min_free=2**60)
+    assert scene.told == {NAME: ("failed", "min_free")}
 
 
 def test_what_was_replaced_stays_and_what_came_is_done(scene: Scene) -> None:
