@@ -47,6 +47,10 @@ def podman(*words: str, text: str | None = None) -> str:
     ).stdout.strip()
 
 
+def _address(shown: dict[str, Any]) -> str:
+    return str(*(network["IPAddress"] for network in shown["NetworkSettings"]["Networks"].values()))
+
+
 @contextmanager
 def fleet(count: int, jobs: int, key: Path) -> Iterator[dict[str, str]]:
     """So many hosts; their addresses by name."""
@@ -78,7 +82,7 @@ def fleet(count: int, jobs: int, key: Path) -> Iterator[dict[str, str]]:
                 text=public,
             )
         shown = json.loads(podman("inspect", *names))
-        yield {one["Name"]: next(iter(one["NetworkSettings"]["Networks"].values()))["IPAddress"] for one in shown}
+        yield {one["Name"]: _address(one) for one in shown}
     finally:
         for name in started:
             podman("rm", "--force", "--time=0", name)

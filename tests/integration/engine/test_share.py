@@ -167,8 +167,9 @@ def test_a_claim_is_kept_from_everybody_but_the_ledger_that_knows_it(
 
 
 def move_job(ledger: Path, old: str, new: str) -> None:
-    with closing(sqlite3.connect(ledger)) as database, database:
+    with closing(sqlite3.connect(ledger)) as database:
         database.execute("UPDATE transfer SET job = replace(job, ?, ?)", (old, new))
+        database.commit()
 
 
 def crash_after_claims(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
