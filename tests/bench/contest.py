@@ -19,7 +19,7 @@ from pathlib import Path
 
 import syncs
 from arena import EMPTY, Site, site
-from cases import Case
+from cases import REFERENCE, Case
 from contestants import BEFORE, Contestant
 from support.stopwatch import Usage
 from workloads import Workload, workload
@@ -137,7 +137,8 @@ class _Match:
         """One round; each time somebody else begins."""
         first = number % len(self._turns)
         for turn in self._turns[first:] + self._turns[:first]:
-            if all_of_them or turn.score.contestant not in self._case.once:
+            beside = not number and turn.score.contestant == REFERENCE
+            if all_of_them or beside or turn.score.contestant not in self._case.once:
                 turn.take()
 
     def count_syncs(self) -> dict[str, int]:

@@ -62,7 +62,7 @@ def judges_of(mutation: Mutation, touches: Touches, round_: int) -> Iterator[Jud
     side = "dropoff" if mutation.file in _DROPOFF else "pickup" if mutation.file in _PICKUP else ""
     if round_ == 0:
         yield from _tests(mutation, touches, UNIT)
-    elif round_ == 1:
+    elif round_ == 1 and mutation.kind != SYNC:
         yield from _tests(mutation, touches, INTEGRATION)
     elif round_ == 2 and mutation.kind in (SYNC, ORDER, PROTECTION):
         yield from _power(mutation.file)

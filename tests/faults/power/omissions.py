@@ -70,7 +70,7 @@ class Omissions:
         return ""
 
     def _shown(self, sync: Happened) -> str:
-        call, _, path = sync.text.partition(" ")
+        call, _space, path = sync.text.partition(" ")
         world = self._stage.world
         for base, shown in ((world.here, "."), (world.shelf, "elsewhere")):
             if Path(path).is_relative_to(base):
