@@ -65,7 +65,7 @@ lint-yaml: .venv/test.stamp
 lint-ansible: .venv/test.stamp $(LINKED)
 	PATH="$(CURDIR)/$(VENV):$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/build/tree" $(VENV)/ansible-lint
 lint-shell: | packages-lint
-	git ls-files -co --exclude-standard -z .ci extensions tests | xargs -0 grep -lZ '^#!.*sh$$' | xargs -0 shellcheck
+	git ls-files -co --exclude-standard -z .ci extensions tests ':!*.j2' | xargs -0 grep -lZ '^#!.*sh$$' | xargs -0 shellcheck
 lint-changelog: .venv/test.stamp
 	$(VENV)/antsibull-changelog lint
 
