@@ -65,7 +65,7 @@ lint-yaml: .venv/test.stamp
 lint-ansible: .venv/test.stamp $(LINKED)
 	PATH="$(CURDIR)/$(VENV):$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/build/tree" $(VENV)/ansible-lint
 lint-shell: | packages-lint
-	git ls-files -co --exclude-standard -z .ci extensions tests | xargs -0 grep -lZ '^#!.*sh$$' | xargs -0 shellcheck
+	git ls-files -co --exclude-standard -z .ci extensions tests ':!*.j2' | xargs -0 grep -lZ '^#!.*sh$$' | xargs -0 shellcheck
 lint-changelog: .venv/test.stamp
 	$(VENV)/antsibull-changelog lint
 
@@ -109,7 +109,9 @@ mutations: .venv/test.stamp | packages-tests ## take syncs, checks and commits o
 
 .PHONY: molecule hosts
 molecule: build/venvs/molecule.stamp $(COLLECTION)/MANIFEST.json | packages-hosts ## the role on hosts of its own: Debian 12 and 13 with systemd (root, podman; ARGS='-s default')
-	PATH="$(CURDIR)/build/venvs/molecule/bin:$$PATH" molecule test $(or $(ARGS),--all)
+	@PATH="$(CURDIR)/build/venvs/molecule/bin:$$PATH"; \
+	molecule destroy --scenario-name default >build/molecule.log 2>&1 || { cat build/molecule.log; exit 1; }; \
+	molecule test $(or $(ARGS),--all)
 hosts: ## the same, where this machine can run such hosts; else it says why not
 	@reason=$$(tests/tools/no-hosts $(HOSTS)); \
 	if [[ -n $$reason ]]; then echo "LEFT OUT: make molecule, for $$reason"; else $(MAKE) --no-print-directory molecule; fi

@@ -6,5 +6,57 @@
 
 from __future__ import annotations
 
-HARMLESS: dict[tuple[str, str, str], str] = {}
+_LOOKS = "Both only look, and nothing is done before both are satisfied."
+_PUBLISHING = "Publishing itself refuses a name that is taken, and the next version is tried."
+
+HARMLESS = {
+    (
+        "dropoff.py",
+        "DropoffFlow._send",
+        "`visible = await self._check_size(handle, row, ackn...` before `source.check_unchanged()`",
+    ): _LOOKS,
+    (
+        "dropoff.py",
+        "DropoffFlow._check_size",
+        "`await acknowledged` before `asked, look = self.remote.size_of(handle), self.re...`",
+    ): "It only takes longer.",
+    ("dropoff.py", "DropoffFlow._check_size", "`final = await look` before `await acknowledged`"): _LOOKS,
+    (
+        "originals.py",
+        "archive",
+        "`second = _second_name(folder, seen, into)` before `_require_unchanged(folder, seen)`",
+    ): _LOOKS,
+    (
+        "originals.py",
+        "_second_name",
+        "never mind `status is None or status.st_nlink < 2`",
+    ): "It saves the listing of the archive for a file that has one name only.",
+    (
+        "originals.py",
+        "_is_copy",
+        "never mind `copy.size` in `(copy.size, copy.mtime_ns) != (seen.size, seen.mtime_ns)`",
+    ): "The SHA-256 is compared next.",
+    (
+        "originals.py",
+        "_copy",
+        "`name = into.free_name(seen.name)` before `os.fsync(part.fd)`",
+    ): "Where the name is taken by then, another one is looked for.",
+    (
+        "pickup.py",
+        "PickupFlow._known",
+        "never mind `item.latest is None`",
+    ): "Nobody gets there; it is for the type checker.",
+    ("pickup.py", "PickupFlow._publish", "without `self.in_use.discard(final)`"): _PUBLISHING,
+    ("pickup.py", "PickupFlow._publish", "two files that come at once may want the same name"): _PUBLISHING,
+    (
+        "fetches.py",
+        "Fetches.__init__",
+        "`self._access = access_for(job.group, job.file_mode...` before `self._dest.require_writable()`",
+    ): _LOOKS,
+    (
+        "fetches.py",
+        "Fetches._close",
+        '`self._note(_earlier(row).blame(_gone(row)))` before `await self._ledger.commit(row, "abandoned", open=F...`',
+    ): "What is noted for the result is in memory alone.",
+}
 """By file, function and change."""
