@@ -278,6 +278,18 @@ def test_where_the_server_refuses_to_rename_disjoint_shares_deliver_once(tmp_pat
         assert digests(server.pickup) == {}
 
 
+def test_a_file_that_cannot_be_claimed_where_others_could_be_is_not_fetched(tmp_path: Path, sshd: SshServer) -> None:
+    host = Desk(tmp_path, sshd.account_options(account="provider"))
+    sshd.put("first.xml", b"content")
+    assert_delivered(host.pick_up(share=ALL), ["first.xml"])
+    with SshServer(sftp_options="-P rename") as server:
+        server.put("second.xml", b"content")
+        result = host.pick_up(account=server.account_options(account="provider"), share=ALL)
+        assert outcomes(result) == {"second.xml": ("failed", "not_claimed")}
+        assert digests(server.pickup).keys() == {"second.xml"}
+    assert rows(host) == [("first.xml", "fetched")]
+
+
 def test_without_a_share_nothing_is_renamed(desks: Callable[[str], Desk]) -> None:
     with SshServer(sftp_options="-P rename") as server:
         host = desks("one")
