@@ -73,6 +73,7 @@ class Deliveries(Work[Item]):
         outcome.sha256 = row.sha256
         outcome.size = row.size
         outcome.local_path = row.local_path or outcome.local_path
+        item.row = None  # of a hundred thousand files, the rows would be most of what a run keeps in memory
 
     async def foresee(self, item: Item, outcome: FileOutcome) -> None:
         verdict = await self._flow.foresee(item)
