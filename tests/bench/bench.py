@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,8 @@ APART = {"memory": memory.measure, "costs": costs.measure}
 
 
 def main() -> int:
+    # An end from outside is an end like any other: the server goes, and the file system in memory.
+    signal.signal(signal.SIGTERM, lambda *_received: sys.exit("ended from outside"))
     options = _options()
     cases = [case for case in CASES if _chosen(case.name, options.only)]
     if options.list:
