@@ -105,7 +105,7 @@ fuzz: build/venvs/fuzz.stamp .venv/test.stamp ## fuzz what a server can send, le
 faults: ## the four above for every variant, every recovery, thousands of storms, 100,000 files (an hour)
 	@FULL=--full tests/tools/run-parts crashes power storms fuzz
 mutations: .venv/test.stamp | packages-tests ## take syncs, checks and commits out of the engine one by one, into docs/mutations.md (an hour)
-	$(VENV)/python tests/faults/mutations --write docs/mutations.md $(ARGS)
+	$(VENV)/python tests/faults/mutations --whole --write docs/mutations.md $(ARGS)
 
 .PHONY: molecule hosts
 molecule: build/venvs/molecule.stamp $(COLLECTION)/MANIFEST.json | packages-hosts ## the role on hosts of its own: Debian 12 and 13 with systemd (root, podman; ARGS='-s default')

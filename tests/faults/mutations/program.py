@@ -54,8 +54,8 @@ def main() -> int:
         for one in chosen:
             if not verdicts[one].noticed:
                 verdicts.keep(one, Verdict())
-    touches = _touches(find_out=not options.old_tests)
-    with workshops(options.jobs) as places:
+    touches = _touches(find_out=not options.old_tests) if options.rounds else {}
+    with workshops(options.jobs if options.rounds else 0) as places:
         for round_ in range(options.rounds):
             _hold_round(round_, [one for one in chosen if not why_harmless(one)], touches, verdicts, places)
     left = [one for one in chosen if not why_harmless(one) and not verdicts[one].noticed]

@@ -14,12 +14,12 @@ from .verdicts import Verdict, Verdicts
 
 _HEAD = """# What happens without it
 
-Each sync, each check and each commit to the ledger was taken out of a copy of the engine, one at a time, and so was
-each part of a check; steps changed their places; flags and numbers that protect something were changed. Each time at
-least one test has to fail, or the line has no reason to be there.
+Syncs, checks, commits to the ledger and what is removed of our own are taken out of a copy of the engine, one at a
+time; steps change their places; flags and numbers that protect something are changed. Each time at least one test has
+to fail, or the line has no reason to be there.
 
-`python tests/faults/mutations --write docs/mutations.md` does it, and writes this page. Beside each change stands who
-noticed it first: a test, the crash matrix with what was found and where, or a power cut.
+`make mutations` does it, goes on where it was interrupted, and writes this page. Beside each change stands who noticed
+it first: a test, the crash matrix with what was found and where, or a power cut.
 """
 
 
@@ -34,9 +34,9 @@ def _lines(mutations: Sequence[Mutation], verdicts: Verdicts) -> Iterator[str]:
     not_judged = sum(verdicts[one].is_open for one in unnoticed)
     yield f"{len(counted)} changes, {len(counted) - len(unnoticed)} noticed, {len(unnoticed) - not_judged} not."
     if not_judged:
-        yield f"\n{not_judged} have not been judged to the end."
+        yield f"\n{not_judged} have not been judged to the end, or their function has changed since, and stand in no table."
     for kind, title in KINDS.items():
-        some = [one for one in counted if one.kind == kind]
+        some = [one for one in counted if one.kind == kind and not verdicts[one].is_open]
         if some:
             yield f"\n## {title}\n\n{len(some)} changes.\n"
             yield "| in | change | noticed by |\n|---|---|---|"
@@ -56,8 +56,6 @@ def why_harmless(mutation: Mutation) -> str:
 
 
 def _shown(verdict: Verdict) -> str:
-    if verdict.is_open:
-        return "(not judged to the end)"
     return verdict.noticed.rpartition("/")[2] if ".py::" in verdict.noticed else verdict.noticed or "**nobody**"
 
 
