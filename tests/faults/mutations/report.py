@@ -34,7 +34,7 @@ def _lines(mutations: Sequence[Mutation], verdicts: Verdicts) -> Iterator[str]:
     not_judged = sum(verdicts[one].is_open for one in unnoticed)
     yield f"{len(counted)} changes, {len(counted) - len(unnoticed)} noticed, {len(unnoticed) - not_judged} not."
     if not_judged:
-        yield f"\n{not_judged} have not been judged to the end, or their function has changed since, and stand in no table."
+        yield f"\n{not_judged} have not been judged to the end, or not since their function changed, and are left out here."
     for kind, title in KINDS.items():
         some = [one for one in counted if one.kind == kind and not verdicts[one].is_open]
         if some:
@@ -56,7 +56,11 @@ def why_harmless(mutation: Mutation) -> str:
 
 
 def _shown(verdict: Verdict) -> str:
-    return verdict.noticed.rpartition("/")[2] if ".py::" in verdict.noticed else verdict.noticed or "**nobody**"
+    noticed = verdict.noticed.partition(", 1 times")[0]
+    if ".py::" in noticed:
+        file, _colons, test = noticed.partition("::")
+        noticed = f"{file.rpartition('/')[2]}::{test.partition('[')[0]}"
+    return noticed or "**nobody**"
 
 
 def _cell(text: str) -> str:
