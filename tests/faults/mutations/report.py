@@ -34,7 +34,7 @@ def _lines(mutations: Sequence[Mutation], verdicts: Verdicts) -> Iterator[str]:
     not_judged = sum(verdicts[one].is_open for one in unnoticed)
     yield f"{len(counted)} changes, {len(counted) - len(unnoticed)} noticed, {len(unnoticed) - not_judged} not."
     if not_judged:
-        yield f"\n{not_judged} have not been judged to the end, or not since their function changed, and are left out here."
+        yield f"\n{not_judged} more have not been judged to the end, or not since their function changed."
     for kind, title in KINDS.items():
         some = [one for one in counted if one.kind == kind and not verdicts[one].is_open]
         if some:
