@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .adoption import adopt
@@ -38,6 +39,8 @@ FILES_UNDER_WAY = 1024
 """How many files are in flight at once: enough to hide a round trip of 100 ms. Each has a file open here, too."""
 
 SPARE_DESCRIPTORS = 128  # for the ledger, the folders, the connections, and whoever called us
+
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 PAUSES = (0.5, 2.0, 5.0)
 """Seconds before each new try after a lost connection. They start over whenever a try has moved a file."""
@@ -75,6 +78,7 @@ def run(
     deadline = Deadline(time_limit)
     key = JobKey(account.name, job.direction, job.name)
     with ExitStack() as stack:
+        stack.enter_context(_collected_rarely())
         book = stack.enter_context(closing(Ledger(ledger, create=create_ledger, read_only=check)))
         if not check:
             stack.enter_context(only_run(ledger, key))
@@ -98,6 +102,19 @@ def run(
                 remember(book, key, began, result)
     result.sort()
     return result
+
+
+@contextmanager
+def _collected_rarely() -> Iterator[None]:
+    """Files on their way are many small objects, which end without the garbage collector: its looks are a tenth of the
+    work.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(*(OBJECTS_BETWEEN_COLLECTIONS, *before[1:]) if before[0] else before)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _prune(
