@@ -4,7 +4,7 @@
 
 """Take single syncs, checks, commits to the ledger and orderings out of a copy of the engine, and see what notices.
 
-    python tests/faults/mutations                  all of them (an hour); what was judged before is not judged again
+    python tests/faults/mutations                  all of them (hours); what was judged before is not judged again
     python tests/faults/mutations ledger.py        only those whose description has this in it
     python tests/faults/mutations --list
     python tests/faults/mutations --write docs/mutations.md
