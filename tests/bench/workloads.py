@@ -189,7 +189,7 @@ def provide(path: Path, name: Path) -> None:
 
 def know(ledger: Path, like: str, names: Sequence[str]) -> None:
     """Let a ledger that has a row of one file have the same row for others."""
-    with contextlib.closing(sqlite3.connect(ledger)) as db, db:
+    with contextlib.closing(sqlite3.connect(ledger)) as db:
         columns = [row[1] for row in db.execute("PRAGMA table_info(transfer)") if row[1] != "id"]
         same = (
             f"CASE typeof({column}) WHEN 'text' THEN replace({column}, :like, :name) ELSE {column} END"
@@ -197,4 +197,5 @@ def know(ledger: Path, like: str, names: Sequence[str]) -> None:
         )
         clone = f"INSERT INTO transfer ({', '.join(columns)}) SELECT {', '.join(same)} FROM transfer WHERE id = :id"
         (number,) = db.execute("SELECT max(id) FROM transfer WHERE name = ?", (like,)).fetchone()
-        db.executemany(clone, ({"like": like, "name": name, "id": number} for name in names))
+        with db:
+            db.executemany(clone, ({"like": like, "name": name, "id": number} for name in names))
