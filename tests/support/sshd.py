@@ -404,12 +404,10 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 def _descendants(pid: int) -> Iterator[int]:
     children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it has ended while we looked
-        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    for number in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):  # it has ended while we looked
+            fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+            children.setdefault(int(fields[1]), []).append(int(number))
     found = [pid]
     while found:
         below = children.get(found.pop(), [])
