@@ -21,15 +21,17 @@ PLAY_SECONDS = 300.0  # ends a play that hangs
 def install_artefact(checkout: Path, folder: Path) -> Path:
     """Build the collection and install it into an empty folder, for ANSIBLE_COLLECTIONS_PATH."""
     galaxy = [str(PROGRAMS / "ansible-galaxy"), "collection"]
-    _run([*galaxy, "build", "--output-path", str(folder)], cwd=checkout)
-    (artefact,) = folder.glob("courier-filedrop-*.tar.gz")
     installed = folder / "installed"
-    _run([*galaxy, "install", "--offline", "--collections-path", str(installed), str(artefact)], cwd=folder)
+    # Where ansible-galaxy finds the collection installed elsewhere, it installs nothing.
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(installed)}
+    _run([*galaxy, "build", "--output-path", str(folder)], checkout, environment)
+    (artefact,) = folder.glob("courier-filedrop-*.tar.gz")
+    _run([*galaxy, "install", "--offline", "--collections-path", str(installed), str(artefact)], folder, environment)
     return installed
 
 
-def _run(command: Sequence[str], cwd: Path) -> None:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+def _run(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> None:
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{command} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
 

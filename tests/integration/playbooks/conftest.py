@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.stage import install_artefact
 
 PROGRAMS = Path(sys.executable).parent
 
@@ -61,17 +62,7 @@ class Stage:
 @pytest.fixture(scope="session")
 def collections(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that holds nothing but the collection, installed from the artefact."""
-    folder = tmp_path_factory.mktemp("collections")
-    installed = folder / "installed"
-    # Where ansible-galaxy finds the collection installed elsewhere, it installs nothing.
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(installed)}
-    galaxy = [str(PROGRAMS / "ansible-galaxy"), "collection"]
-    build = [*galaxy, "build", "--output-path", str(folder)]
-    subprocess.run(build, cwd=checkout, env=environment, check=True)
-    (artefact,) = folder.glob("courier-filedrop-*.tar.gz")
-    install = [*galaxy, "install", "--offline", "--collections-path", str(installed), str(artefact)]
-    subprocess.run(install, env=environment, check=True)
-    return installed
+    return install_artefact(checkout, tmp_path_factory.mktemp("collections"))
 
 
 @pytest.fixture
