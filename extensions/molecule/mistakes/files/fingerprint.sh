@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Everything that the role has put on a host, with owners, modes, times and content, in one line; and its timers in another.
 set -euo pipefail
 cd /

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # What the provider has got, and what it still has.
 set -euxo pipefail
 [[ $(cat /home/client12/input/invoices-?.xml | sort | tr '\n' ,) == 'invoice 1,invoice 2,invoice 3,invoice 4,invoice 5,' ]]

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # A host without systemd.
 set -euxo pipefail
 [[ ! -e /run/systemd/system ]]

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # A host on which cron starts the jobs, by a Python of their own.
 set -euxo pipefail
 

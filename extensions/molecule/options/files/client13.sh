@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # A host on which files that appear start their jobs.
 set -euxo pipefail
 

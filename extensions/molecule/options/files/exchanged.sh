@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # One of the two starts the jobs, and nothing is left of what the other one had.
 set -euxo pipefail
 case $1 in

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # What is on a host after each step of somebody else's roles.
 set -euxo pipefail
 case $1 in

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # The ERP has a large file to send, and the job begins to.
 #
 #   begin.sh NAME

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # A clock that was a year ahead, and is right again: each file goes once, and the ledger is none the worse.
 set -euxo pipefail
 runuser -u erp -- sh -c 'umask 007; echo one >/srv/erp/yearly/one.xml; sleep 1'

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # A file that is larger than the disk stays with the provider, and comes when there is room.
 set -euxo pipefail
 if systemctl start filedrop@small.service; then exit 1; fi

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # The provider's side of a session stands still in the middle of a file.
 #
 #   hold.sh USER NAME

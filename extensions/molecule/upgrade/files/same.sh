@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # What was sent, for a comparison with what has arrived; a run that has ended, and well.
 #
 #   same.sh NAME
