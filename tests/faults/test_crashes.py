@@ -9,6 +9,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from faults.explorer import Explorer, Limits, Report
 from faults.runs import stage
@@ -23,7 +26,14 @@ def _named(variants: tuple[Variant, ...]) -> list[object]:
 MAIN = tuple(one for one in SINGLES if one.name in TO_THE_END)
 
 
-def _judge(report: Report) -> None:
+@contextmanager
+def _explored(variant: Variant, title: str, reports: list[Report]) -> Iterator[Explorer]:
+    """Go through a variant in the block, and report and judge what was found."""
+    with stage(variant) as place:
+        explorer = Explorer(place, Report(title))
+        reports.append(explorer.report)
+        yield explorer
+    report = explorer.report
     wrong = [f"{what}\n    {len(ways)} times, such as by: {ways[0]}" for what, ways in report.findings.items()]
     assert not wrong, "\n".join(["", *wrong])
 
@@ -32,99 +42,69 @@ def _judge(report: Report) -> None:
 def test_a_run_and_its_recoveries_are_killed_at_every_step(
     variant: Variant, full: bool, seed: int, reports: list[Report]
 ) -> None:
-    with stage(variant) as place:
-        explorer = Explorer(place, Report(variant.name))
-        reports.append(explorer.report)
+    with _explored(variant, variant.name, reports) as explorer:
         if full and variant.name in TO_THE_END:
             explorer.crash(Limits())
         else:
             explorer.crash(Limits(depth=2, sample=3 if full else 1, seed=seed))
-    _judge(explorer.report)
 
 
 @pytest.mark.parametrize("variant", _named(BATCHES))
 def test_a_batch_is_killed_at_every_step(variant: Variant, full: bool, seed: int, reports: list[Report]) -> None:
-    with stage(variant) as place:
-        explorer = Explorer(place, Report(variant.name))
-        reports.append(explorer.report)
+    with _explored(variant, variant.name, reports) as explorer:
         explorer.crash(Limits(depth=3, sample=3, seed=seed) if full else Limits(depth=1))
-    _judge(explorer.report)
 
 
 @pytest.mark.parametrize("variant", _named(OVER_SSH))
 def test_a_run_over_ssh_is_killed(variant: Variant, full: bool, seed: int, reports: list[Report]) -> None:
-    with stage(variant) as place:
-        explorer = Explorer(place, Report(variant.name))
-        reports.append(explorer.report)
+    with _explored(variant, variant.name, reports) as explorer:
         explorer.crash(Limits(depth=1) if full else Limits(depth=1, steps=12, seed=seed))
-    _judge(explorer.report)
 
 
 @pytest.mark.parametrize("variant", _named(OVER_SSH))
 def test_the_next_run_need_not_wait_until_the_server_has_noticed(
     variant: Variant, full: bool, seed: int, reports: list[Report]
 ) -> None:
-    with stage(variant) as place:
-        explorer = Explorer(place, Report(f"{variant.name}, at once"))
-        reports.append(explorer.report)
+    with _explored(variant, f"{variant.name}, at once", reports) as explorer:
         explorer.crash_and_hurry(Limits(steps=24 if full else 6, seed=seed))
-    _judge(explorer.report)
 
 
 @pytest.mark.parametrize("variant", _named((*SINGLES, *OTHERS, *BATCHES)))
 def test_a_connection_is_cut_at_every_request(variant: Variant, reports: list[Report]) -> None:
-    with stage(variant) as place:
-        explorer = Explorer(place, Report(f"{variant.name}, cut"))
-        reports.append(explorer.report)
+    with _explored(variant, f"{variant.name}, cut", reports) as explorer:
         explorer.cut()
-    _judge(explorer.report)
 
 
 @pytest.mark.parametrize("variant", _named(SINGLES))
 def test_between_a_crash_and_the_next_run_anything_may_happen(
     variant: Variant, full: bool, reports: list[Report]
 ) -> None:
-    with stage(variant) as place:
-        explorer = Explorer(place, Report(f"{variant.name}, events"))
-        reports.append(explorer.report)
+    with _explored(variant, f"{variant.name}, events", reports) as explorer:
         explorer.crash(Limits(depth=1))
         explorer.meet_events(crash=full and variant.name == "pickup-delete")
-    _judge(explorer.report)
 
 
 @pytest.mark.parametrize("variant", _named(MAIN))
 def test_another_run_of_the_same_job_may_begin_at_every_step(variant: Variant, reports: list[Report]) -> None:
-    with stage(variant) as place:
-        explorer = Explorer(place, Report(f"{variant.name}, twice"))
-        reports.append(explorer.report)
+    with _explored(variant, f"{variant.name}, twice", reports) as explorer:
         explorer.begin_twice()
-    _judge(explorer.report)
 
 
 def test_a_file_that_is_taken_while_it_is_written_is_not_taken_for_delivered(reports: list[Report]) -> None:
-    with stage(ALL["direct-delete-openssh"]) as place:
-        explorer = Explorer(place, Report("direct-delete-openssh, taken"))
-        reports.append(explorer.report)
+    with _explored(ALL["direct-delete-openssh"], "direct-delete-openssh, taken", reports) as explorer:
         explorer.meet_events_midway("take")
-    _judge(explorer.report)
     assert explorer.report.held["maybe_incomplete"] > 0
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("variant", _named(MAIN))
 def test_in_the_middle_of_a_run_anything_may_happen(variant: Variant, reports: list[Report]) -> None:
-    with stage(variant) as place:
-        explorer = Explorer(place, Report(f"{variant.name}, midway"))
-        reports.append(explorer.report)
+    with _explored(variant, f"{variant.name}, midway", reports) as explorer:
         explorer.meet_events_midway()
-    _judge(explorer.report)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("variant", _named(MAIN))
 def test_what_a_lost_connection_had_asked_for_may_be_done_late(variant: Variant, reports: list[Report]) -> None:
-    with stage(variant) as place:
-        explorer = Explorer(place, Report(f"{variant.name}, late"))
-        reports.append(explorer.report)
+    with _explored(variant, f"{variant.name}, late", reports) as explorer:
         explorer.be_late(every_step=False)
-    _judge(explorer.report)

@@ -30,7 +30,8 @@ from typing import TYPE_CHECKING
 
 from . import names
 from .errors import RemoteError, RemoteMissing, TransferError
-from .ledger import CLAIMING, FORGOTTEN, NAMES_A_QUERY, SECOND, Row, slices
+from .ledger import CLAIMING, FORGOTTEN, NAMES_A_QUERY, Row, slices
+from .pickup import row_of
 from .remote import Entry, Remote, join
 
 if TYPE_CHECKING:
@@ -117,24 +118,16 @@ class Claims:
     async def _intend(self, item: Item) -> Row:
         """Have the ledger know the claim before the server does."""
         if item.claim is None:
-            item.claim = item.latest if item.latest is not None and item.latest.open else self._row(item.entry)
+            item.claim = (
+                item.latest
+                if item.latest is not None and item.latest.open
+                else row_of(self.job, self.account, item.entry)
+            )
         row, path = item.claim, item.claim.remote_path
         if not names.is_claim(os.path.basename(path)):
             path = join(self.job.remote_dir, names.claim(item.entry.name))
         await self.ledger.commit(row, row.state or CLAIMING, remote_path=path)
         return row
-
-    def _row(self, entry: Entry) -> Row:
-        return Row(
-            account=self.account,
-            direction=self.job.direction,
-            folder=self.job.remote_dir,
-            name=entry.name,
-            size=entry.size or 0,
-            mtime_ns=(entry.mtime or 0) * SECOND,
-            job=self.job.name,
-            remote_path=entry.path,
-        )
 
     async def _not_taken(self, item: Item, row: Row, error: RemoteError) -> None:
         """Return if the file can be fetched without a claim, because this server knows none."""

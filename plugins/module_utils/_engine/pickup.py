@@ -214,19 +214,9 @@ class PickupFlow:
         entry, number = item.there, item.claim.id if item.claim and item.claim.state == CLAIMING else None
         if item.latest is not None and item.latest.state == "resend":
             number, item.latest = item.latest.id, None
-        return Row(
-            id=number,
-            account=self.account,
-            direction=self.job.direction,
-            folder=self.job.remote_dir,
-            name=entry.name,
-            size=entry.size or 0,
-            mtime_ns=(entry.mtime or 0) * SECOND,
-            job=self.job.name,
-            remote_path=entry.path,
-            temporary=part.name,
-            sha256=part.sha256,
-        )
+        row = row_of(self.job, self.account, entry)
+        row.id, row.temporary, row.sha256 = number, part.name, part.sha256
+        return row
 
     # --- what an earlier run left here
 
@@ -299,6 +289,20 @@ class PickupFlow:
             number += 1
             name = names.version(entry.name, number)
         return join(folder, name)
+
+
+def row_of(job: Pickup, account: str, entry: Entry) -> Row:
+    """A new row for a file on the server."""
+    return Row(
+        account=account,
+        direction=job.direction,
+        folder=job.remote_dir,
+        name=entry.name,
+        size=entry.size or 0,
+        mtime_ns=(entry.mtime or 0) * SECOND,
+        job=job.name,
+        remote_path=entry.path,
+    )
 
 
 def _is_published(folder: Folder, row: Row) -> bool:

@@ -106,7 +106,7 @@ class PickupPlan:
         """Whether the job asks for a name, by its patterns and its share. What it has claimed it sees through, together
         with the checksum of it, though both may have changed since.
         """
-        if name in self._claimed or vouched_by(name) in self._claimed:
+        if self._claimed and (name in self._claimed or vouched_by(name) in self._claimed):
             return True
         return is_wanted(name, self._job) and is_in_share(name, self._job.share)
 

@@ -110,7 +110,8 @@ def _collected_rarely() -> Iterator[None]:
     work.
     """
     before = gc.get_threshold()
-    gc.set_threshold(*(OBJECTS_BETWEEN_COLLECTIONS, *before[1:]) if before[0] else before)
+    if before[0]:  # else somebody has switched it off
+        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
         yield
     finally:

@@ -222,10 +222,8 @@ class SftpRemote:
 
     async def _open_again(self, handle: _Handle) -> Sequence[_Handle]:
         """The same file on the other sessions, where the server allows that."""
-        doing, body = (
-            f"to open {handle.path!r} again",
-            wire.text(_bytes(handle.path)) + wire.open_flags(wire.WRITE_FLAG),
-        )
+        doing = f"to open {handle.path!r} again"
+        body = wire.text(_bytes(handle.path)) + wire.open_flags(wire.WRITE_FLAG)
         asked, found = [], []
         for session in self._sessions:
             if session is not handle.session:

@@ -61,6 +61,7 @@ END_OF_FILE = 1
 NO_SUCH_FILE = 2
 
 _UINT32 = struct.Struct(">I")
+_UINT64 = struct.Struct(">Q")
 _HEADER = struct.Struct(">IBI")
 _USUAL_ATTRIBUTES = struct.Struct(">QIIIII")  # size, uid, gid, permissions, atime, mtime
 _USUAL_FLAGS = HAS_SIZE | HAS_OWNER | HAS_PERMISSIONS | HAS_TIMES
@@ -133,7 +134,7 @@ class Reader:
         return self._unpack(_UINT32)[0]
 
     def uint64(self) -> int:
-        return int(self._unpack(struct.Struct(">Q"))[0])
+        return self._unpack(_UINT64)[0]
 
     def text(self) -> bytes:
         length = self.uint32()
