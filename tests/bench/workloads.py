@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -69,10 +70,23 @@ class Moving:
         usage = peer.put(local, "input") if putting else peer.fetch("pickup", local)
         if digests(target) != expected or os.listdir(server.pickup):
             raise RuntimeError(f"{peer.name} did not move every file: {self._case}")
-        for path in server.input.iterdir():
-            path.unlink()
-        shutil.rmtree(local)
+        self._put_aside(server.input, server.root / "done")
+        self._put_aside(local, self._site.folder / "done")
+        local.rmdir()
         return usage
+
+    def _put_aside(self, folder: Path, done: Path) -> None:
+        """Empty a folder. Small files are not deleted before the end: ext4 without a journal leaves the inodes of what
+        was deleted alone for minutes, and looks at all of them for each new file.
+        """
+        if self._case.size < LARGE:
+            done.mkdir(exist_ok=True)
+            into = tempfile.mkdtemp(dir=done)
+            for path in folder.iterdir():
+                path.rename(os.path.join(into, path.name))
+            return
+        for path in folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _provide(self, folder: Path, files: int, size: int) -> dict[str, str]:
         """Put files from a stock that is made once into a folder, and return their digests."""
