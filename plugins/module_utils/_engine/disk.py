@@ -313,7 +313,7 @@ class Part:
         except OSError as error:
             raise disk_error(error, f"create a file in {folder.path!r}") from error
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self._hash.update(data)
         view = memoryview(data)
         try:

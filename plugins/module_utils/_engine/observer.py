@@ -55,7 +55,7 @@ class _Incoming:
         self._into = into
         self._observer = observer
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self._into.write(data)
         self._observer.moved(len(data))
 

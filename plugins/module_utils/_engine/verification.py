@@ -88,7 +88,7 @@ class _Digest:
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self._hash.update(data)
 
     @property
@@ -102,7 +102,7 @@ class _Text:
     def __init__(self) -> None:
         self.content = b""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self.content += data
 
 

@@ -117,12 +117,12 @@ def _settled(stream: bytes, sizes: list[int]) -> list[str]:
     try:
         while position < len(stream):
             size = sizes[turn % len(sizes)]
-            session._in += stream[position : position + size]
-            session._take_apart()
+            for packet in session._packets.taken_from(stream[position : position + size]):
+                session._answered(*packet)
             position, turn = position + size, turn + 1
     except ProtocolError as caught:
         error = caught.reason
-    if len(session._in) > len(stream):
+    if len(session._packets.begun) > len(stream):
         raise Broken("more is kept than came")
     return [error, *(_told(answer) for answer in answers)]
 

@@ -45,7 +45,7 @@ class Outgoing(Protocol):
 class Incoming(Protocol):
     """Where the bytes of a download go, in their order."""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes | memoryview) -> None: ...
 
 
 class Remote(Protocol):

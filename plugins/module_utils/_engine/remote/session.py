@@ -23,6 +23,7 @@ from ..errors import ConnectionLost, FiledropError, ProtocolError, RemoteError, 
 from ..flow import Answer, settled
 from . import wire
 from .handshake import WINDOW
+from .stream import Inbox, Packet, Packets, pieces
 
 if TYPE_CHECKING:
     from paramiko import Transport
@@ -31,9 +32,12 @@ READ_AHEAD = WINDOW // 2
 """Bytes that may have been asked for at once: more than a link of 100 ms at 1 Gbit/s holds, and half of what the
 server may send ahead of our reading."""
 
-WRITE_AHEAD = 2 * 1024 * 1024
-"""Bytes that may be sent without being acknowledged. OpenSSH lets no more than this through ahead of its work, and
-gets slower the more of it lies in its buffers."""
+WRITE_AHEAD = 1280 * 1024
+"""Bytes that may be sent without being acknowledged. OpenSSH's server gets slower the more of it lies in its buffers:
+while they grow it copies them anew for every 16 KiB."""
+
+WRITE_FAR_AHEAD = 2 * 1024 * 1024
+"""The same for a large file that goes far, of which most is on the line: what OpenSSH lets through in one channel."""
 
 ENDING = 0.5  # seconds that a lost connection may take to be known as such
 
@@ -98,7 +102,7 @@ class _Pending:
     __slots__ = ("answer", "cost", "decode", "doing", "expected", "missing_ok")
 
     def __init__(
-        self, expected: int, doing: str, decode: Callable[[bytes], Any] | None, *, cost: Cost | None, missing_ok: bool
+        self, expected: int, doing: str, decode: Callable[[Any], Any] | None, *, cost: Cost | None, missing_ok: bool
     ) -> None:
         self.answer: Answer[Any] = Answer()
         self.expected = expected
@@ -123,7 +127,7 @@ class Session:
         self._pending: dict[int, _Pending] = {}
         self._next_id = 0
         self._out: list[bytes] = []
-        self._in = bytearray()
+        self._packets = Packets()
         self._heard_at = time.monotonic()
         self.error: Exception | None = None
         self.reading = Budget(READ_AHEAD)
@@ -143,6 +147,9 @@ class Session:
         """How many answers are outstanding."""
         return len(self._pending)
 
+    def write_far_ahead(self) -> None:
+        self.writing.resize(WRITE_FAR_AHEAD)
+
     def fileno(self) -> int:
         """Readable when answers may have come."""
         return int(self._channel.fileno())
@@ -154,13 +161,15 @@ class Session:
         *,
         expected: int,
         doing: str,
-        decode: Callable[[bytes], Any] | None = None,
+        decode: Callable[[Any], Any] | None = None,
+        data: bytes = b"",
         cost: Cost | None = None,
         missing_ok: bool = False,
     ) -> Answer[Any]:
         """Queue a request. Its answer is what ``decode`` makes of the body of the expected packet (None for an OK
         status).
 
+        :param data: goes on the body, as it is.
         :param doing: what we ask, to go on after "The server refused".
         :param cost: what was taken for it, and is given back with its answer.
         :param missing_ok: "no such file" is an answer, namely None, and no error.
@@ -174,7 +183,9 @@ class Session:
         if not self._pending:
             self._heard_at = time.monotonic()
         self._pending[request_id] = pending
-        self._out.append(wire.packet(kind, request_id, body))
+        self._out.append(wire.packet(kind, request_id, body, len(data)))
+        if data:
+            self._out.append(data)
         return pending.answer
 
     def exchange(self, timeout: float | None) -> bool:
@@ -210,9 +221,8 @@ class Session:
     def _send(self) -> None:
         while self._out:
             queued, self._out = self._out, []
-            data = queued[0] if len(queued) == 1 else b"".join(queued)
-            for start in range(0, len(data), PIECE):
-                self._send_piece(data[start : start + PIECE])
+            for piece in pieces(queued, PIECE):
+                self._send_piece(piece)
 
     def _send_piece(self, piece: bytes) -> None:
         while piece:
@@ -239,29 +249,11 @@ class Session:
         if not data:
             raise _ended(self.transport.saved_exception or "the server closed the channel")
         self._heard_at = time.monotonic()
-        self._in += data
-        self._take_apart()
+        for packet in self._packets.taken_from(data):
+            self._answered(*packet)
         return True
 
-    def _take_apart(self) -> None:
-        """Settle the answers of all whole packets that are there."""
-        buffer = self._in
-        position, available = 0, len(buffer)
-        while available - position >= 4:
-            length = int.from_bytes(buffer[position : position + 4], "big")
-            if not 5 <= length <= wire.LONGEST_PACKET:
-                raise _not_sftp(bytes(buffer[position : position + 64]))
-            end = position + 4 + length
-            if end > available:
-                break
-            kind = buffer[position + 4]
-            request_id = int.from_bytes(buffer[position + 5 : position + 9], "big")
-            self._answered(kind, request_id, bytes(memoryview(buffer)[position + 9 : end]))
-            position = end
-        if position:
-            del buffer[:position]
-
-    def _answered(self, kind: int, request_id: int, body: bytes) -> None:
+    def _answered(self, kind: int, request_id: int, body: Any) -> None:
         pending = self._pending.pop(request_id, None)
         if pending is None:
             raise ProtocolError(
@@ -280,19 +272,17 @@ class Session:
     def _agree_on_version(self) -> dict[str, str]:
         self._out.append(wire.hello())
         self._send()
-        body = self._first_packet()
-        version = int.from_bytes(body[1:5], "big")
-        if body[0] != wire.VERSION_REPLY or version != wire.VERSION:
+        kind, version, body = self._first_packet()
+        if kind != wire.VERSION_REPLY or version != wire.VERSION:
             raise ProtocolError(
                 "sftp_version",
-                f"The server answered our SFTP version {wire.VERSION} with packet type {body[0]} and version "
-                f"{version}.",
+                f"The server answered our SFTP version {wire.VERSION} with packet type {kind} and version {version}.",
                 "filedrop speaks version 3, which all servers in use know; ask the provider to enable it.",
             )
-        return wire.extensions(body[5:])
+        return wire.extensions(body)
 
-    def _first_packet(self) -> bytes:
-        """The body of the first packet, which alone has no request id."""
+    def _first_packet(self) -> Packet:
+        """The first packet, which has the version in place of a request id."""
         deadline = time.monotonic() + self.timeout
         while time.monotonic() < deadline:
             try:
@@ -301,14 +291,11 @@ class Session:
                 break
             if not data:
                 raise _no_sftp(self.transport, "then closed the SFTP session without a word")
-            self._in += data
-            length = int.from_bytes(self._in[:4], "big")
-            if len(self._in) >= 4 and not 5 <= length <= wire.LONGEST_PACKET:
-                raise _not_sftp(bytes(self._in[:64]))
-            if len(self._in) >= 4 + length:
-                body = bytes(self._in[4 : 4 + length])
-                del self._in[: 4 + length]
-                return body
+            packets = list(self._packets.taken_from(data))
+            for unasked in packets[1:]:
+                self._answered(*unasked)
+            if packets:
+                return packets[0]
         raise _silent(self.timeout)
 
     def _ask_limits(self) -> wire.Limits:
@@ -327,7 +314,7 @@ class Session:
             return wire.Limits(0, 0, 0, 0)
 
 
-def _value_of(pending: _Pending, kind: int, body: bytes) -> Any:
+def _value_of(pending: _Pending, kind: int, body: Any) -> Any:
     """What a packet means for whoever waits for it.
 
     :raises RemoteError: the server refuses the request.
@@ -354,7 +341,8 @@ def _chunk(limit: int) -> int:
 
 def _open_channel(transport: Transport, timeout: float) -> Any:
     try:
-        channel = transport.open_session(timeout=timeout)
+        channel: Any = transport.open_session(timeout=timeout)
+        channel.in_buffer = Inbox()
         channel.settimeout(timeout)
         channel.invoke_subsystem("sftp")
     except paramiko.ChannelException as error:
@@ -390,11 +378,3 @@ def _silent(timeout: float) -> ConnectionLost:
 
 def _ended(why: object) -> ConnectionLost:
     return ConnectionLost("connection_lost", f"The connection to the server ended ({why or type(why).__name__}).")
-
-
-def _not_sftp(start: bytes) -> ProtocolError:
-    return ProtocolError(
-        "not_sftp",
-        f"What the server sends is not SFTP: {start!r}.",
-        "Often a login script on the server that prints something; ask the provider to silence it.",
-    )

@@ -131,8 +131,7 @@ class SftpRemote:
         try:
             return await self._read_names(handle, doing)
         finally:
-            with contextlib.suppress(RemoteError):
-                await self.finish(handle)
+            self.finish(handle)  # whether and when that succeeds is nobody's concern
 
     async def _read_names(self, handle: _Handle, doing: str) -> Sequence[Entry]:
         """READDIR until the end, several at once [6.7]."""
@@ -163,8 +162,8 @@ class SftpRemote:
                     f"The folder {handle.path!r} has more than {len(entries) - 1} names, and the server goes on.",
                     "Ask the provider to clear it up; filedrop does not work through a folder of that size.",
                 )
-            if not ended:
-                asked.append(ask())
+            if not ended and not (asked and asked[0].done):  # else what has come may say that this is the end
+                asked.extend(ask() for _request in range(LISTING_REQUESTS - len(asked)))
         return [entry for entry in entries if entry.name not in (".", "..")]
 
     def stat(self, path: str) -> Answer[Entry | None]:
@@ -193,9 +192,11 @@ class SftpRemote:
 
     async def write(self, handle: _Handle, source: Outgoing, *, shared: bool) -> Together:
         others: Sequence[_Handle] = ()
-        if shared and source.size >= SHARED_FROM:
-            self._widen(source.size)
-            others = await self._open_again(handle)
+        if source.size >= SHARED_FROM:
+            if shared:
+                self._widen(source.size)
+                others = await self._open_again(handle)
+            self._reach_far()
         try:
             sent = await self._send([handle, *others], source)
             if others:
@@ -204,6 +205,12 @@ class SftpRemote:
             closing = [self.finish(other) for other in others]
         await Together(closing)
         return Together(sent)
+
+    def _reach_far(self) -> None:
+        """Send more ahead to a server so far away that its buffers stay empty."""
+        for session in self._sessions:
+            if session.latency >= FAR:
+                session.write_far_ahead()
 
     def _widen(self, size: int) -> None:
         """Take further channels of the connection, if the server allows that and is so far away that what it lets one
@@ -248,13 +255,13 @@ class SftpRemote:
             await self._pace.take(length)
             await session.writing.take(length)
             try:
-                body = wire.write_body(name, offset, source.read(length))
+                data = source.read(length)
             except BaseException:
                 session.writing.give_back(length)
                 raise
-            sent.append(
-                session.request(wire.WRITE, body, expected=wire.STATUS, doing=doing, cost=Cost(session.writing, length))
-            )
+            body = wire.write_body(name, offset, length)
+            cost = Cost(session.writing, length)
+            sent.append(session.request(wire.WRITE, body, data=data, expected=wire.STATUS, doing=doing, cost=cost))
             offset += length
             while sent and sent[0].done:
                 sent.popleft().result()
@@ -322,7 +329,7 @@ class _Part(NamedTuple):
     """A part of a file that has been asked for."""
 
     length: int
-    answer: Answer[bytes]
+    answer: Answer[memoryview]
 
 
 async def _fetch(handle: _Handle, into: Incoming, size: int, pace: Pace) -> int:
@@ -340,7 +347,7 @@ async def _fetch(handle: _Handle, into: Incoming, size: int, pace: Pace) -> int:
         body = wire.read_body(handle.name, offset, length)
         cost = Cost(session.reading, length)
 
-        def decode(answer: bytes) -> bytes:
+        def decode(answer: memoryview) -> memoryview:
             return _data(answer, length)
 
         return _Part(
@@ -367,9 +374,9 @@ async def _fetch(handle: _Handle, into: Incoming, size: int, pace: Pace) -> int:
     return received
 
 
-def _data(body: bytes, length: int) -> bytes:
+def _data(body: memoryview, length: int) -> memoryview:
     """The bytes of a DATA packet. One that was not asked for ends the session, before more of the kind comes."""
-    data = wire.Reader(body).text()
+    data = wire.data(body)
     if not 0 < len(data) <= length:
         raise ProtocolError("protocol_error", f"The server answered a READ of {length} bytes with {len(data)}.")
     return data

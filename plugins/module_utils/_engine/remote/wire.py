@@ -90,9 +90,12 @@ class Limits(NamedTuple):
     handles: int
 
 
-def packet(kind: int, request_id: int, body: bytes) -> bytes:
-    """One request as it goes over the wire [3]."""
-    return _HEADER.pack(len(body) + 5, kind, request_id) + body
+def packet(kind: int, request_id: int, body: bytes, more: int = 0) -> bytes:
+    """One request as it goes over the wire [3].
+
+    :param more: bytes of the body that follow.
+    """
+    return _HEADER.pack(len(body) + more + 5, kind, request_id) + body
 
 
 def hello() -> bytes:
@@ -114,8 +117,17 @@ def read_body(handle: bytes, offset: int, length: int) -> bytes:
     return handle + struct.pack(">QI", offset, length)
 
 
-def write_body(handle: bytes, offset: int, data: bytes) -> bytes:
-    return b"".join((handle, struct.pack(">QI", offset, len(data)), data))
+def write_body(handle: bytes, offset: int, length: int) -> bytes:
+    """All of a WRITE but the data."""
+    return handle + struct.pack(">QI", offset, length)
+
+
+def data(body: memoryview) -> memoryview:
+    """The bytes of a DATA packet [7]."""
+    length = int.from_bytes(body[:4], "big")
+    if len(body) < 4 + length:
+        raise _too_short()
+    return body[4 : 4 + length]
 
 
 class Reader:
