@@ -187,6 +187,21 @@ def crash_after_claims(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
             desk.pick_up(share=ALL)
 
 
+def test_a_claim_that_was_renamed_back_and_fetched_by_another_host_is_forgotten(
+    desks: Callable[[str], Desk], sshd: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By hand, as docs/fleet.md says, for a host that seemed lost and comes back."""
+    lost, other = desks("lost"), desks("other")
+    sshd.put("report.xml", b"content")
+    crash_after_claims(lost, monkeypatch)
+    (claim,) = sshd.pickup.iterdir()
+    claim.rename(sshd.pickup / "report.xml")
+    assert_delivered(other.pick_up(share=ALL), ["report.xml"])
+    assert rows(lost) == [("report.xml", "claiming")]
+    assert_delivered(lost.pick_up(share=ALL), [])
+    assert rows(lost) == []
+
+
 def test_a_duplicate_that_is_held_waits_under_its_own_name(desks: Callable[[str], Desk], sshd: SshServer) -> None:
     host = desks("one")
     sshd.put("report.xml", b"content")
