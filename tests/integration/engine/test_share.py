@@ -216,6 +216,21 @@ def test_a_duplicate_that_is_held_waits_under_its_own_name(desks: Callable[[str]
     assert rows(host) == [("report.xml", "fetched"), ("report.xml", "fetched")]
 
 
+def test_what_was_to_be_fetched_again_is_told_by_the_name_that_it_got_back(
+    desks: Callable[[str], Desk], sshd: SshServer
+) -> None:
+    """A claim is given back; then the file goes, and people are told which one: the claim's name would tell nothing."""
+    host = desks("one")
+    for _time in range(2):
+        sshd.put("report.xml", b"content")
+        host.pick_up(share=ALL, on_duplicate="hold")
+    resolve(str(host.ledger), Wanted(("report.xml",)), "resend")
+    assert outcomes(host.pick_up(share=ALL, verify="sidecar")) == {"report.xml": ("failed", "sidecar_missing")}
+    (sshd.pickup / "report.xml").unlink()
+    (gone,) = host.pick_up(share=ALL).outcomes
+    assert gone.message.startswith("'pickup/report.xml' was to be fetched again, and is no longer on the server.")
+
+
 def test_a_duplicate_that_is_skipped_leaves_no_claim_in_the_ledger(
     desks: Callable[[str], Desk], sshd: SshServer
 ) -> None:
