@@ -16,8 +16,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import claims, pickup
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import claims, fetches, pickup
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.decisions import Wanted, resolve
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.history import Question, ask
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.selection import is_in_share
 from support import driver
@@ -294,6 +295,18 @@ def test_where_the_server_refuses_to_rename_overlapping_shares_deliver_twice(
         assert delivered == [["report.xml"]]
         assert result.notes == [claims.REFUSED]
         assert digests(server.pickup) == {}
+
+
+@pytest.mark.parametrize(("sftp_options", "allowed"), [("", True), ("-P rename", False)])
+def test_the_ledger_tells_people_whether_the_server_lets_files_be_claimed(
+    tmp_path: Path, sftp_options: str, allowed: bool
+) -> None:
+    with SshServer(sftp_options=sftp_options) as server:
+        host = Desk(tmp_path, server.account_options())
+        server.put("report.xml", b"content")
+        assert_delivered(host.pick_up(share=ALL), ["report.xml"])
+    learned = {one.name: one.allowed for one in ask(str(host.ledger), Question()).capabilities}
+    assert learned == {claims.CLAIM: allowed, fetches.SIGHT: True}
 
 
 def test_where_the_server_refuses_to_rename_disjoint_shares_deliver_once(tmp_path: Path) -> None:
