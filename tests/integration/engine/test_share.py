@@ -16,8 +16,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import claims, pickup
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import claims, fetches, pickup
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.decisions import Wanted, resolve
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.history import Question, ask
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.selection import is_in_share
 from support import driver
@@ -187,6 +188,21 @@ def crash_after_claims(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
             desk.pick_up(share=ALL)
 
 
+def test_a_claim_that_was_renamed_back_and_fetched_by_another_host_is_forgotten(
+    desks: Callable[[str], Desk], sshd: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By hand, as docs/fleet.md says, for a host that seemed lost and comes back."""
+    lost, other = desks("lost"), desks("other")
+    sshd.put("report.xml", b"content")
+    crash_after_claims(lost, monkeypatch)
+    (claim,) = sshd.pickup.iterdir()
+    claim.rename(sshd.pickup / "report.xml")
+    assert_delivered(other.pick_up(share=ALL), ["report.xml"])
+    assert rows(lost) == [("report.xml", "claiming")]
+    assert_delivered(lost.pick_up(share=ALL), [])
+    assert rows(lost) == []
+
+
 def test_a_duplicate_that_is_held_waits_under_its_own_name(desks: Callable[[str], Desk], sshd: SshServer) -> None:
     host = desks("one")
     sshd.put("report.xml", b"content")
@@ -199,6 +215,21 @@ def test_a_duplicate_that_is_held_waits_under_its_own_name(desks: Callable[[str]
     assert_delivered(host.pick_up(share=ALL, on_duplicate="hold"), ["report.xml"])
     assert digests(sshd.pickup) == {}
     assert rows(host) == [("report.xml", "fetched"), ("report.xml", "fetched")]
+
+
+def test_what_was_to_be_fetched_again_is_told_by_the_name_that_it_got_back(
+    desks: Callable[[str], Desk], sshd: SshServer
+) -> None:
+    """A claim is given back; then the file goes, and people are told which one: the claim's name would tell nothing."""
+    host = desks("one")
+    for _time in range(2):
+        sshd.put("report.xml", b"content")
+        host.pick_up(share=ALL, on_duplicate="hold")
+    resolve(str(host.ledger), Wanted(("report.xml",)), "resend")
+    assert outcomes(host.pick_up(share=ALL, verify="sidecar")) == {"report.xml": ("failed", "sidecar_missing")}
+    (sshd.pickup / "report.xml").unlink()
+    (gone,) = host.pick_up(share=ALL).outcomes
+    assert gone.message.startswith("'pickup/report.xml' was to be fetched again, and is no longer on the server.")
 
 
 def test_a_duplicate_that_is_skipped_leaves_no_claim_in_the_ledger(
@@ -264,6 +295,18 @@ def test_where_the_server_refuses_to_rename_overlapping_shares_deliver_twice(
         assert delivered == [["report.xml"]]
         assert result.notes == [claims.REFUSED]
         assert digests(server.pickup) == {}
+
+
+@pytest.mark.parametrize(("sftp_options", "allowed"), [("", True), ("-P rename", False)])
+def test_the_ledger_tells_people_whether_the_server_lets_files_be_claimed(
+    tmp_path: Path, sftp_options: str, allowed: bool
+) -> None:
+    with SshServer(sftp_options=sftp_options) as server:
+        host = Desk(tmp_path, server.account_options())
+        server.put("report.xml", b"content")
+        assert_delivered(host.pick_up(share=ALL), ["report.xml"])
+    learned = {one.name: one.allowed for one in ask(str(host.ledger), Question()).capabilities}
+    assert learned == {claims.CLAIM: allowed, fetches.SIGHT: True}
 
 
 def test_where_the_server_refuses_to_rename_disjoint_shares_deliver_once(tmp_path: Path) -> None:
