@@ -210,12 +210,13 @@ class PickupFlow:
         await self.ledger.commit(row, "placed")
 
     def _row(self, item: Item, part: Part) -> Row:
-        """A new row, or the one that a person has decided to fetch again by."""
-        entry, number = item.there, item.claim.id if item.claim and item.claim.state == CLAIMING else None
+        """A new row; or the one that a person has decided to fetch again by, or of the claim, from now on."""
+        row = row_of(self.job, self.account, item.there)
+        row.temporary, row.sha256 = part.name, part.sha256
         if item.latest is not None and item.latest.state == "resend":
-            number, item.latest = item.latest.id, None
-        row = row_of(self.job, self.account, entry)
-        row.id, row.temporary, row.sha256 = number, part.name, part.sha256
+            row.id, item.latest = item.latest.id, None
+        elif item.claim is not None and item.claim.state == CLAIMING:
+            row.id, item.claim = item.claim.id, row
         return row
 
     # --- what an earlier run left here

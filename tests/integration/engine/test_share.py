@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import sqlite3
@@ -278,6 +279,28 @@ def test_between_download_and_deletion_a_claim_keeps_others_away(
     assert_delivered(slow.pick_up(share=ALL), ["report.xml"])
     assert delivered == [[]]
     assert digests(sshd.pickup) == {}
+
+
+@pytest.mark.parametrize("share", [None, ALL], ids=["alone", "shared"])
+def test_what_was_replaced_after_it_was_fetched_is_known_when_it_comes_again(
+    desks: Callable[[str], Desk], sshd: SshServer, monkeypatch: pytest.MonkeyPatch, share: dict[str, object] | None
+) -> None:
+    clear_away = pickup.PickupFlow._clear_away
+
+    async def touched(self: pickup.PickupFlow, row: pickup.Row, item: pickup.Item) -> None:
+        for path in sshd.pickup.iterdir():
+            os.utime(path, (1, 1))
+        await clear_away(self, row, item)
+
+    host = desks("one")
+    sshd.put("report.xml", b"content")
+    with monkeypatch.context() as patch:
+        patch.setattr(pickup.PickupFlow, "_clear_away", touched)
+        result = host.pick_up(share=share, on_duplicate="skip")
+    assert outcomes(result) == {"report.xml": ("delivered", "changed_before_delete")}
+    assert rows(host) == [("report.xml", "fetched")]
+    assert outcomes(host.pick_up(share=share, on_duplicate="skip")) == {"report.xml": ("skipped", "duplicate")}
+    assert digests(host.inbox).keys() == {"report.xml"}
 
 
 def test_where_the_server_refuses_to_rename_overlapping_shares_deliver_twice(
