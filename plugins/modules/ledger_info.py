@@ -211,7 +211,12 @@ capabilities:
       type: str
       sample: 2001234@sftp.amili.se:22
     name:
-      description: What it is about. V(rename) is what C(upload=rename) needs.
+      description:
+        - What it is about.
+        - V(rename) is what C(upload=rename) needs.
+        - V(in_sight) is whether a file can be seen, and taken, under its name while it is written.
+        - V(sight) is whether a file can be looked at, which every pickup needs.
+        - V(claim) is whether a file can be renamed where it is fetched from, so that hosts with C(share) stay apart.
       type: str
       sample: rename
     allowed:
