@@ -165,7 +165,7 @@ class Claims:
 
     async def _let_go(self, item: Item, row: Row) -> None:
         item.claim = None
-        if row.state in ("", CLAIMING):
+        if row.state == CLAIMING:
             await self.ledger.commit(row, FORGOTTEN)
         else:
             await self.ledger.commit(row, row.state, remote_path=item.entry.path)

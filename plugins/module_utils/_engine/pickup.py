@@ -69,6 +69,11 @@ class Item:
         """The file where it is now."""
         return self.claimed or self.entry
 
+    def goes_on_as(self, row: Row) -> None:
+        """The claim is known by what has become of its row."""
+        if self.claim is not None and self.claim.id == row.id:
+            self.claim = row
+
 
 @dataclass(frozen=True)
 class PickupFlow:
@@ -162,6 +167,7 @@ class PickupFlow:
             await self.claims.release(item)
             row = self._row(item, part)
             await self.ledger.commit(row, "held", reason="duplicate", temporary=None, local_path=earlier)
+            item.goes_on_as(row)
             finding = f"{item.entry.path!r} has come before, with the same content."
             raise HoldError("duplicate", finding, way_out(row, self.ledger.path))
         return self._known(item)
@@ -189,6 +195,7 @@ class PickupFlow:
             raise
         part.close()
         item.is_safe = True
+        item.goes_on_as(row)
         await self._publish(row, self.dest)
 
     async def _publish(self, row: Row, folder: Folder) -> None:
@@ -210,13 +217,13 @@ class PickupFlow:
         await self.ledger.commit(row, "placed")
 
     def _row(self, item: Item, part: Part) -> Row:
-        """A new row; or the one that a person has decided to fetch again by, or of the claim, from now on."""
+        """A new row; or the one that a person has decided to fetch again by, or of the claim."""
         row = row_of(self.job, self.account, item.there)
         row.temporary, row.sha256 = part.name, part.sha256
         if item.latest is not None and item.latest.state == "resend":
             row.id, item.latest = item.latest.id, None
         elif item.claim is not None and item.claim.state == CLAIMING:
-            row.id, item.claim = item.claim.id, row
+            row.id = item.claim.id
         return row
 
     # --- what an earlier run left here

@@ -12,8 +12,8 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -281,10 +281,9 @@ def test_between_download_and_deletion_a_claim_keeps_others_away(
     assert digests(sshd.pickup) == {}
 
 
-@pytest.mark.parametrize("share", [None, ALL], ids=["alone", "shared"])
-def test_what_was_replaced_after_it_was_fetched_is_known_when_it_comes_again(
-    desks: Callable[[str], Desk], sshd: SshServer, monkeypatch: pytest.MonkeyPatch, share: dict[str, object] | None
-) -> None:
+@pytest.fixture
+def replaced(sshd: SshServer, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[object]]:
+    """While this goes on, every file gets another time on the server between its download and its deletion."""
     clear_away = pickup.PickupFlow._clear_away
 
     async def touched(self: pickup.PickupFlow, row: pickup.Row, item: pickup.Item) -> None:
@@ -292,15 +291,50 @@ def test_what_was_replaced_after_it_was_fetched_is_known_when_it_comes_again(
             os.utime(path, (1, 1))
         await clear_away(self, row, item)
 
+    @contextmanager
+    def meanwhile() -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            patch.setattr(pickup.PickupFlow, "_clear_away", touched)
+            yield
+
+    return meanwhile
+
+
+@pytest.mark.parametrize("share", [None, ALL], ids=["alone", "shared"])
+def test_what_was_replaced_after_it_was_fetched_is_known_when_it_comes_again(
+    desks: Callable[[str], Desk],
+    sshd: SshServer,
+    replaced: Callable[[], AbstractContextManager[object]],
+    share: dict[str, object] | None,
+) -> None:
     host = desks("one")
     sshd.put("report.xml", b"content")
-    with monkeypatch.context() as patch:
-        patch.setattr(pickup.PickupFlow, "_clear_away", touched)
+    with replaced():
         result = host.pick_up(share=share, on_duplicate="skip")
     assert outcomes(result) == {"report.xml": ("delivered", "changed_before_delete")}
     assert rows(host) == [("report.xml", "fetched")]
     assert outcomes(host.pick_up(share=share, on_duplicate="skip")) == {"report.xml": ("skipped", "duplicate")}
     assert digests(host.inbox).keys() == {"report.xml"}
+
+
+@pytest.mark.parametrize("share", [None, ALL], ids=["alone", "shared"])
+def test_what_a_person_had_fetched_again_is_not_fetched_a_third_time(
+    desks: Callable[[str], Desk],
+    sshd: SshServer,
+    replaced: Callable[[], AbstractContextManager[object]],
+    share: dict[str, object] | None,
+) -> None:
+    host = desks("one")
+    for _time in range(2):
+        sshd.put("report.xml", b"content")
+        host.pick_up(share=share, on_duplicate="hold")
+    resolve(str(host.ledger), Wanted(("report.xml",)), "resend")
+    with replaced():
+        result = host.pick_up(share=share, on_duplicate="hold")
+    assert outcomes(result) == {"report.xml": ("delivered", "changed_before_delete")}
+    assert rows(host) == [("report.xml", "fetched"), ("report.xml", "fetched")]
+    assert outcomes(host.pick_up(share=share, on_duplicate="hold")) == {"report.xml": ("held", "duplicate")}
+    assert digests(host.inbox).keys() == {"report.xml", "report.2.xml"}
 
 
 def test_where_the_server_refuses_to_rename_overlapping_shares_deliver_twice(

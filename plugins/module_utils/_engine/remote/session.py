@@ -14,8 +14,11 @@ receive window, so the server can always get rid of them and go on reading (`Bud
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from .._deps import paramiko
@@ -32,12 +35,18 @@ READ_AHEAD = WINDOW // 2
 """Bytes that may have been asked for at once: more than a link of 100 ms at 1 Gbit/s holds, and half of what the
 server may send ahead of our reading."""
 
+HOLD_AHEAD = 2 * READ_AHEAD
+"""Bytes that may have been asked for and not been written here: a server may answer all but the first of a file."""
+
 WRITE_AHEAD = 1280 * 1024
 """Bytes that may be sent without being acknowledged. OpenSSH's server gets slower the more of it lies in its buffers:
 while they grow it copies them anew for every 16 KiB."""
 
 WRITE_FAR_AHEAD = 2 * 1024 * 1024
-"""The same for a large file that goes far, of which most is on the line: what OpenSSH lets through in one channel."""
+"""The same to a server so far away that most of it is on the line: what OpenSSH lets through in one channel."""
+
+NEAR = 0.03
+"""Seconds of a round trip in which less is enough, for 40 MiB/s and more."""
 
 ENDING = 0.5  # seconds that a lost connection may take to be known as such
 
@@ -69,8 +78,12 @@ class Budget:
         grown, self.total = total - self.total, total
         self.give_back(grown)
 
+    def has(self, amount: int) -> bool:
+        """Whether nobody needs to wait for so much."""
+        return not self._queue and self.free >= amount
+
     def take(self, amount: int) -> Answer[None]:
-        if not self._queue and self.free >= amount:
+        if self.has(amount):
             self.free -= amount
             return settled(None)
         answer: Answer[None] = Answer()
@@ -127,16 +140,20 @@ class Session:
         self._pending: dict[int, _Pending] = {}
         self._next_id = 0
         self._out: list[bytes] = []
+        self._unsent = 0  # requests
         self._packets = Packets()
         self._heard_at = time.monotonic()
         self.error: Exception | None = None
         self.reading = Budget(READ_AHEAD)
+        self.holding = Budget(HOLD_AHEAD)
         self.writing = Budget(WRITE_AHEAD)
         self.handles = Budget(UNTOLD_HANDLES)
         self.latency = 0.0
         self._channel = _open_channel(transport, timeout)
         self.extensions = self._agree_on_version()
         self.limits = self._ask_limits()
+        if not 0 < self.latency < NEAR:  # what is not known may be far
+            self.writing.resize(WRITE_FAR_AHEAD)
         if self.limits.handles:
             self.handles = Budget(max(1, self.limits.handles - SPARE_HANDLES))
         self.read_chunk = _chunk(self.limits.read)
@@ -146,9 +163,6 @@ class Session:
     def owes(self) -> int:
         """How many answers are outstanding."""
         return len(self._pending)
-
-    def write_far_ahead(self) -> None:
-        self.writing.resize(WRITE_FAR_AHEAD)
 
     def fileno(self) -> int:
         """Readable when answers may have come."""
@@ -180,9 +194,8 @@ class Session:
             return pending.answer
         request_id = self._next_id
         self._next_id = (request_id + 1) & 0xFFFFFFFF
-        if not self._pending:
-            self._heard_at = time.monotonic()
         self._pending[request_id] = pending
+        self._unsent += 1
         self._out.append(wire.packet(kind, request_id, body, len(data)))
         if data:
             self._out.append(data)
@@ -214,11 +227,14 @@ class Session:
         pending, self._pending = self._pending, {}
         for request in pending.values():
             request.answer.fail(error)
-        for budget in (self.reading, self.writing, self.handles):
+        for budget in (self.reading, self.holding, self.writing, self.handles):
             budget.fail(error)
         self.transport.close()
 
     def _send(self) -> None:
+        if self._unsent == len(self._pending):  # it has had nothing to answer until now
+            self._heard_at = time.monotonic()
+        self._unsent = 0
         while self._out:
             queued, self._out = self._out, []
             for piece in pieces(queued, PIECE):
@@ -340,11 +356,13 @@ def _chunk(limit: int) -> int:
 
 
 def _open_channel(transport: Transport, timeout: float) -> Any:
+    asked_at = time.monotonic()
     try:
         channel: Any = transport.open_session(timeout=timeout)
         channel.in_buffer = Inbox()
         channel.settimeout(timeout)
-        channel.invoke_subsystem("sftp")
+        with _closing_after(timeout, transport):
+            channel.invoke_subsystem("sftp")
     except paramiko.ChannelException as error:
         raise ServerBusy(
             "session_refused",
@@ -352,8 +370,22 @@ def _open_channel(transport: Transport, timeout: float) -> Any:
             "It may have too many sessions open for this account; ask the provider, or try again later.",
         ) from error
     except (OSError, EOFError, paramiko.SSHException) as error:
+        if time.monotonic() - asked_at >= timeout:
+            raise _silent(timeout) from error
         raise _no_sftp(transport, f"refused SFTP ({error or type(error).__name__})") from error
     return channel
+
+
+@contextmanager
+def _closing_after(seconds: float, transport: Transport) -> Iterator[None]:
+    """End a connection on which paramiko would wait for ever."""
+    watch = threading.Timer(seconds, transport.close)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 def _no_sftp(transport: Transport, what: str) -> FiledropError:

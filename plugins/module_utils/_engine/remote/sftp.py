@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import FiledropError, ProtocolError, RemoteError
 from ..flow import Answer, Together
 from . import wire
+from .download import Download
 from .interface import Entry, Incoming, Outgoing, join
 from .pace import Pace
 from .session import Cost, Session
@@ -180,7 +181,7 @@ class SftpRemote:
     async def download(self, path: str, into: Incoming, *, size: int) -> int:
         handle = await self._open(path, wire.READ_FLAG)
         try:
-            return await _fetch(handle, into, size, self._pace)
+            return await Download(*handle, self._pace).into(into, size)
         finally:
             self.finish(handle)  # whether and when that succeeds is nobody's concern
 
@@ -192,11 +193,9 @@ class SftpRemote:
 
     async def write(self, handle: _Handle, source: Outgoing, *, shared: bool) -> Together:
         others: Sequence[_Handle] = ()
-        if source.size >= SHARED_FROM:
-            if shared:
-                self._widen(source.size)
-                others = await self._open_again(handle)
-            self._reach_far()
+        if shared and source.size >= SHARED_FROM:
+            self._widen(source.size)
+            others = await self._open_again(handle)
         try:
             sent = await self._send([handle, *others], source)
             if others:
@@ -205,12 +204,6 @@ class SftpRemote:
             closing = [self.finish(other) for other in others]
         await Together(closing)
         return Together(sent)
-
-    def _reach_far(self) -> None:
-        """Send more ahead to a server so far away that its buffers stay empty."""
-        for session in self._sessions:
-            if session.latency >= FAR:
-                session.write_far_ahead()
 
     def _widen(self, size: int) -> None:
         """Take further channels of the connection, if the server allows that and is so far away that what it lets one
@@ -302,6 +295,7 @@ class SftpRemote:
         allowed = handles.total
         while True:
             await handles.take(1)
+            is_alone = handles.in_use == 1
             try:
                 name = await session.request(kind, body, expected=wire.HANDLE, doing=doing, decode=wire.handle)
                 return _Handle(session, name, path)
@@ -309,7 +303,7 @@ class SftpRemote:
                 handles.give_back(1)
                 if not _may_mean_too_many(error):
                     raise
-                if not handles.in_use:
+                if is_alone:
                     handles.resize(allowed)
                     raise
                 handles.resize(max(1, handles.in_use // 2))
@@ -323,63 +317,6 @@ class SftpRemote:
 
 def _may_mean_too_many(error: BaseException) -> bool:
     return isinstance(error, RemoteError) and error.reason == wire.UNSTATED
-
-
-class _Part(NamedTuple):
-    """A part of a file that has been asked for."""
-
-    length: int
-    answer: Answer[memoryview]
-
-
-async def _fetch(handle: _Handle, into: Incoming, size: int, pace: Pace) -> int:
-    """READ a file of the expected size, many parts at once, and one byte beyond to see that it ends there [6.4].
-
-    Returns the bytes that came, ``size + 1`` if there is more. A server may answer with less than was asked for; the
-    rest of that part is then asked for again.
-    """
-    session, doing = handle.session, f"to read {handle.path!r}"
-    parts: deque[_Part] = deque()
-
-    async def ask(offset: int, length: int) -> _Part:
-        await pace.take(length)
-        await session.reading.take(length)
-        body = wire.read_body(handle.name, offset, length)
-        cost = Cost(session.reading, length)
-
-        def decode(answer: memoryview) -> memoryview:
-            return _data(answer, length)
-
-        return _Part(
-            length, session.request(wire.READ, body, expected=wire.DATA, doing=doing, decode=decode, cost=cost)
-        )
-
-    received = asked = 0
-    try:
-        while received <= size:
-            while asked <= size and not (parts and parts[0].answer.done):
-                length = pace.portion(min(session.read_chunk, size - asked)) or 1
-                parts.append(await ask(asked, length))
-                asked += length
-            part = parts.popleft()
-            data = await part.answer
-            received += len(data)
-            if received <= size:
-                into.write(data)
-            if len(data) < part.length:
-                parts.appendleft(await ask(received, part.length - len(data)))
-    except RemoteError as error:
-        if error.reason != "remote_end_of_file":
-            raise
-    return received
-
-
-def _data(body: memoryview, length: int) -> memoryview:
-    """The bytes of a DATA packet. One that was not asked for ends the session, before more of the kind comes."""
-    data = wire.data(body)
-    if not 0 < len(data) <= length:
-        raise ProtocolError("protocol_error", f"The server answered a READ of {length} bytes with {len(data)}.")
-    return data
 
 
 def _entries(folder: str, body: bytes) -> list[Entry]:

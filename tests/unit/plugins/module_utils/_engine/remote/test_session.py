@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 import time
 from typing import Any
 
@@ -25,6 +26,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow impo
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import Budget
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import ssh_server
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Code, Kind, Reply, Status
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Version as VersionReply
@@ -100,6 +102,19 @@ def test_a_server_that_is_silent_from_the_beginning_is_noticed_in_time(server: O
     assert 3.0 <= time.monotonic() - began < 20
     assert "3 seconds" in caught.value.finding
     assert "timeout" in caught.value.way_out
+
+
+def test_a_server_that_never_says_whether_it_speaks_sftp_is_noticed_in_time(
+    server: OddServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(ssh_server._Connection, "open_session", lambda _self, _channel: ended.wait(30))
+    began = time.monotonic()
+    with pytest.raises(ConnectionLost) as caught:
+        server.connect(timeout=3.0)
+    ended.set()
+    assert 3.0 <= time.monotonic() - began < 20
+    assert "3 seconds" in caught.value.finding
 
 
 def test_a_server_that_cuts_the_session_at_its_beginning_is_told(server: OddServer) -> None:
@@ -275,6 +290,15 @@ def test_to_be_idle_is_not_to_be_silent(server: OddServer) -> None:
     remote = server.connect()
     be_impatient(remote, 1.0)
     time.sleep(1.3)
+    assert drive(remote, look(remote)) is not None
+
+
+def test_to_have_heard_no_question_is_not_to_be_silent(server: OddServer) -> None:
+    remote = server.connect()
+    be_impatient(remote, 1.0)
+    remote.stat("pickup")
+    time.sleep(1.3)
+    remote.poll(0.0)
     assert drive(remote, look(remote)) is not None
 
 

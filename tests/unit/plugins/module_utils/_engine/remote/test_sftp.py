@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
+    ConnectionLost,
     FiledropError,
     ProtocolError,
     RemoteDenied,
@@ -26,6 +27,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, connect, join, sftp
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import HOLD_AHEAD, Budget
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
@@ -334,6 +336,39 @@ def test_parts_that_come_shorter_than_asked_for_are_put_together(server: OddServ
 
     server.hooks[Kind.READ] = shorten
     assert drive(remote, fetch(remote, path, len(CONTENT))) == (len(CONTENT), CONTENT)
+
+
+def test_files_in_short_parts_get_along_with_little_room(server: OddServer) -> None:
+    """What a file has left to ask for again never waits for what others hold."""
+    paths = [put(server, f"{number}.xml", CONTENT[:3000]) for number in range(8)]
+    remote = server.connect()
+    (session,) = remote._sessions
+    session.read_chunk, session.holding = 500, Budget(2000)
+
+    def halve(call: Call, go: Serve) -> Answer | None:
+        answer = go(call.request)
+        return Data(answer.data[: len(answer.data) // 2 or 1]) if isinstance(answer, Data) else answer
+
+    server.hooks[Kind.READ] = halve
+    found: dict[str, tuple[int, bytes]] = {}
+
+    async def one(path: str) -> None:
+        found[path] = await fetch(remote, path, 3000)
+
+    flow = Flow(remote)
+    flow.run(flow.each(one, paths, width=8))
+    assert found == dict.fromkeys(paths, (3000, CONTENT[:3000]))
+    assert session.holding.in_use == session.reading.in_use == 0
+
+
+def test_a_server_that_owes_the_beginning_is_not_asked_for_all_the_rest(server: OddServer) -> None:
+    path = put(server, content=b"")
+    os.truncate(server.pickup / "a.xml", 4 * HOLD_AHEAD)
+    remote = server.connect(timeout=3.0)
+    first = iter([None])
+    server.hooks[Kind.READ] = lambda call, go: next(first, go(call.request))
+    assert isinstance(failure(remote, fetch(remote, path, 4 * HOLD_AHEAD)), ConnectionLost)
+    assert sum(length for kind, length in server.seen if kind == Kind.READ) <= HOLD_AHEAD
 
 
 def test_a_byte_at_a_time_is_enough(server: OddServer) -> None:

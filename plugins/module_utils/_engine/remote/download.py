@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The bytes of one file from a server: many READs at once, put together in their order.
+
+Source: draft-ietf-secsh-filexfer-02, 6.4.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import ProtocolError, RemoteError
+from . import wire
+from .session import Cost, Session
+
+if TYPE_CHECKING:
+    from ..flow import Answer
+    from .interface import Incoming
+    from .pace import Pace
+
+
+class _Part(NamedTuple):
+    """A part of a file that has been asked for."""
+
+    length: int
+    answer: Answer[memoryview]
+
+
+class Download:
+    """One file, open on a session under a handle."""
+
+    def __init__(self, session: Session, handle: bytes, path: str, pace: Pace) -> None:
+        self._session = session
+        self._handle = handle
+        self._doing = f"to read {path!r}"
+        self._pace = pace
+        self._parts: deque[_Part] = deque()
+        self._asked = 0
+
+    async def into(self, incoming: Incoming, size: int) -> int:
+        """Take the expected size, and try one byte beyond to see that it ends there.
+
+        Returns the bytes that came, ``size + 1`` if there is more. A server may answer with less than was asked for;
+        the rest of that part is then asked for again.
+        """
+        received = 0
+        holding = self._session.holding
+        try:
+            while received <= size:
+                await self._ask_on(size)
+                part = self._parts[0]
+                data = await part.answer
+                received += len(data)
+                if received <= size:
+                    incoming.write(data)
+                self._parts.popleft()
+                holding.give_back(len(data))
+                if len(data) < part.length:
+                    self._parts.appendleft(await self._ask(received, part.length - len(data)))
+        except RemoteError as error:
+            if error.reason != "remote_end_of_file":
+                raise
+        finally:
+            for part in self._parts:
+                holding.give_back(part.length)
+        return received
+
+    async def _ask_on(self, size: int) -> None:
+        """Ask for what follows, until the first part has come or there is no room for more."""
+        while self._asked <= size and not (self._parts and self._parts[0].answer.done):
+            length = self._pace.portion(min(self._session.read_chunk, size - self._asked)) or 1
+            if self._parts and not self._session.holding.has(length):
+                return  # whoever holds something does not wait for room: it may be all that is held
+            await self._session.holding.take(length)
+            self._parts.append(await self._ask(self._asked, length))
+            self._asked += length
+
+    async def _ask(self, offset: int, length: int) -> _Part:
+        session = self._session
+        await self._pace.take(length)
+        await session.reading.take(length)
+        body = wire.read_body(self._handle, offset, length)
+        cost = Cost(session.reading, length)
+
+        def decode(answer: memoryview) -> memoryview:
+            return _data(answer, length)
+
+        answer = session.request(wire.READ, body, expected=wire.DATA, doing=self._doing, decode=decode, cost=cost)
+        return _Part(length, answer)
+
+
+def _data(body: memoryview, length: int) -> memoryview:
+    """The bytes of a DATA packet. One that was not asked for ends the session, before more of the kind comes.
+
+    What is less than was asked for, or has more around it, is copied: a view would keep all that came with it.
+    """
+    data = wire.data(body)
+    if not 0 < len(data) <= length:
+        raise ProtocolError("protocol_error", f"The server answered a READ of {length} bytes with {len(data)}.")
+    return data if len(body) == 4 + length else memoryview(bytes(data))
