@@ -26,7 +26,7 @@ from ..errors import ConnectionLost, FiledropError, ProtocolError, RemoteError, 
 from ..flow import Answer, settled
 from . import wire
 from .handshake import WINDOW
-from .stream import Inbox, Packet, Packets, pieces
+from .stream import Discarded, Inbox, Packet, Packets, pieces
 
 if TYPE_CHECKING:
     from paramiko import Transport
@@ -359,7 +359,7 @@ def _open_channel(transport: Transport, timeout: float) -> Any:
     asked_at = time.monotonic()
     try:
         channel: Any = transport.open_session(timeout=timeout)
-        channel.in_buffer = Inbox()
+        channel.in_buffer, channel.in_stderr_buffer = Inbox(), Discarded()
         channel.settimeout(timeout)
         with _closing_after(timeout, transport):
             channel.invoke_subsystem("sftp")

@@ -141,6 +141,15 @@ class Inbox:
             self._event.set()
 
 
+class Discarded(Inbox):
+    """Where what a server says on the side goes (``sftp-server -e``): as nobody reads it, it must not lie there to be
+    read.
+    """
+
+    def feed(self, data: bytes) -> None:
+        pass
+
+
 def not_sftp(start: bytes) -> ProtocolError:
     return ProtocolError(
         "not_sftp",

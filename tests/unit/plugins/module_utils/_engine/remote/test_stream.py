@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import ProtocolError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import wire
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.stream import Inbox, Packets, pieces
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.stream import (
+    Discarded,
+    Inbox,
+    Packets,
+    pieces,
+)
 from paramiko.buffered_pipe import PipeTimeout
 from paramiko.pipe import make_pipe
 
@@ -90,6 +95,16 @@ def test_an_inbox_can_be_selected_while_there_is_something_in_it() -> None:
         assert not _readable(pipe)
         inbox.close()
         assert _readable(pipe)
+    finally:
+        pipe.close()
+
+
+def test_what_is_said_on_the_side_is_nothing_to_read() -> None:
+    inbox, pipe = Discarded(), make_pipe()
+    try:
+        inbox.set_event(pipe)
+        inbox.feed(b"sftp-server: a line of a log")
+        assert (len(inbox), _readable(pipe)) == (0, False)
     finally:
         pipe.close()
 
