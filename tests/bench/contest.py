@@ -160,6 +160,8 @@ class _Turn:
         work.prepare(self.peer)
 
     def take(self) -> None:
+        if not self.score.idle:
+            self.peer.idle(EMPTY)  # whatever the first call has to read from the disk is nobody's speed
         idle = self.peer.idle(EMPTY)
         usage = self._work.transfer(self.peer, self._files, self._size)
         self.score.add(idle, usage)
