@@ -81,9 +81,9 @@ class Moving:
         """
         if self._case.size < LARGE:
             done.mkdir(exist_ok=True)
-            into = tempfile.mkdtemp(dir=done)
+            into = Path(tempfile.mkdtemp(dir=done))
             for path in folder.iterdir():
-                path.rename(os.path.join(into, path.name))
+                path.rename(into / path.name)
             return
         for path in folder.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -26,6 +26,8 @@ from support import driver
 from support.desk import Desk, assert_delivered, digests, fill, outcomes
 from support.sshd import SshServer
 
+Meanwhile = Callable[[], AbstractContextManager[object]]
+
 ALL = {"index": 0, "count": 1}
 """A share that is everything: whoever has it is in everybody's way."""
 
@@ -255,18 +257,27 @@ def test_what_stays_on_the_server_is_not_claimed(desks: Callable[[str], Desk], s
     assert digests(sshd.pickup).keys() == {"report.xml"}
 
 
+def before_deletion(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
+    """Do something each time that a file has come whole and was not deleted on the server yet."""
+    clear_away = pickup.PickupFlow._clear_away
+
+    async def later(self: pickup.PickupFlow, row: pickup.Row, item: pickup.Item) -> None:
+        do()
+        await clear_away(self, row, item)
+
+    monkeypatch.setattr(pickup.PickupFlow, "_clear_away", later)
+
+
 def meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """While another host has a file whole and has not deleted it yet, this one runs; return what it delivered."""
-    clear_away = pickup.PickupFlow._clear_away
     delivered: list[list[str]] = []
 
-    async def slow(self: pickup.PickupFlow, row: pickup.Row, item: pickup.Item) -> None:
+    def run() -> None:
         if not delivered:
             delivered.append([])
             delivered[0] = [one.name for one in desk.pick_up(share=ALL).outcomes if one.outcome == "delivered"]
-        await clear_away(self, row, item)
 
-    monkeypatch.setattr(pickup.PickupFlow, "_clear_away", slow)
+    before_deletion(monkeypatch, run)
     return delivered
 
 
@@ -282,30 +293,26 @@ def test_between_download_and_deletion_a_claim_keeps_others_away(
 
 
 @pytest.fixture
-def replaced(sshd: SshServer, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[object]]:
+def replaced(sshd: SshServer) -> Meanwhile:
     """While this goes on, every file gets another time on the server between its download and its deletion."""
-    clear_away = pickup.PickupFlow._clear_away
-
-    async def touched(self: pickup.PickupFlow, row: pickup.Row, item: pickup.Item) -> None:
-        for path in sshd.pickup.iterdir():
-            os.utime(path, (1, 1))
-        await clear_away(self, row, item)
 
     @contextmanager
-    def meanwhile() -> Iterator[None]:
-        with monkeypatch.context() as patch:
-            patch.setattr(pickup.PickupFlow, "_clear_away", touched)
+    def going_on() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            before_deletion(patch, lambda: [os.utime(path, (1, 1)) for path in sshd.pickup.iterdir()])
             yield
 
-    return meanwhile
+    return going_on
 
 
-@pytest.mark.parametrize("share", [None, ALL], ids=["alone", "shared"])
+@pytest.fixture(params=[None, ALL], ids=["alone", "shared"])
+def share(request: pytest.FixtureRequest) -> dict[str, int] | None:
+    found: dict[str, int] | None = request.param
+    return found
+
+
 def test_what_was_replaced_after_it_was_fetched_is_known_when_it_comes_again(
-    desks: Callable[[str], Desk],
-    sshd: SshServer,
-    replaced: Callable[[], AbstractContextManager[object]],
-    share: dict[str, object] | None,
+    desks: Callable[[str], Desk], sshd: SshServer, replaced: Meanwhile, share: dict[str, int] | None
 ) -> None:
     host = desks("one")
     sshd.put("report.xml", b"content")
@@ -317,12 +324,8 @@ def test_what_was_replaced_after_it_was_fetched_is_known_when_it_comes_again(
     assert digests(host.inbox).keys() == {"report.xml"}
 
 
-@pytest.mark.parametrize("share", [None, ALL], ids=["alone", "shared"])
 def test_what_a_person_had_fetched_again_is_not_fetched_a_third_time(
-    desks: Callable[[str], Desk],
-    sshd: SshServer,
-    replaced: Callable[[], AbstractContextManager[object]],
-    share: dict[str, object] | None,
+    desks: Callable[[str], Desk], sshd: SshServer, replaced: Meanwhile, share: dict[str, int] | None
 ) -> None:
     host = desks("one")
     for _time in range(2):

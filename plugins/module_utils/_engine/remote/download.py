@@ -83,12 +83,14 @@ class Download:
         await self._pace.take(length)
         await session.reading.take(length)
         body = wire.read_body(self._handle, offset, length)
-        cost = Cost(session.reading, length)
-
-        def decode(answer: memoryview) -> memoryview:
-            return _data(answer, length)
-
-        answer = session.request(wire.READ, body, expected=wire.DATA, doing=self._doing, decode=decode, cost=cost)
+        answer = session.request(
+            wire.READ,
+            body,
+            expected=wire.DATA,
+            doing=self._doing,
+            decode=lambda answer: _data(answer, length),
+            cost=Cost(session.reading, length),
+        )
         return _Part(length, answer)
 
 

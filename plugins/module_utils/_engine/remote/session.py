@@ -26,7 +26,8 @@ from ..errors import ConnectionLost, FiledropError, ProtocolError, RemoteError, 
 from ..flow import Answer, settled
 from . import wire
 from .handshake import WINDOW
-from .stream import Discarded, Inbox, Packet, Packets, pieces
+from .inbox import Discarded, Inbox
+from .stream import Packet, Packets, pieces
 
 if TYPE_CHECKING:
     from paramiko import Transport
@@ -45,8 +46,8 @@ while they grow it copies them anew for every 16 KiB."""
 WRITE_FAR_AHEAD = 2 * 1024 * 1024
 """The same to a server so far away that most of it is on the line: what OpenSSH lets through in one channel."""
 
-NEAR = 0.03
-"""Seconds of a round trip in which less is enough, for 40 MiB/s and more."""
+WRITE_FAR_FROM = 0.03
+"""Seconds of a round trip from which on less would hold it below 40 MiB/s."""
 
 ENDING = 0.5  # seconds that a lost connection may take to be known as such
 
@@ -152,7 +153,7 @@ class Session:
         self._channel = _open_channel(transport, timeout)
         self.extensions = self._agree_on_version()
         self.limits = self._ask_limits()
-        if not 0 < self.latency < NEAR:  # what is not known may be far
+        if not 0 < self.latency < WRITE_FAR_FROM:  # what is not known may be far
             self.writing.resize(WRITE_FAR_AHEAD)
         if self.limits.handles:
             self.handles = Budget(max(1, self.limits.handles - SPARE_HANDLES))

@@ -62,7 +62,7 @@ NO_SUCH_FILE = 2
 
 _UINT32 = struct.Struct(">I")
 _UINT64 = struct.Struct(">Q")
-_HEADER = struct.Struct(">IBI")
+HEADER = struct.Struct(">IBI")  # length, kind, number of the request
 _USUAL_ATTRIBUTES = struct.Struct(">QIIIII")  # size, uid, gid, permissions, atime, mtime
 _USUAL_FLAGS = HAS_SIZE | HAS_OWNER | HAS_PERMISSIONS | HAS_TIMES
 _NO_ATTRIBUTES = _UINT32.pack(0)
@@ -95,7 +95,7 @@ def packet(kind: int, request_id: int, body: bytes, more: int = 0) -> bytes:
 
     :param more: bytes of the body that follow.
     """
-    return _HEADER.pack(len(body) + more + 5, kind, request_id) + body
+    return HEADER.pack(len(body) + more + 5, kind, request_id) + body
 
 
 def hello() -> bytes:
