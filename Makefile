@@ -152,7 +152,7 @@ help: ## this text
 packages-lint:
 	@tests/tools/debian-packages shellcheck
 packages-tests:
-	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp strace time python3-paramiko
+	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone strace time python3-paramiko
 packages-bench:
 	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone strace time
 HOSTS := podman runc netavark aardvark-dns iptables mmdebstrap openssh-client

@@ -82,7 +82,7 @@ options:
   connections:
     description:
       - How many connections to the server may be open at once, from 1 to 16. One is enough with SFTP, which keeps
-        many files under way on one connection.
+        many files under way on one connection. One large file is shared among them only where the server is OpenSSH.
       - "Default: V(1), unless O(preset) says otherwise."
     type: int
   bandwidth_limit:

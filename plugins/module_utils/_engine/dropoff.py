@@ -268,10 +268,12 @@ class DropoffFlow:
         asked, look = self.remote.size_of(handle), self.remote.stat(row.remote_path)
         await acknowledged
         final = await look
-        try:
-            size = await asked
-        except (RemoteDenied, RemoteUnsupported):
-            size = None
+        size = await _told(asked)
+        if size not in (
+            None,
+            row.size,
+        ):  # servers that work at several requests at once may not have had all of it by then
+            size = await _told(self.remote.size_of(handle))
         if size is None:
             own = await self.remote.stat(row.temporary) if row.temporary else final
             size = own.size if own else None
@@ -430,6 +432,14 @@ def _name_taken(path: str) -> HoldError:
         f"There is a file {path!r} on the server already, and it is not overwritten.",
         "It is sent once that name is free; rename it if that never happens.",
     )
+
+
+async def _told(size: Awaitable[int | None]) -> int | None:
+    """A size, of a server that lets us ask for it."""
+    try:
+        return await size
+    except (RemoteDenied, RemoteUnsupported):
+        return None
 
 
 async def _succeeds(request: Awaitable[None]) -> bool:

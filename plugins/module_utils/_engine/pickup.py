@@ -32,7 +32,7 @@ from .errors import DiskError, HoldError, OriginalStays, RemoteError, RemoteMiss
 from .ledger import CLAIMING, SECOND, Row
 from .remote import Entry, Remote, join
 from .selection import vouched_by
-from .verification import compare_with_sidecar, download_whole, reread
+from .verification import compare_with_sidecar, download_whole, require_unchanged, reread
 
 if TYPE_CHECKING:
     from .access import Access
@@ -133,10 +133,14 @@ class PickupFlow:
     # --- here it comes
 
     async def _download(self, item: Item, part: Part) -> None:
-        """Fetch what is there whole, or not at all."""
+        """Fetch what is there whole and durable, with the access that it will have, or not at all."""
         with self.room.taken_by(part, item.entry.size or 0):
             await self.claims.take(item)
             await download_whole(self.remote, item.there, part)
+        looked_at = self.remote.stat(item.there.path)
+        self.access.give(part.fd)
+        await self.syncer.sync_new(part.fd, self.dest.fd)  # meanwhile the server answers
+        require_unchanged(item.there, await looked_at)
         if self.job.verify == "reread":
             await reread(self.remote, item.there, part)
         elif self.job.verify == "sidecar" and not vouched_by(item.entry.name):
@@ -180,14 +184,12 @@ class PickupFlow:
     # --- and in its place
 
     async def _place(self, item: Item, part: Part, row: Row) -> None:
-        """Give a verified part the access that it will have, make it durable, and publish it.
+        """Publish a verified part.
 
         From the moment that ``placing`` is asked for the part is never removed: whether the commit failed or only its
         answer did, the next run goes by what is in the ledger.
         """
         try:
-            self.access.give(part.fd)
-            await self.syncer.sync_new(part.fd, self.dest.fd)
             if item.latest is not None and item.latest.open:
                 await self.ledger.commit(item.latest, "fetched", open=False)
         except BaseException:

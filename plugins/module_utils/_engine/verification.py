@@ -21,9 +21,9 @@ LONGEST_SIDECAR = 4096  # bytes
 
 
 async def download_whole(remote: Remote, entry: Entry, part: Part) -> None:
-    """Fetch, and compare with what was listed and with what the server says now.
+    """Fetch as much as was listed.
 
-    :raises TransferError: ``size_unknown``, ``incomplete``, ``longer_than_listed``, ``changed_while_read``.
+    :raises TransferError: ``size_unknown``, ``incomplete``, ``longer_than_listed``.
     """
     if entry.size is None:
         raise TransferError(
@@ -34,7 +34,13 @@ async def download_whole(remote: Remote, entry: Entry, part: Part) -> None:
     received = await remote.download(entry.path, part, size=entry.size)
     if received != entry.size:
         raise _incomplete(entry, received)
-    now = await remote.stat(entry.path)
+
+
+def require_unchanged(entry: Entry, now: Entry | None) -> None:
+    """Compare what was listed with what the server says after the last byte has come.
+
+    :raises TransferError: ``changed_while_read``.
+    """
     if now is None or (now.size, now.mtime) != (entry.size, entry.mtime):
         raise TransferError(
             "changed_while_read",

@@ -351,21 +351,21 @@ _SERVER = (
         "what is written anew keeps its end",
     ),
     Word(
-        "remote/sftp.py",
-        "            if received <= size:\n                into.write(data)",
-        "            into.write(data)",
+        "remote/download.py",
+        "                if received <= size:\n                    incoming.write(data)",
+        "                incoming.write(data)",
         "more than was listed is written",
     ),
     Word(
-        "remote/sftp.py",
-        "while asked <= size and",
-        "while asked < size and",
+        "remote/download.py",
+        "while self._asked <= size and",
+        "while self._asked < size and",
         "nobody looks whether a file ends",
     ),
     Word(
-        "remote/sftp.py",
-        "            if len(data) < part.length:\n"
-        "                parts.appendleft(await ask(received, part.length - len(data)))",
+        "remote/download.py",
+        "                if len(data) < part.length:\n"
+        "                    self._parts.appendleft(await self._ask(received, part.length - len(data)))",
         "",
         "the rest of a short answer is not asked for",
     ),

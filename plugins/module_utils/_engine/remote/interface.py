@@ -90,8 +90,8 @@ class Remote(Protocol):
         """Open our own unfinished part for writing, emptied."""
 
     async def write(self, handle: Any, source: Outgoing, *, shared: bool) -> Awaitable[None]:
-        """Send the source to its end. What it returns waits until the server has acknowledged every byte; what is asked
-        meanwhile is answered after that.
+        """Send the source to its end. What it returns waits until the server has acknowledged every byte. What is asked
+        meanwhile comes after the bytes, and may be answered before a server has seen to all of them.
 
         :param shared: it may be opened, and closed, on several connections at once: nobody takes a file of this name.
         """

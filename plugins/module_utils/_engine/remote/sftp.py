@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 SHARED_FROM = 8 * 1024 * 1024
 """Bytes from which on a file goes over all connections at once: four times what a server lets one have under way."""
 
+SHARING = "SSH-2.0-OpenSSH_"
+"""How servers call themselves that write to one file through several handles. Others, such as those that pass files on
+to an object store, take bytes in their order only, or the bytes of one handle only."""
+
 WIDE_FROM = 32 * 1024 * 1024
 """Bytes from which on a file is worth the four round trips of opening further channels."""
 
@@ -98,7 +102,7 @@ class SftpRemote:
             return owing[0].exchange(timeout)
         if self._exchange(owing):
             return True
-        select.select(owing, [], [], 1.0 if timeout is None else timeout)
+        _wait_for_one(owing, 1.0 if timeout is None else timeout)
         return self._exchange(owing)
 
     @staticmethod
@@ -193,7 +197,7 @@ class SftpRemote:
 
     async def write(self, handle: _Handle, source: Outgoing, *, shared: bool) -> Together:
         others: Sequence[_Handle] = ()
-        if shared and source.size >= SHARED_FROM:
+        if shared and source.size >= SHARED_FROM and self._is_sharing:
             self._widen(source.size)
             others = await self._open_again(handle)
         try:
@@ -204,6 +208,10 @@ class SftpRemote:
             closing = [self.finish(other) for other in others]
         await Together(closing)
         return Together(sent)
+
+    @property
+    def _is_sharing(self) -> bool:
+        return words_of(self._transports[0]).version.startswith(SHARING)
 
     def _widen(self, size: int) -> None:
         """Take further channels of the connection, if the server allows that and is so far away that what it lets one
@@ -313,6 +321,14 @@ class SftpRemote:
 
     def _idlest(self) -> Session:
         return min(self._sessions, key=lambda session: session.owes)
+
+
+def _wait_for_one(sessions: Iterable[Session], seconds: float) -> None:
+    """Until an answer may have come; poll(2), for there may be more files open than select(2) can tell apart."""
+    poll = select.poll()
+    for session in sessions:
+        poll.register(session, select.POLLIN)
+    poll.poll(seconds * 1000)
 
 
 def _may_mean_too_many(error: BaseException) -> bool:

@@ -332,6 +332,12 @@ def test_a_size_that_is_not_that_of_the_file_is_no_delivery(scene: Scene) -> Non
     assert scene.told == {NAME: ("failed", "incomplete")}
 
 
+def test_a_server_that_had_not_seen_to_all_of_it_is_asked_again(scene: Scene) -> None:
+    scene.server.answer(Kind.FSTAT, Stats(Attributes(size=3)), Stats(Attributes(size=len(CONTENT))))
+    assert scene.drop_off("rename").endswith(ARCHIVED)
+    assert scene.told == {NAME: ("delivered", "")}
+
+
 def test_without_any_size_nothing_is_delivered(scene: Scene) -> None:
     scene.server.answer(Kind.FSTAT, Stats(Attributes()))
     looks = iter(range(1, 1000))
@@ -445,7 +451,8 @@ def test_what_a_person_has_decided_begins_with_the_removal_of_our_part(scene: Sc
 
 # --- a pickup
 
-FETCHED = "download pickup/a.xml, finish pickup/a.xml, stat pickup/a.xml"
+CAME = "download pickup/a.xml, finish pickup/a.xml, stat pickup/a.xml"
+FETCHED = f"{CAME}, sync PART inbox"
 PLACED = "LEDGER placing, move PART a.xml, sync inbox, LEDGER placed"
 LIST = "finish pickup"
 LAST_LOOK = 3  # of a run
@@ -462,16 +469,13 @@ LAST_LOOK = 3  # of a run
 def test_a_file_is_fetched(scene: Scene, after: str, end: str) -> None:
     scene.server.answer(Kind.RENAME, DONE)
     scene.put(scene.server.pickup / NAME)
-    assert scene.pick_up(after) == f"{LIST}, {FETCHED}, sync PART inbox, {PLACED}, {end}"
+    assert scene.pick_up(after) == f"{LIST}, {FETCHED}, {PLACED}, {end}"
 
 
 def test_that_files_can_be_looked_at_is_learned_before_the_first_is_fetched(scene: Scene) -> None:
     scene.nothing_is_known()
     scene.put(scene.server.pickup / NAME)
     assert scene.pick_up("keep").startswith(f"{LIST}, stat pickup/a.xml, LEARNED sight yes, {FETCHED}")
-
-
-NOT_TAKEN = "stat pickup/a.xml, unlink PART"
 
 
 def test_a_download_that_is_cut_short_is_none(scene: Scene) -> None:
@@ -490,7 +494,7 @@ ANOTHER = pytest.mark.parametrize(
 def test_a_file_that_changes_while_it_is_fetched_is_not_taken(scene: Scene, content: bytes, time: int) -> None:
     scene.put(scene.server.pickup / NAME)
     scene.before(Kind.CLOSE, lambda: scene.put(scene.server.pickup / NAME, content, time), at=2)
-    assert scene.pick_up("delete").endswith(f"finish pickup/a.xml, {NOT_TAKEN}")
+    assert scene.pick_up("delete").endswith(f"{FETCHED}, unlink PART")
     assert scene.told == {NAME: ("failed", "changed_while_read")}
 
 
@@ -536,7 +540,7 @@ def test_a_duplicate_is_held_before_its_part_goes(scene: Scene) -> None:
 def test_another_file_of_a_name_that_is_not_done_closes_that_first(scene: Scene) -> None:
     scene.left("placed", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256="0")
     scene.put(scene.server.pickup / NAME)
-    assert f"sync PART inbox, LEDGER fetched (done), {PLACED}" in scene.pick_up("delete")
+    assert f"{FETCHED}, LEDGER fetched (done), {PLACED}" in scene.pick_up("delete")
 
 
 def test_a_part_that_was_about_to_be_published_is(scene: Scene) -> None:
@@ -574,7 +578,7 @@ def test_a_part_that_cannot_be_made_ready_is_removed(scene: Scene, monkeypatch: 
 
     monkeypatch.setattr(Access, "give", refuse)
     scene.put(scene.server.pickup / NAME)
-    assert scene.pick_up("delete") == f"{LIST}, {FETCHED}, unlink PART"
+    assert scene.pick_up("delete") == f"{LIST}, {CAME}, unlink PART"
 
 
 def test_a_run_is_remembered(scene: Scene) -> None:

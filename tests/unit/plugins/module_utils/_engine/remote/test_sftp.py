@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import resource
 import struct
 import time
 from collections import Counter
@@ -671,6 +673,7 @@ LARGE = CONTENT * 40
 def sharing(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> SftpRemote:
     """Three connections, over which any file goes that is a little large."""
     monkeypatch.setattr(sftp, "SHARED_FROM", len(LARGE))
+    monkeypatch.setattr(sftp, "SHARING", "")
     return server.connect(connections=3)
 
 
@@ -691,6 +694,14 @@ def test_a_small_one_and_one_that_may_be_taken_go_over_one(
     assert drive(sharing, send(sharing, "input/a.xml", LARGE[:size], shared=shared)) == size
     assert (server.input / "a.xml").read_bytes() == LARGE[:size]
     assert asked(server)[Kind.OPEN] == asked(server)[Kind.CLOSE] == 1
+
+
+def test_only_servers_that_are_known_for_it_get_a_file_through_several_handles(
+    server: OddServer, sharing: SftpRemote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sftp, "SHARING", "SSH-2.0-OpenSSH_")
+    assert drive(sharing, send(sharing, "input/a.part", LARGE, shared=True)) == len(LARGE)
+    assert asked(server)[Kind.OPEN] == 1
 
 
 def test_a_server_that_opens_a_file_only_once_gets_it_over_one_connection(
@@ -725,7 +736,7 @@ def test_what_one_of_the_connections_cannot_do_is_told_and_the_sessions_go_on(
 def test_to_a_server_far_away_it_goes_over_more_channels_of_one_connection(
     server: OddServer, monkeypatch: pytest.MonkeyPatch, far: float, channels: int
 ) -> None:
-    for name, value in (("SHARED_FROM", len(LARGE)), ("WIDE_FROM", len(LARGE)), ("FAR", far)):
+    for name, value in (("SHARED_FROM", len(LARGE)), ("WIDE_FROM", len(LARGE)), ("FAR", far), ("SHARING", "")):
         monkeypatch.setattr(sftp, name, value)
     remote = server.connect()
     for name in ("a", "b"):
@@ -770,3 +781,25 @@ def test_an_answer_longer_than_what_was_asked_for_ends_the_session(server: OddSe
     remote = server.connect()
     assert isinstance(failure(remote, remote.download(path, Sink(), size=len(CONTENT))), ProtocolError)
     assert isinstance(failure(remote, remote.list("pickup")), ProtocolError)
+
+
+def test_answers_of_two_connections_are_waited_for_while_a_thousand_files_are_open(server: OddServer) -> None:
+    remote = server.connect(connections=2)
+
+    def late(call: Call, go: Serve) -> Answer | None:
+        time.sleep(0.05)
+        return go(call.request)
+
+    server.hooks[Kind.LSTAT] = late
+
+    async def look() -> list[Entry | None]:
+        asked = [remote.stat("input"), remote.stat("pickup")]
+        return [await answer for answer in asked]
+
+    with contextlib.ExitStack() as stack:
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (2000, limits[1]))
+        for _file in range(1100):
+            stack.enter_context(open(os.devnull, "rb"))
+        assert [entry.kind for entry in drive(remote, look()) if entry] == ["folder", "folder"]
