@@ -111,4 +111,11 @@ CASES: tuple[Case, ...] = (
         for files in (0, 10)
     ),
     *_both(1000, 20 * KIB, 0.0, shares={"paramiko": 0.25}, place=MEMORY),
+    *_both(
+        *(1000, 20 * KIB, 0.02),
+        contestants=(OURS, REFERENCE, "lftp"),
+        once=PEERS,
+        shares={"sftp": 0.05, "lftp": 0.2},
+        place=MEMORY,
+    ),
 )

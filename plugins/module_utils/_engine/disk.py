@@ -121,10 +121,10 @@ class Folder:
         status = self.status(name)
         return _seen(name, status) if status and modes.S_ISREG(status.st_mode) else None
 
-    def free_name(self, name: str, in_use: Container[str] = ()) -> str:
-        """The name itself, or its first version that nobody has here, nor is about to take."""
+    def free_name(self, name: str) -> str:
+        """The name itself, or its first version that nobody has here."""
         candidate, number = name, 1
-        while candidate in in_use or self.status(candidate) is not None:
+        while self.status(candidate) is not None:
             number += 1
             candidate = names.version(name, number)
         return candidate

@@ -23,7 +23,7 @@ time alone. That goes for a duplicate, too, of which a person says that it was d
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import disk, names
@@ -88,7 +88,6 @@ class PickupFlow:
     access: Access
     room: Room
     claims: Claims
-    in_use: set[str] = field(default_factory=set)
 
     async def fetch(self, item: Item) -> Row:
         """See one remote file through to its end; return its row.
@@ -205,13 +204,9 @@ class PickupFlow:
         part = row.temporary or ""
         published = False
         while not published:
-            final = folder.free_name(row.name, self.in_use)
-            self.in_use.add(final)
-            try:
-                await self.ledger.commit(row, "placing", local_path=folder.path_of(final))
-                published = disk.publish(folder, part, final)
-            finally:
-                self.in_use.discard(final)
+            final = folder.free_name(row.name)
+            await self.ledger.commit(row, "placing", local_path=folder.path_of(final))
+            published = disk.publish(folder, part, final)
         await self._placed(row, folder)
 
     async def _placed(self, row: Row, folder: Folder) -> None:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 _LOOKS = "Both only look, and nothing is done before both are satisfied."
-_PUBLISHING = "Publishing itself refuses a name that is taken, and the next version is tried."
 
 HARMLESS = {
     (
@@ -46,8 +45,6 @@ HARMLESS = {
         "PickupFlow._known",
         "never mind `item.latest is None`",
     ): "Nobody gets there; it is for the type checker.",
-    ("pickup.py", "PickupFlow._publish", "without `self.in_use.discard(final)`"): _PUBLISHING,
-    ("pickup.py", "PickupFlow._publish", "two files that come at once may want the same name"): _PUBLISHING,
     (
         "fetches.py",
         "Fetches.__init__",

@@ -274,12 +274,6 @@ _WORKFLOWS = (
         "what is old has to settle, too",
     ),
     Word(
-        "pickup.py",
-        "final = folder.free_name(row.name, self.in_use)",
-        "final = folder.free_name(row.name)",
-        "two files that come at once may want the same name",
-    ),
-    Word(
         "room.py",
         "free -= sum(whole - part.size for part, whole in self._coming.items())",
         "pass",

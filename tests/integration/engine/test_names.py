@@ -113,6 +113,17 @@ def test_folders_links_and_unfinished_files_are_left_alone(desk: Desk, sshd: Ssh
     assert left == {"link.xml", "folder", "half.xml.part", "half.filepart", "HALF.TMP"}
 
 
+def test_files_that_want_the_same_name_at_the_same_time_get_one_each(desk: Desk, sshd: SshServer) -> None:
+    (desk.inbox / "report.xml").write_bytes(b"old")
+    contents = {"report.xml": b"one", "report.2.xml": b"two", "report.3.xml": b"three"}
+    for name, content in contents.items():
+        sshd.put(name, content)
+    result = desk.pick_up()
+    assert_delivered(result, contents)
+    assert {one.name: Path(one.local_path).read_bytes() for one in result.outcomes} == contents
+    assert (desk.inbox / "report.xml").read_bytes() == b"old"
+
+
 def test_a_taken_name_is_never_overwritten(desk: Desk, sshd: SshServer) -> None:
     longest = "n" * 251 + ".xml"
     for name in ("report.xml", longest):

@@ -193,8 +193,6 @@ def test_a_name_is_free_when_nothing_at_all_has_it(folder: Folder) -> None:
     Path(folder.path, "a.2.xml").symlink_to("nowhere")
     Path(folder.path, "a.3.xml").mkdir()
     assert folder.free_name("a.xml") == "a.4.xml"
-    assert folder.free_name("a.xml", {"a.4.xml"}) == "a.5.xml"
-    assert folder.free_name("b.xml", {"b.xml"}) == "b.2.xml"
 
 
 def test_a_name_that_fills_its_255_bytes_has_a_free_version(folder: Folder) -> None:
