@@ -81,6 +81,7 @@ def _scenario(
 _RENAME, _DIRECT = {"upload": "rename"}, {"upload": "direct"}
 _ARCHIVE, _DELETE, _KEEP = {"after": "archive"}, {"after": "delete"}, {"after": "keep"}
 _ELSEWHERE = {**_ARCHIVE, "other_disk": True}
+_SHARE = {"share": {"index": 0, "count": 1}}
 
 _SCENARIOS = (
     _scenario("rename-archive", {**_RENAME, **_ARCHIVE}, killed=True, cut=True),
@@ -100,6 +101,8 @@ _SCENARIOS = (
     _scenario("pickup-delete", _DELETE, killed=True, cut=True),
     _scenario("pickup-move", {"after": "move"}),
     _scenario("pickup-keep", _KEEP),
+    _scenario("share-delete", {**_DELETE, **_SHARE}, killed=True, cut=True),
+    _scenario("share-move", {"after": "move", **_SHARE}),
     _scenario("pickup-delete-links", _DELETE, killed=True, by_links=True),
     _scenario("few-rename-archive", {**_RENAME, **_ARCHIVE}, FEW, killed=True),
     _scenario("half-done", {**_RENAME, **_ARCHIVE}, TWO, half_done=True),

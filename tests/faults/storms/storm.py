@@ -35,6 +35,9 @@ _HELD = {
 }
 """What may wait for a person in the end; `_unjustified` asks for the evidence."""
 
+ALL_OF_IT = {"index": 0, "count": 1}
+"""A share, so that files are claimed."""
+
 WRONG = "wrong: "
 """How the counts of what is wrong begin."""
 
@@ -77,8 +80,11 @@ class _Storm:
         self._say(f"{self._mode} {dict(self._variant.options)} {type(server).__name__} eager={eager}")
 
     def _draw_variant(self) -> Variant:
+        options: dict[str, object]
         if self._mode == "pickup":
             direction, options = "pickup", {"after": self.chance.choice(("delete", "delete", "move", "keep"))}
+            if self.chance.random() < 0.4:
+                options["share"] = ALL_OF_IT
         else:
             direction = "dropoff"
             options = {"upload": self._mode, "after": self.chance.choice(_AFTER[self._mode])}
