@@ -8,7 +8,17 @@ from __future__ import annotations
 
 _LOOKS = "Both only look, and nothing is done before both are satisfied."
 
+_QUICKER = "It is only quicker with it."
+
 HARMLESS = {
+    ("remote/sftp.py", "SftpRemote._poll", "never mind `len(owing) == 1`"): _QUICKER,
+    ("remote/stream.py", "_packet", "never mind `kind == wire.DATA`"): _QUICKER,
+    ("remote/wire.py", "Reader.attributes", "never mind `flags == _USUAL_FLAGS`"): _QUICKER,
+    (
+        "remote/session.py",
+        "Session._send_piece",
+        "never mind `sent == 0`",
+    ): "The next try fails, with what paramiko says of it.",
     (
         "dropoff.py",
         "DropoffFlow._send",

@@ -207,8 +207,6 @@ class Session:
 
         :param timeout: seconds to wait at most; None: until the server counts as silent.
         """
-        if self.error is not None:
-            return False
         try:
             self._send()
             came = self._receive(timeout)
@@ -221,8 +219,6 @@ class Session:
 
     def fail(self, error: Exception) -> None:
         """End the session; whoever waits for an answer gets this error."""
-        if self.error is not None:
-            return
         self.error = error
         self._out.clear()
         pending, self._pending = self._pending, {}

@@ -24,7 +24,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Answer as Owed
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import Budget
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.handshake import WINDOW
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import READ_AHEAD, Budget
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import ssh_server
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Serve
@@ -448,3 +449,8 @@ def test_whoever_waits_for_a_budget_is_told_when_there_is_none_any_more() -> Non
     for answer in waiting:
         with pytest.raises(ConnectionLost):
             answer.result()
+
+
+def test_all_that_is_asked_for_fits_into_the_window_with_what_is_around_it() -> None:
+    """Else the server could wait for us to read, while we wait for it to read what we send."""
+    assert READ_AHEAD <= WINDOW * 3 // 4

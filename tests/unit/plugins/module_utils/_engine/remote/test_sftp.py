@@ -803,3 +803,12 @@ def test_answers_of_two_connections_are_waited_for_while_a_thousand_files_are_op
         for _file in range(1100):
             stack.enter_context(open(os.devnull, "rb"))
         assert [entry.kind for entry in drive(remote, look()) if entry] == ["folder", "folder"]
+
+
+def test_what_two_connections_are_asked_leaves_before_anybody_waits(server: OddServer) -> None:
+    remote = server.connect(connections=2)
+    answers = [remote.stat("input"), remote.stat("pickup")]
+    began = time.monotonic()
+    while not all(answer.done for answer in answers):
+        remote.poll(20.0)
+    assert time.monotonic() - began < 10

@@ -216,3 +216,13 @@ def test_a_text_is_never_read_beyond_its_packet() -> None:
     with pytest.raises(ProtocolError):
         wire.Reader(b"\xff\xff\xff\xff" + b"x" * 100).text()
     assert wire.Reader(b"\0\0\0\1xy").text() == b"x"
+
+
+def test_no_packet_is_so_long_that_waiting_for_it_would_fill_the_memory() -> None:
+    assert wire.LONGEST_PACKET <= 16 * 1024 * 1024
+
+
+def test_data_is_never_more_than_there_is() -> None:
+    with pytest.raises(ProtocolError):
+        wire.data(memoryview(b"\0\0\0\4abc"))
+    assert wire.data(memoryview(b"\0\0\0\3abc, and more")) == b"abc"

@@ -1,0 +1,20 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import _deps
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DependencyError
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import ssh
+from support.odd_server import OddServer
+
+
+def test_a_host_without_paramiko_is_told_so(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = server.account()
+    monkeypatch.setattr(_deps, "PARAMIKO_IMPORT_ERROR", "No module named 'paramiko'")
+    with pytest.raises(DependencyError, match="python3-paramiko"):
+        ssh.open_transport(account)
+    with pytest.raises(DependencyError, match="python3-paramiko"):
+        ssh.offered_host_keys(account.host, account.port, 5.0)
