@@ -32,6 +32,7 @@ _WAY_IN = (
 _STAMPS = "/var/lib/systemd/timers"
 _SYSTEMD = "/run/systemd/system"
 _TRIGGERS = (".timer", ".path")
+_DROP_IN = ".service.d/filedrop.conf"
 _ONES_OWN = 0o600
 
 
@@ -55,7 +56,11 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Triggers:
-    """What becomes of the units that start jobs; ``active`` are those of ``stop`` that systemd has at work."""
+    """What becomes of the units that start jobs.
+
+    :ivar active: those of ``stop`` that systemd has at work.
+    :ivar reload: systemd goes by files that are no longer there: an earlier call was cut off.
+    """
 
     start: list[str] = field(default_factory=list)
     stop: list[str] = field(default_factory=list)
@@ -71,9 +76,9 @@ def deploy(module: AnsibleModule) -> None:
     before = {each.path: _found(module, each) for each in wanted}
     changed = [each for each in wanted if not _as_wanted(each, before[each.path])]
     superfluous = _superfluous(given["exclusive"], wanted)
-    triggers = _triggers(module, given["triggers"], superfluous)
+    triggers = _triggers(module, given["triggers"], wanted, superfluous)
     result: dict[str, Any] = {
-        "changed": bool(changed or superfluous or triggers.start or triggers.stop),
+        "changed": bool(changed or superfluous or triggers.start or triggers.stop or triggers.reload),
         "written": [each.path for each in changed],
         "removed": superfluous,
         "started": triggers.start,
@@ -208,13 +213,16 @@ def _as_user(user: pwd.struct_passwd, question: Callable[[], bool]) -> bool:
 # --- triggers
 
 
-def _triggers(module: AnsibleModule, wanted: Mapping[str, bool], superfluous: Iterable[str]) -> _Triggers:
-    names = {unit: bool(enabled) for unit, enabled in wanted.items()}
+def _triggers(
+    module: AnsibleModule, triggers: Mapping[str, bool], wanted: Iterable[_Wanted], superfluous: Iterable[str]
+) -> _Triggers:
+    names = {unit: bool(enabled) for unit, enabled in triggers.items()}
     names.update({os.path.basename(path): False for path in superfluous if path.endswith(_TRIGGERS)})
-    if not names or not os.path.isdir(_SYSTEMD):
+    services = {_service_of(each.path) for each in wanted if each.path.endswith(_DROP_IN)}
+    if not (names or services) or not os.path.isdir(_SYSTEMD):
         return _Triggers()
     shown = ["--property=Id,ActiveState,UnitFileState,NeedDaemonReload"]
-    _status, out, _error = module.run_command(["systemctl", "show", *shown, "--", *sorted(names)])
+    _status, out, _error = module.run_command(["systemctl", "show", *shown, "--", *sorted({*names, *services})])
     units = [dict(line.split("=", 1) for line in block.splitlines()) for block in out.split("\n\n") if block.strip()]
     state = {unit.get("Id", ""): unit for unit in units}
     found = _Triggers(reload=any(unit.get("NeedDaemonReload") == "yes" for unit in units))
@@ -230,22 +238,24 @@ def _triggers(module: AnsibleModule, wanted: Mapping[str, bool], superfluous: It
     return found
 
 
+def _service_of(drop_in: str) -> str:
+    return os.path.basename(os.path.dirname(drop_in))[: -len(".d")]
+
+
 # --- changes
 
 
 def _apply(module: AnsibleModule, changed: list[_Wanted], superfluous: list[str], triggers: _Triggers) -> None:
+    ready = _made_ready(module, changed)
     if triggers.stop:
         _systemctl(module, "disable", *triggers.stop)
     if triggers.active:
         _systemctl(module, "stop", *triggers.active)
-    for each in changed:
-        try:
-            _put(each)
-        except (OSError, KeyError) as error:
-            module.fail_json(msg=f"{each.path} cannot be put in place: {error}.")
+    for temporary, path in ready.items():
+        os.replace(temporary, path)
     for path in superfluous:
         os.unlink(path)
-        if path.endswith(".d/filedrop.conf"):
+        if path.endswith(_DROP_IN):
             with suppress(OSError):  # somebody else's drop-ins stay
                 os.rmdir(os.path.dirname(path))
         if path.endswith(".timer"):
@@ -259,31 +269,46 @@ def _apply(module: AnsibleModule, changed: list[_Wanted], superfluous: list[str]
         _systemctl(module, "enable", "--now", *triggers.start)
 
 
-def _put(wanted: _Wanted) -> None:
-    """A folder or file with all its rights, whole or not at all, and never readable for others than it is meant for."""
-    uid, gid = pwd.getpwnam(wanted.owner).pw_uid, grp.getgrnam(wanted.group).gr_gid
-    if wanted.content is None:
-        with suppress(FileExistsError):
-            os.mkdir(wanted.path, 0o700)
-        os.chown(wanted.path, uid, gid)
-        os.chmod(wanted.path, wanted.mode)
-        return
+def _made_ready(module: AnsibleModule, changed: Iterable[_Wanted]) -> dict[str, str]:
+    """The folders, and each file beside the place that it is for, or no file at all: a disk that is full must not leave
+    half of the jobs as they were.
+    """
+    ready: dict[str, str] = {}
+    for each in changed:
+        try:
+            uid, gid = pwd.getpwnam(each.owner).pw_uid, grp.getgrnam(each.group).gr_gid
+            if each.content is None:
+                _make_folder(each, uid, gid)
+            else:
+                _write_beside(each, uid, gid, ready)
+        except (OSError, KeyError) as error:
+            for temporary in ready:
+                os.unlink(temporary)
+            module.fail_json(msg=f"{each.path} cannot be put in place: {error}. No file was changed.")
+    return ready
+
+
+def _make_folder(wanted: _Wanted, uid: int, gid: int) -> None:
+    with suppress(FileExistsError):
+        os.mkdir(wanted.path, 0o700)
+    os.chown(wanted.path, uid, gid)
+    os.chmod(wanted.path, wanted.mode)
+
+
+def _write_beside(wanted: _Wanted, uid: int, gid: int, ready: dict[str, str]) -> None:
+    """The file with all its rights, never readable for others than it is meant for; known as soon as it is there."""
     folder = os.path.dirname(wanted.path)
-    if folder.endswith(".service.d"):
+    if wanted.path.endswith(_DROP_IN):
         with suppress(FileExistsError):
             os.mkdir(folder, 0o755)
     fd, temporary = tempfile.mkstemp(prefix=".filedrop-", dir=folder)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(wanted.content)
-            os.fchown(file.fileno(), uid, gid)
-            os.fchmod(file.fileno(), wanted.mode)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, wanted.path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    ready[temporary] = wanted.path
+    with os.fdopen(fd, "wb") as file:
+        file.write(wanted.content or b"")
+        os.fchown(file.fileno(), uid, gid)
+        os.fchmod(file.fileno(), wanted.mode)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _systemctl(module: AnsibleModule, *arguments: str) -> None:
@@ -307,6 +332,8 @@ def _difference(
     for path in superfluous:
         secret = not path.endswith((".json", ".conf", ".service", *_TRIGGERS)) and not path.startswith("/etc/cron.d/")
         told.append(_one(path, _HIDDEN if secret else _text(_read(path)), ""))
+    if triggers.reload:
+        told.append(_one("what systemd goes by", "files as they were\n", "files as they are\n"))
     lines_before = "".join(f"{name}\n" for name in triggers.stop)
     lines_after = "".join(f"{name}\n" for name in triggers.start)
     if lines_before or lines_after:

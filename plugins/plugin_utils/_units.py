@@ -59,7 +59,7 @@ def service(*, user: str, command: str, header: str) -> str:
 [Unit]
 Description=Run the filedrop job %i
 Wants=network-online.target
-After=network-online.target
+After=network-online.target time-sync.target
 
 [Service]
 Type=oneshot

@@ -275,7 +275,7 @@ class DropoffFlow:
         ):  # servers that work at several requests at once may not have had all of it by then
             size = await _told(self.remote.size_of(handle))
         if size is None:
-            own = await self.remote.stat(row.temporary) if row.temporary else final
+            own = await self.remote.stat(row.temporary or row.remote_path)
             size = own.size if own else None
         if size is None:
             raise JobStopped(

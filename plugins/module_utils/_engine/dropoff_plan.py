@@ -47,6 +47,8 @@ class DropoffPlan:
         folders = _open_sources(job.sources)
         unfinished = self._unfinished()
         for folder, wanted in folders:
+            if job.after != "keep":
+                folder.require_writable()
             self._plan_folder(folder, wanted, unfinished.pop(folder.path, {}))
         for path, rows in unfinished.items():
             self._plan_rest(path, rows.values())

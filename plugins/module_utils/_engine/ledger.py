@@ -218,8 +218,9 @@ class Ledger(Batch):
             "INSERT INTO sighting VALUES (?, ?, ?, ?, ?, ?, ?)"
             # RHEL 9 has SQLite 3.34, which wants to know which conflict is meant.
             " ON CONFLICT (account, direction, folder, name) DO UPDATE SET"
-            " since = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns THEN since"
-            " ELSE excluded.since END,"
+            # What was seen in the future was seen by a clock that was wrong.
+            " since = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns AND since <= excluded.since"
+            " THEN since ELSE excluded.since END,"
             " size = excluded.size, mtime_ns = excluded.mtime_ns",
             [(account, direction, folder, *file, now) for file in seen],
         )

@@ -23,7 +23,7 @@ time alone. That goes for a duplicate, too, of which a person says that it was d
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import disk, names
@@ -88,6 +88,7 @@ class PickupFlow:
     access: Access
     room: Room
     claims: Claims
+    places: set[str] = field(default_factory=set)
 
     async def fetch(self, item: Item) -> Row:
         """See one remote file through to its end; return its row.
@@ -288,12 +289,16 @@ class PickupFlow:
                 raise
 
     async def _free_place(self, entry: Entry) -> str:
-        """A path in ``move_dir`` that nobody has."""
+        """A path in ``move_dir`` that nobody has, nor is about to take in this run: some servers overwrite."""
         folder, name, number = self.job.move_dir or "", entry.name, 1
-        while await self.remote.stat(join(folder, name)) is not None:
+        while True:
+            place = join(folder, name)
+            if place not in self.places:
+                self.places.add(place)
+                if await self.remote.stat(place) is None:
+                    return place
             number += 1
             name = names.version(entry.name, number)
-        return join(folder, name)
 
 
 def row_of(job: Pickup, account: str, entry: Entry) -> Row:

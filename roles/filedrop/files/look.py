@@ -28,6 +28,7 @@ def main():
         "apt": os.path.exists("/usr/bin/apt-get"),
         "systemd": os.path.isdir("/run/systemd/system"),
         "cron": os.path.isdir("/etc/cron.d") and any(program_there(name) for name in ("cron", "crond")),
+        "command": os.path.exists(asked["command"]),
         "ledger": os.path.exists(asked["ledger"]),
         "folder": os.path.isdir(asked["folder"]),
         "configured": os.path.isdir(os.path.join(asked["folder"], "jobs")),

@@ -53,6 +53,18 @@ def test_an_unreadable_source_is_refused(desk: Desk, sshd: SshServer) -> None:
     assert digests(sshd.input) == {}
 
 
+@pytest.mark.parametrize(("after", "reason"), [("archive", "local_denied"), ("delete", "local_denied"), ("keep", None)])
+def test_a_source_that_originals_cannot_leave_is_refused_before_any_is_sent(
+    desk: Desk, sshd: SshServer, after: str, reason: str | None
+) -> None:
+    sent = fill(desk.outbox, 2)
+    desk.outbox.chmod(0o500)
+    result = driver.finish(driver.start(desk.spec(desk.job("dropoff", after=after)), prefix=mode_bits_count()))
+    desk.outbox.chmod(0o700)
+    assert (result["error"] or [None])[0] == reason
+    assert digests(sshd.input) == ({} if reason else sent)
+
+
 @pytest.mark.parametrize("upload", ["rename", "direct"])
 def test_an_unreadable_file_does_not_stop_the_others(desk: Desk, sshd: SshServer, upload: str) -> None:
     sent = fill(desk.outbox, 3)

@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import ConnectionLost
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import sftp
 from support.desk import MODES, Desk, assert_delivered, busy_way, digests, fill, quiet_way
 from support.relay import Fault, Relay
 from support.sshd import SshServer
@@ -104,3 +108,22 @@ def test_a_network_that_stays_away_ends_the_run_and_loses_nothing(
     assert {one.outcome for one in after.outcomes} <= {"delivered"}
     assert digests(target) == sent
     assert digests(source) == {}
+
+
+def test_a_connection_that_is_lost_while_files_wait_for_the_ledger(
+    desk: Desk, sshd: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file comes to write when all that may be under way is in use, and nobody will give it back."""
+    (desk.outbox / "first.xml").write_bytes(b"so that it is known that the server lets us rename")
+    assert_delivered(desk.drop_off(), ["first.xml"])
+    sent = fill(desk.outbox, 6, 1024 * 1024)
+    write, writes = sftp.SftpRemote.write, itertools.count(1)
+
+    async def lose_it(remote: sftp.SftpRemote, handle: Any, source: Any, *, shared: bool) -> Any:
+        if next(writes) == len(sent):
+            handle.session.fail(ConnectionLost("connection_lost", "It is gone."))
+        return await write(remote, handle, source, shared=shared)
+
+    monkeypatch.setattr(sftp.SftpRemote, "write", lose_it)
+    assert_delivered(desk.drop_off(), sent)
+    assert digests(sshd.input).items() >= sent.items()

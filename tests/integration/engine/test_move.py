@@ -21,6 +21,17 @@ def test_an_original_is_moved_under_a_name_that_is_free(desk: Desk, sshd: SshSer
     }
 
 
+def test_originals_that_want_the_same_free_name_get_one_each(desk: Desk, sshd: SshServer) -> None:
+    done = sshd.give(sshd.root / "input")
+    sshd.put("report.xml", b"of last year", folder="input")
+    for number in ("", ".2", ".3"):
+        sshd.put(f"report{number}.xml", b"of this year" + number.encode())
+    assert_delivered(desk.pick_up(after="move", move_dir="input"), ["report.xml", "report.2.xml", "report.3.xml"])
+    assert sorted(path.read_bytes() for path in done.iterdir()) == [
+        *(b"of last year", b"of this year", b"of this year.2", b"of this year.3")
+    ]
+
+
 def test_a_missing_folder_to_move_to_is_told_and_nothing_comes_twice(desk: Desk, sshd: SshServer) -> None:
     sshd.put("report.xml", b"content")
     for _run in range(3):

@@ -31,3 +31,16 @@ def test_files_go_there_and_come_back(tmp_path: Path, upload: str, connections: 
         assert_delivered(desk.pick_up(remote_dir="input"), sent)
     assert digests(desk.inbox) == sent
     assert digests(tmp_path / "there" / "input") == {}
+
+
+def test_originals_that_are_moved_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    """This server lets a rename overwrite what is there."""
+    with rclone_server(tmp_path / "there") as options:
+        there, done = tmp_path / "there" / "pickup", tmp_path / "there" / "input"
+        (done / "report.xml").write_bytes(b"of last year")
+        contents = {f"report{number}.xml": os.urandom(1000) for number in ("", ".2", ".3", ".4")}
+        for name, content in contents.items():
+            (there / name).write_bytes(content)
+        desk = Desk(tmp_path, options)
+        assert_delivered(desk.pick_up(after="move", move_dir="input"), contents)
+    assert {path.read_bytes() for path in done.iterdir()} == {b"of last year", *contents.values()}

@@ -69,6 +69,7 @@ class Budget:
         self.total = total
         self.free = total
         self._queue: deque[tuple[int, Answer[None]]] = deque()
+        self._error: Exception | None = None
 
     @property
     def in_use(self) -> int:
@@ -88,7 +89,10 @@ class Budget:
             self.free -= amount
             return settled(None)
         answer: Answer[None] = Answer()
-        self._queue.append((amount, answer))
+        if self._error is None:
+            self._queue.append((amount, answer))
+        else:
+            answer.fail(self._error)
         return answer
 
     def give_back(self, amount: int) -> None:
@@ -99,6 +103,8 @@ class Budget:
             answer.settle(None)
 
     def fail(self, error: Exception) -> None:
+        """What is in use does not come back any more: whoever would have to wait for it gets this error."""
+        self._error = error
         while self._queue:
             self._queue.popleft()[1].fail(error)
 

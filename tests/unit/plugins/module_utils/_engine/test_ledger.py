@@ -586,6 +586,14 @@ def test_a_file_is_known_since_it_was_first_seen_just_so(
         assert later.seen_since(*KEY, [("a", 1, 1)]) == {"a": 1030}
 
 
+def test_what_was_seen_by_a_clock_that_was_ahead_is_seen_anew(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [2000.0]
+    monkeypatch.setattr(ledger_module.time, "time", lambda: clock[0])
+    assert ledger.seen_since(*KEY, [("a", 1, 1)]) == {"a": 2000}
+    for clock[0] in (1000.0, 1010.0):
+        assert ledger.seen_since(*KEY, [("a", 1, 1)]) == {"a": 1000}
+
+
 def test_sightings_are_forgotten_folder_by_folder(ledger: Ledger) -> None:
     places = [KEY, ("other", *KEY[1:]), (KEY[0], "pickup", KEY[2]), (*KEY[:2], "/elsewhere")]
     for place in places:

@@ -338,6 +338,15 @@ def test_a_server_that_had_not_seen_to_all_of_it_is_asked_again(scene: Scene) ->
     assert scene.told == {NAME: ("delivered", "")}
 
 
+def test_a_size_that_only_a_look_tells_is_the_one_after_all_is_acknowledged(scene: Scene) -> None:
+    scene.server.answer(Kind.FSTAT, Stats(Attributes()))
+    looks = iter(range(1, 1000))
+    early = Stats(Attributes(size=3))
+    scene.server.hooks[Kind.LSTAT] = lambda call, go: early if next(looks) == 4 else go(call.request)
+    assert scene.drop_off("direct").endswith(ARCHIVED)
+    assert scene.told == {NAME: ("delivered", "")}
+
+
 def test_without_any_size_nothing_is_delivered(scene: Scene) -> None:
     scene.server.answer(Kind.FSTAT, Stats(Attributes()))
     looks = iter(range(1, 1000))

@@ -451,6 +451,15 @@ def test_whoever_waits_for_a_budget_is_told_when_there_is_none_any_more() -> Non
             answer.result()
 
 
+def test_who_asks_for_room_on_a_session_that_has_ended_does_not_wait_for_it() -> None:
+    budget = Budget(10)
+    budget.take(8)
+    lost = ConnectionLost("connection_lost", "It ended.")
+    budget.fail(lost)
+    with pytest.raises(ConnectionLost):
+        budget.take(5).result()
+
+
 def test_all_that_is_asked_for_fits_into_the_window_with_what_is_around_it() -> None:
     """Else the server could wait for us to read, while we wait for it to read what we send."""
     assert READ_AHEAD <= WINDOW * 3 // 4
