@@ -298,6 +298,36 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(folder: Folder, how: st
     assert caught.value.reason == "changed_while_read"
 
 
+@pytest.mark.parametrize("how", ["truncated", "emptied"])
+def test_a_file_that_becomes_shorter_ends_its_reading(folder: Folder, how: str) -> None:
+    """Whoever reads on until all of it has come would read for ever."""
+    outgoing = Outgoing(folder, put(folder))
+    outgoing.read(len(CONTENT) * 3 // 4)
+    change(folder, how)
+    with pytest.raises(TransferError) as caught:
+        outgoing.read(len(CONTENT) // 4)
+    outgoing.close()
+    assert caught.value.reason == "changed_while_read"
+
+
+@pytest.mark.parametrize("how", ["appended", "touched"])
+def test_a_digest_is_that_of_a_file_which_nobody_changed_meanwhile(
+    folder: Folder, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read is as long as it should be, and belongs to no file that is there, or ever was."""
+    before, read = put(folder), Outgoing.read
+
+    def changed(outgoing: Outgoing, length: int) -> bytes:
+        data = read(outgoing, length)
+        change(folder, how)
+        return data
+
+    monkeypatch.setattr(Outgoing, "read", changed)
+    with pytest.raises(TransferError) as caught:
+        disk.sha256_of(folder, before)
+    assert caught.value.reason == "changed_while_read"
+
+
 def _read_on(outgoing: Outgoing) -> None:
     outgoing.read(len(CONTENT) // 4)
     outgoing.check_unchanged()

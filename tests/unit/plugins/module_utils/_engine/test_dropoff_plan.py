@@ -235,6 +235,13 @@ def test_what_another_job_has_in_its_hands_is_left_to_it(
     assert "'other'" in found.outcomes[0].message
 
 
+def test_check_mode_foresees_that_what_another_job_has_left_is_taken_over(ledger: Ledger, outbox: Path) -> None:
+    remember(ledger, put(outbox, "a.xml"), "created", job="other")
+    found = plan(ledger, outbox, note=False)
+    assert (to_send(found), left_out(found)) == (["a.xml"], {})
+    assert found.items[0].row is not None  # it is judged by what the other job has done
+
+
 def test_what_was_abandoned_is_sent_as_if_it_were_new(ledger: Ledger, outbox: Path) -> None:
     remember(ledger, put(outbox, "a.xml"), "abandoned", open=False)
     found = plan(ledger, outbox, after="keep")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,12 @@ def seen(folder: Folder) -> LocalFile:
     file = folder.file("a.xml")
     assert file is not None
     return file
+
+
+def at_each_sync(monkeypatch: pytest.MonkeyPatch, look: Callable[[int], object]) -> None:
+    """Look at how things are just before something is made durable."""
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (look(fd), fsync(fd)))
 
 
 def test_a_copy_that_a_killed_run_has_published_is_not_made_again(source: Folder, far_archive: Folder) -> None:
@@ -70,6 +76,32 @@ def test_a_file_that_a_cut_has_left_with_both_names_of_a_move_is_archived_once(s
 
     assert sorted(os.listdir(into.path)) == ["a.2.xml", "a.xml"]
     assert source.file("a.xml") is None
+
+
+def test_a_file_with_both_names_loses_one_only_once_the_other_survives_a_power_cut(
+    source: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "archive").mkdir()
+    os.link(tmp_path / "a.xml", tmp_path / "archive" / "a.xml")
+    is_there: list[bool] = []
+    at_each_sync(monkeypatch, lambda _fd: is_there.append((tmp_path / "a.xml").exists()))
+
+    originals.archive(source, seen(source), Folder(str(tmp_path / "archive")), part_prefix=PREFIX)
+
+    assert is_there == [True, True]  # the file, and its name in the archive
+
+
+def test_a_copy_has_its_time_before_it_is_made_durable(
+    source: Folder, far_archive: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a power cut could leave it with another: nobody would know it for a copy, and `retention` not for ours."""
+    os.utime(source.path_of("a.xml"), (1_600_000_000, 1_600_000_000))
+    times: list[float] = []
+    at_each_sync(monkeypatch, lambda fd: times.append(os.fstat(fd).st_mtime))
+
+    originals.archive(source, seen(source), far_archive, part_prefix=PREFIX)
+
+    assert times[0] == 1_600_000_000
 
 
 def test_a_file_that_has_a_second_name_elsewhere_is_archived_as_any_other(source: Folder, tmp_path: Path) -> None:

@@ -5,14 +5,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import Pickup
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import names
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import Pickup, Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.pickup_plan import PickupPlan
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
@@ -31,9 +32,12 @@ def entry(name: str, *, size: int | None = 3, mtime: int | None = OLD, permissio
     return Entry(name, f"out/{name}", size, mtime, permissions)
 
 
-def plan(ledger: Ledger, *entries: Entry, note: bool = True, **options: Any) -> PickupPlan:
+def plan(
+    ledger: Ledger, *entries: Entry, claimed: Collection[str] = (), note: bool = True, **options: Any
+) -> PickupPlan:
     job = Pickup(name="reports", dest="/in", remote_dir="out")
-    return PickupPlan(replace(job, **options), "acme", ledger, entries, {}, note=note)
+    claims = {one.name: one._replace(path=f"out/{names.claim(one.name)}") for one in entries if one.name in claimed}
+    return PickupPlan(replace(job, **options), "acme", ledger, entries, claims, note=note)
 
 
 def to_fetch(found: PickupPlan) -> list[str]:
@@ -197,6 +201,20 @@ def test_where_checksums_do_not_count_they_are_files_like_any_other(ledger: Ledg
     found = plan(ledger, entry("a"), entry("a.sha256"))
     assert to_fetch(found) == ["a", "a.sha256"]
     assert found.sidecars == []
+
+
+# --- claims
+
+
+@pytest.mark.parametrize("options", [{"exclude": ("a.*",)}, {"share": Share(0, 2)}, {"share": Share(1, 2)}], ids=str)
+def test_what_was_claimed_is_seen_through_whatever_the_job_asks_for_now(
+    ledger: Ledger, options: dict[str, Any]
+) -> None:
+    """Nobody else would ever fetch it; and without its checksum it could not be verified."""
+    listed = [entry("a.xml"), entry("a.xml.sha256")]
+    found = plan(ledger, *listed, claimed=("a.xml",), verify="sidecar", **options)
+    assert (to_fetch(found), checksums(found)) == (["a.xml"], ["a.xml.sha256"])
+    assert found.items[0].there.path != "out/a.xml"
 
 
 # --- what the ledger knows
