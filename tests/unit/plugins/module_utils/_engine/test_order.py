@@ -10,18 +10,25 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import disk, names, originals, runner
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import (
+    disk,
+    ledger_file,
+    names,
+    originals,
+    runner,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.access import Access
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.dropoff import IN_SIGHT, RENAME
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.fetches import SIGHT
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import Dropoff, Pickup
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import Dropoff, Pickup, Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.syncer import Syncer
@@ -36,6 +43,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
     Status,
 )
 from support.odd_server import OddServer
+from support.rights import without_privileges
 
 NAME, CONTENT = "a.xml", b"<invoice/>"
 TIME = 1_700_000_000  # seconds since 1970
@@ -107,6 +115,7 @@ class Scene:
             for name in (RENAME, IN_SIGHT, SIGHT):
                 ledger.learn("odd", name, allowed=True)
         self.told: dict[str, tuple[str, str]] = {}
+        self.ended = ""
         self._monkeypatch = monkeypatch
 
     def nothing_is_known(self) -> None:
@@ -119,7 +128,8 @@ class Scene:
         direction, folder, remote = ("pickup", "pickup", "pickup") if "local_path" in columns else (
             "dropoff", str(self.outbox), "input"
         )  # fmt: skip
-        row = Row("odd", direction, folder, NAME, len(CONTENT), TIME * 10**9, "j", f"{remote}/{NAME}", **columns)
+        path = columns.pop("remote_path", f"{remote}/{NAME}")
+        row = Row("odd", direction, folder, NAME, len(CONTENT), TIME * 10**9, "j", path, **columns)
         with closing(Ledger(self.ledger)) as ledger:
             ledger.commit(row, state)
             ledger.run()
@@ -155,6 +165,7 @@ class Scene:
             story = Story(patched)
             result = runner.run(job, self.server.account(), ledger=self.ledger)
             self.told = {one.name: (one.outcome, one.reason) for one in result.outcomes}
+            self.ended = result.error.reason if result.error else ""
             return ", ".join(story.lines)
 
 
@@ -307,6 +318,21 @@ def test_what_a_killed_run_left_in_the_archive_goes_first(scene: Scene) -> None:
 # --- what is looked at on the way
 
 
+def test_an_archive_that_cannot_be_written_is_told_before_anything_is_sent(scene: Scene) -> None:
+    scene.inbox.chmod(0o500)
+    assert without_privileges(lambda: scene.drop_off("rename", archive_dir=str(scene.inbox))) == ""
+    assert scene.ended == "local_denied"
+
+
+def test_a_destination_that_cannot_be_written_is_told_before_anybody_is_called(scene: Scene) -> None:
+    scene.put(scene.server.pickup / NAME)
+    scene.inbox.chmod(0o500)
+    with pytest.raises(DiskError) as caught:
+        without_privileges(lambda: scene.pick_up("delete"))
+    assert caught.value.reason == "local_denied"
+    assert scene.server.seen == []
+
+
 def test_a_name_that_is_taken_is_not_even_begun(scene: Scene) -> None:
     scene.put(scene.server.input / NAME, b"theirs")
     assert scene.drop_off("rename") == LOOK
@@ -438,6 +464,15 @@ def test_what_was_begun_with_another_content_is_closed_before_the_new_one_is_beg
     assert story.startswith(f"{LOOK_FOR_BOTH}, LEDGER abandoned (done), stat input/a.xml, {RENAME_UPLOAD}")
 
 
+def test_what_was_begun_and_touched_since_is_another_file(scene: Scene) -> None:
+    """The row would go on knowing it by its old time, and the next run send it again."""
+    scene.left("created", temporary=THERE)
+    scene.put(scene.outbox / NAME, CONTENT, TIME + 1)
+    story = scene.drop_off("rename", "keep", content=None)
+    assert story.startswith(f"{LOOK_FOR_BOTH}, LEDGER abandoned (done), stat input/a.xml, {RENAME_UPLOAD}")
+    assert scene.drop_off("rename", "keep", content=None) == ""
+
+
 def test_a_part_of_ours_under_the_name_of_a_file_that_is_another_now_is_removed(scene: Scene) -> None:
     scene.left("created", visible=True)
     scene.put(scene.server.input / NAME, b"<")
@@ -552,6 +587,20 @@ def test_another_file_of_a_name_that_is_not_done_closes_that_first(scene: Scene)
     assert f"{FETCHED}, LEDGER fetched (done), {PLACED}" in scene.pick_up("delete")
 
 
+def test_a_part_for_which_the_ledger_could_not_be_written_is_removed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before `placing` was asked for, nothing would ever speak of it."""
+    scene.left("placed", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256="0")
+    scene.put(scene.server.pickup / NAME)
+    monkeypatch.setattr(ledger_file, "BUSY_TIMEOUT", 0.1)
+    with closing(sqlite3.connect(scene.ledger, isolation_level=None, check_same_thread=False)) as other:
+        scene.before(Kind.READ, lambda: other.execute("BEGIN IMMEDIATE"))
+        assert scene.pick_up("delete").endswith(f"{FETCHED}, unlink PART")
+    assert scene.ended == "ledger_locked"
+    assert (scene.server.pickup / NAME).exists()
+
+
 def test_a_part_that_was_about_to_be_published_is(scene: Scene) -> None:
     scene.left("placing", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256="0")
     scene.put(scene.inbox / ".filedrop-0-0.part")
@@ -561,6 +610,15 @@ def test_a_part_that_was_about_to_be_published_is(scene: Scene) -> None:
 def test_a_part_that_is_gone_was_published_and_its_folder_may_not_be_synced_yet(scene: Scene) -> None:
     scene.left("placing", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256="0")
     assert scene.pick_up("delete") == f"{LIST}, sync inbox, LEDGER placed, LEDGER fetched (done)"
+
+
+def test_another_file_under_the_name_that_a_part_was_about_to_get_is_not_taken_for_it(scene: Scene) -> None:
+    scene.left("placing", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256="0")
+    scene.put(scene.inbox / ".filedrop-0-0.part")
+    scene.put(scene.inbox / NAME, b"theirs")
+    placed = "LEDGER placing, move PART a.2.xml, sync inbox, LEDGER placed"
+    assert scene.pick_up("delete") == f"{LIST}, {placed}, LEDGER fetched (done)"
+    assert [(scene.inbox / name).read_bytes() for name in (NAME, "a.2.xml")] == [b"theirs", CONTENT]
 
 
 def test_a_part_that_is_published_by_a_link_loses_its_own_name_once_the_other_is_safe(scene: Scene) -> None:
@@ -588,6 +646,32 @@ def test_a_part_that_cannot_be_made_ready_is_removed(scene: Scene, monkeypatch: 
     monkeypatch.setattr(Access, "give", refuse)
     scene.put(scene.server.pickup / NAME)
     assert scene.pick_up("delete") == f"{LIST}, {CAME}, unlink PART"
+
+
+# --- a pickup of files that are claimed
+
+CLAIM = "pickup/.filedrop-claim-here-00000000-a.xml.part"
+ALL = Share(0, 1)
+
+
+def test_a_file_that_somebody_takes_before_it_is_claimed_is_theirs(scene: Scene) -> None:
+    """It does not mean that the server lets nothing be renamed; that would end all claims of this account."""
+    scene.put(scene.server.pickup / NAME)
+    scene.before(Kind.RENAME, (scene.server.pickup / NAME).unlink)
+    story = scene.pick_up("delete", share=ALL)
+    assert "LEARNED" not in story
+    assert "download" not in story
+    assert story.endswith("LEDGER forgotten, unlink PART")
+    assert scene.told == {NAME: ("skipped", "claimed_elsewhere")}
+
+
+def test_a_claim_that_no_listing_shows_is_looked_for_before_it_is_forgotten(scene: Scene) -> None:
+    """A rename that was asked for before a cut may be done while the folder is being listed: neither name is seen."""
+    scene.left("claiming", local_path=None, remote_path=CLAIM)
+    scene.before(Kind.CLOSE, lambda: scene.put(scene.server.pickup / os.path.basename(CLAIM)))
+    assert scene.pick_up("delete", share=ALL) == f"{LIST}, stat {CLAIM}"
+    assert scene.pick_up("delete", share=ALL).endswith(f"remove {CLAIM}, LEDGER fetched (done)")
+    assert (scene.inbox / NAME).read_bytes() == CONTENT
 
 
 def test_a_run_is_remembered(scene: Scene) -> None:

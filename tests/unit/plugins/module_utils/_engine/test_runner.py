@@ -155,7 +155,50 @@ def test_a_second_run_of_a_job_is_refused_at_once_and_changes_nothing(desk: Desk
     assert desk.run(desk.dropoff()).summary["delivered"] == 0
 
 
+# --- beginnings
+
+INDEX_LEAF = 0x0A  # the first byte of such a page (https://www.sqlite.org/fileformat.html, section 1.6)
+
+
+def test_a_ledger_that_is_not_whole_stops_a_run_before_anybody_is_called(desk: Desk) -> None:
+    """One bit of an index is another: a file that was sent would not be found by its name, and be sent again."""
+    desk.fill(1)
+    desk.run(desk.dropoff(after="keep"))
+    content = bytearray(Path(desk.ledger).read_bytes())
+    pages = [start for start in range(0, len(content), 4096) if content[start] == INDEX_LEAF]
+    content[
+        next(content.index(b"000.xml", start) for start in pages if b"000.xml" in content[start : start + 4096])
+    ] ^= 1
+    Path(desk.ledger).write_bytes(content)
+    desk.server.seen.clear()
+    with pytest.raises(LedgerError) as caught:
+        desk.run(desk.dropoff(after="keep"))
+    assert caught.value.reason == "ledger_damaged"
+    assert desk.server.seen == []
+
+
+def test_a_run_goes_on_with_what_its_job_has_left_under_another_name(desk: Desk) -> None:
+    desk.fill(1)
+    (desk.server.input / "000.xml").write_bytes((desk.outbox / "000.xml").read_bytes())
+    time_of_it = (desk.outbox / "000.xml").stat().st_mtime_ns
+    left = Row("odd", "dropoff", str(desk.outbox), "000.xml", 100, time_of_it, "earlier", "input/000.xml", visible=True)
+    with closing(Ledger(desk.ledger, create=True)) as book:
+        book.commit(left, "written")
+        book.run()
+    assert outcomes(desk.run(desk.dropoff())) == {"000.xml": ("delivered", "")}
+    assert content_of(desk.outbox) == {}
+
+
 # --- check mode
+
+
+def test_check_mode_foresees_that_a_name_is_taken(desk: Desk) -> None:
+    desk.fill(2)
+    (desk.server.input / "000.xml").write_bytes(b"theirs")
+    assert outcomes(desk.run(desk.dropoff(), check=True)) == {
+        "000.xml": ("held", "name_taken"),
+        "001.xml": ("delivered", "predicted"),
+    }
 
 
 def test_check_mode_of_a_dropoff_changes_nothing_at_all(desk: Desk) -> None:
