@@ -26,6 +26,9 @@ _DROPOFF = ("dropoff.py", "deliveries.py", "dropoff_plan.py", "recovery.py", "or
 _PICKUP = ("pickup.py", "fetches.py", "pickup_plan.py", "verification.py", "claims.py", "room.py")
 _BOTH = ("disk.py", "syncer.py", "ledger.py", "ledger_file.py", "runner.py", "work.py")
 
+_TRIED_IN = {"ledger_file.py": ("/test_ledger.py::",), "originals.py": ("/test_disk.py::",)}
+"""Where the tests of a file are that has none, or not all of them, in one of its own name."""
+
 Touches = Mapping[str, tuple[float, Sequence[str]]]
 """By test: the seconds that it takes, and the functions that it calls (touch.py)."""
 
@@ -83,7 +86,8 @@ def _power(file: str) -> Iterator[Judge]:
 
 def _tests(mutation: Mutation, touches: Touches, where: str) -> Iterator[Judge]:
     """Those that call the function; for what stands outside of all functions, those that call any of the file's."""
-    wanted, own = f"{mutation.file}: {mutation.where}", (f"/test_{Path(mutation.file).name}::", "/test_order.py::")
+    wanted, source = f"{mutation.file}: {mutation.where}", Path(mutation.file).name
+    own = (f"/test_{source}::", "/test_order.py::", *_TRIED_IN.get(source, ()))
 
     def that_call(is_wanted: Callable[[str], bool]) -> dict[str, float]:
         return {
