@@ -7,7 +7,8 @@
     python tests/faults/replay.py rename-archive-openssh 121 28
 
 kills a run at its step 121, the next one at its step 28, and lets a third one go to its end. Instead of a number there
-may be an event that happens between two runs (`take`) or in the middle of one (`replace@60`).
+may be an event that happens between two runs (`take`) or in the middle of one (`replace@60`), or a connection
+that is lost at its request 5, which the server gets before the next connection's request 7 (`late@5@7`).
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Variant:
 # What cannot be known after a crash, by server and upload: whether a whole file was taken or lost.
 _HELD_DROPOFFS = {
     "openssh": {"rename": frozenset(), "direct": frozenset()},
-    "taking": {"rename": frozenset({"ambiguous"}), "direct": frozenset()},
+    "taking": {"rename": frozenset({"ambiguous", "vanished"}), "direct": frozenset()},
     "hiding": {"rename": frozenset({"ambiguous"}), "direct": frozenset({"ambiguous"})},
 }
 

@@ -176,8 +176,9 @@ class DropoffFlow:
                 row = item.row
                 handle = await self.remote.rewrite(row.remote_path)
             else:
+                was_asked_for = item.row is not None and item.row.state == "intent"
                 row = item.row = await self._intend(item, file)
-                handle = await self._create(row)
+                handle = await self._create(row, may_be_ours=was_asked_for)
             try:
                 await self.ledger.commit(row, "created", visible=await self._is_in_sight(row))
                 acknowledged = await self.remote.write(handle, source, shared=row.temporary is not None)
@@ -226,12 +227,17 @@ class DropoffFlow:
             return row.temporary
         return join(self.job.remote_dir, names.temporary(self.job.temp_name, row.name))
 
-    async def _create(self, row: Row) -> Any:
-        """A new file on the server; where that is refused, nothing of ours is there."""
+    async def _create(self, row: Row, *, may_be_ours: bool) -> Any:
+        """A new file on the server; where that is refused, nothing of ours is there.
+
+        :param may_be_ours: it was asked for before, over a connection that was lost. What is in the way may have come
+            of that, late; so the next run looks at it.
+        """
         try:
             return await self.remote.create(row.temporary or row.remote_path)
         except RemoteError:
-            await self.ledger.commit(row, "abandoned", open=False)
+            if not may_be_ours:
+                await self.ledger.commit(row, "abandoned", open=False)
             raise
 
     async def _is_in_sight(self, row: Row) -> bool | None:

@@ -315,6 +315,18 @@ def test_what_a_killed_run_left_in_the_archive_goes_first(scene: Scene) -> None:
     assert scene.drop_off("rename").endswith(f"stat input/a.xml, unlink PART, {ARCHIVED}")
 
 
+@pytest.mark.parametrize(("upload", "there"), [("rename", ".00000000.part"), ("direct", NAME)])
+def test_what_is_in_the_way_of_what_was_asked_for_before_may_be_ours(scene: Scene, upload: str, there: str) -> None:
+    """The server gets late what a lost connection was asked: after our look, and before we ask again."""
+    scene.left("intent", temporary=THERE if upload == "rename" else None)
+    scene.before(Kind.OPEN, lambda: scene.put(scene.server.input / there, b""))
+    assert scene.drop_off(upload).endswith(("LEDGER intent, create input/PART", "LEDGER intent, create input/a.xml"))
+    assert scene.told[NAME][0] == "failed"
+    scene.drop_off(upload)
+    assert scene.told == {NAME: ("delivered", "")}
+    assert [path.name for path in scene.server.input.iterdir()] == [NAME]
+
+
 # --- what is looked at on the way
 
 
