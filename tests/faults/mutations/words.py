@@ -293,11 +293,15 @@ _WORKFLOWS = (
     ),
     Word(
         "dropoff.py",
-        "        except RemoteError:\n"
-        '            await self.ledger.commit(row, "abandoned", open=False)\n'
-        "            raise",
-        "        except ZeroDivisionError:\n            raise",
+        "            if not may_be_ours:\n",
+        "            if False:\n",
         "a create that was refused stays an open intent",
+    ),
+    Word(
+        "dropoff.py",
+        "            if not may_be_ours:\n",
+        "            if True:\n",
+        "what came late of what was asked for before is taken for somebody else's",
     ),
     Word(
         "work.py",
