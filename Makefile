@@ -102,7 +102,7 @@ storms: .venv/test.stamp | packages-tests ## random storms of crashes, cuts and 
 fuzz: build/venvs/fuzz.stamp .venv/test.stamp ## fuzz what a server can send, led by coverage (FUZZ='--seconds 3600 --target servers')
 	$(VENV)/python -m pytest tests/faults/fuzz
 	build/venvs/fuzz/bin/python tests/faults/fuzz/fuzz.py $(if $(FULL),--seconds 60) $(FUZZ)
-faults: ## the four above for every variant, every recovery, thousands of storms, 100,000 files (hours)
+faults: ## the four above for every variant, every recovery, thousands of storms, 100,000 files (75 minutes)
 	@FULL=--full tests/tools/run-parts crashes power storms fuzz
 mutations: .venv/test.stamp | packages-tests ## take syncs, checks and commits out of the engine one by one, into docs/mutations.md (hours)
 	$(VENV)/python tests/faults/mutations --whole --write docs/mutations.md $(ARGS)

@@ -265,3 +265,9 @@ def test_a_file_that_may_not_be_read_or_deleted_does_not_stop_the_others(desk: D
     assert third.error is None
     assert digests(sshd.pickup) == {}
     assert digests(desk.inbox).keys() == {"good.xml", "kept.xml"}
+
+
+def test_a_server_that_ends_the_session_without_a_word_is_not_waited_for(tmp_path: Path) -> None:
+    with SshServer(config=["ForceCommand /bin/true"]) as server:
+        error = _refused(Desk(tmp_path, server.account_options()), server)
+    assert error.reason == "sftp_refused"

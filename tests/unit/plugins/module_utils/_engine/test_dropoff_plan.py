@@ -16,6 +16,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.dropoff_p
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import Dropoff
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
+from support.rights import without_privileges
 
 OLD = 1_600_000_000  # seconds since 1970
 
@@ -247,3 +248,22 @@ def test_what_was_abandoned_is_sent_as_if_it_were_new(ledger: Ledger, outbox: Pa
     found = plan(ledger, outbox, after="keep")
     assert to_send(found) == ["a.xml"]
     assert found.items[0].row is None
+
+
+@pytest.mark.parametrize(
+    ("after", "found"), [("archive", "local_denied"), ("delete", "local_denied"), ("keep", ["a.xml"])]
+)
+def test_a_source_that_originals_cannot_leave_is_refused(
+    tmp_path: Path, outbox: Path, after: str, found: str | list[str]
+) -> None:
+    put(outbox, "a.xml")
+    outbox.chmod(0o500)
+
+    def planned() -> str | list[str]:
+        with closing(Ledger(str(tmp_path / "another"), create=True)) as ledger:
+            try:
+                return to_send(plan(ledger, outbox, after=after))
+            except DiskError as error:
+                return error.reason
+
+    assert without_privileges(planned) == found

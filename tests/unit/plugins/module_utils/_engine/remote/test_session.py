@@ -25,7 +25,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow impo
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.handshake import WINDOW
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import READ_AHEAD, Budget
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import Budget
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import ssh_server
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Serve
@@ -460,6 +460,7 @@ def test_who_asks_for_room_on_a_session_that_has_ended_does_not_wait_for_it() ->
         budget.take(5).result()
 
 
-def test_all_that_is_asked_for_fits_into_the_window_with_what_is_around_it() -> None:
+def test_all_that_is_asked_for_fits_into_the_window_with_what_is_around_it(server: OddServer) -> None:
     """Else the server could wait for us to read, while we wait for it to read what we send."""
-    assert READ_AHEAD <= WINDOW * 3 // 4
+    (session,) = server.connect()._sessions
+    assert session.reading.total <= WINDOW * 3 // 4
