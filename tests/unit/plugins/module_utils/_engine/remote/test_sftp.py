@@ -812,3 +812,10 @@ def test_what_two_connections_are_asked_leaves_before_anybody_waits(server: OddS
     while not all(answer.done for answer in answers):
         remote.poll(20.0)
     assert time.monotonic() - began < 10
+
+
+def test_a_listing_is_never_longer_than_the_guarantees_say(server: OddServer) -> None:
+    """`tests/faults/storms/test_masses.py` tries it with endless ones."""
+    server.connect()
+    assert sftp.LONGEST_LISTING <= 1_000_000
+    assert sftp.LARGEST_LISTING <= 128 * 1024 * 1024
