@@ -11,6 +11,19 @@ _LOOKS = "Both only look, and nothing is done before both are satisfied."
 _QUICKER = "It is only quicker with it."
 
 HARMLESS = {
+    (
+        "decisions.py",
+        "Decided.changed",
+        (
+            "never mind `self.before.open` in "
+            "`(self.before.state, self.before.open) != (self.after.state, self.after.open)`"
+        ),
+    ): "A decision that changes whether a row is open changes its state, too.",
+    (
+        "retention.py",
+        "_remove_archived",
+        'never mind `row.state != "delivered" or row.local_path in (None, os.path.join(row.folder, row.name))`',
+    ): "An original that stands is needed still, and does not come so far; what does not stand is not removed.",
     ("remote/sftp.py", "SftpRemote._poll", "never mind `len(owing) == 1`"): _QUICKER,
     ("remote/stream.py", "_packet", "never mind `kind == wire.DATA`"): _QUICKER,
     ("remote/wire.py", "Reader.attributes", "never mind `flags == _USUAL_FLAGS`"): _QUICKER,

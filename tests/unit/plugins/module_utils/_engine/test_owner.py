@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.owner import make_folder
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.owner import leave_to_owner, make_folder
 from support.rights import SOMEBODY, as_somebody, somebodys_folder
 
 
@@ -46,3 +46,17 @@ def test_what_root_makes_in_its_own_folder_stays_its_own(tmp_path: Path) -> None
     path = tmp_path / "state" / "ledger.sqlite3"
     Ledger(str(path), create=True).close()
     assert {made.stat().st_uid for made in (path, path.parent)} == {os.geteuid()}
+
+
+def test_root_gives_away_nothing_that_has_another_name_or_another_owner() -> None:
+    with somebodys_folder() as folder:
+        linked, theirs = folder / "linked", folder / "theirs"
+        (folder / "elsewhere").touch()
+        os.link(folder / "elsewhere", linked)
+        theirs.touch()
+        os.chown(theirs, SOMEBODY + 1, -1)
+        for path in (linked, theirs):
+            fd = os.open(path, os.O_RDONLY)
+            leave_to_owner(fd, str(folder))
+            os.close(fd)
+        assert (linked.stat().st_uid, theirs.stat().st_uid) == (0, SOMEBODY + 1)

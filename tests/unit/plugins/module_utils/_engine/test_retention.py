@@ -99,9 +99,12 @@ def test_what_filedrop_did_not_archive_is_never_removed(desk: Desk) -> None:
     assert stranger.exists()
 
 
-def test_an_archived_file_that_was_changed_is_left_and_forgotten(desk: Desk) -> None:
+@pytest.mark.parametrize(("content", "later"), [("longer than before", 0), ("one.xml", 1)], ids=["size", "time"])
+def test_an_archived_file_that_was_changed_is_left_and_forgotten(desk: Desk, content: str, later: int) -> None:
     path = desk.sent("one.xml")
-    path.write_text("longer than before")
+    time = path.stat().st_mtime_ns
+    path.write_text(content)
+    os.utime(path, ns=(time, time + later))
     assert desk.prune() == (0, 1)
     assert (path.exists(), desk.known()) == (True, [])
 

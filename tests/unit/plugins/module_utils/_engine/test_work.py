@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import TransferError
+import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import RunEnded, TransferError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.interruption import Deadline
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Remote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.selection import Allowance
@@ -58,3 +60,11 @@ def test_what_was_delivered_over_an_earlier_connection_stays_delivered() -> None
     work.error = TransferError("unsettled", "It was changed a moment ago.")
     Flow(Nobody()).run(work.see_to(NAME))
     assert [(one.name, one.outcome) for one in work.result(None).outcomes] == [(NAME, "delivered")]
+
+
+def test_no_file_is_begun_once_the_time_is_over() -> None:
+    work = Deliveries()
+    work.deadline = Deadline(0.0)
+    with pytest.raises(RunEnded):
+        Flow(Nobody()).run(work.see_to(NAME))
+    assert work.result(None).outcomes == []

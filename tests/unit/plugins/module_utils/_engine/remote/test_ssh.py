@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine import _deps
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DependencyError
@@ -12,7 +14,7 @@ from support.odd_server import OddServer
 
 
 def test_a_host_without_paramiko_is_told_so(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    account = server.account()
+    account = dataclasses.replace(server.account(), private_key_file=None, password="a password")
     monkeypatch.setattr(_deps, "PARAMIKO_IMPORT_ERROR", "No module named 'paramiko'")
     with pytest.raises(DependencyError, match="python3-paramiko"):
         ssh.open_transport(account)
