@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine import _deps
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DependencyError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import ssh
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DependencyError, InputError
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import handshake, ssh
 from support.odd_server import OddServer
 
 
@@ -20,3 +21,17 @@ def test_a_host_without_paramiko_is_told_so(server: OddServer, monkeypatch: pyte
         ssh.open_transport(account)
     with pytest.raises(DependencyError, match="python3-paramiko"):
         ssh.offered_host_keys(account.host, account.port, 5.0)
+
+
+def test_an_account_with_neither_key_nor_password_is_refused_before_anybody_is_called(server: OddServer) -> None:
+    account = dataclasses.replace(server.account(), private_key_file=None, port=1)  # nobody listens there
+    with pytest.raises(InputError) as caught:
+        ssh.open_transport(account)
+    assert caught.value.reason == "no_credentials"
+
+
+def test_no_signature_with_sha_1_is_ever_made(server: OddServer) -> None:
+    account = server.account()
+    transport = handshake.negotiate(account.host, account.port, 10.0)
+    with contextlib.closing(transport):
+        assert not set(transport.preferred_pubkeys) & set(handshake.WEAK_SIGNATURES)
