@@ -247,12 +247,17 @@ def _service_of(drop_in: str) -> str:
 
 def _apply(module: AnsibleModule, changed: list[_Wanted], superfluous: list[str], triggers: _Triggers) -> None:
     ready = _made_ready(module, changed)
-    if triggers.stop:
-        _systemctl(module, "disable", *triggers.stop)
-    if triggers.active:
-        _systemctl(module, "stop", *triggers.active)
-    for temporary, path in ready.items():
-        os.replace(temporary, path)
+    try:
+        if triggers.stop:
+            _systemctl(module, "disable", *triggers.stop)
+        if triggers.active:
+            _systemctl(module, "stop", *triggers.active)
+        for temporary, path in ready.items():
+            os.replace(temporary, path)
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename2 or error.filename} cannot be put in place: {error.strerror}.")
+    finally:
+        _discard(ready)
     for path in superfluous:
         os.unlink(path)
         if path.endswith(_DROP_IN):
@@ -274,18 +279,27 @@ def _made_ready(module: AnsibleModule, changed: Iterable[_Wanted]) -> dict[str, 
     half of the jobs as they were.
     """
     ready: dict[str, str] = {}
-    for each in changed:
-        try:
-            uid, gid = pwd.getpwnam(each.owner).pw_uid, grp.getgrnam(each.group).gr_gid
-            if each.content is None:
-                _make_folder(each, uid, gid)
-            else:
-                _write_beside(each, uid, gid, ready)
-        except (OSError, KeyError) as error:
-            for temporary in ready:
-                os.unlink(temporary)
-            module.fail_json(msg=f"{each.path} cannot be put in place: {error}. No file was changed.")
+    try:
+        for each in changed:
+            try:
+                uid, gid = pwd.getpwnam(each.owner).pw_uid, grp.getgrnam(each.group).gr_gid
+                if each.content is None:
+                    _make_folder(each, uid, gid)
+                else:
+                    _write_beside(each, uid, gid, ready)
+            except (OSError, KeyError) as error:
+                module.fail_json(msg=f"{each.path} cannot be put in place: {error}. No file was changed.")
+    except BaseException:
+        _discard(ready)
+        raise
     return ready
+
+
+def _discard(temporaries: Iterable[str]) -> None:
+    """Remove those that have not become what they were for: there may be secrets in them."""
+    for temporary in temporaries:
+        with suppress(OSError):
+            os.unlink(temporary)
 
 
 def _make_folder(wanted: _Wanted, uid: int, gid: int) -> None:

@@ -233,12 +233,21 @@ class DropoffFlow:
         :param may_be_ours: it was asked for before, over a connection that was lost. What is in the way may have come
             of that, late; so the next run looks at it.
         """
+        path = row.temporary or row.remote_path
         try:
-            return await self.remote.create(row.temporary or row.remote_path)
+            return await self.remote.create(path)
         except RemoteError:
-            if not may_be_ours:
+            if not (may_be_ours and await self._is_empty(path)):
                 await self.ledger.commit(row, "abandoned", open=False)
             raise
+
+    async def _is_empty(self, path: str) -> bool:
+        """Whether an empty file can be seen there."""
+        try:
+            there = await self.remote.stat(path)
+        except RemoteError:
+            return False
+        return there is not None and not there.size
 
     async def _is_in_sight(self, row: Row) -> bool | None:
         """Whether others can see, and take, the file while it is written; of no interest under a temporary name."""
@@ -282,6 +291,8 @@ class DropoffFlow:
             size = await _told(self.remote.size_of(handle))
         if size is None:
             own = await self.remote.stat(row.temporary or row.remote_path)
+            if row.visible and own is None:
+                raise await self._taken_too_early(row)
             size = own.size if own else None
         if size is None:
             raise JobStopped(

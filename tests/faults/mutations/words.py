@@ -293,13 +293,13 @@ _WORKFLOWS = (
     ),
     Word(
         "dropoff.py",
-        "            if not may_be_ours:\n",
+        "            if not (may_be_ours and await self._is_empty(path)):\n",
         "            if False:\n",
         "a create that was refused stays an open intent",
     ),
     Word(
         "dropoff.py",
-        "            if not may_be_ours:\n",
+        "            if not (may_be_ours and await self._is_empty(path)):\n",
         "            if True:\n",
         "what came late of what was asked for before is taken for somebody else's",
     ),

@@ -320,11 +320,18 @@ def test_what_is_in_the_way_of_what_was_asked_for_before_may_be_ours(scene: Scen
     """The server gets late what a lost connection was asked: after our look, and before we ask again."""
     scene.left("intent", temporary=THERE if upload == "rename" else None)
     scene.before(Kind.OPEN, lambda: scene.put(scene.server.input / there, b""))
-    assert scene.drop_off(upload).endswith(("LEDGER intent, create input/PART", "LEDGER intent, create input/a.xml"))
+    name = "PART" if upload == "rename" else NAME
+    assert scene.drop_off(upload).endswith(f"LEDGER intent, create input/{name}, stat input/{name}")
     assert scene.told[NAME][0] == "failed"
     scene.drop_off(upload)
     assert scene.told == {NAME: ("delivered", "")}
     assert [path.name for path in scene.server.input.iterdir()] == [NAME]
+
+
+def test_what_is_refused_with_nothing_in_the_way_is_no_longer_asked_for(scene: Scene) -> None:
+    scene.left("intent", temporary=THERE)
+    scene.server.answer(Kind.OPEN, REFUSED)
+    assert scene.drop_off("rename").endswith("create input/PART, stat input/PART, LEDGER abandoned (done)")
 
 
 # --- what is looked at on the way
