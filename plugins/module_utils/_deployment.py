@@ -17,8 +17,8 @@ import os
 import pwd
 import stat as modes
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -246,18 +246,16 @@ def _service_of(drop_in: str) -> str:
 
 
 def _apply(module: AnsibleModule, changed: list[_Wanted], superfluous: list[str], triggers: _Triggers) -> None:
-    ready = _made_ready(module, changed)
-    try:
+    with _made_ready(module, changed) as ready:
         if triggers.stop:
             _systemctl(module, "disable", *triggers.stop)
         if triggers.active:
             _systemctl(module, "stop", *triggers.active)
         for temporary, path in ready.items():
-            os.replace(temporary, path)
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename2 or error.filename} cannot be put in place: {error.strerror}.")
-    finally:
-        _discard(ready)
+            try:
+                os.replace(temporary, path)
+            except OSError as error:
+                module.fail_json(msg=f"{path} cannot be put in place: {error.strerror}.")
     for path in superfluous:
         os.unlink(path)
         if path.endswith(_DROP_IN):
@@ -274,9 +272,12 @@ def _apply(module: AnsibleModule, changed: list[_Wanted], superfluous: list[str]
         _systemctl(module, "enable", "--now", *triggers.start)
 
 
-def _made_ready(module: AnsibleModule, changed: Iterable[_Wanted]) -> dict[str, str]:
+@contextmanager
+def _made_ready(module: AnsibleModule, changed: Iterable[_Wanted]) -> Iterator[dict[str, str]]:
     """The folders, and each file beside the place that it is for, or no file at all: a disk that is full must not leave
     half of the jobs as they were.
+
+    What has not become what it is for by the end is removed: there may be secrets in it.
     """
     ready: dict[str, str] = {}
     try:
@@ -289,17 +290,11 @@ def _made_ready(module: AnsibleModule, changed: Iterable[_Wanted]) -> dict[str, 
                     _write_beside(each, uid, gid, ready)
             except (OSError, KeyError) as error:
                 module.fail_json(msg=f"{each.path} cannot be put in place: {error}. No file was changed.")
-    except BaseException:
-        _discard(ready)
-        raise
-    return ready
-
-
-def _discard(temporaries: Iterable[str]) -> None:
-    """Remove those that have not become what they were for: there may be secrets in them."""
-    for temporary in temporaries:
-        with suppress(OSError):
-            os.unlink(temporary)
+        yield ready
+    finally:
+        for temporary in ready:
+            with suppress(OSError):
+                os.unlink(temporary)
 
 
 def _make_folder(wanted: _Wanted, uid: int, gid: int) -> None:

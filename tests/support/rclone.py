@@ -14,10 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .sshd import host_key, user_key
+from .sshd import START_SECONDS, USER, host_key, user_key
 
-USER = "filedroptest"
-START_SECONDS = 30.0
 _LISTENS = re.compile(r"listening on 127\.0\.0\.1:(\d+)")
 
 
@@ -31,11 +29,11 @@ def rclone_server(folder: Path) -> Iterator[dict[str, object]]:
         *("rclone", "serve", "sftp", str(folder), "--addr", "127.0.0.1:0", "--user", USER),
         *("--authorized-keys", f"{user_key().path}.pub", "--key", str(host_key("ed25519").path)),
     ]
+    environment = {**os.environ, "RCLONE_CONFIG": os.devnull}
+    said = log.open("wb")
     with (
-        log.open("wb") as said,
-        subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env={**os.environ, "RCLONE_CONFIG": os.devnull}
-        ) as process,
+        said,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment) as process,
     ):
         try:
             yield {

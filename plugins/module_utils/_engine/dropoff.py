@@ -284,10 +284,8 @@ class DropoffFlow:
         await acknowledged
         final = await look
         size = await _told(asked)
-        if size not in (
-            None,
-            row.size,
-        ):  # servers that work at several requests at once may not have had all of it by then
+        # Servers that work at several requests at once may not have had all of it by then.
+        if size not in (None, row.size):
             size = await _told(self.remote.size_of(handle))
         if size is None:
             own = await self.remote.stat(row.temporary or row.remote_path)

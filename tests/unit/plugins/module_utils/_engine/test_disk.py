@@ -108,6 +108,17 @@ def change(folder: Folder, how: str) -> None:
         {"link": lambda: path.symlink_to("/etc/passwd"), "fifo": lambda: os.mkfifo(path), "folder": path.mkdir}[how]()
 
 
+def change_at_each_read(folder: Folder, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Outgoing.read
+
+    def changed(outgoing: Outgoing, length: int) -> bytes:
+        data = read(outgoing, length)
+        change(folder, how)
+        return data
+
+    monkeypatch.setattr(Outgoing, "read", changed)
+
+
 # --- folders
 
 
@@ -315,14 +326,8 @@ def test_a_digest_is_that_of_a_file_which_nobody_changed_meanwhile(
     folder: Folder, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was read is as long as it should be, and belongs to no file that is there, or ever was."""
-    before, read = put(folder), Outgoing.read
-
-    def changed(outgoing: Outgoing, length: int) -> bytes:
-        data = read(outgoing, length)
-        change(folder, how)
-        return data
-
-    monkeypatch.setattr(Outgoing, "read", changed)
+    before = put(folder)
+    change_at_each_read(folder, how, monkeypatch)
     with pytest.raises(TransferError) as caught:
         disk.sha256_of(folder, before)
     assert caught.value.reason == "changed_while_read"
@@ -580,14 +585,8 @@ def test_a_copy_in_the_archive_shows_itself_to_nobody_else(folder: Folder, far_a
 def test_a_copy_of_a_file_that_changes_meanwhile_leaves_no_rest(
     folder: Folder, far_archive: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file, read = put(folder), Outgoing.read
-
-    def touched(outgoing: Outgoing, length: int) -> bytes:
-        data = read(outgoing, length)
-        change(folder, "touched")
-        return data
-
-    monkeypatch.setattr(Outgoing, "read", touched)
+    file = put(folder)
+    change_at_each_read(folder, "touched", monkeypatch)
     with pytest.raises(TransferError):
         originals.archive(folder, file, far_archive, part_prefix=".p-")
     assert (listed(far_archive), listed(folder)) == (set(), {"a.xml"})
