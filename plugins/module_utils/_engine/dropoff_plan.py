@@ -73,9 +73,12 @@ class DropoffPlan:
         files = {file.name: file for file in self._regular_files(folder, wanted)}
         for name, row in unfinished.items():
             self.items.append(Item(folder, name, files.pop(name, None), row))
-        known = self._ledger.latest(self._account, self._job.direction, folder.path, files)
-        fresh = [item for item in (self._fresh(folder, file, known.get(file.name)) for file in files.values()) if item]
-        self.items += self._settled(folder, fresh)
+        key = (self._account, self._job.direction, folder.path)
+        if self._job.after == "keep":
+            self._leave_known(key, files)
+        latest = self._ledger.latest(*key, files)
+        fresh = [item for item in (self._fresh(folder, file, latest.get(file.name)) for file in files.values()) if item]
+        self.items += self._settled(key, fresh)
 
     def _plan_rest(self, path: str, rows: Iterable[Row]) -> None:
         """What earlier runs left of a source that the job no longer has, or that is gone."""
@@ -111,6 +114,12 @@ class DropoffPlan:
     def _is_archive(self, folder: disk.Folder, name: str) -> bool:
         return folder.path_of(name) == (self._job.archive_dir or folder.path_of(names.ARCHIVE))
 
+    def _leave_known(self, key: tuple[str, str, str], files: dict[str, LocalFile]) -> None:
+        for name, size, mtime_ns, state in self._ledger.each_past(*key, files):
+            if state == "delivered" and (files[name].size, files[name].mtime_ns) == (size, mtime_ns):
+                del files[name]
+                self.known += 1
+
     def _fresh(self, folder: disk.Folder, file: LocalFile, latest: Row | None) -> Item | None:
         """A file that no earlier run of this job left unfinished: new, or delivered before, or in other hands."""
         item = Item(folder, file.name, file)
@@ -126,12 +135,8 @@ class DropoffPlan:
         if same and latest.state == "discarded":
             self._skip(folder, file, Discarded())
             return None
-        if not (same and latest.state == "delivered"):
-            return item
-        if self._job.after == "keep":
-            self.known += 1
-            return None
-        item.row = latest
+        if same and latest.state == "delivered":
+            item.row = latest
         return item
 
     def _other_job(self, row: Row) -> FiledropError:
@@ -144,13 +149,12 @@ class DropoffPlan:
             "Let the selections of the two jobs not overlap.",
         )
 
-    def _settled(self, folder: disk.Folder, items: list[Item]) -> list[Item]:
-        key = (self._account, self._job.direction, folder.path)
+    def _settled(self, key: tuple[str, str, str], items: list[Item]) -> list[Item]:
         candidates = [Candidate(item.file.name, item.file.size, item.file.mtime_ns) for item in items if item.file]
         waiting = Settling(self._ledger, key, self._job.settle, note=self._note).unsettled(candidates)
         for item in items:
             if item.name in waiting and item.file:
-                self._skip(folder, item.file, unsettled_error(self._job.settle))
+                self._skip(item.folder, item.file, unsettled_error(self._job.settle))
         return [item for item in items if item.name not in waiting and self._is_first_of_name(item)]
 
     def _is_first_of_name(self, item: Item) -> bool:

@@ -61,12 +61,12 @@ class PickupPlan:
         self.known = 0
         self.outcomes: list[FileOutcome] = []
         files = self._acceptable(entries)
-        latest: dict[str, Row] = {}
-        for row in ledger.each_latest(*self._key, files):
-            if self._is_open(files[row.name], row):
-                latest[row.name] = row
-            else:
-                del files[row.name]
+        if job.after == "keep":
+            self._leave_known(files)
+        latest = ledger.latest(*self._key, files)
+        for name, row in latest.items():
+            if not self._is_open(files[name], row):
+                del files[name]
         vouchers = self._vouchers(files, entries) if job.verify == "sidecar" else {}
         self._leave_unsettled(files, vouchers, Settling(ledger, self._key, job.settle, note=note))
         checksums = {name for name in files if job.verify == "sidecar" and vouched_by(name)}
@@ -110,6 +110,12 @@ class PickupPlan:
             return True
         return is_wanted(name, self._job) and is_in_share(name, self._job.share)
 
+    def _leave_known(self, files: dict[str, Entry]) -> None:
+        for name, size, mtime_ns, state in self._ledger.each_past(*self._key, files):
+            if state in ("fetched", "kept") and _is_of(files[name], size, mtime_ns):
+                del files[name]
+                self.known += 1
+
     def _before_claims(self, files: Iterable[str], latest: Mapping[str, Row]) -> Mapping[str, Row]:
         """The newest rows but for claims, of the files whose newest row is one."""
         claims = [name for name in files if name in latest and latest[name].state == CLAIMING]
@@ -133,12 +139,8 @@ class PickupPlan:
         if in_other_hands and (self._note or not can_be_adopted(self._ledger, latest)):
             self._refuse(entry, TransferError("other_job", f"The job {latest.job!r} has this file in its hands."))
             return False
-        same = (latest.size, latest.mtime_ns) == (entry.size, (entry.mtime or 0) * SECOND)
-        if same and latest.state == "discarded":
+        if latest.state == "discarded" and _is_of(entry, latest.size, latest.mtime_ns):
             self.outcomes.append(self.outcome_of(entry).skip(Discarded()))
-            return False
-        if same and not latest.open and self._job.after == "keep":
-            self.known += 1
             return False
         return True
 
@@ -180,6 +182,11 @@ class PickupPlan:
         if again:
             outcome.origin += " (listed again)"
         self.outcomes.append(outcome)
+
+
+def _is_of(entry: Entry, size: int, mtime_ns: int) -> bool:
+    """Whether a row of this size and time tells of the file that is listed now."""
+    return entry.size == size and (entry.mtime or 0) * SECOND == mtime_ns
 
 
 def _candidate(entry: Entry) -> Candidate:

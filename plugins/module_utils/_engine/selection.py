@@ -37,8 +37,12 @@ class Patterns(Protocol):
 
 def is_wanted(name: str, job: Patterns) -> bool:
     """Whether a job's patterns ask for a name; the patterns of ``fnmatch``, minding the case."""
-    included = not job.include or any(fnmatch.fnmatchcase(name, pattern) for pattern in job.include)
-    return included and not any(fnmatch.fnmatchcase(name, pattern) for pattern in job.exclude)
+    included = not job.include or _fits(name, job.include)
+    return included and not (job.exclude and _fits(name, job.exclude))
+
+
+def _fits(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def vouched_by(name: str) -> str:

@@ -10,6 +10,8 @@ import stat as modes
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+_KINDS = {0: "file", modes.S_IFREG: "file", modes.S_IFDIR: "folder", modes.S_IFLNK: "link"}
+
 
 class Entry(NamedTuple):
     """One name in a remote folder, as the server describes it.
@@ -27,11 +29,7 @@ class Entry(NamedTuple):
     @property
     def kind(self) -> str:
         """``file``, ``folder``, ``link`` or ``other``. Who does not tell a type is believed to have files."""
-        if self.permissions is None or modes.S_IFMT(self.permissions) == 0 or modes.S_ISREG(self.permissions):
-            return "file"
-        if modes.S_ISDIR(self.permissions):
-            return "folder"
-        return "link" if modes.S_ISLNK(self.permissions) else "other"
+        return _KINDS.get(modes.S_IFMT(self.permissions or 0), "other")
 
 
 class Outgoing(Protocol):

@@ -46,7 +46,10 @@ FAR = 0.01
 """Seconds of a round trip; nearer, one channel of OpenSSH's is not the limit."""
 
 LISTING_REQUESTS = 16
-"""READDIRs under way at once: enough to hide a round trip of 20 ms from OpenSSH's 100 names an answer."""
+"""READDIRs under way at first. OpenSSH answers each with 100 names, others with as many as they like."""
+
+LONG_LISTING_REQUESTS = 128
+"""READDIRs under way once a folder has more names than that: enough for OpenSSH not to wait at 60 ms."""
 
 LONGEST_LISTING = 1_000_000
 """Names in one folder; a server that goes on beyond that is broken or hostile."""
@@ -168,7 +171,7 @@ class SftpRemote:
                     "Ask the provider to clear it up; filedrop does not work through a folder of that size.",
                 )
             if not ended and not (asked and asked[0].done):  # else what has come may say that this is the end
-                asked.extend(ask() for _request in range(LISTING_REQUESTS - len(asked)))
+                asked.extend(ask() for _request in range(LONG_LISTING_REQUESTS - len(asked)))
         return [entry for entry in entries if entry.name not in (".", "..")]
 
     def stat(self, path: str) -> Answer[Entry | None]:
@@ -336,10 +339,11 @@ def _may_mean_too_many(error: BaseException) -> bool:
 
 
 def _entries(folder: str, body: bytes) -> list[Entry]:
-    return [
-        _entry(name, join(folder, name), attributes)
-        for name, attributes in ((_text(raw), attributes) for raw, attributes in wire.names(body))
-    ]
+    found = []
+    for raw, attributes in wire.names(body):
+        name = _text(raw)
+        found.append(_entry(name, join(folder, name), attributes))
+    return found
 
 
 def _entry(name: str, path: str, attributes: wire.Attributes) -> Entry:

@@ -63,7 +63,7 @@ NO_SUCH_FILE = 2
 _UINT32 = struct.Struct(">I")
 _UINT64 = struct.Struct(">Q")
 HEADER = struct.Struct(">IBI")  # length, kind, number of the request
-_USUAL_ATTRIBUTES = struct.Struct(">QIIIII")  # size, uid, gid, permissions, atime, mtime
+_USUAL_ATTRIBUTES = struct.Struct(">IQIIIII")  # flags, size, uid, gid, permissions, atime, mtime
 _USUAL_FLAGS = HAS_SIZE | HAS_OWNER | HAS_PERMISSIONS | HAS_TIMES
 _NO_ATTRIBUTES = _UINT32.pack(0)
 
@@ -149,22 +149,27 @@ class Reader:
         return self._unpack(_UINT64)[0]
 
     def text(self) -> bytes:
-        length = self.uint32()
-        end = self._position + length
+        (length,) = self._unpack(_UINT32)
+        start = self._position
+        end = start + length
         if end > len(self._body):
             raise _too_short()
-        value = self._body[self._position : end]
         self._position = end
-        return value
+        return self._body[start:end]
 
     def attributes(self) -> Attributes:
-        flags = self.uint32()
-        if flags == _USUAL_FLAGS:
-            size, _uid, _gid, permissions, _atime, mtime = self._unpack(_USUAL_ATTRIBUTES)
-            return Attributes(size, permissions, mtime)
-        return self._unusual_attributes(flags)
+        end = self._position + _USUAL_ATTRIBUTES.size
+        if end <= len(self._body):
+            flags, size, _uid, _gid, permissions, _atime, mtime = _USUAL_ATTRIBUTES.unpack_from(
+                self._body, self._position
+            )
+            if flags == _USUAL_FLAGS:
+                self._position = end
+                return Attributes(size, permissions, mtime)
+        return self._unusual_attributes()
 
-    def _unusual_attributes(self, flags: int) -> Attributes:
+    def _unusual_attributes(self) -> Attributes:
+        flags = self.uint32()
         size = self.uint64() if flags & HAS_SIZE else None
         if flags & HAS_OWNER:
             self.uint64()

@@ -221,6 +221,19 @@ def test_the_latest_of_many_names_is_found(ledger: Ledger) -> None:
     assert ledger.latest(*KEY, []) == {}
 
 
+def test_what_is_history_is_told_in_short_by_its_newest_row(ledger: Ledger) -> None:
+    names = [f"{number}.xml" for number in range(1203)]
+    for name in names:
+        ledger.commit(row(name), "delivered", open=False)
+    for name in names:
+        ledger.commit(row(name, size=4), "discarded", open=False)
+    ledger.run()
+    commit(ledger, row(), "delivered", open=False)
+    commit(ledger, row(), "intent")
+    found = list(ledger.each_past(*KEY, iter([*names, "a.xml", "unknown.xml"])))
+    assert sorted(found) == sorted((name, 4, row().mtime_ns, "discarded") for name in names)
+
+
 def test_open_rows_come_in_the_order_in_which_they_were_begun(ledger: Ledger) -> None:
     for name in ("c", "a", "b"):
         commit(ledger, row(name), "intent")

@@ -228,6 +228,13 @@ def test_what_was_fetched_and_kept_is_not_fetched_again_until_it_changes(ledger:
         assert to_fetch(plan(ledger, changed, after="keep")) == ["a"]
 
 
+def test_what_was_to_be_fetched_again_and_was_gone_is_fetched_when_it_is_there(ledger: Ledger) -> None:
+    remember(ledger, entry("a"), "kept", open=False)
+    remember(ledger, entry("a"), "abandoned", open=False)
+    found = plan(ledger, entry("a"), after="keep")
+    assert (to_fetch(found), found.known) == (["a"], 0)
+
+
 def test_what_was_fetched_and_deleted_and_is_there_again_is_fetched_again(ledger: Ledger) -> None:
     remember(ledger, entry("a"), "fetched", open=False)
     found = plan(ledger, entry("a"))

@@ -175,7 +175,7 @@ def test_a_long_listing_is_asked_for_in_many_requests_at_once(server: OddServer)
     assert by_name(drive(remote, remote.list("pickup"))).keys() == {f"{number}.xml" for number in range(2345)}
     hear_out(remote)
     asked = Counter(kind for kind, _length in server.seen)
-    assert 24 <= asked[Kind.READDIR] <= 24 + 2 * sftp.LISTING_REQUESTS
+    assert 24 <= asked[Kind.READDIR] <= 24 + 2 * sftp.LONG_LISTING_REQUESTS
     assert asked[Kind.OPENDIR] == asked[Kind.CLOSE] == 1
 
 
@@ -224,7 +224,7 @@ def test_a_listing_without_an_end_is_given_up(
     assert isinstance(error, ProtocolError)
     assert error.reason == "listing_endless"
     asked = Counter(kind for kind, _length in server.seen)
-    assert asked[Kind.READDIR] <= 2000 / count + 2 * sftp.LISTING_REQUESTS
+    assert asked[Kind.READDIR] <= 2000 / count + 2 * sftp.LONG_LISTING_REQUESTS
 
 
 def test_a_listing_of_endless_size_is_given_up(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> None:
