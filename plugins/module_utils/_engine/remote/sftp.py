@@ -209,8 +209,7 @@ class SftpRemote:
                 await Together(sent)
         finally:
             closing = [self.finish(other) for other in others]
-        await Together(closing)
-        return Together(sent)
+        return Together([*sent, *closing])
 
     @property
     def _is_sharing(self) -> bool:
