@@ -70,6 +70,7 @@ class Folder:
     def __init__(self, path: str, *, option: str = "") -> None:
         self.fd = -1
         self.path = path
+        self._beginning = os.path.join(path, "")
         self._called = f"the folder {path!r}" + (f" (`{option}`)" if option else "")
         try:
             self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -86,7 +87,7 @@ class Folder:
         self.close()
 
     def path_of(self, name: str) -> str:
-        return os.path.join(self.path, name)
+        return f"{self._beginning}{name}"
 
     def names(self) -> list[str]:
         """Every name, without a look at what it is."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from . import decisions, disk, names, originals
@@ -426,7 +427,7 @@ class DropoffFlow:
             disk.remove_parts(self.archives[path], self._part_prefix)
         return self.archives[path]
 
-    @property
+    @cached_property
     def _part_prefix(self) -> str:
         return names.part_prefix(self.account, self.job.name)
 

@@ -22,6 +22,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from .errors import LedgerError, TransferError
@@ -71,6 +72,12 @@ _UPDATE = f"UPDATE transfer SET {', '.join(f'{column} = ?' for column in _CHANGI
 # Most changes leave a row open. Where neither key nor `open` is named, SQLite leaves the indexes alone.
 _STEPPING = [column for column in _CHANGING if column != "open"]
 _STEP = f"UPDATE transfer SET {', '.join(f'{column} = ?' for column in _STEPPING)} WHERE id = ? AND open = 1"
+
+# In the order of each statement's question marks.
+_inserted = attrgetter(*_COLUMNS)
+_updated = attrgetter(*_CHANGING, "id")
+_stepped = attrgetter(*_STEPPING, "id")
+
 _SELECT = f"SELECT {', '.join(_COLUMNS)}, id FROM transfer"
 
 
@@ -153,11 +160,11 @@ class Ledger(Batch):
     def _write(self, row: Row) -> None:
         row.changed_at = time.time()
         if row.id is None:
-            row.id = self._db.execute(_INSERT, _values(row, _COLUMNS)).lastrowid
+            row.id = self._db.execute(_INSERT, _inserted(row)).lastrowid
         elif row.state == FORGOTTEN:
             self._db.execute("DELETE FROM transfer WHERE id = ?", (row.id,))
-        elif not row.open or not self._db.execute(_STEP, [*_values(row, _STEPPING), row.id]).rowcount:
-            self._db.execute(_UPDATE, [*_values(row, _CHANGING), row.id])
+        elif not row.open or not self._db.execute(_STEP, _stepped(row)).rowcount:
+            self._db.execute(_UPDATE, _updated(row))
 
     def open_rows(self, account: str, direction: str, job: str) -> list[Row]:
         """What earlier runs of a job left unfinished, oldest first."""
@@ -255,10 +262,6 @@ class Ledger(Batch):
 
     def _error(self, error: Exception) -> LedgerError:
         return ledger_error(self.path, error)
-
-
-def _values(row: Row, columns: Iterable[str]) -> list[Any]:
-    return [getattr(row, column) for column in columns]
 
 
 def _of_names(account: str, direction: str, folder: str, names: Iterable[str]) -> Iterator[tuple[str, Sequence[Any]]]:
