@@ -77,8 +77,6 @@ class Claims:
         self, entries: Sequence[Entry], claimed: Mapping[str, Entry]
     ) -> tuple[Sequence[Entry], Sequence[Entry]]:
         """The listing with these claims under the names that they had; and other files of such names, which wait."""
-        if not claimed:
-            return entries, ()
         ours = [entry._replace(path=join(self.job.remote_dir, name)) for name, entry in claimed.items()]
         others = [entry for entry in entries if entry.name not in claimed]
         return [*ours, *others], [entry for entry in entries if entry.name in claimed]

@@ -322,9 +322,8 @@ class SftpRemote:
         return self._idlest().request(kind, body, expected=wire.STATUS, doing=doing)
 
     def _idlest(self) -> Session:
-        if len(self._sessions) == 1:
-            return self._sessions[0]
-        return min(self._sessions, key=lambda session: session.owes)
+        first, *others = self._sessions
+        return min(self._sessions, key=lambda session: session.owes) if others else first
 
 
 def _wait_for_one(sessions: Iterable[Session], seconds: float) -> None:
