@@ -40,8 +40,8 @@ class Site:
         self._known: set[str] = set()
         self.remote_folder(EMPTY)
 
-    def is_new(self, contestant: str) -> bool:
-        """Whether somebody has not been here before."""
+    def welcome(self, contestant: str) -> bool:
+        """Remember a contestant, and say whether this is the first time."""
         is_new = contestant not in self._known
         self._known.add(contestant)
         return is_new

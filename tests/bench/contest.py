@@ -159,8 +159,8 @@ class _Turn:
         self._work = work
         self._files, self._size = case.share(contestant.name)
         work.prepare(self.peer)
-        # What a first call has to read from the disk, or to make there, is nobody's speed.
-        if isinstance(self.peer, Ours) or where.is_new(contestant.name):
+        # What a program has to read from the disk when it is first called is nobody's speed, nor is a ledger to make.
+        if where.welcome(contestant.name) or isinstance(self.peer, Ours):
             self.peer.idle(EMPTY)
 
     def take(self) -> None:

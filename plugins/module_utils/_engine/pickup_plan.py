@@ -111,8 +111,9 @@ class PickupPlan:
         return is_wanted(name, self._job) and is_in_share(name, self._job.share)
 
     def _leave_known(self, files: dict[str, Entry]) -> None:
+        """What came before, and stays where it is. (What was abandoned, or discarded, did not come.)"""
         for name, size, mtime_ns, state in self._ledger.each_past(*self._key, files):
-            if state in ("fetched", "kept") and _is_of(files[name], size, mtime_ns):
+            if state in ("fetched", "kept") and _is_same(files[name], size, mtime_ns):
                 del files[name]
                 self.known += 1
 
@@ -139,7 +140,7 @@ class PickupPlan:
         if in_other_hands and (self._note or not can_be_adopted(self._ledger, latest)):
             self._refuse(entry, TransferError("other_job", f"The job {latest.job!r} has this file in its hands."))
             return False
-        if latest.state == "discarded" and _is_of(entry, latest.size, latest.mtime_ns):
+        if latest.state == "discarded" and _is_same(entry, latest.size, latest.mtime_ns):
             self.outcomes.append(self.outcome_of(entry).skip(Discarded()))
             return False
         return True
@@ -184,8 +185,8 @@ class PickupPlan:
         self.outcomes.append(outcome)
 
 
-def _is_of(entry: Entry, size: int, mtime_ns: int) -> bool:
-    """Whether a row of this size and time tells of the file that is listed now."""
+def _is_same(entry: Entry, size: int, mtime_ns: int) -> bool:
+    """Whether the file that is listed now is still the one of this size and time."""
     return entry.size == size and (entry.mtime or 0) * SECOND == mtime_ns
 
 

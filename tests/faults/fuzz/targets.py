@@ -19,7 +19,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     TransferError,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import sftp, wire
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import listing, sftp, wire
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import Session
 
 from .hostile import HostileTransport, Input
@@ -177,7 +177,7 @@ async def _upload(remote: sftp.SftpRemote, size: int) -> None:
 
 async def _list(remote: sftp.SftpRemote, size: int) -> None:
     for entry in await remote.list("pickup"):
-        if entry.name in (".", "..") or (entry.size or 0) > sftp.LARGEST_SIZE:
+        if entry.name in (".", "..") or (entry.size or 0) > listing.LARGEST_SIZE:
             raise Broken(entry)
         await remote.stat(entry.path)
 

@@ -35,8 +35,8 @@ FILES = (
     *("pickup.py", "fetches.py", "pickup_plan.py", "verification.py", "claims.py", "room.py"),
     *("disk.py", "syncer.py", "ledger.py", "ledger_file.py", "locks.py", "owner.py", "access.py"),
     *("runner.py", "work.py", "selection.py", "names.py", "adoption.py", "decisions.py", "retention.py"),
-    *("remote/sftp.py", "remote/download.py", "remote/session.py", "remote/stream.py", "remote/wire.py"),
-    *("remote/ssh.py", "remote/handshake.py", "remote/hostkeys.py", "credentials.py"),
+    *("remote/sftp.py", "remote/download.py", "remote/listing.py", "remote/session.py", "remote/stream.py"),
+    *("remote/wire.py", "remote/ssh.py", "remote/handshake.py", "remote/hostkeys.py", "credentials.py"),
 )
 """Where something may get lost, be moved twice, be overwritten, or be told to the wrong ones."""
 

@@ -368,19 +368,19 @@ _SERVER = (
         "the rest of a short answer is not asked for",
     ),
     Word(
-        "remote/sftp.py",
+        "remote/listing.py",
         "LARGEST_SIZE = 2**63 - 1",
         "LARGEST_SIZE = 2**64",
         "a size may be larger than the ledger can hold",
     ),
     Word(
-        "remote/sftp.py",
+        "remote/listing.py",
         "LONGEST_LISTING = 1_000_000",
         "LONGEST_LISTING = 10**15",
         "a listing may have any number of names",
     ),
     Word(
-        "remote/sftp.py",
+        "remote/listing.py",
         "LARGEST_LISTING = 128 * 1024 * 1024",
         "LARGEST_LISTING = 10**15",
         "a listing may have any size",

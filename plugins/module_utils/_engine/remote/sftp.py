@@ -16,11 +16,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import FiledropError, ProtocolError, RemoteError
+from ..errors import FiledropError, RemoteError
 from ..flow import Answer, Together
 from . import wire
 from .download import Download
-from .interface import Entry, Incoming, Outgoing, join
+from .interface import Entry, Incoming, Outgoing
+from .listing import Listing, entry_of
 from .pace import Pace
 from .session import Cost, Session
 from .ssh import agreed_algorithms, host_key_of, open_transport, words_of
@@ -44,21 +45,6 @@ MORE_CHANNELS = 3
 
 FAR = 0.01
 """Seconds of a round trip; nearer, one channel of OpenSSH's is not the limit."""
-
-LISTING_REQUESTS = 16
-"""READDIRs under way at first. OpenSSH answers each with 100 names, others with as many as they like."""
-
-LONG_LISTING_REQUESTS = 128
-"""READDIRs under way once a folder has more names than that: enough for OpenSSH not to wait at 60 ms."""
-
-LONGEST_LISTING = 1_000_000
-"""Names in one folder; a server that goes on beyond that is broken or hostile."""
-
-LARGEST_LISTING = 128 * 1024 * 1024
-"""Bytes of names in one folder, for the same reason."""
-
-LARGEST_SIZE = 2**63 - 1
-"""Bytes; no file is larger, nor fits a larger number into the ledger. Who tells more is taken to tell nothing."""
 
 
 class _Handle(NamedTuple):
@@ -137,42 +123,9 @@ class SftpRemote:
         body = wire.text(_bytes(folder or "."))
         handle = await self._handle(session, wire.OPENDIR, body, path=folder, doing=doing)
         try:
-            return await self._read_names(handle, doing)
+            return await Listing(session, handle.name, folder, doing).entries()
         finally:
             self.finish(handle)  # whether and when that succeeds is nobody's concern
-
-    async def _read_names(self, handle: _Handle, doing: str) -> Sequence[Entry]:
-        """READDIR until the end, several at once [6.7]."""
-        session = handle.session
-        entries: list[Entry] = []
-        volume = 0
-
-        def ask() -> Answer[bytes]:
-            return session.request(wire.READDIR, handle.name, expected=wire.NAME, doing=doing)
-
-        asked = deque(ask() for _request in range(LISTING_REQUESTS))
-        ended = False
-        while asked:
-            try:
-                body = await asked.popleft()
-            except RemoteError as error:
-                if error.reason != "remote_end_of_file":
-                    raise
-                ended = True
-                continue
-            volume += len(body)
-            found = _entries(handle.path, body)
-            ended |= not found  # as OpenSSH's client takes it
-            entries += found
-            if len(entries) > LONGEST_LISTING or volume > LARGEST_LISTING:
-                raise ProtocolError(
-                    "listing_endless",
-                    f"The folder {handle.path!r} has more than {len(entries) - 1} names, and the server goes on.",
-                    "Ask the provider to clear it up; filedrop does not work through a folder of that size.",
-                )
-            if not ended and not (asked and asked[0].done):  # else what has come may say that this is the end
-                asked.extend(ask() for _request in range(LONG_LISTING_REQUESTS - len(asked)))
-        return [entry for entry in entries if entry.name not in (".", "..")]
 
     def stat(self, path: str) -> Answer[Entry | None]:
         name = path.rpartition("/")[2]
@@ -181,7 +134,7 @@ class SftpRemote:
             wire.text(_bytes(path)),
             expected=wire.ATTRS,
             doing=f"to look at {path!r}",
-            decode=lambda body: _entry(name, path, wire.Reader(body).attributes()),
+            decode=lambda body: entry_of(name, path, wire.Reader(body).attributes()),
             missing_ok=True,
         )
 
@@ -205,7 +158,7 @@ class SftpRemote:
             others = await self._open_again(handle)
         try:
             sent = await self._send([handle, *others], source)
-            if others:
+            if others:  # none is closed before the server has acknowledged what it was given
                 await Together(sent)
         finally:
             closing = [self.finish(other) for other in others]
@@ -338,24 +291,5 @@ def _may_mean_too_many(error: BaseException) -> bool:
     return isinstance(error, RemoteError) and error.reason == wire.UNSTATED
 
 
-def _entries(folder: str, body: bytes) -> list[Entry]:
-    found = []
-    for raw, attributes in wire.names(body):
-        name = _text(raw)
-        found.append(_entry(name, join(folder, name), attributes))
-    return found
-
-
-def _entry(name: str, path: str, attributes: wire.Attributes) -> Entry:
-    size = attributes.size
-    if size is not None and size > LARGEST_SIZE:
-        size = None
-    return Entry(name, path, size, attributes.mtime, attributes.permissions)
-
-
 def _bytes(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")

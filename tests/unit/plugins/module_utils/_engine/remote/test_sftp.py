@@ -28,7 +28,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     RemoteUnsupported,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, connect, join, sftp
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, connect, join, listing, sftp
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import HOLD_AHEAD, Budget
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
@@ -175,7 +175,7 @@ def test_a_long_listing_is_asked_for_in_many_requests_at_once(server: OddServer)
     assert by_name(drive(remote, remote.list("pickup"))).keys() == {f"{number}.xml" for number in range(2345)}
     hear_out(remote)
     asked = Counter(kind for kind, _length in server.seen)
-    assert 24 <= asked[Kind.READDIR] <= 24 + 2 * sftp.LONG_LISTING_REQUESTS
+    assert 24 <= asked[Kind.READDIR] <= 24 + 2 * listing.READDIRS
     assert asked[Kind.OPENDIR] == asked[Kind.CLOSE] == 1
 
 
@@ -217,21 +217,47 @@ def test_odd_names_come_as_they_are_and_the_two_dots_do_not(server: OddServer) -
 def test_a_listing_without_an_end_is_given_up(
     server: OddServer, monkeypatch: pytest.MonkeyPatch, count: int, name: bytes
 ) -> None:
-    monkeypatch.setattr(sftp, "LONGEST_LISTING", 2000)
+    monkeypatch.setattr(listing, "LONGEST_LISTING", 2000)
     server.answer(Kind.READDIR, *[Names([Name(name)] * count)] * 3000, END)
     remote = server.connect()
     error = failure(remote, remote.list("pickup"))
     assert isinstance(error, ProtocolError)
     assert error.reason == "listing_endless"
     asked = Counter(kind for kind, _length in server.seen)
-    assert asked[Kind.READDIR] <= 2000 / count + 2 * sftp.LONG_LISTING_REQUESTS
+    assert asked[Kind.READDIR] <= 2000 / count + listing.MOST_READDIRS
 
 
 def test_a_listing_of_endless_size_is_given_up(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sftp, "LARGEST_LISTING", 1_000_000)
+    monkeypatch.setattr(listing, "LARGEST_LISTING", 1_000_000)
     server.answer(Kind.READDIR, Names([Name(b"x" * 100_000)]))
     remote = server.connect()
     assert failure(remote, remote.list("pickup")).reason == "listing_endless"
+
+
+def test_what_comes_behind_an_answer_that_does_not_come_counts_too(
+    server: OddServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all that was asked for at once would be kept, at 4 MiB each."""
+    monkeypatch.setattr(listing, "LARGEST_LISTING", 1_000_000)
+    server.answer(Kind.READDIR, Names([Name(b"a")]), None, Names([Name(b"x" * 100_000)]))
+    remote = server.connect()
+    assert failure(remote, remote.list("pickup")).reason == "listing_endless"
+    asked = Counter(kind for kind, _length in server.seen)
+    assert asked[Kind.READDIR] <= 2 * listing.READDIRS
+
+
+def test_a_short_listing_takes_few_requests_where_answers_come_one_by_one(server: OddServer) -> None:
+    def slowly(call: Call, go: Serve) -> Answer | None:
+        time.sleep(0.01)
+        return go(call.request)
+
+    put(server)
+    server.hooks[Kind.READDIR] = slowly
+    remote = server.connect()
+    assert [entry.name for entry in drive(remote, remote.list("pickup"))] == ["a.xml"]
+    hear_out(remote)
+    asked = Counter(kind for kind, _length in server.seen)
+    assert asked[Kind.READDIR] <= 2 * listing.READDIRS
 
 
 def test_a_listing_of_nothing_is_at_its_end(server: OddServer) -> None:
@@ -240,7 +266,7 @@ def test_a_listing_of_nothing_is_at_its_end(server: OddServer) -> None:
     remote = server.connect()
     assert [entry.name for entry in drive(remote, remote.list("pickup"))] == ["a"]
     asked = Counter(kind for kind, _length in server.seen)
-    assert asked[Kind.READDIR] <= 2 * sftp.LISTING_REQUESTS
+    assert asked[Kind.READDIR] <= 2 * listing.READDIRS
 
 
 @pytest.mark.parametrize(("told", "size"), [(0, 0), (2**63 - 1, 2**63 - 1), (2**63, None), (2**64 - 1, None)])
@@ -817,5 +843,5 @@ def test_what_two_connections_are_asked_leaves_before_anybody_waits(server: OddS
 def test_a_listing_is_never_longer_than_the_guarantees_say(server: OddServer) -> None:
     """`tests/faults/storms/test_masses.py` tries it with endless ones."""
     server.connect()
-    assert sftp.LONGEST_LISTING <= 1_000_000
-    assert sftp.LARGEST_LISTING <= 128 * 1024 * 1024
+    assert listing.LONGEST_LISTING <= 1_000_000
+    assert listing.LARGEST_LISTING <= 128 * 1024 * 1024
