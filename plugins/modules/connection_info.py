@@ -27,8 +27,7 @@ options:
         server permits. It tries exclusive creation and renaming, and leaves nothing behind.
       - Name no folder that the provider imports files from, or watches.
       - What it learned is kept in O(ledger), where M(courier.filedrop.dropoff) looks for it.
-      - Without it, and in check mode, nothing is tried. The capabilities then come from what the server says of
-        itself and from what earlier runs learned.
+      - Without it, and in check mode, nothing is tried. The capabilities then come from what earlier runs learned.
     type: str
 extends_documentation_fragment:
   - courier.filedrop.account

@@ -109,7 +109,8 @@ options:
         type: str
         required: true
   exclusive:
-    description: Patterns of paths. A file that fits one of them and is in neither O(files) nor O(secrets) is removed.
+    description:
+      - Patterns of paths. A file that fits one of them and is in neither O(files), O(secrets) nor O(kept) is removed.
     type: list
     elements: str
     default: []
@@ -165,8 +166,9 @@ attributes:
   check_mode:
     support: full
     details:
-      - Where the user of the jobs is missing still, it is not checked what that user may do, and folders that are
-        missing give a warning only.
+      - What the user of the jobs could not do in their folders, and secrets that cannot be had, give warnings only,
+        for something else in the same play may be what would change that. Where the user is missing still, it is not
+        checked what that user may do.
   diff_mode:
     support: full
     details:

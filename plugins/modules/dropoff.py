@@ -205,7 +205,9 @@ summary:
       type: float
       sample: 0.41
 files:
-  description: What became of each file, failures first, at most O(max_results) of them.
+  description:
+    - What became of each file, failures first, at most O(max_results) of them.
+    - What came before and stays where it is, with O(after=keep), is only counted, in RV(summary.skipped).
   returned: when the job could start
   type: list
   elements: dict

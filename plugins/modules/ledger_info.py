@@ -214,6 +214,7 @@ capabilities:
       description:
         - What it is about.
         - V(rename) is what C(upload=rename) needs.
+        - V(exclusive_create) is whether the server refuses to make a file where there is one.
         - V(in_sight) is whether a file can be seen, and taken, under its name while it is written.
         - V(sight) is whether a file can be looked at, which every pickup needs.
         - V(claim) is whether a file can be renamed where it is fetched from, so that hosts with C(share) stay apart.

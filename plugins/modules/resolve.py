@@ -78,7 +78,8 @@ notes:
   - A file that has been decided so already is left as it is, and the task is not changed. A file in any other state
     than held is an error that tells the state.
   - While a run of the file's job is at work the task fails, and nothing is decided.
-  - A file to send whose name is taken on the server is not in this list. It is sent by itself once the name is free.
+  - A file to send whose name is taken on the server is in this list only if a run was cut off while it sent it. It is
+    sent by itself once the name is free.
   - Use the same O(ledger) and the same user as for the job. What root changes in the ledger of another user stays
     theirs.
 seealso:

@@ -205,9 +205,15 @@ author:
 """
 
 EXAMPLES = r"""
+- name: Have a folder for all of it
+  ansible.builtin.file:
+    path: ~/filedrop/outbox
+    state: directory
+    mode: "0700"
+
 - name: Generate a key pair for the client
   courier.filedrop.keypair:
-    path: ~/filedrop/keys/trial
+    path: ~/filedrop/id
   register: key
 
 - name: Start a provider, and register the key
@@ -226,7 +232,7 @@ EXAMPLES = r"""
     port: "{{ sandbox.port }}"
     host_keys: "{{ sandbox.host_keys }}"
     username: "2001234"
-    private_key_file: ~/filedrop/keys/trial
+    private_key_file: ~/filedrop/id
     src: ~/filedrop/outbox
 
 - name: See how jobs cope with a quota and with one lost connection

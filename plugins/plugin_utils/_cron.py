@@ -158,8 +158,11 @@ class CronJob:
 
 
 def crontab(jobs: Sequence[CronJob], *, user: str, command: str, header: str) -> str:
-    """The text of a file in ``/etc/cron.d``. Whatever a run says is mailed, and it says nothing while all is well."""
-    lines = [header, "SHELL=/bin/sh", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+    """The text of a file in ``/etc/cron.d``. Whatever a run says is mailed to root (the jobs' user reads no
+    mail), and it says nothing while all is well.
+    """
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    lines = [header, "SHELL=/bin/sh", f"PATH={path}", "MAILTO=root"]
     for job in sorted(jobs, key=lambda each: each.name):
         limit = "" if job.time_limit is None else f"timeout -k {KILL_AFTER} {job.time_limit} "
         for time in job.times:

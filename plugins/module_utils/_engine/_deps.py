@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one place that imports paramiko and cryptography.
+"""The one place that imports paramiko, and that tells what is missing of it and of cryptography.
 
 Importing the engine never fails for want of a library, so that ``ansible-doc`` and the sanity tests can load every
 file; ``require()`` says in words what is missing before the first use.

@@ -18,7 +18,7 @@ LONGEST_NAME = 255
 """Bytes; what Linux file systems take."""
 
 TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", ".filepart", ".temp", ".inprocess", ".uploading")
-"""What senders in the field give to a file that is not whole yet (PROVIDERS.md lists who)."""
+"""What senders in the field give to a file that is not whole yet."""
 
 ARCHIVE = "archive"
 """The folder inside `src` that sent files are moved to, unless the job names another."""

@@ -21,6 +21,7 @@ WAY_OUT = "Write such as 'Mon..Fri 06:00' (systemd.time(7)), and try it with: sy
 
 def main():
     asked = json.loads(sys.argv[1])
+    users = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
     venv = os.path.join(asked["venv"], "bin", "python")
     seen = {
         "version": ".".join(map(str, sys.version_info[:2])),
@@ -30,10 +31,11 @@ def main():
         "cron": os.path.isdir("/etc/cron.d") and any(program_there(name) for name in ("cron", "crond")),
         "command": os.path.exists(asked["command"]),
         "ledger": os.path.exists(asked["ledger"]),
+        "foreign": belongs_to_others(os.path.dirname(asked["ledger"]), users.get(asked["user"])),
         "folder": os.path.isdir(asked["folder"]),
         "configured": os.path.isdir(os.path.join(asked["folder"], "jobs")),
         "handover": shares_mounts(),
-        "user": asked["user"] in [entry.pw_name for entry in pwd.getpwall()],
+        "user": asked["user"] in users,
         "library": works([sys.executable, "-Ic", CAN_SPEAK_SSH]),
         "venv": works([venv, "-Ic", CAN_SPEAK_SSH]),
         "requirements": text_of(asked["requirements"]),
@@ -42,6 +44,19 @@ def main():
     calendars = asked["calendars"] if seen["systemd"] else {}
     seen["refused"] = refused(calendars)
     sys.stdout.write(json.dumps(seen))
+
+
+def belongs_to_others(folder, user):
+    """Whether a folder, or a file in it, belongs to anybody else, such as to root, who used it before."""
+    if not os.path.isdir(folder):
+        return False
+    for name in ["", *os.listdir(folder)]:
+        try:
+            if os.lstat(os.path.join(folder, name)).st_uid != user:
+                return True
+        except FileNotFoundError:  # SQLite's side files come and go
+            pass
+    return False
 
 
 def program_there(name):

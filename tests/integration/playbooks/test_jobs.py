@@ -32,7 +32,7 @@ class Office:
         self.inbox = folder / "inbox"
         self.ledger = folder / "ledger.sqlite3"
         self._inventory = folder / "inventory.json"
-        self._accounts = {"amili": {**sshd.account_options(), "preset": "amili_sftp"}}
+        self.accounts = {"amili": {**sshd.account_options(), "preset": "amili_sftp"}}
         self.outbox.mkdir()
         self.inbox.mkdir()
 
@@ -42,7 +42,7 @@ class Office:
 
     def inventory(self, **jobs: Mapping[str, object]) -> str:
         """Write an inventory with these jobs, and return its path."""
-        variables = {"filedrop_ledger": str(self.ledger), "filedrop_accounts": self._accounts, "filedrop_jobs": jobs}
+        variables = {"filedrop_ledger": str(self.ledger), "filedrop_accounts": self.accounts, "filedrop_jobs": jobs}
         return self.write({"erp": {"hosts": {"erp1": {**LOCAL, **variables}}}})
 
     def fleet(self, *names: str, jobs: Mapping[str, object], **more: Mapping[str, object]) -> str:
@@ -51,7 +51,7 @@ class Office:
             name: {**LOCAL, "filedrop_ledger": str(self.outbox.parent / f"{name}.sqlite3"), **more.get(name, {})}
             for name in names
         }
-        common = {"filedrop_accounts": self._accounts, "filedrop_jobs": jobs, **more.get("group", {})}
+        common = {"filedrop_accounts": self.accounts, "filedrop_jobs": jobs, **more.get("group", {})}
         return self.write({"shops": {"hosts": hosts, "vars": common}})
 
     def write(self, groups: Mapping[str, object]) -> str:
@@ -198,14 +198,27 @@ def test_hosts_come_in_batches_and_one_that_fails_stops_no_other(
     assert (outboxes["shop4"] / "shop4.xml").exists()
 
 
-@pytest.mark.parametrize("option", [{"share": {"index": 0, "count": 2}}, {"file_mode": "0640", "group": "users"}])
+@pytest.mark.parametrize(
+    ("option", "of_account"),
+    [
+        ({"share": {"index": 0, "count": 2}}, {}),
+        ({"file_mode": "0640", "group": "users"}, {}),
+        ({}, {"password_file": "/etc/secret"}),
+    ],
+)
 def test_what_only_a_deployed_job_can_do_is_not_passed_over(
-    stage: Stage, office: Office, sshd: SshServer, option: Mapping[str, object]
+    stage: Stage,
+    office: Office,
+    sshd: SshServer,
+    option: Mapping[str, object],
+    of_account: Mapping[str, object],
 ) -> None:
     there = sshd.put("report-1.json", b"{}")
+    office.accounts["amili"].update(of_account)
     inventory = office.inventory(reports=office.job("pickup", **option))
     played = stage.play(PICKUP, "-i", inventory)
     assert played.status != 0
-    assert f"reports has {' and '.join(option)}, and only the command on the host knows that." in played.output
+    told = " and ".join({**option, **of_account})
+    assert f"reports, or its account, has {told}, and only the command on the host knows that." in played.output
     assert "systemctl start filedrop@reports" in played.output
     assert there.exists()

@@ -107,6 +107,7 @@ def test_a_line_for_each_time() -> None:
         "# ours",
         "SHELL=/bin/sh",
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "MAILTO=root",
         "7-59/15 * * * * filedrop umask 027; sleep 33; exec timeout -k 30 600 /bin/filedrop run invoices --quiet",
         "0 6 * * 1-5 filedrop umask 027; sleep 17; exec /bin/filedrop run reports --quiet",
     ]

@@ -183,8 +183,8 @@ def test_with_cron_there_is_one_file_and_no_unit() -> None:
     found = plan({"amili": AMILI, "bank": BANK}, {"invoices": INVOICES, "reports": REPORTS}, CRON1)
     assert [each["path"] for each in found["files"] if "/etc/filedrop/" not in each["path"]] == ["/etc/cron.d/filedrop"]
     lines = content(found, "/etc/cron.d/filedrop").splitlines()
-    assert [line.split(" filedrop ")[0] for line in lines[3:]] == ["5-59/15 * * * *", "0 6 * * 1-5"]
-    assert lines[3].endswith(" run invoices --quiet")
+    assert [line.split(" filedrop ")[0] for line in lines[4:]] == ["5-59/15 * * * *", "0 6 * * 1-5"]
+    assert lines[4].endswith(" run invoices --quiet")
     assert (found["triggers"], found["calendars"]) == ({}, {})
     assert {each["owner"] for each in found["secrets"]} == {"filedrop"}
 
@@ -199,7 +199,7 @@ def test_with_cron_a_disabled_job_and_one_by_hand_have_no_line() -> None:
 
 def test_hosts_with_cron_are_spread_as_those_with_systemd_are() -> None:
     lines = {
-        content(plan({"bank": BANK}, {"reports": REPORTS}, host), "/etc/cron.d/filedrop").splitlines()[3]
+        content(plan({"bank": BANK}, {"reports": REPORTS}, host), "/etc/cron.d/filedrop").splitlines()[4]
         for host in (Host(name=f"erp{number}", scheduler="cron", keys_owner="filedrop") for number in range(20))
     }
     assert len(lines) > 15
