@@ -68,9 +68,14 @@ class Listing:
             if len(entries) > LONGEST_LISTING:
                 raise self._endless(f"{LONGEST_LISTING:,} names")
             self._at_once = min(self._at_once + 1, MOST_READDIRS)
-            if not ended and not (self._asked and self._asked[0].done):  # else what has come may say that this is all
+            if not ended and not self._has_enough:
                 self._ask_on()
         return [entry for entry in entries if entry.name not in (".", "..")]
+
+    @property
+    def _has_enough(self) -> bool:
+        """Whether to wait with more requests, which go many in a packet: what has come may say that this is all."""
+        return len(self._asked) * 2 > self._at_once or (bool(self._asked) and self._asked[0].done)
 
     def _ask_on(self) -> None:
         for _request in range(self._at_once - len(self._asked)):
