@@ -14,6 +14,7 @@ from typing import Any, Callable, Optional, TypeVar
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.accounts import account
@@ -101,6 +102,18 @@ class OddServer(Fault):
 
 def drive(remote: SftpRemote, coroutine: Coroutine[Any, Any, T]) -> T:
     return Flow(remote).run(coroutine)
+
+
+def hear_out(remote: SftpRemote) -> None:
+    """Wait for the answers for which nobody else waits."""
+    while remote.owes:
+        remote.poll(None)
+
+
+def failure(remote: SftpRemote, coroutine: Any) -> FiledropError:
+    with pytest.raises(FiledropError) as caught:
+        drive(remote, coroutine)
+    return caught.value
 
 
 @pytest.fixture

@@ -392,6 +392,13 @@ def test_a_size_that_only_a_look_tells_is_the_one_after_all_is_acknowledged(scen
     assert scene.told == {NAME: ("delivered", "")}
 
 
+def test_what_is_taken_where_only_a_look_tells_its_size_is_held(scene: Scene) -> None:
+    scene.server.answer(Kind.FSTAT, Stats(Attributes()))
+    scene.before(Kind.LSTAT, (scene.server.input / NAME).unlink, at=4)
+    assert scene.drop_off("direct").endswith("stat input/a.xml, LEDGER held")
+    assert scene.told == {NAME: ("held", "maybe_incomplete")}
+
+
 def test_without_any_size_nothing_is_delivered(scene: Scene) -> None:
     scene.server.answer(Kind.FSTAT, Stats(Attributes()))
     looks = iter(range(1, 1000))
