@@ -382,6 +382,21 @@ def test_a_refused_open_leaves_room_for_the_next(server: OddServer) -> None:
     assert drive(remote, fetch(remote, path, len(CONTENT))) == (len(CONTENT), CONTENT)
 
 
+def test_a_refusal_with_a_reason_is_not_asked_for_again_while_others_are_open(server: OddServer) -> None:
+    remote = server.connect()
+
+    async def open_three() -> None:
+        held = [await remote.create(f"input/{number}.xml") for number in range(3)]
+        with pytest.raises(RemoteMissing):
+            await fetch(remote, "pickup/missing.xml", 1)
+        for one in held:
+            await remote.finish(one)
+
+    drive(remote, open_three())
+    asked = Counter(kind for kind, _length in server.seen)
+    assert asked[Kind.OPEN] == 4
+
+
 def test_a_refused_close_leaves_room_for_the_next(server: OddServer) -> None:
     server.answer(Kind.EXTENDED, Reply(struct.pack(">QQQQ", 0, 0, 0, 5)))
     server.answer(Kind.CLOSE, Status(Code.FAILURE))
