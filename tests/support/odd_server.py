@@ -104,12 +104,6 @@ def drive(remote: SftpRemote, coroutine: Coroutine[Any, Any, T]) -> T:
     return Flow(remote).run(coroutine)
 
 
-def hear_out(remote: SftpRemote) -> None:
-    """Wait for the answers for which nobody else waits."""
-    while remote.owes:
-        remote.poll(None)
-
-
 def failure(remote: SftpRemote, coroutine: Any) -> FiledropError:
     with pytest.raises(FiledropError) as caught:
         drive(remote, coroutine)

@@ -275,8 +275,7 @@ class SftpRemote:
         return self._idlest().request(kind, body, expected=wire.STATUS, doing=doing)
 
     def _idlest(self) -> Session:
-        first, *others = self._sessions
-        return min(self._sessions, key=lambda session: session.owes) if others else first
+        return min(self._sessions, key=lambda session: session.owes)
 
 
 def _wait_for_one(sessions: Iterable[Session], seconds: float) -> None:

@@ -149,7 +149,7 @@ class Reader:
         return self._unpack(_UINT64)[0]
 
     def text(self) -> bytes:
-        (length,) = self._unpack(_UINT32)
+        length = self.uint32()
         start = self._position
         end = start + length
         if end > len(self._body):

@@ -19,6 +19,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     RemoteMissing,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, listing
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
     Answer,
@@ -30,10 +31,16 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
     Stats,
     Status,
 )
-from support.odd_server import OddServer, Packet, drive, failure, hear_out
+from support.odd_server import OddServer, Packet, drive, failure
 
 CONTENT = b"content"
 END = Status(Code.EOF, "the end")
+
+
+def hear_out(remote: SftpRemote) -> None:
+    """Wait for the answers for which nobody else waits."""
+    while remote.owes:
+        remote.poll(None)
 
 
 def by_name(entries: Sequence[Entry]) -> dict[str, Entry]:
