@@ -182,6 +182,7 @@ class Flow:
         self._source = source
         self._batches = batches
         self._ready: deque[_Task] = deque()
+        self._new: deque[_Task] = deque()
         self._tasks: set[_Task] = set()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -190,7 +191,7 @@ class Flow:
         try:
             self._step()
             while not main.ended.done:
-                if self._ready:
+                if self._next:
                     self._send()
                 self._wait()
                 self._step()
@@ -229,13 +230,20 @@ class Flow:
     def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> _Task:
         task = _Task(coroutine, self._ready)
         self._tasks.add(task)
-        task.wake()
+        self._new.append(task)
         return task
+
+    @property
+    def _next(self) -> deque[_Task]:
+        """Who can move: those under way first, so that the other side gets work of all kinds, and not the same step of
+        all files at once.
+        """
+        return self._ready or self._new
 
     def _step(self) -> None:
         """Let some of those move who can."""
-        for _step in range(min(SLICE, len(self._ready))):
-            task = self._ready.popleft()
+        for _step in range(min(SLICE, len(self._ready) + len(self._new))):
+            task = self._next.popleft()
             task.step()
             if task.ended.done:
                 self._tasks.discard(task)
@@ -248,7 +256,7 @@ class Flow:
             if self._is_time_for(batch, due - time.monotonic()):
                 self._send()
                 batch.run()
-        elif self._ready:
+        elif self._next:
             return
         elif self._source.owes:
             self._source.poll(None)
@@ -259,7 +267,7 @@ class Flow:
         """Whether nobody else is to join, after waiting for that."""
         if patience <= 0:
             return True
-        if self._ready:
+        if self._next:
             return False
         return self._source.owes <= batch.joined or not self._source.poll(patience)
 
@@ -286,6 +294,7 @@ class Flow:
                     break
         self._tasks.clear()
         self._ready.clear()
+        self._new.clear()
 
 
 def _until(queue: Iterator[T], stop: Sequence[object]) -> Iterator[T]:

@@ -206,6 +206,20 @@ def test_nothing_to_do_is_done_at_once() -> None:
     assert source.polls == []
 
 
+def test_those_under_way_go_on_before_others_begin() -> None:
+    source = Memory()
+    moved: list[str] = []
+
+    async def work(item: int) -> None:
+        moved.append(f"{item} begins")
+        await source.ask(None)
+        moved.append(f"{item} goes on")
+
+    driver = Flow(source)
+    driver.run(driver.each(work, range(flow.SLICE + 2), width=100))
+    assert moved[flow.SLICE :][:2] == ["0 goes on", f"{flow.SLICE} begins"]
+
+
 def test_items_are_taken_only_when_their_turn_has_come() -> None:
     source = Memory()
     taken: list[int] = []
