@@ -26,6 +26,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from . import names
@@ -33,6 +34,7 @@ from .errors import RemoteError, RemoteMissing, TransferError
 from .ledger import CLAIMING, FORGOTTEN, NAMES_A_QUERY, Row, slices
 from .pickup import row_of
 from .remote import Entry, Remote, join
+from .trial import Trial
 
 if TYPE_CHECKING:
     from .job import Pickup
@@ -61,10 +63,9 @@ class Claims:
         """Whether this job claims files. One that stays on the server is everybody's, and keeps its name."""
         return self.job.share is not None and self.job.after != "keep" and not self.refused
 
-    @property
-    def are_unproven(self) -> bool:
-        """Whether the next file has to tell if the server lets us rename."""
-        return self.are_taken and self.ledger.capability(self.account, CLAIM) is not True
+    @cached_property
+    def _renaming(self) -> Trial:
+        return Trial(self.ledger, self.account, CLAIM, is_needed=self.are_taken)
 
     # --- what earlier runs have claimed
 
@@ -102,6 +103,11 @@ class Claims:
         """
         if item.claimed is not None or not self.are_taken:
             return
+        async with self._renaming:
+            if self.are_taken:
+                await self._take(item)
+
+    async def _take(self, item: Item) -> None:
         row = await self._intend(item)
         try:
             await self.remote.rename(item.entry.path, row.remote_path)
@@ -109,8 +115,7 @@ class Claims:
             if await self.remote.stat(row.remote_path) is None:
                 await self._not_taken(item, row, error)
                 return
-        if self.are_unproven:
-            self.ledger.learn(self.account, CLAIM, allowed=True)
+        self._renaming.succeeded()
         item.claimed = item.entry._replace(path=row.remote_path)
 
     async def _intend(self, item: Item) -> Row:
@@ -129,18 +134,17 @@ class Claims:
 
     async def _not_taken(self, item: Item, row: Row, error: RemoteError) -> None:
         """Return if the file can be fetched without a claim, because this server knows none."""
-        is_unproven = self.are_unproven
         gone = isinstance(error, RemoteMissing) or await self.remote.stat(item.entry.path) is None
         await self._let_go(item, row)
         if gone:
             raise ClaimedElsewhere(item.entry.path) from error
-        if not is_unproven:
+        if self._renaming.is_proven:
             raise TransferError(
                 "not_claimed",
                 f"{item.entry.path!r} cannot be renamed, so another host may be fetching it: {error.finding}",
                 "It stays there; the next run tries again. If it goes on, ask the provider.",
             ) from error
-        self.ledger.learn(self.account, CLAIM, allowed=False)
+        self._renaming.failed()
         self.refused = True
 
     # --- and their end

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .decisions import RESOLVED, Discarded
 from .disk import Folder
-from .dropoff import RENAME, DropoffFlow, Item
+from .dropoff import DropoffFlow, Item
 from .dropoff_plan import DropoffPlan
 from .errors import JobStopped, RemoteError, TransferError
 from .recovery import Verdict
@@ -57,9 +57,6 @@ class Deliveries(Work[Item]):
 
     def outcome_of(self, item: Item) -> FileOutcome:
         return self._plan.outcome_of(item)
-
-    def must_go_alone(self) -> bool:
-        return not self._check and self._job.upload == "rename" and not self._ledger.capability(self._account, RENAME)
 
     async def transfer(self, item: Item, outcome: FileOutcome) -> None:
         known = _known(item)

@@ -33,11 +33,13 @@ from .errors import (
 from .ledger import Row
 from .recovery import NAME_TAKEN, Verdict, judge, waits_for_name
 from .remote import Remote, join
+from .trial import Trial
 
 if TYPE_CHECKING:
     from .disk import Folder, LocalFile
     from .job import Dropoff
     from .ledger import Ledger
+    from .remote import Entry
     from .syncer import Syncer
 
 RENAME = "rename"
@@ -90,7 +92,11 @@ class DropoffFlow:
             raise decisions.Discarded
         if item.file is None:
             raise TransferError("local_missing", f"{item.folder.path_of(item.name)!r} is gone, and was not sent.")
-        row = await self._send(item, item.file, over_own_part=verdict is Verdict.REWRITE)
+        over_own_part = verdict is Verdict.REWRITE
+        if not over_own_part:
+            await self._require_free_name(item.name)
+        async with self._renaming:
+            row = await self._send(item, item.file, over_own_part=over_own_part)
         return await self._settle_original(item, row)
 
     async def foresee(self, item: Item) -> Verdict:
@@ -102,6 +108,10 @@ class DropoffFlow:
         if verdict is Verdict.SEND:
             await self._require_free_name(item.name)
         return verdict
+
+    @cached_property
+    def _renaming(self) -> Trial:
+        return Trial(self.ledger, self.account, RENAME, is_needed=self.job.upload == "rename")
 
     # --- what an earlier run left
 
@@ -162,7 +172,8 @@ class DropoffFlow:
     async def _finish_rename(self, row: Row) -> None:
         if row.state == "held":
             await self.ledger.commit(row, "closed", reason=None)
-        await self._rename(row)
+        async with self._renaming:
+            await self._see_renamed(row, self.remote.rename(row.temporary or "", row.remote_path))
 
     async def _remove_own(self, path: str) -> None:
         with suppress(RemoteMissing):
@@ -180,25 +191,31 @@ class DropoffFlow:
                 was_asked_for = item.row is not None and item.row.state == "intent"
                 row = item.row = await self._intend(item, file)
                 handle = await self._create(row, may_be_ours=was_asked_for)
+            closing_early = None
             try:
                 await self.ledger.commit(row, "created", visible=await self._is_in_sight(row))
                 acknowledged = await self.remote.write(handle, source, shared=row.temporary is not None)
                 source.check_unchanged()
-                visible = await self._check_size(handle, row, acknowledged)
+                told = self.remote.size_of(handle)
+                if row.temporary:  # nobody takes it for whole under that name
+                    closing_early = self.remote.finish(handle)
+                visible = await self._check_size(handle, row, acknowledged, told)
             except FiledropError:
                 if row.state == "created":  # what is held is no longer ours to remove
-                    await self._take_back(handle, row)
+                    await self._take_back(handle, row, closing_early)
                 raise
             await self.ledger.commit(row, "written", visible=visible, sha256=source.sha256)
-        await self._complete(handle, row)
+        await self._see_closed(row, closing_early or self.remote.finish(handle))
         await self.ledger.commit(row, "closed")
-        if row.temporary:
-            await self._rename(row)
-        await self._check_delivered(row)
+        renaming = self.remote.rename(row.temporary, row.remote_path) if row.temporary else None
+        look = self.remote.stat(row.remote_path)
+        if renaming:
+            await self._see_renamed(row, renaming)
+        await self._check_delivered(row, look)
         return row
 
     async def _intend(self, item: Item, file: LocalFile) -> Row:
-        remote_path = await self._require_free_name(item.name)
+        remote_path = join(self.job.remote_dir, item.name)
         row = item.row or Row(
             account=self.account,
             direction=self.job.direction,
@@ -263,8 +280,7 @@ class DropoffFlow:
     def _shows_what_is_written(self) -> bool:
         return self.ledger.capability(self.account, IN_SIGHT) is True
 
-    async def _require_free_name(self, name: str) -> str:
-        """The remote path for a name, if nobody has it."""
+    async def _require_free_name(self, name: str) -> None:
         path = join(self.job.remote_dir, name)
         try:
             taken = await self.remote.stat(path)
@@ -277,22 +293,26 @@ class DropoffFlow:
             ) from error
         if taken is not None:
             raise _name_taken(path)
-        return path
 
-    async def _check_size(self, handle: Any, row: Row, acknowledged: Awaitable[None]) -> bool:
-        """The server must hold as many bytes as we sent; return whether the final name can be seen by now."""
-        asked, look = self.remote.size_of(handle), self.remote.stat(row.remote_path)
+    async def _check_size(
+        self, handle: Any, row: Row, acknowledged: Awaitable[None], told: Awaitable[int | None]
+    ) -> bool:
+        """The server must hold as many bytes as we sent; return whether the final name can be seen by now.
+
+        Servers that work at several requests at once may not have had all of it when they told the size, or may have
+        closed it by then: they are asked again.
+        """
+        look = self.remote.stat(row.remote_path)
         await acknowledged
         final = await look
-        size = await _told(asked)
-        # Servers that work at several requests at once may not have had all of it by then.
-        if size not in (None, row.size):
+        size = await _told(told)
+        if size not in (None, row.size) and not row.temporary:
             size = await _told(self.remote.size_of(handle))
-        if size is None:
+        if size is None or (size != row.size and row.temporary):
             own = await self.remote.stat(row.temporary or row.remote_path)
             if row.visible and own is None:
                 raise await self._taken_too_early(row)
-            size = own.size if own else None
+            size = own.size if own else size
         if size is None:
             raise JobStopped(
                 "unverified",
@@ -317,7 +337,7 @@ class DropoffFlow:
         await self.ledger.commit(row, "held", reason=reason)
         return self._held(row, reason, f"{row.remote_path!r} is gone before it was complete, so {finding}.")
 
-    async def _take_back(self, handle: Any, row: Row) -> None:
+    async def _take_back(self, handle: Any, row: Row, closing_early: Awaitable[None] | None) -> None:
         """Remove what was uploaded of a file that cannot be completed.
 
         First under the open handle, for closing it may be what tells the provider to take it; then again, for servers
@@ -325,14 +345,14 @@ class DropoffFlow:
         """
         path = row.temporary or row.remote_path
         removed = await _succeeds(self.remote.remove(path))
-        await _succeeds(self.remote.finish(handle))
+        await _succeeds(closing_early or self.remote.finish(handle))
         if removed or await _succeeds(self.remote.remove(path)):
             await self.ledger.commit(row, "abandoned", open=False)
 
-    async def _complete(self, handle: Any, row: Row) -> None:
-        """Close the upload; a server that refuses that has not taken the file."""
+    async def _see_closed(self, row: Row, closing: Awaitable[None]) -> None:
+        """See the upload closed; a server that refuses that has not taken the file."""
         try:
-            await self.remote.finish(handle)
+            await closing
         except RemoteError as error:
             if await _succeeds(self.remote.remove(row.temporary or row.remote_path)):
                 await self.ledger.commit(row, "abandoned", open=False)
@@ -342,15 +362,13 @@ class DropoffFlow:
             await self.ledger.commit(row, "held", reason="not_completed")
             raise self._held(row, "not_completed", f"{error} The file is no longer under its name there.") from error
 
-    async def _rename(self, row: Row) -> None:
-        """Give the whole file its final name, and remember that this server allows it."""
-        temporary = row.temporary or ""
+    async def _see_renamed(self, row: Row, renaming: Awaitable[None]) -> None:
+        """See that the whole file gets its final name, and remember that this server allows it."""
         try:
-            await self.remote.rename(temporary, row.remote_path)
+            await renaming
         except RemoteError as error:
-            await self._rename_refused(row, temporary, error)
-        if self.ledger.capability(self.account, RENAME) is not True:
-            self.ledger.learn(self.account, RENAME, allowed=True)
+            await self._rename_refused(row, row.temporary or "", error)
+        self._renaming.succeeded()
         await self.ledger.commit(row, "renamed")
 
     async def _rename_refused(self, row: Row, temporary: str, error: RemoteError) -> None:
@@ -367,18 +385,20 @@ class DropoffFlow:
             await self.ledger.commit(row, "abandoned", open=False)
         if final is not None:
             raise _name_taken(row.remote_path) from error
-        if self.ledger.capability(self.account, RENAME):
+        if self._renaming.is_proven:
             raise TransferError("rename_failed", str(error), "The next run sends it again.") from error
-        self.ledger.learn(self.account, RENAME, allowed=False)
+        self._renaming.failed()
         raise JobStopped(
             "rename_refused",
             f"{error} The uploaded file was removed again.",
             "Set `upload: direct` if the provider takes files as they are written, or ask for the right to rename.",
         ) from error
 
-    async def _check_delivered(self, row: Row) -> None:
+    async def _check_delivered(self, row: Row, look: Awaitable[Entry | None]) -> None:
         """What stands under the final name now is ours, or the provider has taken it already."""
-        final = await self.remote.stat(row.remote_path)
+        final = await look
+        if final is None and row.temporary:  # who works at several requests at once may have looked too early
+            final = await self.remote.stat(row.remote_path)
         if row.visible is False and not row.temporary and self._shows_what_is_written:
             # It was never seen, on a server that shows what is written: taken at once, or the server has changed.
             if final is None:
@@ -454,7 +474,7 @@ async def _told(size: Awaitable[int | None]) -> int | None:
     """A size, of a server that lets us ask for it."""
     try:
         return await size
-    except (RemoteDenied, RemoteUnsupported):
+    except RemoteError:
         return None
 
 

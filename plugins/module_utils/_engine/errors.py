@@ -84,6 +84,13 @@ class TransferError(FiledropError):
     """One file could not be moved safely. It stays where it was; the others go on."""
 
 
+class NotReached(TransferError):
+    """A file whose turn did not come."""
+
+    def __init__(self) -> None:
+        super().__init__("not_reached", "The run ended before its turn.")
+
+
 class Replaced(TransferError):
     """A file was delivered; what stands in the place of its original now is another one, and is left alone."""
 
@@ -110,3 +117,7 @@ class LedgerError(FiledropError):
 
 class JobRunning(FiledropError):
     """Another run of the same job is at work on this host."""
+
+
+ENDS_THE_RUN = (ConnectionLost, JobStopped, LedgerError, ProtocolError)
+"""Errors that no other file can escape; any other is the outcome of its file alone."""

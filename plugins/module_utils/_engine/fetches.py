@@ -152,9 +152,6 @@ class Fetches(Work[Item]):
             outcome.changed = self._job.after != "keep"
         outcome.sha256, outcome.local_path = row.sha256, row.local_path or ""
 
-    def must_go_alone(self) -> bool:
-        return not self._check and self._claims.are_unproven
-
     def result(self, error: FiledropError | None) -> RunResult:
         result = super().result(error)
         if self._planned and self._claims.refused:

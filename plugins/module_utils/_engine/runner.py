@@ -177,11 +177,7 @@ def _attempt(work: Work[Any], account: Account, ledger: Ledger, syncer: Syncer) 
 async def _work_through(work: Work[Any], remote: Remote, flow: Flow) -> None:
     await work.plan(remote)
     for items in work.rounds():
-        alone = 0
-        while alone < len(items) and work.must_go_alone():
-            await work.see_to(items[alone])
-            alone += 1
-        await flow.each(work.see_to, items[alone:], width=_width())
+        await flow.each(work.see_to, items, width=_width())
 
 
 def _width() -> int:

@@ -10,16 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .errors import (
-    ConnectionLost,
-    FiledropError,
-    JobStopped,
-    LedgerError,
-    OriginalStays,
-    ProtocolError,
-    Replaced,
-    TransferError,
-)
+from .errors import ENDS_THE_RUN, FiledropError, NotReached, OriginalStays, Replaced
 from .interruption import Deadline, Interruption
 from .remote import Remote
 from .result import FileOutcome, RunResult
@@ -29,12 +20,6 @@ if TYPE_CHECKING:
     from .observer import Observer
 
 Item = TypeVar("Item")
-
-ENDS_THE_RUN = (ConnectionLost, JobStopped, LedgerError, ProtocolError)
-"""Errors that no other file can escape; any other is the outcome of its file alone."""
-
-
-_NOT_REACHED = TransferError("not_reached", "The run ended before its turn.")
 
 
 class Work(ABC, Generic[Item]):
@@ -83,10 +68,6 @@ class Work(ABC, Generic[Item]):
     async def foresee(self, item: Item, outcome: FileOutcome) -> None:
         """Find out what `transfer` would do; change nothing."""
 
-    def must_go_alone(self) -> bool:
-        """Whether nobody knows yet if the server can do what the job needs, so that one file has to try."""
-        return False
-
     async def see_to(self, item: Item) -> None:
         """See one item through to an outcome.
 
@@ -101,6 +82,8 @@ class Work(ABC, Generic[Item]):
                 await self.foresee(item, outcome)
             else:
                 await self.transfer(item, outcome)
+        except NotReached:
+            pass  # see `result`
         except FiledropError as error:
             self._note(_blamed(outcome, error))
             if isinstance(error, ENDS_THE_RUN):
@@ -114,8 +97,8 @@ class Work(ABC, Generic[Item]):
 
     def result(self, error: FiledropError | None) -> RunResult:
         """All outcomes; files whose turn did not come are skipped."""
-        for item in self._planned:
-            outcome = self.outcome_of(item).skip(_NOT_REACHED)
+        for item in self._planned if error else ():
+            outcome = self.outcome_of(item).skip(NotReached())
             self._outcomes.setdefault(outcome.origin, outcome)
         return RunResult(list(self._outcomes.values()), error=error, known=self._known)
 

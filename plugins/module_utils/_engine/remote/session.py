@@ -16,14 +16,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from .._deps import paramiko
+from ..budget import Budget
 from ..errors import ConnectionLost, FiledropError, ProtocolError, RemoteError, ServerBusy, UnreachableError
-from ..flow import Answer, settled
+from ..flow import Answer
 from . import wire
 from .handshake import WINDOW
 from .inbox import Discarded, Inbox
@@ -46,8 +46,8 @@ while they grow it copies them anew for every 16 KiB."""
 WRITE_FAR_AHEAD = 2 * 1024 * 1024
 """The same to a server so far away that most of it is on the line: what OpenSSH lets through in one channel."""
 
-WRITE_FAR_FROM = 0.03
-"""Seconds of a round trip from which on less would hold it below 40 MiB/s."""
+WRITE_FAR_FROM = 0.015
+"""Seconds of a round trip from which on less would hold it below 80 MiB/s."""
 
 ENDING = 0.5  # seconds that a lost connection may take to be known as such
 
@@ -60,53 +60,6 @@ UNTOLD_HANDLES = 64
 """Files that are kept open at once on a server that tells no limit."""
 
 SPARE_HANDLES = 4  # of the limit that a server tells, for others on the same connection
-
-
-class Budget:
-    """Something of which only so much may be in use at once, handed out in the order of asking."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.free = total
-        self._queue: deque[tuple[int, Answer[None]]] = deque()
-        self._error: Exception | None = None
-
-    @property
-    def in_use(self) -> int:
-        return self.total - self.free
-
-    def resize(self, total: int) -> None:
-        """Hand out more or less from now on; what is in use stays so until it is given back."""
-        grown, self.total = total - self.total, total
-        self.give_back(grown)
-
-    def has(self, amount: int) -> bool:
-        """Whether nobody needs to wait for so much."""
-        return not self._queue and self.free >= amount
-
-    def take(self, amount: int) -> Answer[None]:
-        if self.has(amount):
-            self.free -= amount
-            return settled(None)
-        answer: Answer[None] = Answer()
-        if self._error is None:
-            self._queue.append((amount, answer))
-        else:
-            answer.fail(self._error)
-        return answer
-
-    def give_back(self, amount: int) -> None:
-        self.free += amount
-        while self._queue and self.free >= self._queue[0][0]:
-            needed, answer = self._queue.popleft()
-            self.free -= needed
-            answer.settle(None)
-
-    def fail(self, error: Exception) -> None:
-        """What is in use does not come back any more: whoever would have to wait for it gets this error."""
-        self._error = error
-        while self._queue:
-            self._queue.popleft()[1].fail(error)
 
 
 class Cost(NamedTuple):

@@ -176,11 +176,13 @@ def scene(tmp_path: Path, server: OddServer, monkeypatch: pytest.MonkeyPatch) ->
 
 # --- a drop-off
 
-RENAME_UPLOAD = (
-    "LEDGER intent, create input/PART, LEDGER created, write input/PART, size_of input/PART, stat input/a.xml, "
-    "LEDGER written, finish input/PART"
+RENAME_SENT = (
+    "LEDGER intent, create input/PART, LEDGER created, write input/PART, size_of input/PART, finish input/PART, "
+    "stat input/a.xml"
 )
-RENAMED = "rename input/PART, LEDGER renamed"
+RENAME_UPLOAD = f"{RENAME_SENT}, LEDGER written"
+RENAMED = "rename input/PART, stat input/a.xml, LEDGER renamed"
+GIVEN_ITS_NAME = "rename input/PART, LEDGER renamed"
 DIRECT_BEGUN = (
     "LEDGER intent, create input/a.xml, stat input/a.xml, LEDGER created, write input/a.xml, size_of input/a.xml, "
     "stat input/a.xml"
@@ -190,13 +192,13 @@ ARCHIVED = "move a.xml a.xml, sync archive then outbox, LEDGER delivered (done)"
 LOOK = "stat input, stat input/a.xml"  # is the folder there, and the name free
 LOOK_AGAIN = "stat input/a.xml, stat input/PART"
 LOOK_FOR_BOTH = f"stat input, {LOOK_AGAIN}"
-TAKEN_BACK = "remove input/PART, finish input/PART, LEDGER abandoned (done)"
+TAKEN_BACK = "remove input/PART, LEDGER abandoned (done)"
 THERE = "input/.00000000.part"
 
 
 def test_a_file_is_sent_under_a_temporary_name(scene: Scene) -> None:
     story = scene.drop_off("rename", "archive")
-    assert story == f"{LOOK}, {RENAME_UPLOAD}, LEDGER closed, {RENAMED}, stat input/a.xml, {ARCHIVED}"
+    assert story == f"{LOOK}, {RENAME_UPLOAD}, LEDGER closed, {RENAMED}, {ARCHIVED}"
 
 
 def test_a_file_is_sent_under_its_name(scene: Scene) -> None:
@@ -208,7 +210,7 @@ def test_a_file_is_sent_under_its_name(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("upload", "learned"),
     [
-        ("rename", "rename input/PART, LEARNED rename yes, LEDGER renamed"),
+        ("rename", "rename input/PART, stat input/a.xml, LEARNED rename yes, LEDGER renamed"),
         ("direct", "stat input/a.xml, LEARNED in_sight yes, LEDGER created"),
     ],
 )
@@ -221,13 +223,13 @@ def test_what_a_server_can_do_is_learned_once_it_has_done_it(scene: Scene, uploa
     ("refused", "end"),
     [
         ({Kind.OPEN}, "LEDGER intent, create input/PART, LEDGER abandoned (done)"),
-        ({Kind.WRITE}, "remove input/PART, finish input/PART, LEDGER abandoned (done)"),
-        ({Kind.WRITE, Kind.REMOVE}, "remove input/PART, finish input/PART, remove input/PART"),
-        ({Kind.CLOSE}, f"{RENAME_UPLOAD}, remove input/PART, LEDGER abandoned (done)"),
+        ({Kind.WRITE}, f"{RENAME_SENT}, {TAKEN_BACK}"),
+        ({Kind.WRITE, Kind.REMOVE}, f"{RENAME_SENT}, remove input/PART, remove input/PART"),
+        ({Kind.CLOSE}, f"{RENAME_UPLOAD}, {TAKEN_BACK}"),
         ({Kind.CLOSE, Kind.REMOVE}, f"{RENAME_UPLOAD}, remove input/PART, LEDGER held"),
         (
             {Kind.RENAME},
-            f"LEDGER closed, rename input/PART, {LOOK_AGAIN}, remove input/PART, LEDGER abandoned (done)",
+            f"LEDGER closed, rename input/PART, stat input/a.xml, {LOOK_AGAIN}, {TAKEN_BACK}",
         ),
     ],
     ids=str,
@@ -250,14 +252,14 @@ def test_what_was_renamed_and_called_refused_is_renamed(scene: Scene) -> None:
         return REFUSED
 
     scene.server.hooks[Kind.RENAME] = lie
-    looked = "rename input/PART, stat input/a.xml, stat input/PART, LEDGER renamed"
-    assert f"LEDGER closed, {looked}, stat input/a.xml, {ARCHIVED}" in scene.drop_off("rename")
+    looked = f"rename input/PART, stat input/a.xml, {LOOK_AGAIN}, LEDGER renamed"
+    assert f"LEDGER closed, {looked}, {ARCHIVED}" in scene.drop_off("rename")
 
 
 def test_what_vanishes_instead_of_being_renamed_is_held(scene: Scene) -> None:
     part = scene.server.input.glob(".*.part")
     scene.before(Kind.RENAME, lambda: [path.unlink() for path in part])
-    assert scene.drop_off("rename").endswith("rename input/PART, stat input/a.xml, stat input/PART, LEDGER held")
+    assert scene.drop_off("rename").endswith(f"rename input/PART, stat input/a.xml, {LOOK_AGAIN}, LEDGER held")
 
 
 def test_what_is_taken_before_it_is_whole_is_held(scene: Scene) -> None:
@@ -282,7 +284,7 @@ def test_a_file_that_changes_while_it_is_sent_is_never_called_written(
 
     monkeypatch.setattr(disk.Outgoing, "read", touched)
     story = scene.drop_off("rename")
-    assert story.endswith("remove input/PART, finish input/PART, LEDGER abandoned (done)")
+    assert story.endswith("write input/PART, remove input/PART, finish input/PART, LEDGER abandoned (done)")
     assert "LEDGER written" not in story
 
 
@@ -294,7 +296,7 @@ def test_a_piece_that_is_refused_leaves_a_hole_that_the_size_does_not_tell(scene
 
     scene.server.hooks[Kind.WRITE] = refuse_first
     story = scene.drop_off("rename", content=bytes(600 * 1024))
-    assert story.endswith("remove input/PART, finish input/PART, LEDGER abandoned (done)")
+    assert story.endswith(TAKEN_BACK)
     assert "LEDGER written" not in story
 
 
@@ -312,7 +314,7 @@ def test_a_server_that_shows_uploads_no_more_is_known_not_to(scene: Scene) -> No
 def test_what_a_killed_run_left_in_the_archive_goes_first(scene: Scene) -> None:
     (scene.outbox / "archive").mkdir()
     scene.put(scene.outbox / "archive" / f"{names.part_prefix('odd', 'j')}000000000000.part")
-    assert scene.drop_off("rename").endswith(f"stat input/a.xml, unlink PART, {ARCHIVED}")
+    assert scene.drop_off("rename").endswith(f"{RENAMED}, unlink PART, {ARCHIVED}")
 
 
 @pytest.mark.parametrize(("upload", "there"), [("rename", ".00000000.part"), ("direct", NAME)])
@@ -371,16 +373,49 @@ def test_a_name_that_somebody_takes_at_the_last_moment_is_left_to_them(scene: Sc
     assert scene.told == {NAME: ("held", "name_taken")}
 
 
-def test_a_size_that_is_not_that_of_the_file_is_no_delivery(scene: Scene) -> None:
-    scene.server.answer(Kind.FSTAT, Stats(Attributes(size=3)))
-    assert scene.drop_off("rename").endswith(TAKEN_BACK)
+@pytest.mark.parametrize(
+    ("upload", "end"), [("rename", TAKEN_BACK), ("direct", TAKEN_BACK.replace("PART", "a.xml, finish input/a.xml"))]
+)
+def test_a_size_that_is_not_that_of_the_file_is_no_delivery(scene: Scene, upload: str, end: str) -> None:
+    scene.before(Kind.FSTAT, lambda: [os.truncate(path, 3) for path in scene.server.input.iterdir()])
+    assert scene.drop_off(upload).endswith(end)
     assert scene.told == {NAME: ("failed", "incomplete")}
 
 
-def test_a_server_that_had_not_seen_to_all_of_it_is_asked_again(scene: Scene) -> None:
+@pytest.mark.parametrize(
+    ("upload", "again"), [("rename", "stat input/PART, LEDGER written"), ("direct", "size_of input/a.xml")]
+)
+def test_a_server_that_had_not_seen_to_all_of_it_is_asked_again(scene: Scene, upload: str, again: str) -> None:
     scene.server.answer(Kind.FSTAT, Stats(Attributes(size=3)), Stats(Attributes(size=len(CONTENT))))
-    assert scene.drop_off("rename").endswith(ARCHIVED)
+    story = scene.drop_off(upload)
+    assert f"stat input/a.xml, {again}" in story
+    assert story.endswith(ARCHIVED)
     assert scene.told == {NAME: ("delivered", "")}
+
+
+def test_a_server_that_had_closed_it_before_it_told_its_size_is_asked_again(scene: Scene) -> None:
+    scene.server.answer(Kind.FSTAT, REFUSED)
+    assert f"{RENAME_SENT}, stat input/PART, LEDGER written" in scene.drop_off("rename")
+    assert scene.told == {NAME: ("delivered", "")}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_server_that_looks_before_it_renames_is_asked_again(scene: Scene, there: bool) -> None:
+    """It works at several requests at once; or somebody has taken the file already."""
+    if not there:
+        scene.before(Kind.LSTAT, (scene.server.input / NAME).unlink, at=4)
+    looks = iter(range(1, 1000))
+    look = scene.server.hooks.get(Kind.LSTAT, lambda call, go: go(call.request))
+    nothing = Status(Code.NO_SUCH_FILE, "")
+    scene.server.hooks[Kind.LSTAT] = lambda call, go: nothing if next(looks) == 4 else look(call, go)
+    assert scene.drop_off("rename").endswith(f"LEDGER renamed, stat input/a.xml, {ARCHIVED}")
+    assert scene.told == {NAME: ("delivered", "")}
+
+
+def test_a_size_that_is_another_once_it_was_renamed_is_held(scene: Scene) -> None:
+    scene.before(Kind.CLOSE, lambda: [os.truncate(path, 3) for path in scene.server.input.iterdir()])
+    assert scene.drop_off("rename").endswith(f"{RENAMED}, LEDGER held")
+    assert scene.told == {NAME: ("held", "size_changed")}
 
 
 def test_a_size_that_only_a_look_tells_is_the_one_after_all_is_acknowledged(scene: Scene) -> None:
@@ -421,13 +456,13 @@ def test_what_is_never_seen_where_uploads_are_shown_was_taken_too_early(scene: S
 def test_an_upload_that_was_whole_gets_its_name(scene: Scene) -> None:
     scene.left("closed", temporary=THERE)
     scene.put(scene.server.input / ".00000000.part")
-    assert scene.drop_off("rename") == f"{LOOK_FOR_BOTH}, {RENAMED}, {ARCHIVED}"
+    assert scene.drop_off("rename") == f"{LOOK_FOR_BOTH}, {GIVEN_ITS_NAME}, {ARCHIVED}"
 
 
 def test_an_upload_that_waited_for_its_name_is_noted_as_before_it_gets_that(scene: Scene) -> None:
     scene.left("held", reason="name_taken", temporary=THERE)
     scene.put(scene.server.input / ".00000000.part")
-    assert scene.drop_off("rename") == f"{LOOK_FOR_BOTH}, LEDGER closed, {RENAMED}, {ARCHIVED}"
+    assert scene.drop_off("rename") == f"{LOOK_FOR_BOTH}, LEDGER closed, {GIVEN_ITS_NAME}, {ARCHIVED}"
 
 
 def test_what_is_found_delivered_is_noted_before_the_original_goes(scene: Scene) -> None:
@@ -510,7 +545,7 @@ def test_a_part_of_ours_under_the_name_of_a_file_that_is_another_now_is_removed(
     ("state", "end"),
     [
         ("discarded", "LEDGER discarded (done)"),
-        ("resend", f"stat input/a.xml, {RENAME_UPLOAD}, LEDGER closed, {RENAMED}, stat input/a.xml, {ARCHIVED}"),
+        ("resend", f"stat input/a.xml, {RENAME_UPLOAD}, LEDGER closed, {RENAMED}, {ARCHIVED}"),
     ],
 )
 def test_what_a_person_has_decided_begins_with_the_removal_of_our_part(scene: Scene, state: str, end: str) -> None:

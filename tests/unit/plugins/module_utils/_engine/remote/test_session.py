@@ -21,11 +21,9 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     ServerBusy,
     UnreachableError,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Answer as Owed
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.handshake import WINDOW
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import Budget
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import ssh_server
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Serve
@@ -428,37 +426,7 @@ def test_a_name_that_the_server_cannot_store_is_its_own_trouble_alone(server: Od
     assert drive(remote, look(remote)) is not None
 
 
-# --- budgets
-
-
-def test_a_budget_is_handed_out_in_the_order_of_asking() -> None:
-    budget = Budget(10)
-    first, large, small = budget.take(6), budget.take(8), budget.take(1)
-    assert [answer.done for answer in (first, large, small)] == [True, False, False]
-    budget.give_back(3)
-    assert not large.done
-    budget.give_back(3)
-    assert large.done
-    assert small.done
-
-
-def test_whoever_waits_for_a_budget_is_told_when_there_is_none_any_more() -> None:
-    budget = Budget(1)
-    budget.take(1)
-    waiting: list[Owed[None]] = [budget.take(1) for _one in range(2)]
-    budget.fail(ConnectionLost("connection_lost", "gone"))
-    for answer in waiting:
-        with pytest.raises(ConnectionLost):
-            answer.result()
-
-
-def test_who_asks_for_room_on_a_session_that_has_ended_does_not_wait_for_it() -> None:
-    budget = Budget(10)
-    budget.take(8)
-    lost = ConnectionLost("connection_lost", "It ended.")
-    budget.fail(lost)
-    with pytest.raises(ConnectionLost):
-        budget.take(5).result()
+# --- the window
 
 
 def test_all_that_is_asked_for_fits_into_the_window_with_what_is_around_it(server: OddServer) -> None:

@@ -16,6 +16,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.budget import Budget
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
     ConnectionLost,
     FiledropError,
@@ -27,7 +28,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, connect, join, sftp
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import HOLD_AHEAD, Budget
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import HOLD_AHEAD
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
