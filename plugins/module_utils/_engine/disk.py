@@ -60,6 +60,11 @@ def _seen(name: str, status: os.stat_result) -> LocalFile:
     return LocalFile(name, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
 
 
+def regular(name: str, status: os.stat_result) -> LocalFile | None:
+    """What was seen, if it is a regular file."""
+    return _seen(name, status) if modes.S_ISREG(status.st_mode) else None
+
+
 class Folder:
     """An open folder. ``path`` is for people; the work goes through its descriptor.
 
@@ -120,7 +125,7 @@ class Folder:
     def file(self, name: str) -> LocalFile | None:
         """The regular file of that name, or None."""
         status = self.status(name)
-        return _seen(name, status) if status and modes.S_ISREG(status.st_mode) else None
+        return regular(name, status) if status else None
 
     def free_name(self, name: str) -> str:
         """The name itself, or its first version that nobody has here."""

@@ -11,7 +11,7 @@ import os
 from contextlib import closing
 
 from . import names
-from .disk import Folder, LocalFile, Outgoing, Part, disk_error, rename_new, sha256_of
+from .disk import Folder, LocalFile, Outgoing, Part, disk_error, regular, rename_new, sha256_of
 from .errors import Replaced, TransferError
 
 
@@ -22,34 +22,29 @@ def archive(folder: Folder, seen: LocalFile, into: Folder, *, part_prefix: str) 
     :param part_prefix: how the part begins that a move to another file system needs on its way.
     :raises Replaced: the file was changed since, and stands where it stood.
     """
-    _require_unchanged(folder, seen)
-    second = _second_name(folder, seen, into)
+    links = _require_unchanged(folder, seen).st_nlink
+    second = _second_name(into, seen) if links > 1 else None
     if second is not None:
         _make_durable(into, second)
         delete(folder, seen)
         return second
-    while True:
-        name = into.free_name(seen.name)
-        try:
-            moved = rename_new(folder, seen.name, into, name)
-        except OSError as error:
-            if error.errno == errno.EXDEV:
-                return _archive_by_copy(folder, seen, into, part_prefix)
-            raise disk_error(error, f"move {folder.path_of(seen.name)!r} to {into.path!r}") from error
-        if moved:
-            break
+    name = seen.name
+    try:
+        while not rename_new(folder, seen.name, into, name):
+            name = into.free_name(seen.name)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            return _archive_by_copy(folder, seen, into, part_prefix)
+        raise disk_error(error, f"move {folder.path_of(seen.name)!r} to {into.path!r}") from error
     if into.file(name) != seen._replace(name=name):
         raise _put_back(folder, seen, into, name)
     return name
 
 
-def _second_name(folder: Folder, seen: LocalFile, into: Folder) -> str | None:
+def _second_name(into: Folder, seen: LocalFile) -> str | None:
     """Under which name a file stands in the other folder as well, if it does: a run that was cut off while it moved it
     may have left both.
     """
-    status = folder.status(seen.name)
-    if status is None or status.st_nlink < 2:
-        return None
     this = (seen.device, seen.inode)
     return next((name for name, found in into.listing() if (found.st_dev, found.st_ino) == this), None)
 
@@ -136,9 +131,11 @@ def delete(folder: Folder, seen: LocalFile) -> None:
     folder.remove(seen.name)
 
 
-def _require_unchanged(folder: Folder, seen: LocalFile) -> None:
-    if folder.file(seen.name) != seen:
+def _require_unchanged(folder: Folder, seen: LocalFile) -> os.stat_result:
+    status = folder.status(seen.name)
+    if status is None or regular(seen.name, status) != seen:
         raise _changed_before(folder, seen)
+    return status
 
 
 def _changed_before(folder: Folder, seen: LocalFile) -> Replaced:

@@ -69,15 +69,15 @@ class Cost(NamedTuple):
     amount: int
 
 
-class _Pending:
-    """A request that has not been answered yet."""
+class _Request(Answer[Any]):
+    """An answer that the server owes, and what it has to be like."""
 
-    __slots__ = ("answer", "cost", "decode", "doing", "expected", "missing_ok")
+    __slots__ = ("cost", "decode", "doing", "expected", "missing_ok")
 
     def __init__(
         self, expected: int, doing: str, decode: Callable[[Any], Any] | None, *, cost: Cost | None, missing_ok: bool
     ) -> None:
-        self.answer: Answer[Any] = Answer()
+        super().__init__()
         self.expected = expected
         self.doing = doing
         self.decode = decode
@@ -97,7 +97,7 @@ class Session:
     def __init__(self, transport: Transport, *, timeout: float) -> None:
         self.transport = transport
         self.timeout = timeout
-        self._pending: dict[int, _Pending] = {}
+        self._pending: dict[int, _Request] = {}
         self._next_id = 0
         self._out: list[bytes] = []
         self._unsent = 0  # requests
@@ -148,18 +148,18 @@ class Session:
         :param cost: what was taken for it, and is given back with its answer.
         :param missing_ok: "no such file" is an answer, namely None, and no error.
         """
-        pending = _Pending(expected, doing, decode, cost=cost, missing_ok=missing_ok)
+        request = _Request(expected, doing, decode, cost=cost, missing_ok=missing_ok)
         if self.error is not None:
-            pending.answer.fail(self.error)
-            return pending.answer
+            request.fail(self.error)
+            return request
         request_id = self._next_id
         self._next_id = (request_id + 1) & 0xFFFFFFFF
-        self._pending[request_id] = pending
+        self._pending[request_id] = request
         self._unsent += 1
         self._out.append(wire.packet(kind, request_id, body, len(data)))
         if data:
             self._out.append(data)
-        return pending.answer
+        return request
 
     def exchange(self, timeout: float | None) -> bool:
         """Send what is queued, wait for something to come, and take all that has; say whether anything has.
@@ -182,7 +182,7 @@ class Session:
         self._out.clear()
         pending, self._pending = self._pending, {}
         for request in pending.values():
-            request.answer.fail(error)
+            request.fail(error)
         for budget in (self.reading, self.holding, self.writing, self.handles):
             budget.fail(error)
         self.transport.close()
@@ -226,19 +226,19 @@ class Session:
         return True
 
     def _answered(self, kind: int, request_id: int, body: Any) -> None:
-        pending = self._pending.pop(request_id, None)
-        if pending is None:
+        request = self._pending.pop(request_id, None)
+        if request is None:
             raise ProtocolError(
                 "protocol_error", f"The server answered a request that nobody made (number {request_id})."
             )
-        if pending.cost:
-            pending.cost.budget.give_back(pending.cost.amount)
+        if request.cost:
+            request.cost.budget.give_back(request.cost.amount)
         try:
-            pending.answer.settle(_value_of(pending, kind, body))
+            request.settle(_value_of(request, kind, body))
         except RemoteError as error:
-            pending.answer.fail(error)
+            request.fail(error)
         except ProtocolError as error:
-            pending.answer.fail(error)
+            request.fail(error)
             raise
 
     def _agree_on_version(self) -> dict[str, str]:
@@ -286,7 +286,7 @@ class Session:
             return wire.Limits(0, 0, 0, 0)
 
 
-def _value_of(pending: _Pending, kind: int, body: Any) -> Any:
+def _value_of(request: _Request, kind: int, body: Any) -> Any:
     """What a packet means for whoever waits for it.
 
     :raises RemoteError: the server refuses the request.
@@ -294,16 +294,16 @@ def _value_of(pending: _Pending, kind: int, body: Any) -> Any:
     """
     if kind == wire.STATUS:
         code = wire.status_code(body)
-        if code == wire.NO_SUCH_FILE and pending.missing_ok:
+        if code == wire.NO_SUCH_FILE and request.missing_ok:
             return None
         if code != wire.OK:
-            raise wire.refusal(body, pending.doing)
-    if kind != pending.expected:
+            raise wire.refusal(body, request.doing)
+    if kind != request.expected:
         raise ProtocolError(
             "protocol_error",
-            f"The server answered {pending.doing} with a packet of type {kind}, not {pending.expected}.",
+            f"The server answered {request.doing} with a packet of type {kind}, not {request.expected}.",
         )
-    return pending.decode(body) if pending.decode else body
+    return request.decode(body) if request.decode else body
 
 
 def _chunk(limit: int) -> int:
