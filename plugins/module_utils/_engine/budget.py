@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from operator import attrgetter
 
 from .flow import Answer, settled
 
@@ -17,7 +19,7 @@ class Budget:
     def __init__(self, total: int) -> None:
         self.total = total
         self.free = total
-        self._queue: deque[tuple[int, Answer[None]]] = deque()
+        self._queue: deque[tuple[int, Answer[Budget]]] = deque()
         self._error: Exception | None = None
 
     @property
@@ -33,26 +35,44 @@ class Budget:
         """Whether nobody needs to wait for so much."""
         return not self._queue and self.free >= amount
 
-    def take(self, amount: int) -> Answer[None]:
+    def take(self, amount: int) -> Answer[Budget]:
         if self.has(amount):
             self.free -= amount
-            return settled(None)
-        answer: Answer[None] = Answer()
+            return settled(self)
+        answer: Answer[Budget] = Answer()
+        self.wait(amount, answer)
+        return answer
+
+    def wait(self, amount: int, answer: Answer[Budget]) -> None:
+        """Settle an answer once there is so much, and take it, unless somebody else has settled it by then."""
         if self._error is None:
             self._queue.append((amount, answer))
-        else:
+        elif not answer.done:
             answer.fail(self._error)
-        return answer
 
     def give_back(self, amount: int) -> None:
         self.free += amount
         while self._queue and self.free >= self._queue[0][0]:
             needed, answer = self._queue.popleft()
-            self.free -= needed
-            answer.settle(None)
+            if not answer.done:  # by another budget
+                self.free -= needed
+                answer.settle(self)
 
     def fail(self, error: Exception) -> None:
         """What is in use does not come back any more: whoever would have to wait for it gets this error."""
         self._error = error
-        while self._queue:
-            self._queue.popleft()[1].fail(error)
+        for _amount, answer in self._queue:
+            if not answer.done:
+                answer.fail(error)
+        self._queue.clear()
+
+
+def take_of_any(budgets: Sequence[Budget], amount: int) -> Answer[Budget]:
+    """Take so much of the one that has most left, as soon as any of them has enough; the answer is which."""
+    able = [budget for budget in budgets if budget.has(amount)]
+    if able:
+        return max(able, key=attrgetter("free")).take(amount)
+    answer: Answer[Budget] = Answer()
+    for budget in budgets:
+        budget.wait(amount, answer)
+    return answer

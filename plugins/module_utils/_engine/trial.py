@@ -35,7 +35,7 @@ class Trial:
         if not is_needed or self.is_proven:
             self._end()
 
-    def __aenter__(self) -> Answer[None]:
+    def __aenter__(self) -> Answer[Budget]:
         return self._turns.take(1)
 
     def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> Answer[None]:

@@ -43,8 +43,9 @@ WRITE_AHEAD = 1280 * 1024
 """Bytes that may be sent without being acknowledged. OpenSSH's server gets slower the more of it lies in its buffers:
 while they grow it copies them anew for every 16 KiB."""
 
-WRITE_FAR_AHEAD = 2 * 1024 * 1024
-"""The same to a server so far away that most of it is on the line: what OpenSSH lets through in one channel."""
+WRITE_FAR_AHEAD = (2048 - 128) * 1024
+"""The same to a server so far away that most of it is on the line: what OpenSSH lets through in one channel, less what
+it takes in before it says so. Whoever sends more than that waits for it, and cannot use another channel meanwhile."""
 
 WRITE_FAR_FROM = 0.015
 """Seconds of a round trip from which on less would hold it below 80 MiB/s."""

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..budget import take_of_any
 from ..errors import FiledropError, RemoteError
 from ..flow import Answer, Together
 from . import wire
@@ -205,18 +206,20 @@ class SftpRemote:
         doing = f"to write to {handles[0].path!r}"
         sent: deque[Answer[None]] = deque()
         offset = 0
+        chunk = min(handle.session.write_chunk for handle in handles)
+        by_budget = {handle.session.writing: handle for handle in handles}
         while offset < source.size:
-            session, name, _path = max(handles, key=lambda one: one.session.writing.free)
-            length = self._pace.portion(min(session.write_chunk, source.size - offset))
+            length = self._pace.portion(min(chunk, source.size - offset))
             await self._pace.take(length)
-            await session.writing.take(length)
+            writing = await take_of_any(list(by_budget), length)
             try:
                 data = source.read(length)
             except BaseException:
-                session.writing.give_back(length)
+                writing.give_back(length)
                 raise
+            session, name, _path = by_budget[writing]
             body = wire.write_body(name, offset, length)
-            cost = Cost(session.writing, length)
+            cost = Cost(writing, length)
             sent.append(session.request(wire.WRITE, body, data=data, expected=wire.STATUS, doing=doing, cost=cost))
             offset += length
             while sent and sent[0].done:
