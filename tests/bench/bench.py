@@ -62,9 +62,11 @@ def main() -> int:
 
 
 def _hold(cases: Sequence[Case], options: argparse.Namespace, command: str) -> None:
+    marked = {name for mark in MARKS for name in (mark.case, mark.than)}
     rules = Rules(
         rounds=options.rounds,
         seconds=options.minutes * 60,
+        once=() if options.only else {case.name for case in cases} - marked,
         contestants=options.contestants,
         before=options.before,
         count_syncs=options.write is not None,
@@ -76,7 +78,6 @@ def _hold(cases: Sequence[Case], options: argparse.Namespace, command: str) -> N
     versions = {one.title: one.version for case in cases for one in rules.entrants(case)}
     results = Results(about, options.server, delay and relay_bandwidth(delay), versions)
     started = time.monotonic()
-    marked = {name for mark in MARKS for name in (mark.case, mark.than)}
     for case, scores, syncs in hold(sorted(cases, key=lambda case: case.name not in marked), rules):
         print(_lines(case, scores, syncs, seconds=time.monotonic() - started), flush=True)
         about.look()
@@ -89,8 +90,10 @@ def _hold(cases: Sequence[Case], options: argparse.Namespace, command: str) -> N
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Compare filedrop with the tools that people use now.")
-    parser.add_argument("--rounds", type=int, default=5, help="at most; the first one is held whole")
-    parser.add_argument("--minutes", type=float, default=12.0, help="after that, nothing is begun again")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="at most; the first one is held whole, the others for the marks"
+    )
+    parser.add_argument("--minutes", type=float, default=13.5, help="after that, nothing is begun again")
     parser.add_argument("--list", action="store_true", help="only say which cases there are")
     parser.add_argument("--only", type=_words, default=[], metavar="CASE,...", help="names of cases, or patterns")
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="keep the results, and write the page there")

@@ -14,7 +14,7 @@ import contextlib
 import dataclasses
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
 import syncs
@@ -72,6 +72,7 @@ class Rules:
 
     :ivar rounds: at most so many.
     :ivar seconds: after so many, no case is begun again; each is held once, with those left out by then who take long.
+    :ivar once: names of cases that the first round is enough for.
     :ivar contestants: names, or None for those that each case names.
     :ivar before: another checkout, whose engine takes part too.
     :ivar count_syncs: also count how often ours makes the disk sure.
@@ -81,6 +82,7 @@ class Rules:
 
     rounds: int
     seconds: float
+    once: Container[str] = ()
     contestants: Sequence[str] | None = None
     before: Path | None = None
     count_syncs: bool = False
@@ -96,7 +98,7 @@ class Rules:
 
 
 def hold(cases: Sequence[Case], rules: Rules) -> Iterator[tuple[Case, list[Score], dict[str, int]]]:
-    """Run every case, and all of them again: what is compared is measured close together, and all over the time.
+    """Run every case, and most of them again: what is compared is measured close together, and all over the time.
 
     Each time that a case was held, its scores so far, and ours' syncs if they were counted just now.
     """
@@ -108,7 +110,7 @@ def hold(cases: Sequence[Case], rules: Rules) -> Iterator[tuple[Case, list[Score
         started = time.monotonic()
         matches: dict[str, _Match] = {}
         for number in range(rules.rounds):
-            for case in cases:
+            for case in cases if not number else [case for case in cases if case.name not in rules.once]:
                 late = time.monotonic() - started > rules.seconds
                 if number and late:
                     return

@@ -108,8 +108,8 @@ def _seconds(results: Results, names: dict[str, str]) -> Iterator[str]:
     yield ""
     rounds = [len(score.seconds) for scores in results.scores.values() for score in scores if score.contestant == OURS]
     if rounds:
-        yield f"filedrop took part in {min(rounds)} to {max(rounds)} rounds of each case. Those who take minutes where"
-        yield "others take seconds, and no mark depends on them, took part in the first one only."
+        yield f"filedrop took part in {max(rounds)} rounds of the cases that a mark depends on, and in {min(rounds)} of"
+        yield "the others. Those who take minutes where others take seconds took part once, if no mark depends on them."
 
 
 def _processor(results: Results, names: dict[str, str]) -> Iterator[str]:
