@@ -30,7 +30,6 @@ from support.odd_server import Packet
 from support.sshd import SshServer
 
 INTERRUPTIONS = 10
-UNTIL_THE_FIRST = 12_000  # steps, as 512 files are under way at once
 MOST_MEMORY = 1024 * 1024  # KiB
 MOST_SECONDS = 60.0
 
@@ -55,7 +54,7 @@ def test_a_pickup_of_many_files_that_is_interrupted_ten_times_ends_complete(
         for _interruption in range(INTERRUPTIONS):
             way = chance.choice(("up", "down"))
             cut = relay.Fault("cut", way, chance.randrange(20_000, 20_000 + 100 * masses))
-            step = UNTIL_THE_FIRST + chance.randrange(masses, 2 * masses)
+            step = chance.randrange(masses, 2 * masses)
             with server.reached([cut]) as account:
                 run = nursery.start(job_of(server), account, server.world.ledger, step=step)
                 assert run.end(patience=patience) is None
