@@ -34,6 +34,7 @@ FILES = (
     *("dropoff.py", "deliveries.py", "dropoff_plan.py", "recovery.py", "originals.py"),
     *("pickup.py", "fetches.py", "pickup_plan.py", "verification.py", "claims.py", "room.py"),
     *("disk.py", "syncer.py", "ledger.py", "ledger_file.py", "locks.py", "owner.py", "access.py"),
+    *("trial.py", "budget.py", "errors.py"),
     *("runner.py", "work.py", "selection.py", "names.py", "adoption.py", "decisions.py", "retention.py"),
     *("remote/sftp.py", "remote/download.py", "remote/listing.py", "remote/session.py", "remote/stream.py"),
     *("remote/wire.py", "remote/ssh.py", "remote/handshake.py", "remote/hostkeys.py", "credentials.py"),

@@ -45,24 +45,14 @@ HARMLESS = {
     (
         "dropoff.py",
         "DropoffFlow._send",
-        "`visible = await self._check_size(handle, row, ackn...` before `source.check_unchanged()`",
+        "`told = self.remote.size_of(handle)` before `source.check_unchanged()`",
     ): _LOOKS,
     (
         "dropoff.py",
         "DropoffFlow._check_size",
-        "`await acknowledged` before `asked, look = self.remote.size_of(handle), self.re...`",
+        "`await acknowledged` before `look = self.remote.stat(row.remote_path)`",
     ): "It only takes longer.",
     ("dropoff.py", "DropoffFlow._check_size", "`final = await look` before `await acknowledged`"): _LOOKS,
-    (
-        "originals.py",
-        "archive",
-        "`second = _second_name(folder, seen, into)` before `_require_unchanged(folder, seen)`",
-    ): _LOOKS,
-    (
-        "originals.py",
-        "_second_name",
-        "never mind `status is None or status.st_nlink < 2`",
-    ): "It saves the listing of the archive for a file that has one name only.",
     (
         "originals.py",
         "_is_copy",

@@ -304,7 +304,7 @@ _WORKFLOWS = (
         "what came late of what was asked for before is taken for somebody else's",
     ),
     Word(
-        "work.py",
+        "errors.py",
         "ENDS_THE_RUN = (ConnectionLost, JobStopped, LedgerError, ProtocolError)",
         "ENDS_THE_RUN = (ConnectionLost, JobStopped, ProtocolError)",
         "files go on though the ledger does not",
@@ -393,7 +393,7 @@ _SERVER = (
     ),
     Word(
         "remote/session.py",
-        "            pending.cost.budget.give_back(pending.cost.amount)\n",
+        "            request.cost.budget.give_back(request.cost.amount)\n",
         "            pass\n",
         "what an answer has cost is not given back",
     ),
