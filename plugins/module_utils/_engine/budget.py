@@ -33,6 +33,8 @@ class Budget:
 
     def has(self, amount: int) -> bool:
         """Whether nobody needs to wait for so much."""
+        while self._queue and self._queue[0][1].done:  # by another budget
+            self._queue.popleft()
         return not self._queue and self.free >= amount
 
     def take(self, amount: int) -> Answer[Budget]:

@@ -37,6 +37,7 @@ from .remote import Entry, Remote, join
 from .trial import Trial
 
 if TYPE_CHECKING:
+    from .interruption import Deadline
     from .job import Pickup
     from .ledger import Ledger
     from .pickup import Item
@@ -56,6 +57,7 @@ class Claims:
     account: str
     remote: Remote
     ledger: Ledger
+    deadline: Deadline
     refused: bool = False
 
     @property
@@ -65,7 +67,7 @@ class Claims:
 
     @cached_property
     def _renaming(self) -> Trial:
-        return Trial(self.ledger, self.account, CLAIM, is_needed=self.are_taken)
+        return Trial(self.ledger, self.account, CLAIM, self.deadline)
 
     # --- what earlier runs have claimed
 

@@ -49,7 +49,7 @@ class Deliveries(Work[Item]):
         return self._check or bool(self._planned)
 
     async def plan(self, remote: Remote) -> None:
-        self._flow = DropoffFlow(self._job, self._account, remote, self._ledger, self._syncer)
+        self._flow = DropoffFlow(self._job, self._account, remote, self._ledger, self._syncer, self.deadline)
         await _require_folder(remote, self._job.remote_dir)
 
     def rounds(self) -> Iterator[Sequence[Item]]:

@@ -37,6 +37,7 @@ from .trial import Trial
 
 if TYPE_CHECKING:
     from .disk import Folder, LocalFile
+    from .interruption import Deadline
     from .job import Dropoff
     from .ledger import Ledger
     from .remote import Entry
@@ -76,6 +77,7 @@ class DropoffFlow:
     remote: Remote
     ledger: Ledger
     syncer: Syncer
+    deadline: Deadline
     archives: dict[str, Folder] = field(default_factory=dict)
 
     async def deliver(self, item: Item) -> Row:
@@ -84,20 +86,27 @@ class DropoffFlow:
         :raises HoldError: a person has to decide.
         :raises FiledropError: it could not be delivered, and its original stands where it stood.
         """
+        if item.row is None:
+            await self._require_free_name(item.name)
+        async with self._renaming:
+            row = await self._bring(item)
+        return await self._settle_original(item, row)
+
+    async def _bring(self, item: Item) -> Row:
+        """Have the server have it. What an earlier run left is judged in its turn, for every look at it ages."""
+        is_new = item.row is None
         verdict = await self._take_up(item)
         if verdict is Verdict.DELIVERED and item.row:
-            return await self._settle_original(item, item.row)
+            return item.row
         if verdict is Verdict.DISCARDED and item.row:
             await self.ledger.commit(item.row, "discarded", open=False)
             raise decisions.Discarded
         if item.file is None:
             raise TransferError("local_missing", f"{item.folder.path_of(item.name)!r} is gone, and was not sent.")
         over_own_part = verdict is Verdict.REWRITE
-        if not over_own_part:
+        if not (is_new or over_own_part):
             await self._require_free_name(item.name)
-        async with self._renaming:
-            row = await self._send(item, item.file, over_own_part=over_own_part)
-        return await self._settle_original(item, row)
+        return await self._send(item, item.file, over_own_part=over_own_part)
 
     async def foresee(self, item: Item) -> Verdict:
         """What `deliver` would find, for check mode: looks at the server, changes nothing.
@@ -111,7 +120,7 @@ class DropoffFlow:
 
     @cached_property
     def _renaming(self) -> Trial:
-        return Trial(self.ledger, self.account, RENAME, is_needed=self.job.upload == "rename")
+        return Trial(self.ledger, self.account, RENAME, self.deadline, is_needed=self.job.upload == "rename")
 
     # --- what an earlier run left
 
@@ -172,8 +181,7 @@ class DropoffFlow:
     async def _finish_rename(self, row: Row) -> None:
         if row.state == "held":
             await self.ledger.commit(row, "closed", reason=None)
-        async with self._renaming:
-            await self._see_renamed(row, self.remote.rename(row.temporary or "", row.remote_path))
+        await self._see_renamed(row, self.remote.rename(row.temporary or "", row.remote_path))
 
     async def _remove_own(self, path: str) -> None:
         with suppress(RemoteMissing):
@@ -199,7 +207,7 @@ class DropoffFlow:
                 told = self.remote.size_of(handle)
                 if row.temporary:  # nobody takes it for whole under that name
                     closing_early = self.remote.finish(handle)
-                visible = await self._check_size(handle, row, acknowledged, told)
+                visible = await self._check_size(handle, row, acknowledged, told, closing_early)
             except FiledropError:
                 if row.state == "created":  # what is held is no longer ours to remove
                     await self._take_back(handle, row, closing_early)
@@ -295,31 +303,18 @@ class DropoffFlow:
             raise _name_taken(path)
 
     async def _check_size(
-        self, handle: Any, row: Row, acknowledged: Awaitable[None], told: Awaitable[int | None]
+        self,
+        handle: Any,
+        row: Row,
+        acknowledged: Awaitable[None],
+        told: Awaitable[int | None],
+        closing_early: Awaitable[None] | None,
     ) -> bool:
-        """The server must hold as many bytes as we sent; return whether the final name can be seen by now.
-
-        Servers that work at several requests at once may not have had all of it when they told the size, or may have
-        closed it by then: they are asked again.
-        """
+        """The server must hold as many bytes as we sent; return whether the final name can be seen by now."""
         look = self.remote.stat(row.remote_path)
         await acknowledged
         final = await look
-        size = await _told(told)
-        if size not in (None, row.size) and not row.temporary:
-            size = await _told(self.remote.size_of(handle))
-        if size is None or (size != row.size and row.temporary):
-            own = await self.remote.stat(row.temporary or row.remote_path)
-            if row.visible and own is None:
-                raise await self._taken_too_early(row)
-            size = own.size if own else size
-        if size is None:
-            raise JobStopped(
-                "unverified",
-                f"The server does not tell how much of {row.remote_path!r} it has received, so nothing can be "
-                "verified.",
-                "Ask the provider for the right to look at files that are being written.",
-            )
+        size = await self._size(handle, row, told, closing_early)
         if size != row.size:
             raise TransferError(
                 "incomplete",
@@ -332,6 +327,39 @@ class DropoffFlow:
             raise await self._taken_too_early(row)
         return final is not None
 
+    async def _size(
+        self, handle: Any, row: Row, told: Awaitable[int | None], closing_early: Awaitable[None] | None
+    ) -> int:
+        """How much the server holds, by its word.
+
+        Servers that work at several requests at once may not have had all of it when they told that, or may have closed
+        it by then: they are asked again.
+        """
+        refusal = None
+        try:
+            size = await _told(told)
+        except RemoteError as error:
+            size, refusal = None, error
+        if size == row.size:
+            return size
+        if closing_early:
+            await _succeeds(closing_early)
+        elif size is not None:
+            size = await _told(self.remote.size_of(handle))
+        if size is None or closing_early:
+            own = await self.remote.stat(row.temporary or row.remote_path)
+            if row.visible and own is None:
+                raise await self._taken_too_early(row)
+            size = own.size if own else size
+        if size is None:
+            raise refusal or JobStopped(
+                "unverified",
+                f"The server does not tell how much of {row.remote_path!r} it has received, so nothing can be "
+                "verified.",
+                "Ask the provider for the right to look at files that are being written.",
+            )
+        return size
+
     async def _taken_too_early(self, row: Row) -> HoldError:
         reason, finding = _HOLDS[Verdict.HOLD_INCOMPLETE]
         await self.ledger.commit(row, "held", reason=reason)
@@ -340,8 +368,8 @@ class DropoffFlow:
     async def _take_back(self, handle: Any, row: Row, closing_early: Awaitable[None] | None) -> None:
         """Remove what was uploaded of a file that cannot be completed.
 
-        First under the open handle, for closing it may be what tells the provider to take it; then again, for servers
-        that cannot do that.
+        First under the open handle, unless it is being closed already, for that may be what tells the provider to take
+        it; then again, for servers that cannot do that.
         """
         path = row.temporary or row.remote_path
         removed = await _succeeds(self.remote.remove(path))
@@ -474,7 +502,7 @@ async def _told(size: Awaitable[int | None]) -> int | None:
     """A size, of a server that lets us ask for it."""
     try:
         return await size
-    except RemoteError:
+    except (RemoteDenied, RemoteUnsupported):
         return None
 
 

@@ -84,13 +84,6 @@ class TransferError(FiledropError):
     """One file could not be moved safely. It stays where it was; the others go on."""
 
 
-class NotReached(TransferError):
-    """A file whose turn did not come."""
-
-    def __init__(self) -> None:
-        super().__init__("not_reached", "The run ended before its turn.")
-
-
 class Replaced(TransferError):
     """A file was delivered; what stands in the place of its original now is another one, and is left alone."""
 
@@ -109,6 +102,13 @@ class JobStopped(FiledropError):
 
 class RunEnded(FiledropError):
     """The run was told to end: by a signal, or by its time limit. What remains is for the next one."""
+
+
+class NotReached(FiledropError):
+    """A file whose turn did not come, because another one has ended the run."""
+
+    def __init__(self) -> None:
+        super().__init__("not_reached", "The run ended before its turn.")
 
 
 class LedgerError(FiledropError):

@@ -55,7 +55,7 @@ class Fetches(Work[Item]):
 
     async def plan(self, remote: Remote) -> None:
         tools = (self._job, self._account, remote, self._ledger)
-        self._claims = Claims(*tools)
+        self._claims = Claims(*tools, self.deadline)
         room = Room(self._dest, self._job.min_free)
         self._flow = PickupFlow(*tools, self._syncer, self._dest, self._access, room, self._claims)
         entries = await listing(remote, self._job.remote_dir)

@@ -20,6 +20,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Coroutine, Generator, Iterable, Iterator, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import (
     Any,
@@ -211,8 +212,7 @@ class Flow:
 
         async def lane(first: T) -> None:
             try:
-                await work(first)
-                for item in _until(queue, errors):
+                for item in _until(chain([first], queue), errors):
                     await work(item)
             except Exception as error:
                 errors.append(error)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .budget import Budget
-from .errors import ENDS_THE_RUN, NotReached
+from .errors import ENDS_THE_RUN, FiledropError, NotReached, RunEnded
 from .flow import Answer, settled
+from .interruption import Interruption
 
 if TYPE_CHECKING:
+    from .interruption import Deadline
     from .ledger import Ledger
 
 ALL = 1 << 30
@@ -21,28 +23,40 @@ ALL = 1 << 30
 class Trial:
     """Of one capability, over one connection. Whoever is about to need it does so in a turn: ``async with trial``.
 
-    If a turn ends the run, those who wait for theirs get NotReached.
+    Whose turn has not come when the run ends has not begun: by another's turn it is NotReached, by a deadline or from
+    outside it is RunEnded.
 
     :param is_needed: whether the job needs it at all; if not, all have their turns at once.
     """
 
-    def __init__(self, ledger: Ledger, account: str, capability: str, *, is_needed: bool) -> None:
+    def __init__(
+        self, ledger: Ledger, account: str, capability: str, deadline: Deadline, *, is_needed: bool = True
+    ) -> None:
         self._ledger = ledger
         self._account = account
         self._capability = capability
+        self._deadline = deadline
         self._turns = Budget(1)
-        self._is_over = False
-        if not is_needed or self.is_proven:
-            self._end()
+        self._is_known = self.is_proven
+        if self._is_known or not is_needed:
+            self._turns.resize(ALL)
 
-    def __aenter__(self) -> Answer[Budget]:
-        return self._turns.take(1)
+    async def __aenter__(self) -> None:
+        try:
+            await self._turns.take(1)
+        except Interruption as interruption:
+            raise interruption.error from None
+        try:
+            self._deadline.check()
+        except RunEnded:
+            self._turns.give_back(1)
+            raise
 
     def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> Answer[None]:
-        if isinstance(error, ENDS_THE_RUN):
-            self._turns.fail(NotReached())
-        else:
+        if error is None or (isinstance(error, FiledropError) and not isinstance(error, ENDS_THE_RUN)):
             self._turns.give_back(1)
+        else:
+            self._turns.fail(NotReached())
         return settled(None)
 
     @property
@@ -51,16 +65,13 @@ class Trial:
         return self._ledger.capability(self._account, self._capability) is True
 
     def succeeded(self) -> None:
-        """The server has done it; it is noted, unless that is known."""
-        if not self._is_over:
+        """The server has done it: noted, unless that is known."""
+        if not self._is_known:
             if not self.is_proven:
                 self._ledger.learn(self._account, self._capability, allowed=True)
-            self._end()
+            self._is_known = True
+            self._turns.resize(ALL)
 
     def failed(self) -> None:
         """The server has refused it, and never done it."""
         self._ledger.learn(self._account, self._capability, allowed=False)
-
-    def _end(self) -> None:
-        self._is_over = True
-        self._turns.resize(ALL)

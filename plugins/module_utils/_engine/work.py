@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .errors import ENDS_THE_RUN, FiledropError, NotReached, OriginalStays, Replaced
+from .errors import ENDS_THE_RUN, FiledropError, NotReached, OriginalStays, Replaced, RunEnded
 from .interruption import Deadline, Interruption
 from .remote import Remote
 from .result import FileOutcome, RunResult
@@ -82,8 +82,8 @@ class Work(ABC, Generic[Item]):
                 await self.foresee(item, outcome)
             else:
                 await self.transfer(item, outcome)
-        except NotReached:
-            pass  # see `result`
+        except (NotReached, RunEnded):
+            raise  # nothing of it was begun: see `result`
         except FiledropError as error:
             self._note(_blamed(outcome, error))
             if isinstance(error, ENDS_THE_RUN):

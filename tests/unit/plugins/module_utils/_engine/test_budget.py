@@ -78,6 +78,16 @@ def test_who_waits_for_any_keeps_nobody_else_waiting() -> None:
     assert first.free == 3
 
 
+def test_who_was_served_elsewhere_keeps_nobody_waiting_either() -> None:
+    first, second = Budget(10), Budget(10)
+    first.take(6)
+    second.take(10)
+    any_of_them = take_of_any([first, second], 6)
+    second.give_back(10)
+    assert any_of_them.result() is second
+    assert first.take(3).done
+
+
 def test_whoever_waits_for_any_is_told_when_one_has_ended() -> None:
     first, second = Budget(1), Budget(1)
     for budget in (first, second):

@@ -296,6 +296,21 @@ def test_nothing_new_is_begun_after_the_first_error(bad: int) -> None:
     assert begun == list(range(bad + 3))
 
 
+def test_what_has_not_begun_when_another_fails_does_not_begin() -> None:
+    source = Memory()
+    begun: list[int] = []
+
+    async def work(item: int) -> None:
+        begun.append(item)
+        await source.ask(None)
+        raise LookupError
+
+    driver = Flow(source)
+    with pytest.raises(LookupError):
+        driver.run(driver.each(work, range(1000), width=500))
+    assert begun == list(range(flow.SLICE))
+
+
 def test_an_error_before_the_first_answer_begins_nothing_else() -> None:
     source = Memory()
     begun: list[int] = []

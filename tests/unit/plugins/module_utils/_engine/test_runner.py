@@ -16,11 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine import runner
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.disk import Folder
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
     DiskError,
@@ -31,7 +29,6 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     TrustError,
     UnreachableError,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import Dropoff, Pickup
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import FileOutcome, RunResult
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
@@ -44,56 +41,9 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
     Names,
     Status,
 )
+from support.desk import outcomes
+from support.odd_desk import Desk
 from support.odd_server import OddServer
-
-
-class Desk:
-    """An outbox, an inbox and a ledger, and jobs between them and a server."""
-
-    def __init__(self, folder: Path, server: OddServer) -> None:
-        self.folder = folder / "desk"
-        self.outbox = self.folder / "outbox"
-        self.inbox = self.folder / "inbox"
-        self.ledger = str(self.folder / "ledger" / "ledger.sqlite3")
-        self.server = server
-        self.outbox.mkdir(parents=True)
-        self.inbox.mkdir()
-
-    def dropoff(self, **options: Any) -> Dropoff:
-        job = Dropoff(name="invoices", sources=(str(self.outbox),), remote_dir="input", settle=0, upload="direct")
-        return replace(job, **options)
-
-    def pickup(self, **options: Any) -> Pickup:
-        job = Pickup(name="reports", dest=str(self.inbox), remote_dir="pickup", settle=0, min_free=0)
-        return replace(job, **options)
-
-    def run(self, job: Dropoff | Pickup, account: Account | None = None, *, check: bool = False) -> RunResult:
-        account = account or self.server.account()
-        return runner.run(job, account, ledger=self.ledger, check=check, create_ledger=True)
-
-    def fill(self, count: int, *, folder: Path | None = None, size: int = 100) -> set[str]:
-        """Files in a folder, the outbox unless another is named."""
-        names = {f"{number:03}.xml" for number in range(count)}
-        for name in names:
-            ((folder or self.outbox) / name).write_bytes(os.urandom(size))
-        return names
-
-    def snapshot(self) -> dict[str, object]:
-        """Everything that a run might change, on both sides, with its time and its content.
-
-        Only SQLite's memory that those who have the ledger open share is nobody's business.
-        """
-        found: dict[str, object] = {}
-        for root in (self.folder, self.server.sandbox.path):
-            for where, folders, files in os.walk(root):
-                for name in (*folders, *files, "."):
-                    if name.endswith("-shm"):
-                        continue
-                    path = os.path.join(where, name)
-                    status = os.lstat(path)
-                    content = Path(path).read_bytes() if name in files else b""
-                    found[path] = (status.st_ino, status.st_mtime_ns, status.st_mode, content)
-        return found
 
 
 @pytest.fixture
@@ -115,10 +65,6 @@ def closed_port() -> Iterator[int]:
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
-
-
-def outcomes(result: RunResult) -> dict[str, tuple[str, str]]:
-    return {one.name: (one.outcome, one.reason) for one in result.outcomes}
 
 
 def content_of(folder: Path) -> dict[str, bytes]:

@@ -13,9 +13,11 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     ENDS_THE_RUN,
     FiledropError,
     NotReached,
+    RunEnded,
     TransferError,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Answer, Flow
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.interruption import Deadline, Interruption
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.trial import Trial
 
@@ -32,8 +34,10 @@ class Server:
     :ivar at_once: how many turns were under way at once, at most.
     """
 
-    def __init__(self, ledger: Ledger, *ends: FiledropError | str, is_needed: bool = True) -> None:
-        self.trial = Trial(ledger, "amili", "rename", is_needed=is_needed)
+    def __init__(
+        self, ledger: Ledger, *ends: Exception | str, is_needed: bool = True, deadline: Deadline | None = None
+    ) -> None:
+        self.trial = Trial(ledger, "amili", "rename", deadline or Deadline(None), is_needed=is_needed)
         self.at_once = 0
         self.became: list[str] = []
         self._ends = iter(ends)
@@ -59,7 +63,7 @@ class Server:
                 await asked
                 self._under_way -= 1
                 end = next(self._ends, "works")
-                if isinstance(end, FiledropError):
+                if isinstance(end, Exception):
                     raise end
                 if end == "works":
                     self.trial.succeeded()
@@ -68,7 +72,7 @@ class Server:
                 self.became.append(end)
         except FiledropError as error:
             self.became.append(error.reason)
-            if isinstance(error, ENDS_THE_RUN):
+            if isinstance(error, (*ENDS_THE_RUN, RunEnded)):
                 raise
 
     def serve(self, turns: int) -> None:
@@ -100,7 +104,6 @@ def test_what_is_known_or_not_needed_needs_no_trial(ledger: Ledger) -> None:
     idle = Server(ledger, is_needed=False)
     idle.serve(3)
     assert idle.at_once == 3
-    ledger.learn("amili", "rename", allowed=True)
     server = Server(ledger)
     server.serve(3)
     assert server.at_once == 3
@@ -120,3 +123,37 @@ def test_who_waits_when_the_run_ends_is_not_reached(ledger: Ledger, kind: type[F
         server.serve(4)
     assert server.became == ["over"] + [NotReached().reason] * 3
     assert server.at_once == 1
+
+
+def test_an_error_that_nobody_expects_ends_the_turns_too(ledger: Ledger) -> None:
+    server = Server(ledger, ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        server.serve(4)
+    assert server.became == [NotReached().reason] * 3
+
+
+def test_no_turn_begins_after_the_deadline(ledger: Ledger) -> None:
+    server = Server(ledger, deadline=Deadline(0))
+    with pytest.raises(RunEnded):
+        server.serve(4)
+    assert server.at_once == 0
+    assert set(server.became) == {"time_limit"}
+
+
+def test_who_waits_when_the_run_is_interrupted_has_not_begun(ledger: Ledger) -> None:
+    server = Server(ledger)
+    told = RunEnded("interrupted", "It was told to.")
+
+    def interrupt(_timeout: float | None) -> bool:
+        raise Interruption(told)
+
+    server.poll = interrupt  # type: ignore[method-assign]
+    with pytest.raises(Interruption):
+        server.serve(4)
+    assert server.became == ["interrupted"] * 3, "not the one whose turn it was"
+
+
+def test_what_is_not_needed_and_succeeds_all_the_same_is_learned(ledger: Ledger) -> None:
+    server = Server(ledger, is_needed=False)
+    server.trial.succeeded()
+    assert ledger.capability("amili", "rename") is True
