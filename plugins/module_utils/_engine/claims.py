@@ -67,7 +67,7 @@ class Claims:
 
     @cached_property
     def _renaming(self) -> Trial:
-        return Trial(self.ledger, self.account, CLAIM, self.deadline)
+        return Trial(self.ledger, self.account, CLAIM, self.deadline, is_needed=self.are_taken)
 
     # --- what earlier runs have claimed
 
@@ -103,10 +103,8 @@ class Claims:
         :raises ClaimedElsewhere: somebody else was faster.
         :raises TransferError: ``not_claimed``: this one cannot be renamed.
         """
-        if item.claimed is not None or not self.are_taken:
-            return
         async with self._renaming:
-            if self.are_taken:
+            if item.claimed is None and self.are_taken:
                 await self._take(item)
 
     async def _take(self, item: Item) -> None:

@@ -29,9 +29,7 @@ class Trial:
     :param is_needed: whether the job needs it at all; if not, all have their turns at once.
     """
 
-    def __init__(
-        self, ledger: Ledger, account: str, capability: str, deadline: Deadline, *, is_needed: bool = True
-    ) -> None:
+    def __init__(self, ledger: Ledger, account: str, capability: str, deadline: Deadline, *, is_needed: bool) -> None:
         self._ledger = ledger
         self._account = account
         self._capability = capability

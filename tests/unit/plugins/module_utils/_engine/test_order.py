@@ -296,7 +296,7 @@ def test_a_piece_that_is_refused_leaves_a_hole_that_the_size_does_not_tell(scene
 
     scene.server.hooks[Kind.WRITE] = refuse_first
     story = scene.drop_off("rename", content=bytes(600 * 1024))
-    assert story.endswith(TAKEN_BACK)
+    assert story.endswith(f"{RENAME_SENT}, {TAKEN_BACK}")
     assert "LEDGER written" not in story
 
 
@@ -362,7 +362,7 @@ def test_a_name_that_is_taken_is_not_even_begun(scene: Scene) -> None:
 
 def test_a_name_that_somebody_takes_meanwhile_is_left_to_them(scene: Scene) -> None:
     scene.before(Kind.FSTAT, lambda: scene.put(scene.server.input / NAME, b"theirs"))
-    assert scene.drop_off("rename").endswith(TAKEN_BACK)
+    assert scene.drop_off("rename").endswith(f"{RENAME_SENT}, {TAKEN_BACK}")
     assert scene.told == {NAME: ("held", "name_taken")}
     assert (scene.server.input / NAME).read_bytes() == b"theirs"
 
@@ -374,7 +374,11 @@ def test_a_name_that_somebody_takes_at_the_last_moment_is_left_to_them(scene: Sc
 
 
 @pytest.mark.parametrize(
-    ("upload", "end"), [("rename", TAKEN_BACK), ("direct", TAKEN_BACK.replace("PART", "a.xml, finish input/a.xml"))]
+    ("upload", "end"),
+    [
+        ("rename", f"{RENAME_SENT}, stat input/PART, {TAKEN_BACK}"),
+        ("direct", f"{DIRECT_BEGUN}, size_of input/a.xml, {TAKEN_BACK.replace('PART', 'a.xml, finish input/a.xml')}"),
+    ],
 )
 def test_a_size_that_is_not_that_of_the_file_is_no_delivery(scene: Scene, upload: str, end: str) -> None:
     scene.before(Kind.FSTAT, lambda: [os.truncate(path, 3) for path in scene.server.input.iterdir()])
@@ -438,7 +442,7 @@ def test_without_any_size_nothing_is_delivered(scene: Scene) -> None:
     scene.server.answer(Kind.FSTAT, Stats(Attributes()))
     looks = iter(range(1, 1000))
     scene.server.hooks[Kind.LSTAT] = lambda call, go: Stats(Attributes()) if next(looks) == 4 else go(call.request)
-    assert scene.drop_off("rename").endswith(TAKEN_BACK)
+    assert scene.drop_off("rename").endswith(f"{RENAME_SENT}, stat input/PART, {TAKEN_BACK}")
     assert scene.told == {NAME: ("failed", "unverified")}
 
 
