@@ -504,6 +504,14 @@ def test_what_nobody_can_know_is_sent_again_where_that_is_wanted(scene: Scene) -
     assert story.startswith(f"{LOOK_FOR_BOTH}, stat input/a.xml, {RENAME_UPLOAD}")
 
 
+@pytest.mark.parametrize("upload", ["rename", "direct"])
+def test_what_is_to_be_sent_again_and_whose_name_is_taken_is_not_even_begun(scene: Scene, upload: str) -> None:
+    scene.left("intent", temporary=THERE if upload == "rename" else None)
+    scene.before(Kind.LSTAT, lambda: scene.put(scene.server.input / NAME, b"theirs"), at=4 if upload == "rename" else 3)
+    assert scene.drop_off(upload).endswith("stat input/a.xml")
+    assert scene.told == {NAME: ("held", "name_taken")}
+
+
 def test_what_was_begun_and_is_gone_is_closed_and_told(scene: Scene) -> None:
     scene.left("intent", temporary=THERE)
     assert scene.drop_off("rename", content=None) == f"{LOOK_FOR_BOTH}, LEDGER abandoned (done)"
