@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 PUT = "put"
 GET = "get"
@@ -83,8 +84,8 @@ def _size(size: int) -> str:
     return f"{size} {units[0]}"
 
 
-def _both(*args: int | float, **more: object) -> list[Case]:
-    return [Case(direction, *args, **more) for direction in (PUT, GET)]  # type: ignore[arg-type]
+def _both(files: int, size: int, rtt: float, **more: Any) -> list[Case]:
+    return [Case(direction, files, size, rtt, **more) for direction in (PUT, GET)]
 
 
 CASES: tuple[Case, ...] = (

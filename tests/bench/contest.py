@@ -110,7 +110,8 @@ def hold(cases: Sequence[Case], rules: Rules) -> Iterator[tuple[Case, list[Score
         started = time.monotonic()
         matches: dict[str, _Match] = {}
         for number in range(rules.rounds):
-            for case in cases if not number else [case for case in cases if case.name not in rules.once]:
+            due = [case for case in cases if not number or case.name not in rules.once]
+            for case in due:
                 late = time.monotonic() - started > rules.seconds
                 if number and late:
                     return

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection
 from operator import attrgetter
 
 from .flow import Answer, settled
@@ -69,7 +69,7 @@ class Budget:
         self._queue.clear()
 
 
-def take_of_any(budgets: Sequence[Budget], amount: int) -> Answer[Budget]:
+def take_of_any(budgets: Collection[Budget], amount: int) -> Answer[Budget]:
     """Take so much of the one that has most left, as soon as any of them has enough; the answer is which."""
     able = [budget for budget in budgets if budget.has(amount)]
     if able:

@@ -395,12 +395,13 @@ class DropoffFlow:
         try:
             await renaming
         except RemoteError as error:
-            await self._rename_refused(row, row.temporary or "", error)
+            await self._rename_refused(row, error)
         self._renaming.succeeded()
         await self.ledger.commit(row, "renamed")
 
-    async def _rename_refused(self, row: Row, temporary: str, error: RemoteError) -> None:
+    async def _rename_refused(self, row: Row, error: RemoteError) -> None:
         """Return if it was renamed all the same; else take the file back and say why it cannot go."""
+        temporary = row.temporary or ""
         look_final, look_temporary = self.remote.stat(row.remote_path), self.remote.stat(temporary)
         final = await look_final
         verdict = judge(row, final, await look_temporary)

@@ -116,8 +116,9 @@ class _File:
 
     def _name_owners(self, node: ast.AST, owner: str) -> None:
         for child in ast.iter_child_nodes(node):
-            is_scope = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-            name = f"{owner}.{child.name}".lstrip(".") if is_scope else owner  # type: ignore[attr-defined]
+            name = owner
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                name = f"{owner}.{child.name}".lstrip(".")
             self._owners[child] = name
             self._name_owners(child, name)
 

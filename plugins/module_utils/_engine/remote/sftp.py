@@ -211,7 +211,7 @@ class SftpRemote:
         while offset < source.size:
             length = self._pace.portion(min(chunk, source.size - offset))
             await self._pace.take(length)
-            writing = await take_of_any(list(by_budget), length)
+            writing = await take_of_any(by_budget, length)
             try:
                 data = source.read(length)
             except BaseException:

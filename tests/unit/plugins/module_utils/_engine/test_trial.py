@@ -140,14 +140,14 @@ def test_no_turn_begins_after_the_deadline(ledger: Ledger) -> None:
     assert set(server.became) == {"time_limit"}
 
 
-def test_who_waits_when_the_run_is_interrupted_has_not_begun(ledger: Ledger) -> None:
+def test_who_waits_when_the_run_is_interrupted_has_not_begun(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     server = Server(ledger)
     told = RunEnded("interrupted", "It was told to.")
 
     def interrupt(_timeout: float | None) -> bool:
         raise Interruption(told)
 
-    server.poll = interrupt  # type: ignore[method-assign]
+    monkeypatch.setattr(server, "poll", interrupt)
     with pytest.raises(Interruption):
         server.serve(4)
     assert server.became == ["interrupted"] * 3, "not the one whose turn it was"
