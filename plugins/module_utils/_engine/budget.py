@@ -19,6 +19,7 @@ class Budget:
     def __init__(self, total: int) -> None:
         self.total = total
         self.free = total
+        self._given = settled(self)
         self._queue: deque[tuple[int, Answer[Budget]]] = deque()
         self._error: Exception | None = None
 
@@ -40,7 +41,7 @@ class Budget:
     def take(self, amount: int) -> Answer[Budget]:
         if self.has(amount):
             self.free -= amount
-            return settled(self)
+            return self._given
         answer: Answer[Budget] = Answer()
         self.wait(amount, answer)
         return answer

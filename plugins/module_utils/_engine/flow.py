@@ -40,7 +40,7 @@ INSISTENCE = 8  # how often a coroutine is told that the run is over
 
 
 class Answer(Generic[T]):
-    """A value that somebody owes. Awaited by one coroutine at most, settled once."""
+    """A value that somebody owes. Settled once; awaited by one coroutine at most, until then."""
 
     __slots__ = ("_error", "_task", "_value", "done")
 
@@ -52,13 +52,12 @@ class Answer(Generic[T]):
 
     def settle(self, value: T) -> None:
         self._value = value
-        self._finish()
+        self.done = True
+        if self._task is not None:
+            self._task.wake()
 
     def fail(self, error: BaseException) -> None:
         self._error = error
-        self._finish()
-
-    def _finish(self) -> None:
         self.done = True
         if self._task is not None:
             self._task.wake()

@@ -140,10 +140,13 @@ class Ledger(Batch):
     def _write_all(self, rows: Sequence[Row]) -> set[int]:
         """Write rows in one transaction; return the identities of those that another job's open row stands against."""
         refused = set()
+        now = time.time()
+        for row in rows:
+            row.changed_at = now
         new = [row for row in rows if row.id is None]
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            for row in rows:
+            for row in self._not_stepped(rows):
                 try:
                     self._write(row)
                 except sqlite3.IntegrityError:
@@ -157,13 +160,21 @@ class Ledger(Batch):
             raise
         return refused
 
+    def _not_stepped(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Write what goes from one open state to the next, all at once; return what else there is to write."""
+        steps = [row for row in rows if row.id is not None and row.open and row.state != FORGOTTEN]
+        if not steps:
+            return rows
+        if self._db.executemany(_STEP, map(_stepped, steps)).rowcount < len(steps):
+            return rows  # one of them is opened again
+        return [row for row in rows if row.id is None or not row.open or row.state == FORGOTTEN]
+
     def _write(self, row: Row) -> None:
-        row.changed_at = time.time()
         if row.id is None:
             row.id = self._db.execute(_INSERT, _inserted(row)).lastrowid
         elif row.state == FORGOTTEN:
             self._db.execute("DELETE FROM transfer WHERE id = ?", (row.id,))
-        elif not row.open or not self._db.execute(_STEP, _stepped(row)).rowcount:
+        else:
             self._db.execute(_UPDATE, _updated(row))
 
     def open_rows(self, account: str, direction: str, job: str) -> list[Row]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from typing import Any
 
@@ -15,42 +16,32 @@ from .._deps import paramiko
 class Inbox:
     """What has come on a channel, until it is read; all of it at once.
 
-    Stands in for `paramiko.buffered_pipe.BufferedPipe`, which copies every byte three times.
+    Stands in for `paramiko.buffered_pipe.BufferedPipe`, which copies every byte three times, and wakes its reader for
+    every packet.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
-        self._chunks: list[bytes] = []
+        self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._closed = False
         self._event: Any = None
+        self._telling = threading.Lock()
 
     def __len__(self) -> int:
-        with self._lock:
-            return sum(map(len, self._chunks))
+        """How many packets lie there, for whoever shows the channel."""
+        return self._chunks.qsize()
 
     def set_event(self, event: Any) -> None:
         """What to set while there is something to read, or nothing will come any more."""
-        with self._lock:
-            self._event = event
-            if self._chunks or self._closed:
-                event.set()
-            else:
-                event.clear()
+        self._event = event
+        self._tell()
 
     def feed(self, data: bytes) -> None:
-        with self._lock:
-            if data:
-                self._chunks.append(data)
-                self._notify()
+        if data:
+            self._put(data)
 
     def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            self._notify()
-
-    def read_ready(self) -> bool:
-        return bool(self._chunks)
+        self._closed = True
+        self._put(b"")
 
     def read(self, _length: int, timeout: float | None = None) -> bytes:
         """Everything that has come, or nothing at the end.
@@ -58,18 +49,29 @@ class Inbox:
         :param timeout: seconds; None: as long as it takes.
         :raises paramiko.buffered_pipe.PipeTimeout: nothing came.
         """
-        with self._lock:
-            if not self._changed.wait_for(lambda: self._chunks or self._closed, timeout):
-                raise paramiko.buffered_pipe.PipeTimeout
-            chunks, self._chunks = self._chunks, []
-            if self._event is not None and not self._closed:
-                self._event.clear()
+        try:
+            chunks = [self._chunks.get(timeout=timeout)]
+        except queue.Empty:
+            raise paramiko.buffered_pipe.PipeTimeout from None
+        while not self._chunks.empty():
+            chunks.append(self._chunks.get())
+        if self._closed:  # and stays so
+            self._chunks.put(b"")
+        if self._event is not None:
+            self._tell()
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _notify(self) -> None:
-        self._changed.notify_all()
+    def _put(self, data: bytes) -> None:
+        self._chunks.put(data)
         if self._event is not None:
-            self._event.set()
+            self._tell()
+
+    def _tell(self) -> None:
+        with self._telling:
+            if self._chunks.empty():
+                self._event.clear()
+            else:
+                self._event.set()
 
 
 class Discarded(Inbox):

@@ -16,6 +16,8 @@ PORTIONS = 8
 
 SMALLEST_PORTION = 4096  # bytes; less would be more packet than file
 
+_AT_ONCE = settled(None)
+
 
 class Pace:
     """Hands out bytes to send, or to ask for, at so many a second, in the order of asking.
@@ -49,7 +51,7 @@ class Pace:
     def take(self, amount: int) -> Answer[None]:
         """Settled when so many bytes may go or come."""
         if self._rate is None:
-            return settled(None)
+            return _AT_ONCE
         answer: Answer[None] = Answer()
         self._queue.append((amount, answer))
         self.release()

@@ -14,6 +14,7 @@ import select
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..budget import take_of_any
@@ -129,13 +130,12 @@ class SftpRemote:
             self.finish(handle)  # whether and when that succeeds is nobody's concern
 
     def stat(self, path: str) -> Answer[Entry | None]:
-        name = path.rpartition("/")[2]
         return self._idlest().request(
             wire.LSTAT,
             wire.text(_bytes(path)),
             expected=wire.ATTRS,
             doing=f"to look at {path!r}",
-            decode=lambda body: entry_of(name, path, wire.Reader(body).attributes()),
+            decode=lambda body: entry_of(path.rpartition("/")[2], path, wire.Reader(body).attributes()),
             missing_ok=True,
         )
 
@@ -278,7 +278,7 @@ class SftpRemote:
         return self._idlest().request(kind, body, expected=wire.STATUS, doing=doing)
 
     def _idlest(self) -> Session:
-        return min(self._sessions, key=lambda session: session.owes)
+        return min(self._sessions, key=attrgetter("owes"))
 
 
 def _wait_for_one(sessions: Iterable[Session], seconds: float) -> None:

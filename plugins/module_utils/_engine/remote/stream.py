@@ -36,14 +36,19 @@ class Packets:
             if len(self.begun) < 4 or len(self.begun) < _end(self.begun, 0):
                 return
             packet, self.begun = self.begun, bytearray()
-            yield _packet(packet, 0, len(packet))
-        while len(data) - start >= 4:
-            end = _end(data, start)
-            if end > len(data):
+            _length, kind, number = wire.HEADER.unpack_from(packet)
+            yield kind, number, _body(kind, packet, 0, len(packet))
+        size = len(data)
+        while size - start >= wire.HEADER.size:
+            length, kind, number = wire.HEADER.unpack_from(data, start)
+            end = start + 4 + _sound(length, data, start)
+            if end > size:
                 break
-            yield _packet(data, start, end)
+            yield kind, number, _body(kind, data, start, end)
             start = end
         self.begun += memoryview(data)[start:]
+        if len(self.begun) >= 4:
+            _end(self.begun, 0)  # what is no SFTP is told at once
 
     def _complete(self, data: bytes) -> int:
         """Add what belongs to the packet that has begun; return how much of the data that was."""
@@ -64,14 +69,15 @@ def pieces(buffers: Iterable[bytes], length: int) -> Iterator[bytes]:
     room = length
     for buffer in buffers:
         rest: bytes | memoryview = buffer
-        while len(rest) >= room:
+        left = len(rest)
+        while left >= room:
             view = memoryview(rest)
             piece.append(view[:room])
             yield b"".join(piece)
-            piece, rest, room = [], view[room:], length
-        if rest:
+            piece, rest, left, room = [], view[room:], left - room, length
+        if left:
             piece.append(rest)
-            room -= len(rest)
+            room -= left
     if piece:
         yield b"".join(piece)
 
@@ -86,14 +92,17 @@ def _not_sftp(start: bytes) -> ProtocolError:
 
 def _end(data: bytes | bytearray, position: int) -> int:
     """Where the packet ends that begins at a position."""
-    length = int.from_bytes(data[position : position + 4], "big")
+    return position + 4 + _sound(int.from_bytes(data[position : position + 4], "big"), data, position)
+
+
+def _sound(length: int, data: bytes | bytearray, position: int) -> int:
+    """The length of a packet, if any packet may be that long."""
     if not 5 <= length <= wire.LONGEST_PACKET:
         raise _not_sftp(bytes(data[position : position + 64]))
-    return position + 4 + length
+    return length
 
 
-def _packet(data: bytes | bytearray, start: int, end: int) -> Packet:
-    _length, kind, number = wire.HEADER.unpack_from(data, start)
+def _body(kind: int, data: bytes | bytearray, start: int, end: int) -> Any:
     if kind == wire.DATA:
-        return kind, number, memoryview(data)[start + wire.HEADER.size : end]
-    return kind, number, bytes(data[start + wire.HEADER.size : end])
+        return memoryview(data)[start + wire.HEADER.size : end]
+    return bytes(data[start + wire.HEADER.size : end])

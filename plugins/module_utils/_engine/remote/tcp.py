@@ -23,7 +23,7 @@ NO_ROUTE = "Check the network of this host: route, firewall, VPN."
 CLOSED = "Check host and port, that the server runs, and that its firewall lets this host in."
 
 
-READ_AHEAD = 128 * 1024  # bytes
+READ_AHEAD = 1024 * 1024  # bytes
 
 
 class Connection(socket.socket):
@@ -31,14 +31,16 @@ class Connection(socket.socket):
     calls, and two waits for Python's lock, for an answer of 40 bytes.
     """
 
-    _ahead = b""
-    _taken = 0
+    def __init__(self, *kind: Any) -> None:
+        super().__init__(*kind)
+        self._ahead = memoryview(bytearray(READ_AHEAD))
+        self._came = self._taken = 0
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        if self._taken == len(self._ahead):
-            self._ahead, self._taken = super().recv(max(size, READ_AHEAD), flags), 0
-        start, self._taken = self._taken, min(self._taken + size, len(self._ahead))
-        return self._ahead[start : self._taken]
+        if self._taken == self._came:
+            self._came, self._taken = self.recv_into(self._ahead, 0, flags), 0
+        start, self._taken = self._taken, min(self._taken + size, self._came)
+        return bytes(self._ahead[start : self._taken])
 
 
 def connect(host: str, port: int, timeout: float) -> socket.socket:

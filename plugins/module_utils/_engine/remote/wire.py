@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ..errors import ProtocolError, RemoteDenied, RemoteError, RemoteMissing, RemoteUnsupported
 
@@ -234,7 +234,10 @@ def handle(body: bytes) -> bytes:
 
 
 def status_code(body: bytes) -> int:
-    return Reader(body).uint32()
+    try:
+        return cast("int", _UINT32.unpack_from(body)[0])
+    except struct.error:
+        raise _too_short() from None
 
 
 UNSTATED = "remote_failure"
