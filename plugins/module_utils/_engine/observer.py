@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from .remote import Incoming, Outgoing, Remote
+    from .remote import Incoming, Outgoing, Received, Remote
     from .result import FileOutcome
 
 
@@ -43,7 +43,7 @@ class _Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._remote, name)
 
-    async def download(self, path: str, into: Incoming, *, size: int) -> int:
+    async def download(self, path: str, into: Incoming, *, size: int) -> Received:
         return await self._remote.download(path, _Incoming(into, self._observer), size=size)
 
     async def write(self, handle: Any, source: Outgoing, *, shared: bool) -> Awaitable[None]:

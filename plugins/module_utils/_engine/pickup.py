@@ -136,11 +136,10 @@ class PickupFlow:
         """Fetch what is there whole and durable, with the access that it will have, or not at all."""
         with self.room.taken_by(part, item.entry.size or 0):
             await self.claims.take(item)
-            await download_whole(self.remote, item.there, part)
-        looked_at = self.remote.stat(item.there.path)
+            look = await download_whole(self.remote, item.there, part)
         self.access.give(part.fd)
         await self.syncer.sync_new(part.fd, self.dest.fd)  # meanwhile the server answers
-        require_unchanged(item.there, await looked_at)
+        require_unchanged(item.there, await look)
         if self.job.verify == "reread":
             await reread(self.remote, item.there, part)
         elif self.job.verify == "sidecar" and not vouched_by(item.entry.name):

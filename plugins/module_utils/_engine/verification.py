@@ -14,14 +14,16 @@ from .errors import TransferError
 from .selection import DIGESTS
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from .disk import Folder, Part
     from .remote import Entry, Remote
 
 LONGEST_SIDECAR = 4096  # bytes
 
 
-async def download_whole(remote: Remote, entry: Entry, part: Part) -> None:
-    """Fetch as much as was listed.
+async def download_whole(remote: Remote, entry: Entry, part: Part) -> Awaitable[Entry | None]:
+    """Fetch as much as was listed; return what the server says of the file behind the last byte.
 
     :raises TransferError: ``size_unknown``, ``incomplete``, ``longer_than_listed``.
     """
@@ -32,12 +34,13 @@ async def download_whole(remote: Remote, entry: Entry, part: Part) -> None:
             "It stays there; ask the provider whether its server can tell sizes.",
         )
     received = await remote.download(entry.path, part, size=entry.size)
-    if received != entry.size:
-        raise _incomplete(entry, received)
+    if received.size != entry.size:
+        raise _incomplete(entry, received.size)
+    return received.look
 
 
 def require_unchanged(entry: Entry, now: Entry | None) -> None:
-    """Compare what was listed with what the server says after the last byte has come.
+    """Compare what was listed with what the server says behind the last byte.
 
     :raises TransferError: ``changed_while_read``.
     """

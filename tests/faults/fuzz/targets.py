@@ -161,8 +161,8 @@ class _Source:
 async def _download(remote: sftp.SftpRemote, size: int) -> None:
     sink = _Sink()
     received = await remote.download("pickup/a.xml", sink, size=size)
-    if sink.size > size or received > size + 1:
-        raise Broken(f"{sink.size} bytes were written and {received} counted of a file of {size}")
+    if sink.size > size or received.size > size + 1:
+        raise Broken(f"{sink.size} bytes were written and {received.size} counted of a file of {size}")
 
 
 async def _upload(remote: sftp.SftpRemote, size: int) -> None:

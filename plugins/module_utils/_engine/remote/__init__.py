@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable
 
-from .interface import Entry, Incoming, Outgoing, Remote, join
+from .interface import Entry, Incoming, Outgoing, Received, Remote, join
 from .sftp import SftpRemote
 
 if TYPE_CHECKING:
     from ..account import Account
 
-__all__ = ["PROTOCOLS", "Entry", "Incoming", "Outgoing", "Remote", "connect", "join"]
+__all__ = ["PROTOCOLS", "Entry", "Incoming", "Outgoing", "Received", "Remote", "connect", "join"]
 
 PROTOCOLS: Mapping[str, Callable[[Account], Remote]] = {
     "sftp": SftpRemote,

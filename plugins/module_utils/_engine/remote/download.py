@@ -10,7 +10,7 @@ Source: draft-ietf-secsh-filexfer-02, 6.4.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from ..errors import ProtocolError, RemoteError
 from . import wire
@@ -18,7 +18,7 @@ from .session import Cost, Session
 
 if TYPE_CHECKING:
     from ..flow import Answer
-    from .interface import Incoming
+    from .interface import Entry, Incoming
     from .pace import Pace
 
 
@@ -29,14 +29,25 @@ class _Part(NamedTuple):
     answer: Answer[memoryview]
 
 
-class Download:
-    """One file, open on a session under a handle."""
+Look = Callable[[], "Answer[Entry | None]"]
 
-    def __init__(self, session: Session, handle: bytes, path: str, pace: Pace) -> None:
+
+class Download:
+    """One file, open on a session under a handle.
+
+    :param look_behind: asks for a look at the file; None where only an answered READ is known to have been done.
+    :ivar look: what it gave, asked behind the last READ.
+    """
+
+    def __init__(
+        self, session: Session, handle: bytes, path: str, *, pace: Pace, look_behind: Look | None = None
+    ) -> None:
         self._session = session
         self._handle = handle
         self._doing = f"to read {path!r}"
         self._pace = pace
+        self._look_behind = look_behind
+        self.look: Answer[Entry | None] | None = None
         self._parts: deque[_Part] = deque()
         self._asked = 0
 
@@ -51,6 +62,8 @@ class Download:
         try:
             while received <= size:
                 await self._ask_on(size)
+                if self._asked > size and self._look_behind and not self.look:
+                    self.look = self._look_behind()
                 part = self._parts[0]
                 data = await part.answer
                 received += len(data)
@@ -59,6 +72,7 @@ class Download:
                 self._parts.popleft()
                 holding.give_back(len(data))
                 if len(data) < part.length:
+                    self.look = None
                     self._parts.appendleft(await self._ask(received, part.length - len(data)))
         except RemoteError as error:
             if error.reason != "remote_end_of_file":

@@ -46,6 +46,17 @@ class Incoming(Protocol):
     def write(self, data: bytes | memoryview) -> None: ...
 
 
+class Received(NamedTuple):
+    """A download that has come to its end.
+
+    :ivar size: how many bytes came; one more than was expected if there is more.
+    :ivar look: what the server says of the file, asked behind its last byte; None if it is gone.
+    """
+
+    size: int
+    look: Awaitable[Entry | None]
+
+
 class Remote(Protocol):
     """A connected session with a server, whatever its protocol: the requests that workflows are made of.
 
@@ -74,10 +85,8 @@ class Remote(Protocol):
     def stat(self, path: str) -> Awaitable[Entry | None]:
         """The file itself (a link is not followed), or None if there is none."""
 
-    async def download(self, path: str, into: Incoming, *, size: int) -> int:
-        """Fetch a file of the expected size to its real end; return the bytes that came, ``size + 1`` if there is
-        more.
-        """
+    async def download(self, path: str, into: Incoming, *, size: int) -> Received:
+        """Fetch a file of the expected size to its real end, and look at it then."""
 
     async def create(self, path: str) -> Any:
         """Make a new file and open it for writing. Never opens a file that exists, as far as the server honours

@@ -272,10 +272,10 @@ class Session:
         raise _silent(self.timeout)
 
     def _ask_limits(self) -> wire.Limits:
-        if "limits@openssh.com" not in self.extensions:
+        if wire.LIMITS not in self.extensions:
             return wire.Limits(0, 0, 0, 0)
         answer = self.request(
-            wire.EXTENDED, wire.text(b"limits@openssh.com"), expected=wire.EXTENDED_REPLY, doing="to tell its limits"
+            wire.EXTENDED, wire.text(wire.LIMITS.encode()), expected=wire.EXTENDED_REPLY, doing="to tell its limits"
         )
         asked_at = time.monotonic()
         while not answer.done:

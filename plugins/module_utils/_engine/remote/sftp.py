@@ -14,6 +14,7 @@ import select
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,7 +23,7 @@ from ..errors import FiledropError, RemoteError
 from ..flow import Answer, Together
 from . import wire
 from .download import Download
-from .interface import Entry, Incoming, Outgoing
+from .interface import Entry, Incoming, Outgoing, Received
 from .listing import Listing, entry_of
 from .pace import Pace
 from .session import Cost, Session
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 SHARED_FROM = 8 * 1024 * 1024
 """Bytes from which on a file goes over all connections at once: four times what a server lets one have under way."""
 
-SHARING = "SSH-2.0-OpenSSH_"
+OPENSSH = "SSH-2.0-OpenSSH_"
 """How servers call themselves that write to one file through several handles. Others, such as those that pass files on
 to an object store, take bytes in their order only, or the bytes of one handle only."""
 
@@ -130,7 +131,10 @@ class SftpRemote:
             self.finish(handle)  # whether and when that succeeds is nobody's concern
 
     def stat(self, path: str) -> Answer[Entry | None]:
-        return self._idlest().request(
+        return self._look(self._idlest(), path)
+
+    def _look(self, session: Session, path: str) -> Answer[Entry | None]:
+        return session.request(
             wire.LSTAT,
             wire.text(_bytes(path)),
             expected=wire.ATTRS,
@@ -139,12 +143,22 @@ class SftpRemote:
             missing_ok=True,
         )
 
-    async def download(self, path: str, into: Incoming, *, size: int) -> int:
+    async def download(self, path: str, into: Incoming, *, size: int) -> Received:
         handle = await self._open(path, wire.READ_FLAG)
+        session = handle.session
+        look_behind = partial(self._look, session, path) if self._is_in_order(session) else None
+        download = Download(*handle, pace=self._pace, look_behind=look_behind)
         try:
-            return await Download(*handle, self._pace).into(into, size)
+            received = await download.into(into, size)
         finally:
             self.finish(handle)  # whether and when that succeeds is nobody's concern
+        return Received(received, download.look or self.stat(path))
+
+    def _is_in_order(self, session: Session) -> bool:
+        """Whether the server does one request after the other, as OpenSSH's own sftp-server does, which is known by its
+        limits: behind OpenSSH's sshd there may be another.
+        """
+        return self._is_openssh and wire.LIMITS in session.extensions
 
     async def create(self, path: str) -> _Handle:
         return await self._open(path, wire.WRITE_FLAG | wire.CREATE_FLAG | wire.EXCLUSIVE_FLAG)
@@ -154,7 +168,7 @@ class SftpRemote:
 
     async def write(self, handle: _Handle, source: Outgoing, *, shared: bool) -> Together:
         others: Sequence[_Handle] = ()
-        if shared and source.size >= SHARED_FROM and self._is_sharing:
+        if shared and source.size >= SHARED_FROM and self._is_openssh:
             self._widen(source.size)
             others = await self._open_again(handle)
         try:
@@ -165,9 +179,9 @@ class SftpRemote:
             closing = [self.finish(other) for other in others]
         return Together([*sent, *closing])
 
-    @property
-    def _is_sharing(self) -> bool:
-        return words_of(self._transports[0]).version.startswith(SHARING)
+    @cached_property
+    def _is_openssh(self) -> bool:
+        return words_of(self._transports[0]).version.startswith(OPENSSH)
 
     def _widen(self, size: int) -> None:
         """Take further channels of the connection, if the server allows that and is so far away that what it lets one

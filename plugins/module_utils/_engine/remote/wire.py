@@ -60,6 +60,8 @@ OK = 0
 END_OF_FILE = 1
 NO_SUCH_FILE = 2
 
+LIMITS = "limits@openssh.com"
+
 _UINT32 = struct.Struct(">I")
 _UINT64 = struct.Struct(">Q")
 HEADER = struct.Struct(">IBI")  # length, kind, number of the request

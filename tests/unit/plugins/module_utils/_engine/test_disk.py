@@ -397,6 +397,27 @@ def test_a_part_is_hashed_as_it_is_written(folder: Folder) -> None:
     part.close()
 
 
+@pytest.mark.parametrize("refusal", [None, OSError(errno.EINVAL, "")])
+def test_the_disk_begins_with_a_large_file_while_that_comes(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, refusal: OSError | None
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    def advise(fd: int, start: int, length: int, advice: int) -> None:
+        assert (fd, advice) == (part.fd, os.POSIX_FADV_DONTNEED)
+        told.append((start, length))
+        if refusal:
+            raise refusal
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    monkeypatch.setattr(disk, "WRITE_OUT", 1000)
+    part = Part(folder, ".p-")
+    for _time in range(7):
+        part.write(bytes(500))
+    assert told == [(0, 1000), (1000, 1000), (2000, 1000)]
+    assert content_of(folder, part.name) == bytes(3500)
+
+
 def test_parts_have_names_of_their_own(folder: Folder) -> None:
     parts = [Part(folder, ".p-") for _part in range(20)]
     assert len({part.name for part in parts}) == 20

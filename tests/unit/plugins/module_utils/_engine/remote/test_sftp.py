@@ -14,6 +14,7 @@ import struct
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.budget import Budget
@@ -28,7 +29,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, connect, join, sftp
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import HOLD_AHEAD
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import HOLD_AHEAD, Session
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
@@ -78,7 +79,7 @@ class Memory:
 async def fetch(remote: SftpRemote, path: str, size: int) -> tuple[int, bytes]:
     sink = Sink()
     received = await remote.download(path, sink, size=size)
-    return received, bytes(sink.content)
+    return received.size, bytes(sink.content)
 
 
 async def send(remote: SftpRemote, path: str, content: bytes, *, shared: bool = False) -> int | None:
@@ -203,6 +204,80 @@ def test_parts_that_come_shorter_than_asked_for_are_put_together(server: OddServ
 
     server.hooks[Kind.READ] = shorten
     assert drive(remote, fetch(remote, path, len(CONTENT))) == (len(CONTENT), CONTENT)
+
+
+async def look_behind(remote: SftpRemote, path: str, size: int) -> Entry | None:
+    return await (await remote.download(path, Sink(), size=size)).look
+
+
+@pytest.fixture
+def in_order(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server does one request after the other, and is known for that."""
+    monkeypatch.setattr(sftp, "OPENSSH", "")
+
+
+@pytest.mark.usefixtures("in_order")
+@pytest.mark.parametrize("size", [0, 1, 700_001])
+def test_a_server_that_works_in_order_is_asked_for_the_look_together_with_the_last_bytes(
+    server: OddServer, size: int
+) -> None:
+    path = put(server, content=CONTENT[:size])
+    remote = server.connect()
+    looked = drive(remote, look_behind(remote, path, size))
+    assert looked is not None
+    assert (looked.name, looked.size) == ("a.xml", size)
+    kinds = [kind for kind, _length in server.seen]
+    assert kinds[kinds.index(Kind.READ) :] == [Kind.READ] * kinds.count(Kind.READ) + [Kind.LSTAT]
+
+
+@pytest.mark.usefixtures("in_order")
+def test_the_look_is_behind_the_last_byte_also_of_parts_that_come_short(server: OddServer) -> None:
+    path = put(server)
+
+    def halve(call: Call, go: Serve) -> Answer | None:
+        answer = go(call.request)
+        with open(server.pickup / "a.xml", "ab") as growing:
+            growing.write(b"!")
+        return Data(answer.data[: len(answer.data) // 2 or 1]) if isinstance(answer, Data) else answer
+
+    server.hooks[Kind.READ] = halve
+    remote = server.connect()
+    looked = drive(remote, look_behind(remote, path, len(CONTENT)))
+    assert looked is not None
+    assert looked.size == (server.pickup / "a.xml").stat().st_size
+    assert server.seen[-1][0] == Kind.LSTAT
+
+
+@pytest.mark.usefixtures("in_order")
+def test_the_look_takes_the_way_of_the_bytes(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes over another connection may come before them."""
+    path = put(server)
+    remote = server.connect(connections=3)
+    ways: dict[int, set[Session]] = {}
+    request = Session.request
+
+    def note(session: Session, kind: int, *body: Any, **more: Any) -> Any:
+        ways.setdefault(kind, set()).add(session)
+        return request(session, kind, *body, **more)
+
+    monkeypatch.setattr(Session, "request", note)
+    drive(remote, look_behind(remote, path, len(CONTENT)))
+    assert ways[Kind.LSTAT] == ways[Kind.READ]
+
+
+@pytest.mark.parametrize("is_openssh", [False, True])
+def test_a_server_that_may_work_at_several_requests_at_once_is_asked_for_the_look_after_the_last_byte(
+    server: OddServer, monkeypatch: pytest.MonkeyPatch, is_openssh: bool
+) -> None:
+    if is_openssh:  # and not with its own sftp-server
+        monkeypatch.setattr(sftp, "OPENSSH", "")
+        server.answer(Kind.INIT, Version(extensions=()))
+    path = put(server)
+    remote = server.connect()
+    looked = drive(remote, look_behind(remote, path, len(CONTENT)))
+    assert looked is not None
+    kinds = [kind for kind, _length in server.seen]
+    assert kinds[-3:] == [Kind.READ, Kind.CLOSE, Kind.LSTAT]
 
 
 def test_files_in_short_parts_get_along_with_little_room(server: OddServer) -> None:
@@ -553,7 +628,7 @@ LARGE = CONTENT * 40
 def sharing(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> SftpRemote:
     """Three connections, over which any file goes that is a little large."""
     monkeypatch.setattr(sftp, "SHARED_FROM", len(LARGE))
-    monkeypatch.setattr(sftp, "SHARING", "")
+    monkeypatch.setattr(sftp, "OPENSSH", "")
     return server.connect(connections=3)
 
 
@@ -579,7 +654,7 @@ def test_a_small_one_and_one_that_may_be_taken_go_over_one(
 def test_only_servers_that_are_known_for_it_get_a_file_through_several_handles(
     server: OddServer, sharing: SftpRemote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sftp, "SHARING", "SSH-2.0-OpenSSH_")
+    monkeypatch.setattr(sftp, "OPENSSH", "SSH-2.0-OpenSSH_")
     assert drive(sharing, send(sharing, "input/a.part", LARGE, shared=True)) == len(LARGE)
     assert asked(server)[Kind.OPEN] == 1
 
@@ -616,7 +691,7 @@ def test_what_one_of_the_connections_cannot_do_is_told_and_the_sessions_go_on(
 def test_to_a_server_far_away_it_goes_over_more_channels_of_one_connection(
     server: OddServer, monkeypatch: pytest.MonkeyPatch, far: float, channels: int
 ) -> None:
-    for name, value in (("SHARED_FROM", len(LARGE)), ("WIDE_FROM", len(LARGE)), ("FAR", far), ("SHARING", "")):
+    for name, value in (("SHARED_FROM", len(LARGE)), ("WIDE_FROM", len(LARGE)), ("FAR", far), ("OPENSSH", "")):
         monkeypatch.setattr(sftp, name, value)
     remote = server.connect()
     for name in ("a", "b"):
