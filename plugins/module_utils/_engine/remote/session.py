@@ -32,11 +32,11 @@ from .stream import Packet, Packets, pieces
 if TYPE_CHECKING:
     from paramiko import Transport
 
-READ_AHEAD = WINDOW // 2
-"""Bytes that may have been asked for at once: more than a link of 100 ms at 1 Gbit/s holds, and half of what the
-server may send ahead of our reading."""
+READ_AHEAD = WINDOW * 3 // 4
+"""Bytes that may have been asked for at once: more than a link of 100 ms at 1 Gbit/s holds, and less than the server may
+send ahead of our reading, by what paramiko is late in telling it (a tenth) and the answers to all else."""
 
-HOLD_AHEAD = 2 * READ_AHEAD
+HOLD_AHEAD = WINDOW
 """Bytes that may have been asked for and not been written here: a server may answer all but the first of a file."""
 
 WRITE_AHEAD = 1280 * 1024
