@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from paramiko import Transport
 
 READ_AHEAD = WINDOW * 3 // 4
-"""Bytes that may have been asked for at once: more than a link of 100 ms at 1 Gbit/s holds, and less than the server may
-send ahead of our reading, by what paramiko is late in telling it (a tenth) and the answers to all else."""
+"""Bytes that may have been asked for at once: more than a link of 100 ms at 1 Gbit/s holds. The rest of what the server
+may send ahead of our reading is for what paramiko is late in telling it (a tenth), and for the answers to all else."""
 
 HOLD_AHEAD = WINDOW
 """Bytes that may have been asked for and not been written here: a server may answer all but the first of a file."""
