@@ -176,6 +176,12 @@ _LEDGER = (
     ),
     Word(
         "ledger.py",
+        "if self._db.executemany(_STEP, map(_stepped, steps)).rowcount < len(steps):",
+        "if self._db.executemany(_STEP, map(_stepped, steps)).rowcount < 0:",
+        "a row that is opened again is not written",
+    ),
+    Word(
+        "ledger.py",
         "for row in new:",
         "for row in ():",
         "a row that was not written counts as written",
@@ -362,10 +368,27 @@ _SERVER = (
     ),
     Word(
         "remote/download.py",
-        "                if len(data) < part.length:\n"
         "                    self._parts.appendleft(await self._ask(received, part.length - len(data)))",
-        "",
+        "                    pass",
         "the rest of a short answer is not asked for",
+    ),
+    Word(
+        "remote/download.py",
+        "                    self.look = None\n",
+        "",
+        "a look counts that is not behind the last byte",
+    ),
+    Word(
+        "remote/download.py",
+        "if self._asked > size and",
+        "if",
+        "a file is looked at before the last byte is asked for",
+    ),
+    Word(
+        "remote/sftp.py",
+        "partial(self._look, session, path)",
+        "partial(self.stat, path)",
+        "a look may overtake the bytes over another connection",
     ),
     Word(
         "remote/listing.py",
