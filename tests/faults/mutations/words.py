@@ -410,7 +410,7 @@ _SERVER = (
     ),
     Word(
         "remote/session.py",
-        "READ_AHEAD = WINDOW // 2",
+        "READ_AHEAD = WINDOW * 3 // 4",
         "READ_AHEAD = 10**15",
         "any number of bytes may be asked for at once",
     ),
