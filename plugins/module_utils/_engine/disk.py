@@ -339,7 +339,7 @@ class Part:
 
     def _begin(self) -> None:
         """Let the disk begin. This request is named for what it does to clean pages; dirty ones it starts to write."""
-        with suppress(OSError):
+        with suppress(OSError, AttributeError):  # macOS has none
             os.posix_fadvise(self.fd, self._begun, self.size - self._begun, os.POSIX_FADV_DONTNEED)
         self._begun = self.size
 

@@ -166,7 +166,7 @@ class Ledger(Batch):
         if not steps:
             return rows
         if self._db.executemany(_STEP, map(_stepped, steps)).rowcount < len(steps):
-            return rows  # one of them is opened again
+            return rows  # one of them is opened again, or gone
         return [row for row in rows if row.id is None or not row.open or row.state == FORGOTTEN]
 
     def _write(self, row: Row) -> None:

@@ -374,8 +374,8 @@ _SERVER = (
     ),
     Word(
         "remote/download.py",
-        "                    self.look = None\n",
-        "",
+        "        self.look = self._look_behind = None\n",
+        "        pass\n",
         "a look counts that is not behind the last byte",
     ),
     Word(

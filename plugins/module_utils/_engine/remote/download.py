@@ -36,7 +36,7 @@ class Download:
     """One file, open on a session under a handle.
 
     :param look_behind: asks for a look at the file; None where only an answered READ is known to have been done.
-    :ivar look: what it gave, asked behind the last READ.
+    :ivar look: what it gave, asked behind the last READ; None if it has not, or came too early.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Download:
                 self._parts.popleft()
                 holding.give_back(len(data))
                 if len(data) < part.length:
-                    self.look = None
+                    await self._look_later()
                     self._parts.appendleft(await self._ask(received, part.length - len(data)))
         except RemoteError as error:
             if error.reason != "remote_end_of_file":
@@ -81,6 +81,12 @@ class Download:
             for part in self._parts:
                 holding.give_back(part.length)
         return received
+
+    async def _look_later(self) -> None:
+        """There are bytes to come behind those that the look is behind."""
+        if self.look:
+            await self.look  # nothing is left owed
+        self.look = self._look_behind = None
 
     async def _ask_on(self, size: int) -> None:
         """Ask for what follows, until the first part has come or there is no room for more."""

@@ -50,11 +50,12 @@ class Received(NamedTuple):
     """A download that has come to its end.
 
     :ivar size: how many bytes came; one more than was expected if there is more.
-    :ivar look: what the server says of the file, asked behind its last byte; None if it is gone.
+    :ivar look: what the server said of the file right behind its last byte, as by `Remote.stat`; None if it is still to
+        be asked.
     """
 
     size: int
-    look: Awaitable[Entry | None]
+    look: Awaitable[Entry | None] | None
 
 
 class Remote(Protocol):
@@ -86,7 +87,7 @@ class Remote(Protocol):
         """The file itself (a link is not followed), or None if there is none."""
 
     async def download(self, path: str, into: Incoming, *, size: int) -> Received:
-        """Fetch a file of the expected size to its real end, and look at it then."""
+        """Fetch a file of the expected size to its real end."""
 
     async def create(self, path: str) -> Any:
         """Make a new file and open it for writing. Never opens a file that exists, as far as the server honours

@@ -150,9 +150,11 @@ class SftpRemote:
         download = Download(*handle, pace=self._pace, look_behind=look_behind)
         try:
             received = await download.into(into, size)
+            if download.look:
+                await download.look  # it comes with the last byte
         finally:
             self.finish(handle)  # whether and when that succeeds is nobody's concern
-        return Received(received, download.look or self.stat(path))
+        return Received(received, download.look)
 
     def _is_in_order(self, session: Session) -> bool:
         """Whether the server does one request after the other, as OpenSSH's own sftp-server does, which is known by its

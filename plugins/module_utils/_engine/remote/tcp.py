@@ -31,8 +31,8 @@ class Connection(socket.socket):
     calls, and two waits for Python's lock, for an answer of 40 bytes.
     """
 
-    def __init__(self, *kind: Any) -> None:
-        super().__init__(*kind)
+    def __init__(self, *kind: Any, **descriptor: Any) -> None:
+        super().__init__(*kind, **descriptor)
         self._ahead = memoryview(bytearray(READ_AHEAD))
         self._came = self._taken = 0
 

@@ -194,6 +194,29 @@ def test_of_two_in_one_batch_who_want_the_same_file_one_gets_it(ledger: Ledger) 
     assert open_names(ledger) == ["a.xml"]
 
 
+def test_a_row_that_is_opened_again_is_written_among_those_that_go_on(ledger: Ledger) -> None:
+    going_on = commit(ledger, row("a.xml"), "intent")
+    over = commit(ledger, row("b.xml"), "delivered", open=False)
+    answers = [ledger.commit(going_on, "created"), ledger.commit(over, "resend", open=True)]
+    ledger.run()
+    for answer in answers:
+        answer.result()
+    found = ledger.open_rows("acme", "dropoff", "invoices")
+    assert [(one.name, one.state) for one in found] == [("a.xml", "created"), ("b.xml", "resend")]
+
+
+def test_a_row_that_may_not_be_opened_again_is_refused_and_the_others_go_on(ledger: Ledger) -> None:
+    over = commit(ledger, row(), "delivered", open=False)
+    commit(ledger, row(job="other"), "intent")
+    going_on = commit(ledger, row("b.xml"), "intent")
+    refused, taken = ledger.commit(over, "resend", open=True), ledger.commit(going_on, "created")
+    ledger.run()
+    taken.result()
+    with pytest.raises(TransferError):
+        refused.result()
+    assert [(one.name, one.state) for one in ledger.open_rows("acme", "dropoff", "invoices")] == [("b.xml", "created")]
+
+
 @pytest.mark.parametrize(
     "other", [{"account": "other"}, {"direction": "pickup"}, {"folder": "/elsewhere"}, {"name": "A.xml"}]
 )

@@ -60,6 +60,20 @@ def test_an_inbox_can_be_selected_while_there_is_something_in_it() -> None:
         pipe.close()
 
 
+@pytest.mark.parametrize("end", [False, True])
+def test_what_came_before_anybody_selected_is_told(end: bool) -> None:
+    inbox, pipe = Inbox(), make_pipe()
+    try:
+        if end:
+            inbox.close()
+        else:
+            inbox.feed(b"early")
+        inbox.set_event(pipe)
+        assert _readable(pipe)
+    finally:
+        pipe.close()
+
+
 def test_what_is_said_on_the_side_is_nothing_to_read() -> None:
     inbox, pipe = Discarded(), make_pipe()
     try:

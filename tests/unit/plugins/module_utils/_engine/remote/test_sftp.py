@@ -207,7 +207,9 @@ def test_parts_that_come_shorter_than_asked_for_are_put_together(server: OddServ
 
 
 async def look_behind(remote: SftpRemote, path: str, size: int) -> Entry | None:
-    return await (await remote.download(path, Sink(), size=size)).look
+    """What the server says of a fetched file; None if it was not asked together with the last bytes."""
+    received = await remote.download(path, Sink(), size=size)
+    return await received.look if received.look else None
 
 
 @pytest.fixture
@@ -231,21 +233,50 @@ def test_a_server_that_works_in_order_is_asked_for_the_look_together_with_the_la
 
 
 @pytest.mark.usefixtures("in_order")
-def test_the_look_is_behind_the_last_byte_also_of_parts_that_come_short(server: OddServer) -> None:
+def test_the_look_is_asked_for_once_behind_all_parts_of_a_file_that_comes_bit_by_bit(server: OddServer) -> None:
+    path = put(server)
+    remote = server.connect()
+    remote._sessions[0].holding = Budget(300_000)
+    assert drive(remote, look_behind(remote, path, len(CONTENT)))
+    kinds = [kind for kind, _length in server.seen]
+    assert kinds.count(Kind.LSTAT) == 1
+    assert kinds[-2:] == [Kind.READ, Kind.LSTAT]
+
+
+@pytest.mark.usefixtures("in_order")
+def test_a_look_that_came_before_the_rest_of_a_short_part_does_not_count(server: OddServer) -> None:
     path = put(server)
 
     def halve(call: Call, go: Serve) -> Answer | None:
         answer = go(call.request)
-        with open(server.pickup / "a.xml", "ab") as growing:
-            growing.write(b"!")
         return Data(answer.data[: len(answer.data) // 2 or 1]) if isinstance(answer, Data) else answer
 
     server.hooks[Kind.READ] = halve
     remote = server.connect()
-    looked = drive(remote, look_behind(remote, path, len(CONTENT)))
-    assert looked is not None
-    assert looked.size == (server.pickup / "a.xml").stat().st_size
-    assert server.seen[-1][0] == Kind.LSTAT
+    assert drive(remote, look_behind(remote, path, len(CONTENT))) is None
+    assert [kind for kind, _length in server.seen].count(Kind.LSTAT) == 1
+
+
+@pytest.mark.usefixtures("in_order")
+@pytest.mark.parametrize("part", [1, 500])
+def test_a_server_that_never_answers_the_looks_leaves_no_heap_of_them(server: OddServer, part: int) -> None:
+    paths = [put(server, f"{number}.xml", CONTENT[:500]) for number in range(30)]
+    remote = server.connect(timeout=1.0)
+
+    def shorten(call: Call, go: Serve) -> Answer | None:
+        answer = go(call.request)
+        return Data(answer.data[:part]) if isinstance(answer, Data) else answer
+
+    server.hooks[Kind.READ] = shorten
+    server.answer(Kind.LSTAT, None)
+
+    async def one(path: str) -> None:
+        await remote.download(path, Sink(), size=500)
+
+    flow = Flow(remote)
+    with pytest.raises(ConnectionLost):
+        flow.run(flow.each(one, paths, width=2))
+    assert [kind for kind, _length in server.seen].count(Kind.LSTAT) == 2
 
 
 @pytest.mark.usefixtures("in_order")
@@ -266,7 +297,7 @@ def test_the_look_takes_the_way_of_the_bytes(server: OddServer, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("is_openssh", [False, True])
-def test_a_server_that_may_work_at_several_requests_at_once_is_asked_for_the_look_after_the_last_byte(
+def test_a_server_that_may_work_at_several_requests_at_once_is_not_asked_for_the_look_with_the_last_bytes(
     server: OddServer, monkeypatch: pytest.MonkeyPatch, is_openssh: bool
 ) -> None:
     if is_openssh:  # and not with its own sftp-server
@@ -274,10 +305,8 @@ def test_a_server_that_may_work_at_several_requests_at_once_is_asked_for_the_loo
         server.answer(Kind.INIT, Version(extensions=()))
     path = put(server)
     remote = server.connect()
-    looked = drive(remote, look_behind(remote, path, len(CONTENT)))
-    assert looked is not None
-    kinds = [kind for kind, _length in server.seen]
-    assert kinds[-3:] == [Kind.READ, Kind.CLOSE, Kind.LSTAT]
+    assert drive(remote, look_behind(remote, path, len(CONTENT))) is None
+    assert Kind.LSTAT not in asked(server)
 
 
 def test_files_in_short_parts_get_along_with_little_room(server: OddServer) -> None:

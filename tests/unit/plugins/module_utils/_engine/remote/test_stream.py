@@ -36,6 +36,12 @@ def test_what_has_no_length_of_a_packet_is_not_sftp(length: int, size: int) -> N
         taken_from(Packets(), STREAM + length.to_bytes(4, "big") + b"Welcome to our server", size)
 
 
+@pytest.mark.parametrize("size", range(4, 10))
+def test_what_is_not_sftp_is_told_by_its_first_bytes(size: int) -> None:
+    with pytest.raises(ProtocolError):
+        list(Packets().taken_from(b"Welcome to our server"[:size]))
+
+
 @pytest.mark.parametrize("length", [1, 2, 3, 5, 8, 100])
 def test_pieces_hold_all_bytes_in_their_order(length: int) -> None:
     buffers = [b"a", b"bcd", b"", b"efghijklm", b"n"]
