@@ -163,8 +163,6 @@ class Ledger(Batch):
     def _not_stepped(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Write what goes from one open state to the next, all at once; return what else there is to write."""
         steps = [row for row in rows if row.id is not None and row.open and row.state != FORGOTTEN]
-        if not steps:
-            return rows
         if self._db.executemany(_STEP, map(_stepped, steps)).rowcount < len(steps):
             return rows  # one of them is opened again, or gone
         return [row for row in rows if row.id is None or not row.open or row.state == FORGOTTEN]
