@@ -52,12 +52,13 @@ class Answer(Generic[T]):
 
     def settle(self, value: T) -> None:
         self._value = value
-        self.done = True
-        if self._task is not None:
-            self._task.wake()
+        self._finish()
 
     def fail(self, error: BaseException) -> None:
         self._error = error
+        self._finish()
+
+    def _finish(self) -> None:
         self.done = True
         if self._task is not None:
             self._task.wake()

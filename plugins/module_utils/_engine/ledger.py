@@ -162,10 +162,14 @@ class Ledger(Batch):
 
     def _not_stepped(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Write what goes from one open state to the next, all at once; return what else there is to write."""
-        steps = [row for row in rows if row.id is not None and row.open and row.state != FORGOTTEN]
+        steps: list[Row] = []
+        others: list[Row] = []
+        for row in rows:
+            is_step = row.id is not None and row.open and row.state != FORGOTTEN
+            (steps if is_step else others).append(row)
         if self._db.executemany(_STEP, map(_stepped, steps)).rowcount < len(steps):
             return rows  # one of them is opened again, or gone
-        return [row for row in rows if row.id is None or not row.open or row.state == FORGOTTEN]
+        return others
 
     def _write(self, row: Row) -> None:
         if row.id is None:

@@ -35,7 +35,7 @@ HARMLESS = {
         'never mind `row.state != "delivered" or row.local_path in (None, os.path.join(row.folder, row.name))`',
     ): "An original that stands is needed still, and does not come so far; what does not stand is not removed.",
     ("remote/sftp.py", "SftpRemote._poll", "never mind `len(owing) == 1`"): _QUICKER,
-    ("remote/stream.py", "_body", "never mind `kind == wire.DATA`"): _QUICKER,
+    ("remote/stream.py", "_packet", "never mind `kind == wire.DATA`"): _QUICKER,
     ("remote/wire.py", "Reader.attributes", "never mind `flags == _USUAL_FLAGS`"): _QUICKER,
     (
         "remote/session.py",

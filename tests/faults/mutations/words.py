@@ -374,7 +374,7 @@ _SERVER = (
     ),
     Word(
         "remote/download.py",
-        "        self.look = self._look_behind = None\n",
+        "        self._look = self._look_behind = None\n",
         "        pass\n",
         "a look counts that is not behind the last byte",
     ),

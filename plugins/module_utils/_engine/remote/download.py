@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from ..errors import ProtocolError, RemoteError
 from . import wire
+from .interface import Received
 from .session import Cost, Session
 
 if TYPE_CHECKING:
@@ -36,25 +37,22 @@ class Download:
     """One file, open on a session under a handle.
 
     :param look_behind: asks for a look at the file; None where only an answered READ is known to have been done.
-    :ivar look: what it gave, asked behind the last READ; None if it has not, or came too early.
     """
 
-    def __init__(
-        self, session: Session, handle: bytes, path: str, *, pace: Pace, look_behind: Look | None = None
-    ) -> None:
+    def __init__(self, session: Session, handle: bytes, path: str, *, pace: Pace, look_behind: Look | None) -> None:
         self._session = session
         self._handle = handle
         self._doing = f"to read {path!r}"
         self._pace = pace
         self._look_behind = look_behind
-        self.look: Answer[Entry | None] | None = None
+        self._look: Answer[Entry | None] | None = None
         self._parts: deque[_Part] = deque()
         self._asked = 0
 
-    async def into(self, incoming: Incoming, size: int) -> int:
+    async def into(self, incoming: Incoming, size: int) -> Received:
         """Take the expected size, and try one byte beyond to see that it ends there.
 
-        Returns the bytes that came, ``size + 1`` if there is more. A server may answer with less than was asked for;
+        A server may answer with less than was asked for;
         the rest of that part is then asked for again.
         """
         received = 0
@@ -62,8 +60,8 @@ class Download:
         try:
             while received <= size:
                 await self._ask_on(size)
-                if self._asked > size and self._look_behind and not self.look:
-                    self.look = self._look_behind()
+                if self._asked > size and self._look_behind and not self._look:
+                    self._look = self._look_behind()
                 part = self._parts[0]
                 data = await part.answer
                 received += len(data)
@@ -80,13 +78,15 @@ class Download:
         finally:
             for part in self._parts:
                 holding.give_back(part.length)
-        return received
+        if self._look:
+            await self._look  # it comes with the last byte
+        return Received(received, self._look)
 
     async def _look_later(self) -> None:
         """There are bytes to come behind those that the look is behind."""
-        if self.look:
-            await self.look  # nothing is left owed
-        self.look = self._look_behind = None
+        if self._look:
+            await self._look  # nothing is left owed
+        self._look = self._look_behind = None
 
     async def _ask_on(self, size: int) -> None:
         """Ask for what follows, until the first part has come or there is no room for more."""

@@ -22,13 +22,13 @@ class Inbox:
 
     def __init__(self) -> None:
         self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._came = self._taken = 0  # bytes; each is counted by one thread alone
         self._closed = False
         self._event: Any = None
         self._telling = threading.Lock()
 
     def __len__(self) -> int:
-        """How many packets lie there, for whoever shows the channel."""
-        return self._chunks.qsize()
+        return self._came - self._taken
 
     def set_event(self, event: Any) -> None:
         """What to set while there is something to read, or nothing will come any more."""
@@ -37,11 +37,15 @@ class Inbox:
 
     def feed(self, data: bytes) -> None:
         if data:
+            self._came += len(data)
             self._put(data)
 
     def close(self) -> None:
         self._closed = True
         self._put(b"")
+
+    def read_ready(self) -> bool:
+        return len(self) > 0
 
     def read(self, _length: int, timeout: float | None = None) -> bytes:
         """Everything that has come, or nothing at the end.
@@ -59,7 +63,9 @@ class Inbox:
             self._chunks.put(b"")
         if self._event is not None:
             self._tell()
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self._taken += len(data)
+        return data
 
     def _put(self, data: bytes) -> None:
         self._chunks.put(data)

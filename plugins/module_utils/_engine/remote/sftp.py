@@ -38,8 +38,8 @@ SHARED_FROM = 8 * 1024 * 1024
 """Bytes from which on a file goes over all connections at once: four times what a server lets one have under way."""
 
 OPENSSH = "SSH-2.0-OpenSSH_"
-"""How servers call themselves that write to one file through several handles. Others, such as those that pass files on
-to an object store, take bytes in their order only, or the bytes of one handle only."""
+"""How OpenSSH's servers call themselves, which write to one file through several handles. Others, such as those that
+pass files on to an object store, take bytes in their order only, or the bytes of one handle only."""
 
 WIDE_FROM = 32 * 1024 * 1024
 """Bytes from which on a file is worth the four round trips of opening further channels."""
@@ -147,14 +147,10 @@ class SftpRemote:
         handle = await self._open(path, wire.READ_FLAG)
         session = handle.session
         look_behind = partial(self._look, session, path) if self._is_in_order(session) else None
-        download = Download(*handle, pace=self._pace, look_behind=look_behind)
         try:
-            received = await download.into(into, size)
-            if download.look:
-                await download.look  # it comes with the last byte
+            return await Download(*handle, pace=self._pace, look_behind=look_behind).into(into, size)
         finally:
             self.finish(handle)  # whether and when that succeeds is nobody's concern
-        return Received(received, download.look)
 
     def _is_in_order(self, session: Session) -> bool:
         """Whether the server does one request after the other, as OpenSSH's own sftp-server does, which is known by its

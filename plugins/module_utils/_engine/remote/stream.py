@@ -36,19 +36,14 @@ class Packets:
             if len(self.begun) < 4 or len(self.begun) < _end(self.begun, 0):
                 return
             packet, self.begun = self.begun, bytearray()
-            _length, kind, number = wire.HEADER.unpack_from(packet)
-            yield kind, number, _body(kind, packet, 0, len(packet))
-        size = len(data)
-        while size - start >= wire.HEADER.size:
-            length, kind, number = wire.HEADER.unpack_from(data, start)
-            end = start + 4 + _sound(length, data, start)
-            if end > size:
+            yield _packet(packet, 0, len(packet))
+        while len(data) - start >= 4:
+            end = _end(data, start)
+            if end > len(data):
                 break
-            yield kind, number, _body(kind, data, start, end)
+            yield _packet(data, start, end)
             start = end
         self.begun += memoryview(data)[start:]
-        if len(self.begun) >= 4:
-            _end(self.begun, 0)  # what is no SFTP is told at once
 
     def _complete(self, data: bytes) -> int:
         """Add what belongs to the packet that has begun; return how much of the data that was."""
@@ -69,15 +64,14 @@ def pieces(buffers: Iterable[bytes], length: int) -> Iterator[bytes]:
     room = length
     for buffer in buffers:
         rest: bytes | memoryview = buffer
-        left = len(rest)
-        while left >= room:
+        while len(rest) >= room:
             view = memoryview(rest)
             piece.append(view[:room])
             yield b"".join(piece)
-            piece, rest, left, room = [], view[room:], left - room, length
-        if left:
+            piece, rest, room = [], view[room:], length
+        if rest:
             piece.append(rest)
-            room -= left
+            room -= len(rest)
     if piece:
         yield b"".join(piece)
 
@@ -92,17 +86,14 @@ def _not_sftp(start: bytes) -> ProtocolError:
 
 def _end(data: bytes | bytearray, position: int) -> int:
     """Where the packet ends that begins at a position."""
-    return position + 4 + _sound(int.from_bytes(data[position : position + 4], "big"), data, position)
-
-
-def _sound(length: int, data: bytes | bytearray, position: int) -> int:
-    """The length of a packet, if any packet may be that long."""
+    length = int.from_bytes(data[position : position + 4], "big")
     if not 5 <= length <= wire.LONGEST_PACKET:
         raise _not_sftp(bytes(data[position : position + 64]))
-    return length
+    return position + 4 + length
 
 
-def _body(kind: int, data: bytes | bytearray, start: int, end: int) -> Any:
+def _packet(data: bytes | bytearray, start: int, end: int) -> Packet:
+    _length, kind, number = wire.HEADER.unpack_from(data, start)
     if kind == wire.DATA:
-        return memoryview(data)[start + wire.HEADER.size : end]
-    return bytes(data[start + wire.HEADER.size : end])
+        return kind, number, memoryview(data)[start + wire.HEADER.size : end]
+    return kind, number, bytes(data[start + wire.HEADER.size : end])

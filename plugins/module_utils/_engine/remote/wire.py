@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from ..errors import ProtocolError, RemoteDenied, RemoteError, RemoteMissing, RemoteUnsupported
 
@@ -236,10 +236,7 @@ def handle(body: bytes) -> bytes:
 
 
 def status_code(body: bytes) -> int:
-    try:
-        return cast("int", _UINT32.unpack_from(body)[0])
-    except struct.error:
-        raise _too_short() from None
+    return Reader(body).uint32()
 
 
 UNSTATED = "remote_failure"

@@ -18,9 +18,9 @@ def test_an_inbox_is_emptied_at_once() -> None:
     inbox = Inbox()
     inbox.feed(b"one")
     inbox.feed(b"two")
-    assert len(inbox) == 2
+    assert (len(inbox), inbox.read_ready()) == (6, True)
     assert inbox.read(1) == b"onetwo"
-    assert len(inbox) == 0
+    assert (len(inbox), inbox.read_ready()) == (0, False)
 
 
 def test_a_reader_waits_for_what_comes() -> None:

@@ -14,7 +14,7 @@ import struct
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.budget import Budget
@@ -89,6 +89,20 @@ async def send(remote: SftpRemote, path: str, content: bytes, *, shared: bool = 
     size = await remote.size_of(handle)
     await remote.finish(handle)
     return size
+
+
+def asked(server: OddServer) -> Counter[Kind]:
+    return Counter(kind for kind, _length in server.seen)
+
+
+def shorten_parts(server: OddServer, length_of: Callable[[int], int]) -> None:
+    """Of each part, of a size, only so many bytes come."""
+
+    def shorten(call: Call, go: Serve) -> Answer | None:
+        answer = go(call.request)
+        return Data(answer.data[: length_of(len(answer.data))]) if isinstance(answer, Data) else answer
+
+    server.hooks[Kind.READ] = shorten
 
 
 def put(server: OddServer, name: str = "a.xml", content: bytes = CONTENT) -> str:
@@ -195,14 +209,7 @@ def test_parts_that_come_shorter_than_asked_for_are_put_together(server: OddServ
     path = put(server)
     remote = server.connect()
     chance = random.Random(seed)
-
-    def shorten(call: Call, go: Serve) -> Answer | None:
-        answer = go(call.request)
-        if isinstance(answer, Data):
-            return Data(answer.data[: chance.randrange(1, len(answer.data) + 1)])
-        return answer
-
-    server.hooks[Kind.READ] = shorten
+    shorten_parts(server, lambda size: chance.randrange(1, size + 1))
     assert drive(remote, fetch(remote, path, len(CONTENT))) == (len(CONTENT), CONTENT)
 
 
@@ -213,7 +220,7 @@ async def look_behind(remote: SftpRemote, path: str, size: int) -> Entry | None:
 
 
 @pytest.fixture
-def in_order(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server does one request after the other, and is known for that."""
     monkeypatch.setattr(sftp, "OPENSSH", "")
 
@@ -238,23 +245,17 @@ def test_the_look_is_asked_for_once_behind_all_parts_of_a_file_that_comes_bit_by
     remote = server.connect()
     remote._sessions[0].holding = Budget(300_000)
     assert drive(remote, look_behind(remote, path, len(CONTENT)))
-    kinds = [kind for kind, _length in server.seen]
-    assert kinds.count(Kind.LSTAT) == 1
-    assert kinds[-2:] == [Kind.READ, Kind.LSTAT]
+    assert asked(server)[Kind.LSTAT] == 1
+    assert [kind for kind, _length in server.seen][-2:] == [Kind.READ, Kind.LSTAT]
 
 
 @pytest.mark.usefixtures("in_order")
 def test_a_look_that_came_before_the_rest_of_a_short_part_does_not_count(server: OddServer) -> None:
     path = put(server)
-
-    def halve(call: Call, go: Serve) -> Answer | None:
-        answer = go(call.request)
-        return Data(answer.data[: len(answer.data) // 2 or 1]) if isinstance(answer, Data) else answer
-
-    server.hooks[Kind.READ] = halve
+    shorten_parts(server, lambda size: size // 2 or 1)
     remote = server.connect()
     assert drive(remote, look_behind(remote, path, len(CONTENT))) is None
-    assert [kind for kind, _length in server.seen].count(Kind.LSTAT) == 1
+    assert asked(server)[Kind.LSTAT] == 1
 
 
 @pytest.mark.usefixtures("in_order")
@@ -262,12 +263,7 @@ def test_a_look_that_came_before_the_rest_of_a_short_part_does_not_count(server:
 def test_a_server_that_never_answers_the_looks_leaves_no_heap_of_them(server: OddServer, part: int) -> None:
     paths = [put(server, f"{number}.xml", CONTENT[:500]) for number in range(30)]
     remote = server.connect(timeout=1.0)
-
-    def shorten(call: Call, go: Serve) -> Answer | None:
-        answer = go(call.request)
-        return Data(answer.data[:part]) if isinstance(answer, Data) else answer
-
-    server.hooks[Kind.READ] = shorten
+    shorten_parts(server, lambda _size: part)
     server.answer(Kind.LSTAT, None)
 
     async def one(path: str) -> None:
@@ -276,7 +272,7 @@ def test_a_server_that_never_answers_the_looks_leaves_no_heap_of_them(server: Od
     flow = Flow(remote)
     with pytest.raises(ConnectionLost):
         flow.run(flow.each(one, paths, width=2))
-    assert [kind for kind, _length in server.seen].count(Kind.LSTAT) == 2
+    assert asked(server)[Kind.LSTAT] == 2
 
 
 @pytest.mark.usefixtures("in_order")
@@ -315,12 +311,7 @@ def test_files_in_short_parts_get_along_with_little_room(server: OddServer) -> N
     remote = server.connect()
     (session,) = remote._sessions
     session.read_chunk, session.holding = 500, Budget(2000)
-
-    def halve(call: Call, go: Serve) -> Answer | None:
-        answer = go(call.request)
-        return Data(answer.data[: len(answer.data) // 2 or 1]) if isinstance(answer, Data) else answer
-
-    server.hooks[Kind.READ] = halve
+    shorten_parts(server, lambda size: size // 2 or 1)
     found: dict[str, tuple[int, bytes]] = {}
 
     async def one(path: str) -> None:
@@ -345,12 +336,7 @@ def test_a_server_that_owes_the_beginning_is_not_asked_for_all_the_rest(server: 
 def test_a_byte_at_a_time_is_enough(server: OddServer) -> None:
     path = put(server, content=CONTENT[:500])
     remote = server.connect()
-
-    def one_byte(call: Call, go: Serve) -> Answer | None:
-        answer = go(call.request)
-        return Data(answer.data[:1]) if isinstance(answer, Data) else answer
-
-    server.hooks[Kind.READ] = one_byte
+    shorten_parts(server, lambda _size: 1)
     assert drive(remote, fetch(remote, path, 500)) == (500, CONTENT[:500])
 
 
@@ -659,10 +645,6 @@ def sharing(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> SftpRemote:
     monkeypatch.setattr(sftp, "SHARED_FROM", len(LARGE))
     monkeypatch.setattr(sftp, "OPENSSH", "")
     return server.connect(connections=3)
-
-
-def asked(server: OddServer) -> Counter[Kind]:
-    return Counter(kind for kind, _length in server.seen)
 
 
 def test_a_large_file_goes_over_all_connections(server: OddServer, sharing: SftpRemote) -> None:
