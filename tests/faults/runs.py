@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ansible_collections.courier.filedrop.plugins.module_utils._engine import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import Account
@@ -194,7 +194,7 @@ class Stage:
 
     def _work(self, check: bool) -> RunResult:
         """In the child."""
-        runner.PAUSES = tuple(0.0 for _pause in runner.PAUSES)  # type: ignore[misc]
+        runner.PAUSES = tuple(0.0 for _pause in runner.PAUSES)
         account = self._account()
         try:
             return runner.run(self._job(), account, ledger=str(self.world.ledger), check=check, create_ledger=True)
@@ -204,7 +204,8 @@ class Stage:
     def _account(self) -> Account:
         if isinstance(self.server, plain.PlainServer):
             address = self.server.address
-            sftp.open_transport = lambda _account: plain.PlainTransport(address)  # type: ignore[assignment]
+            engine: Any = sftp
+            engine.open_transport = lambda _account: plain.PlainTransport(address)
             return Account(ACCOUNT, "sftp", "nowhere", 22, "nobody", timeout=60.0)
         server = self.server
         return Account(

@@ -16,6 +16,7 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ class World:
     owner: tuple[int, int] | None = None
     _contents: dict[str, bytes] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def outbox(self) -> Path:
         return self.here / "outbox"
 
@@ -82,7 +83,7 @@ class World:
     def inbox(self) -> Path:
         return self.here / "inbox"
 
-    @property
+    @cached_property
     def ledger(self) -> Path:
         return self.here / "state" / "ledger.sqlite3"
 
@@ -90,7 +91,7 @@ class World:
     def input(self) -> Path:
         return self.there / "input"
 
-    @property
+    @cached_property
     def pickup(self) -> Path:
         return self.there / "pickup"
 

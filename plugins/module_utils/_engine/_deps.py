@@ -27,6 +27,7 @@ try:
         import paramiko
 except ImportError:
     PARAMIKO_IMPORT_ERROR = traceback.format_exc()
+    # To the type checker a name that is imported is a module; who uses it calls `require` first, which sees that it is.
     cryptography = None  # type: ignore[assignment]
     paramiko = None  # type: ignore[assignment]
 

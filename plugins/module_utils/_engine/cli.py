@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .commands.arrivals import run_and_wait
 from .commands.execute import check, run
@@ -193,8 +193,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_common(parser: argparse.ArgumentParser, *, for_subcommand: bool) -> None:
     """The options that may stand before the subcommand, or after it."""
 
-    def add(*flags: str, default: object, **more: object) -> None:
-        parser.add_argument(*flags, default=argparse.SUPPRESS if for_subcommand else default, **more)  # type: ignore[arg-type]
+    def add(*flags: str, default: object, **more: Any) -> None:
+        parser.add_argument(*flags, default=argparse.SUPPRESS if for_subcommand else default, **more)
 
     add("--config", metavar="DIR", default=DEFAULT_FOLDER, help=f"the folder of accounts and jobs ({DEFAULT_FOLDER})")
     add("--ledger", metavar="FILE", default=SYSTEM_LEDGER, help=f"the ledger ({SYSTEM_LEDGER})")

@@ -42,7 +42,7 @@ SPARE_DESCRIPTORS = 128  # for the ledger, the folders, the connections, and who
 
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
-PAUSES = (0.5, 2.0, 5.0)
+PAUSES: tuple[float, ...] = (0.5, 2.0, 5.0)
 """Seconds before each new try after a lost connection. They start over whenever a try has moved a file."""
 
 

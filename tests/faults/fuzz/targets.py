@@ -10,6 +10,7 @@ import contextlib
 import unicodedata
 from collections.abc import Coroutine, Mapping
 from typing import Any, Callable
+from unittest.mock import patch
 
 from ansible_collections.courier.filedrop.plugins.module_utils._engine import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import Account
@@ -107,7 +108,8 @@ _KINDS = (wire.STATUS, wire.HANDLE, wire.DATA, wire.NAME, wire.ATTRS)
 
 def _settled(stream: bytes, sizes: list[int]) -> list[str]:
     """What has become of a few requests after a stream was taken apart."""
-    session = Session(HostileTransport(b"\xd0"), timeout=5.0)  # type: ignore[arg-type]
+    transport: Any = HostileTransport(b"\xd0")
+    session = Session(transport, timeout=5.0)
     answers = [
         session.request(wire.EXTENDED, b"", expected=kind, doing="", missing_ok=bool(number % 2))
         for number, kind in enumerate(_KINDS * 2)
@@ -201,8 +203,7 @@ def servers(data: bytes) -> None:
     script = Input(data)
     work, size = _WORK[script.number() % len(_WORK)], script.number() * 4
     server = HostileTransport(script.rest())
-    sftp.open_transport = lambda _account: server  # type: ignore[assignment,return-value]
-    with contextlib.suppress(FiledropError):
+    with patch.object(sftp, "open_transport", lambda _account: server), contextlib.suppress(FiledropError):
         remote = sftp.SftpRemote(_ACCOUNT)
         Flow(remote).run(work(remote, size))
     if len(server.requests) > 200 + 2 * len(data):

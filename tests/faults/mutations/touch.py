@@ -66,7 +66,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
         found = item.config.stash.setdefault(_FOUND, {})
         found[item.nodeid] = (round(time.monotonic() - began, 3), sorted(_WATCH.called))
 

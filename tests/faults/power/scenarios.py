@@ -123,16 +123,8 @@ class Place(World):
     _known: dict[object, list[dict[str, object]]] = field(default_factory=dict)
 
     @cached_property
-    def ledger(self) -> Path:  # type: ignore[override]
+    def ledger(self) -> Path:
         return self.here / "state" / "filedrop" / "ledger.sqlite3"
-
-    @cached_property
-    def outbox(self) -> Path:  # type: ignore[override]
-        return self.here / "outbox"
-
-    @cached_property
-    def pickup(self) -> Path:  # type: ignore[override]
-        return self.there / "pickup"
 
     def rows(self, picture: Picture) -> list[dict[str, object]]:
         ledger = str(self.ledger)
