@@ -41,7 +41,7 @@ if sys.version_info < (3, 9):
     sys.stderr.write("filedrop needs Python 3.9 or newer, and %s is %d.%d.\\n" % found)
     raise SystemExit(2)
 
-from filedrop.cli import main
+from filedrop.command.cli import main
 
 raise SystemExit(main())
 """

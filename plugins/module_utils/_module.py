@@ -14,20 +14,20 @@ from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ._engine import names
 from ._engine._deps import PARAMIKO_IMPORT_ERROR, require
-from ._engine.account import account_from_options
+from ._engine.config.account import account_from_options
+from ._engine.config.job import Dropoff, Pickup
+from ._engine.config.paths import default_ledger
+from ._engine.config.presets import Preset, preset_named
 from ._engine.errors import DependencyError, FiledropError
-from ._engine.job import Dropoff, Pickup
-from ._engine.places import default_ledger
-from ._engine.presets import Preset, preset_named
-from ._engine.runner import run
+from ._engine.local import names
+from ._engine.run.runner import run
 from ._respawn import with_library
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from ._engine.result import FileOutcome, RunResult
+    from ._engine.transfer.result import FileOutcome, RunResult
 
 Result = dict[str, Any]
 

@@ -131,13 +131,13 @@ reason:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import names
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import account_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import listing_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import listing_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.runner import list_folder
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.selection import is_wanted
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.runner import list_folder
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import is_wanted
 from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, FOLDER_SPEC, answer, iso
 
 

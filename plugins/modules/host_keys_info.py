@@ -120,9 +120,9 @@ reason:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import account_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.hostkeys import TrustedKeys
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import offered_host_keys
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.connect import offered_host_keys
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.hostkeys import TrustedKeys
 from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, answer
 
 # An account is only complete with somebody who logs in; nobody does here.

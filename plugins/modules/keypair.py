@@ -196,29 +196,29 @@ reason:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import keypair
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.keyfiles import Backup, carry_out
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import plan as plan_module
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys.apply import Backup, carry_out
 from ansible_collections.courier.filedrop.plugins.module_utils._module import answer
 
 
 def ensured(module: AnsibleModule) -> dict[str, Any]:
     """The pair as it is now, or in check mode would be."""
-    wanted = keypair.wanted_from_options(module.params)
-    before = keypair.inspect(wanted)
-    plan = keypair.make_plan(wanted, before)
-    keypair.check_possible(wanted, plan)
+    wanted = plan_module.wanted_from_options(module.params)
+    before = plan_module.inspect(wanted)
+    plan = plan_module.make_plan(wanted, before)
+    plan_module.check_possible(wanted, plan)
     if plan.close:
         module.warn(
             f"The private key {wanted.path} was open to others than its owner. If anybody may have read it, replace "
             "the pair (replace=always), and have the provider remove the old public key."
         )
     backup = Backup()
-    shown_before = keypair.describe(before)
+    shown_before = plan_module.describe(before)
     if module.check_mode or not plan.changed:
-        shown_after = keypair.predict(wanted, before, plan)
+        shown_after = plan_module.predict(wanted, before, plan)
     else:
         backup = carry_out(wanted, before, plan)
-        shown_after = keypair.describe(keypair.inspect(wanted))
+        shown_after = plan_module.describe(plan_module.inspect(wanted))
     result = {"changed": plan.changed, "action": plan.action, **returned(wanted, shown_after)}
     if backup != Backup():
         result["backup"] = {"private_key_file": backup.private, "public_key_file": backup.public}
@@ -233,9 +233,9 @@ def ensured(module: AnsibleModule) -> dict[str, Any]:
     return result
 
 
-def returned(wanted: keypair.Wanted, shown: dict[str, str]) -> dict[str, Any]:
+def returned(wanted: plan_module.Wanted, shown: dict[str, str]) -> dict[str, Any]:
     """What can be said of the pair; null for what nobody can know before the key is there."""
-    known = shown["fingerprint"] != keypair.NOT_YET
+    known = shown["fingerprint"] != plan_module.NOT_YET
     return {
         "private_key_file": wanted.path,
         "public_key_file": wanted.public_path,
@@ -256,11 +256,11 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "type": {"type": "str", "choices": list(keypair.TYPES), "default": "ed25519"},
+            "type": {"type": "str", "choices": list(plan_module.TYPES), "default": "ed25519"},
             "bits": {"type": "int"},
             "comment": {"type": "str"},
             "passphrase": {"type": "str", "no_log": True},
-            "replace": {"type": "str", "choices": list(keypair.REPLACE), "default": "never"},
+            "replace": {"type": "str", "choices": list(plan_module.REPLACE), "default": "never"},
             "owner": {"type": "str"},
             "group": {"type": "str"},
         },

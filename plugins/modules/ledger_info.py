@@ -215,7 +215,7 @@ capabilities:
         - What it is about.
         - V(rename) is what C(upload=rename) needs.
         - V(exclusive_create) is whether the server refuses to make a file where there is one.
-        - V(in_sight) is whether a file can be seen, and taken, under its name while it is written.
+        - V(partial_uploads) is whether a file can be seen, and taken, under its name while it is written.
         - V(sight) is whether a file can be looked at, which every pickup needs.
         - V(claim) is whether a file can be renamed where it is fetched from, so that hosts with C(share) stay apart.
       type: str
@@ -238,13 +238,13 @@ reason:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import names
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.history import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.history import (
     Capability,
     ask,
     question_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._module import (
     ACCOUNT_SPEC,
     LEDGER_SPEC,

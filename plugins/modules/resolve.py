@@ -173,14 +173,14 @@ reason:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import names
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.decisions import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import (
     Decided,
     path_of,
     resolve,
     wanted_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._module import (
     ACCOUNT_SPEC,
     LEDGER_SPEC,

@@ -21,13 +21,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..module_utils._engine import options as read
-from ..module_utils._engine.commands.arrivals import PATIENCE
-from ..module_utils._engine.configuration import SECRETS, Configuration, ConfiguredJob
-from ..module_utils._engine.credentials import REFERENCE
+from ..module_utils._engine.command.on_arrival import PATIENCE
+from ..module_utils._engine.config import options as read
+from ..module_utils._engine.config.credentials import REFERENCE
+from ..module_utils._engine.config.files import SECRETS, Configuration, ConfiguredJob
+from ..module_utils._engine.config.job import Dropoff
 from ..module_utils._engine.errors import FiledropError
-from ..module_utils._engine.job import Dropoff
-from ..module_utils._engine.remote.hostkeys import TrustedKeys
+from ..module_utils._engine.remote.ssh.hostkeys import TrustedKeys
 from . import _units as units
 from ._cron import CronJob, NotExpressible, cron_time, crontab
 

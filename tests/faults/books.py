@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import FileOutcome, RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
 
 from .world import CLAIM, OURS, World
 

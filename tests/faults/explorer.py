@@ -18,9 +18,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Union
 
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.exit_status import (
+    ALREADY_RUNNING,
+    status_of_error,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import JobRunning
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import RunResult
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.status import ALREADY_RUNNING, status_of_error
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 
 from . import books, events, plain
 from .conversation import Conversation, kind_of

@@ -16,18 +16,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import runner
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import Account
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.dropoff import IN_SIGHT
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
     dropoff_from_options,
     pickup_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets import preset_named
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import sftp
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import remote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.workflow import PARTIAL_UPLOADS
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 from support.sshd import SshServer
 
 from . import books, plain
@@ -78,7 +78,7 @@ class Stage:
         if not self.variant.fresh:
             with contextlib.closing(Ledger(str(self.world.ledger), create=True)) as ledger:
                 # As if there had been runs before.
-                ledger.learn(ACCOUNT, IN_SIGHT, allowed=self.variant.server != "hiding")
+                ledger.learn(ACCOUNT, PARTIAL_UPLOADS, allowed=self.variant.server != "hiding")
 
     def run(self, *, check: bool = False) -> RunResult:
         """A run that nobody disturbs."""
@@ -204,7 +204,7 @@ class Stage:
     def _account(self) -> Account:
         if isinstance(self.server, plain.PlainServer):
             address = self.server.address
-            engine: Any = sftp
+            engine: Any = remote
             engine.open_transport = lambda _account: plain.PlainTransport(address)
             return Account(ACCOUNT, "sftp", "nowhere", 22, "nobody", timeout=60.0)
         server = self.server

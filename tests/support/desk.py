@@ -11,15 +11,15 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import runner
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import account_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
     dropoff_from_options,
     pickup_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets import preset_named
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 
 from . import driver
 

@@ -65,14 +65,14 @@ def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def _execute(run: Mapping[str, Any]) -> dict[str, Any]:
-    from ansible_collections.courier.filedrop.plugins.module_utils._engine import runner
-    from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import account_from_options
-    from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
-    from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import (
+    from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
+    from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
         dropoff_from_options,
         pickup_from_options,
     )
-    from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets import preset_named
+    from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
+    from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
+    from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 
     options = dict(run["job"])
     from_options = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}[options.pop("direction")]

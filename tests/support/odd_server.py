@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Callable, Optional, TypeVar
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.accounts import account
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Fault, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import Sandbox
@@ -101,7 +101,7 @@ class OddServer(Fault):
 
 
 def drive(remote: SftpRemote, coroutine: Coroutine[Any, Any, T]) -> T:
-    return Flow(remote).run(coroutine)
+    return Loop(remote).run(coroutine)
 
 
 def failure(remote: SftpRemote, coroutine: Any) -> FiledropError:

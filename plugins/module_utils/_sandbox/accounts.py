@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .._engine.errors import InputError
-from .._engine.keys import parse_line
+from .._engine.keys.formats import parse_line
 
 _USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@-]{0,63}")
 _ROUNDS = 50_000

@@ -10,7 +10,7 @@ import io
 import os
 from typing import TYPE_CHECKING
 
-from .._engine.keys import PublicKey, load_private_key
+from .._engine.keys.formats import PublicKey, load_private_key
 
 if TYPE_CHECKING:
     from .._engine._deps import paramiko

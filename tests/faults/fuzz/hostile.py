@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import struct
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import wire
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import packets
 
 MOST_REQUESTS = 20_000
 """More than any input of the size that fuzzers use may lead a client to make."""
 
 _HELLO = (
-    struct.pack(">IBI", 5 + 38, wire.VERSION_REPLY, 3) + wire.text(b"limits@openssh.com") + wire.text(b"1") + bytes(7)
+    struct.pack(">IBI", 5 + 38, packets.VERSION_REPLY, 3)
+    + packets.text(b"limits@openssh.com")
+    + packets.text(b"1")
+    + bytes(7)
 )
 _FITTING = {
-    wire.OPEN: wire.HANDLE, wire.OPENDIR: wire.HANDLE, wire.READ: wire.DATA, wire.READDIR: wire.NAME,
-    wire.LSTAT: wire.ATTRS, wire.FSTAT: wire.ATTRS, wire.EXTENDED: wire.EXTENDED_REPLY,
+    packets.OPEN: packets.HANDLE, packets.OPENDIR: packets.HANDLE, packets.READ: packets.DATA,
+    packets.READDIR: packets.NAME,
+    packets.LSTAT: packets.ATTRS, packets.FSTAT: packets.ATTRS, packets.EXTENDED: packets.EXTENDED_REPLY,
 }  # fmt: skip
 
 
@@ -113,32 +117,32 @@ class HostileTransport:
         if not self._script.left:
             return
         how = self._script.number()
-        if kind == wire.INIT and how < 224:
-            self._coming += _HELLO if how < 192 else struct.pack(">IBI", 5, wire.VERSION_REPLY, 3)
+        if kind == packets.INIT and how < 224:
+            self._coming += _HELLO if how < 192 else struct.pack(">IBI", 5, packets.VERSION_REPLY, 3)
         elif how < 96:
-            self._answer(_FITTING.get(kind, wire.STATUS), number, self._fitting(kind))
+            self._answer(_FITTING.get(kind, packets.STATUS), number, self._fitting(kind))
         elif how < 160:
-            self._answer(wire.STATUS, number, struct.pack(">I", self._script.number() % 9) + self._piece())
+            self._answer(packets.STATUS, number, struct.pack(">I", self._script.number() % 9) + self._piece())
         elif how < 192:
             self._answer(self._script.number(), number, self._piece())
         elif how < 208:
-            self._answer(wire.STATUS, self._script.take(4), self._piece())
+            self._answer(packets.STATUS, self._script.take(4), self._piece())
         elif how < 224:
             self._coming += self._piece()
 
     def _fitting(self, kind: int) -> bytes:
         """The body of an answer that may well be right."""
-        if kind in (wire.OPEN, wire.OPENDIR):
-            return wire.text(self._piece())
-        if kind in (wire.LSTAT, wire.FSTAT):
+        if kind in (packets.OPEN, packets.OPENDIR):
+            return packets.text(self._piece())
+        if kind in (packets.LSTAT, packets.FSTAT):
             return self._attributes()
-        if kind == wire.READ:
-            return wire.text(self._piece())
-        if kind == wire.READDIR:
+        if kind == packets.READ:
+            return packets.text(self._piece())
+        if kind == packets.READDIR:
             names = [self._piece() for _name in range(self._script.number() % 4)]
-            entries = [wire.text(name) + wire.text(b"") + self._attributes() for name in names]
+            entries = [packets.text(name) + packets.text(b"") + self._attributes() for name in names]
             return struct.pack(">I", len(entries)) + b"".join(entries)
-        if kind == wire.EXTENDED:
+        if kind == packets.EXTENDED:
             return bytes(self._script.take(32)).ljust(32, b"\0")
         return struct.pack(">I", 0)
 

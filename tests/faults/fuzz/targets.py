@@ -12,16 +12,24 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, Callable
 from unittest.mock import patch
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import names
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
     FiledropError,
     ProtocolError,
     TransferError,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.flow import Flow
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import listing, sftp, wire
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import Session
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
+    listing,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
+    packets as packets,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
+    remote as remote_module,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.session import Session
 
 from .hostile import HostileTransport, Input
 
@@ -36,7 +44,7 @@ class Broken(AssertionError):
 # --- packets
 
 
-def packets(data: bytes) -> None:
+def every_packet(data: bytes) -> None:
     """The bodies of packets, by every reader that there is."""
     which, body = Input(data).number(), data[1:]
     reader = _READERS[which % len(_READERS)]
@@ -46,19 +54,19 @@ def packets(data: bytes) -> None:
             raise Broken(f"{len(found)} things out of {len(body)} bytes")
 
 
-def _attributes(body: bytes) -> wire.Attributes:
-    return wire.Reader(body).attributes()
+def _attributes(body: bytes) -> packets.Attributes:
+    return packets.Reader(body).attributes()
 
 
 def _refusal(body: bytes) -> str:
-    said = str(wire.refusal(body, "to be fuzzed"))
+    said = str(packets.refusal(body, "to be fuzzed"))
     if not said.isprintable() or len(said) > 3000:
         raise Broken(f"unfit for people: {said!r}")
     return said
 
 
 _READERS: tuple[Callable[[bytes], object], ...] = (
-    wire.names, wire.extensions, wire.limits, wire.handle, wire.status_code, _attributes, _refusal,
+    packets.names, packets.extensions, packets.limits, packets.handle, packets.status_code, _attributes, _refusal,
 )  # fmt: skip
 
 
@@ -103,7 +111,7 @@ def streams(data: bytes) -> None:
         raise Broken(f"in one piece {whole}, in {sizes} {cut}")
 
 
-_KINDS = (wire.STATUS, wire.HANDLE, wire.DATA, wire.NAME, wire.ATTRS)
+_KINDS = (packets.STATUS, packets.HANDLE, packets.DATA, packets.NAME, packets.ATTRS)
 
 
 def _settled(stream: bytes, sizes: list[int]) -> list[str]:
@@ -111,7 +119,7 @@ def _settled(stream: bytes, sizes: list[int]) -> list[str]:
     transport: Any = HostileTransport(b"\xd0")
     session = Session(transport, timeout=5.0)
     answers = [
-        session.request(wire.EXTENDED, b"", expected=kind, doing="", missing_ok=bool(number % 2))
+        session.request(packets.EXTENDED, b"", expected=kind, doing="", missing_ok=bool(number % 2))
         for number, kind in enumerate(_KINDS * 2)
     ]
     error = ""
@@ -160,14 +168,14 @@ class _Source:
         return bytes(length)
 
 
-async def _download(remote: sftp.SftpRemote, size: int) -> None:
+async def _download(remote: remote_module.SftpRemote, size: int) -> None:
     sink = _Sink()
     received = await remote.download("pickup/a.xml", sink, size=size)
     if sink.size > size or received.size > size + 1:
         raise Broken(f"{sink.size} bytes were written and {received.size} counted of a file of {size}")
 
 
-async def _upload(remote: sftp.SftpRemote, size: int) -> None:
+async def _upload(remote: remote_module.SftpRemote, size: int) -> None:
     handle = await remote.create("input/a.xml")
     try:
         await (await remote.write(handle, _Source(), shared=False))
@@ -177,20 +185,20 @@ async def _upload(remote: sftp.SftpRemote, size: int) -> None:
     await remote.rename("input/a.xml", "input/b.xml")
 
 
-async def _list(remote: sftp.SftpRemote, size: int) -> None:
+async def _list(remote: remote_module.SftpRemote, size: int) -> None:
     for entry in await remote.list("pickup"):
         if entry.name in (".", "..") or (entry.size or 0) > listing.LARGEST_SIZE:
             raise Broken(entry)
         await remote.stat(entry.path)
 
 
-async def _everything(remote: sftp.SftpRemote, size: int) -> None:
+async def _everything(remote: remote_module.SftpRemote, size: int) -> None:
     for one in (_list, _download, _upload):
         await one(remote, size)
     await remote.remove("pickup/a.xml")
 
 
-_WORK: tuple[Callable[[sftp.SftpRemote, int], Coroutine[Any, Any, None]], ...] = (
+_WORK: tuple[Callable[[remote_module.SftpRemote, int], Coroutine[Any, Any, None]], ...] = (
     _list,
     _download,
     _upload,
@@ -203,15 +211,15 @@ def servers(data: bytes) -> None:
     script = Input(data)
     work, size = _WORK[script.number() % len(_WORK)], script.number() * 4
     server = HostileTransport(script.rest())
-    with patch.object(sftp, "open_transport", lambda _account: server), contextlib.suppress(FiledropError):
-        remote = sftp.SftpRemote(_ACCOUNT)
-        Flow(remote).run(work(remote, size))
+    with patch.object(remote_module, "open_transport", lambda _account: server), contextlib.suppress(FiledropError):
+        remote = remote_module.SftpRemote(_ACCOUNT)
+        Loop(remote).run(work(remote, size))
     if len(server.requests) > 200 + 2 * len(data):
         raise Broken(f"{len(server.requests)} requests for {len(data)} bytes of answers")
 
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
-    "packets": packets,
+    "packets": every_packet,
     "file_names": file_names,
     "streams": streams,
     "servers": servers,

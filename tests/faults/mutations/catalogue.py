@@ -31,13 +31,54 @@ KINDS = {
 }
 
 FILES = (
-    *("dropoff.py", "deliveries.py", "dropoff_plan.py", "recovery.py", "originals.py"),
-    *("pickup.py", "fetches.py", "pickup_plan.py", "verification.py", "claims.py", "room.py"),
-    *("disk.py", "syncer.py", "ledger.py", "ledger_file.py", "locks.py", "owner.py", "access.py"),
-    *("trial.py", "budget.py", "errors.py"),
-    *("runner.py", "work.py", "selection.py", "names.py", "adoption.py", "decisions.py", "retention.py"),
-    *("remote/sftp.py", "remote/download.py", "remote/listing.py", "remote/session.py", "remote/stream.py"),
-    *("remote/wire.py", "remote/ssh.py", "remote/handshake.py", "remote/hostkeys.py", "credentials.py"),
+    *(
+        "transfer/dropoff/workflow.py",
+        "transfer/dropoff/job_run.py",
+        "transfer/dropoff/plan.py",
+        "transfer/dropoff/recovery.py",
+        "transfer/dropoff/archive.py",
+    ),
+    *(
+        "transfer/pickup/workflow.py",
+        "transfer/pickup/job_run.py",
+        "transfer/pickup/plan.py",
+        "transfer/pickup/verify.py",
+        "transfer/pickup/claims.py",
+        "transfer/pickup/disk_space.py",
+    ),
+    *(
+        "local/folder.py",
+        "local/fsync.py",
+        "ledger/ledger.py",
+        "ledger/database.py",
+        "ledger/locks.py",
+        "local/ownership.py",
+        "transfer/pickup/permissions.py",
+    ),
+    *("transfer/canary.py", "loop/limiter.py", "errors.py"),
+    *(
+        "run/runner.py",
+        "transfer/base.py",
+        "transfer/selection.py",
+        "local/names.py",
+        "run/adoption.py",
+        "ledger/decisions.py",
+        "run/retention.py",
+    ),
+    *(
+        "remote/sftp/remote.py",
+        "remote/sftp/download.py",
+        "remote/sftp/listing.py",
+        "remote/sftp/session.py",
+        "remote/sftp/framing.py",
+    ),
+    *(
+        "remote/sftp/packets.py",
+        "remote/ssh/connect.py",
+        "remote/ssh/handshake.py",
+        "remote/ssh/hostkeys.py",
+        "config/credentials.py",
+    ),
 )
 """Where something may get lost, be moved twice, be overwritten, or be told to the wrong ones."""
 
@@ -47,7 +88,12 @@ _CALLS = {
     CHECK: r"_?(check|require|prove)(_.*)?|adopt",
     CLEANING: r"_?remove_own|discard|_take_back|remove_parts|_remove_parts|remove_leftovers|remove|rmtree",
 }
-_ORDERED = ("dropoff.py", "pickup.py", "fetches.py", "originals.py")
+_ORDERED = (
+    "transfer/dropoff/workflow.py",
+    "transfer/pickup/workflow.py",
+    "transfer/pickup/job_run.py",
+    "transfer/dropoff/archive.py",
+)
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,17 @@ _QUICKER = "It is only quicker with it."
 
 HARMLESS = {
     (
-        "remote/handshake.py",
+        "remote/ssh/handshake.py",
         "negotiate",
         "SHA-1 signatures are taken",
     ): "paramiko 5, which judges here, knows none; with paramiko 2.12 and 3.5 `test_ssh.py` notices it.",
     (
-        "remote/handshake.py",
+        "remote/ssh/handshake.py",
         "_no_session",
         'never mind `"ignature" in str(error)`',
     ): "Nobody is talked to either way; only the error has other words.",
     (
-        "decisions.py",
+        "ledger/decisions.py",
         "Decided.changed",
         (
             "never mind `self.before.open` in "
@@ -30,68 +30,72 @@ HARMLESS = {
         ),
     ): "A decision that changes whether a row is open changes its state, too.",
     (
-        "retention.py",
+        "run/retention.py",
         "_remove_archived",
         'never mind `row.state != "delivered" or row.local_path in (None, os.path.join(row.folder, row.name))`',
     ): "An original that stands is needed still, and does not come so far; what does not stand is not removed.",
-    ("remote/sftp.py", "SftpRemote._poll", "never mind `len(owing) == 1`"): _QUICKER,
-    ("remote/stream.py", "_packet", "never mind `kind == wire.DATA`"): _QUICKER,
-    ("remote/wire.py", "Reader.attributes", "never mind `flags == _USUAL_FLAGS`"): _QUICKER,
+    ("remote/sftp/remote.py", "SftpRemote._poll", "never mind `len(owing) == 1`"): _QUICKER,
+    ("remote/sftp/framing.py", "_packet", "never mind `kind == packets.DATA`"): _QUICKER,
+    ("remote/sftp/packets.py", "Reader.attributes", "never mind `flags == _USUAL_FLAGS`"): _QUICKER,
     (
-        "remote/session.py",
+        "remote/sftp/session.py",
         "Session._send_piece",
         "never mind `sent == 0`",
     ): "The next try fails, with what paramiko says of it.",
     (
-        "dropoff.py",
-        "DropoffFlow._send",
+        "transfer/dropoff/workflow.py",
+        "DropoffWorkflow._send",
         "`told = self.remote.size_of(handle)` before `source.check_unchanged()`",
     ): _LOOKS,
     (
-        "dropoff.py",
-        "DropoffFlow._check_size",
+        "transfer/dropoff/workflow.py",
+        "DropoffWorkflow._check_size",
         "`await acknowledged` before `look = self.remote.stat(row.remote_path)`",
     ): "It only takes longer.",
-    ("dropoff.py", "DropoffFlow._check_size", "`final = await look` before `await acknowledged`"): _LOOKS,
     (
-        "originals.py",
+        "transfer/dropoff/workflow.py",
+        "DropoffWorkflow._check_size",
+        "`final = await look` before `await acknowledged`",
+    ): _LOOKS,
+    (
+        "transfer/dropoff/archive.py",
         "_is_copy",
         "never mind `copy.size` in `(copy.size, copy.mtime_ns) != (seen.size, seen.mtime_ns)`",
     ): "The SHA-256 is compared next.",
     (
-        "originals.py",
+        "transfer/dropoff/archive.py",
         "_copy",
         "`name = into.free_name(seen.name)` before `os.fsync(part.fd)`",
     ): "Where the name is taken by then, another one is looked for.",
     (
-        "pickup.py",
-        "PickupFlow._known",
+        "transfer/pickup/workflow.py",
+        "PickupWorkflow._known",
         "never mind `item.latest is None`",
     ): "Nobody gets there; it is for the type checker.",
     (
-        "pickup.py",
-        "PickupFlow._on_duplicate",
+        "transfer/pickup/workflow.py",
+        "PickupWorkflow._on_duplicate",
         '`item.goes_on_as(row)` before `await self.ledger.commit(row, "held", reason="dupl...`',
     ): "Of a claim's row, which is the open one of its file, only a broken ledger can refuse that commit; the run ends "
     "with it, and nobody looks at the claim again.",
     (
-        "pickup.py",
+        "transfer/pickup/workflow.py",
         "_is_published",
         "never mind `part.device` in `(part.device, part.inode) == (final.device, final.inode)`",
     ): "Both names are in one folder, so on one file system, unless somebody has mounted a file in there.",
     (
-        "room.py",
-        "Room._require",
+        "transfer/pickup/disk_space.py",
+        "SpaceReservation._require",
         "never mind `free - self._whole - size >= self._min_free`",
     ): "It saves the sum over all that is coming, where there is room even if nothing of that were here yet.",
     (
-        "fetches.py",
-        "Fetches.__init__",
+        "transfer/pickup/job_run.py",
+        "PickupRun.__init__",
         "`self._access = access_for(job.group, job.file_mode...` before `self._dest.require_writable()`",
     ): _LOOKS,
     (
-        "fetches.py",
-        "Fetches._close",
+        "transfer/pickup/job_run.py",
+        "PickupRun._close",
         '`self._note(_earlier(row).blame(_gone(row)))` before `await self._ledger.commit(row, "abandoned", open=F...`',
     ): "What is noted for the result is in memory alone.",
 }

@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from _engine import inspection, runner
-from _engine.account import Account
+from _engine.config.account import Account
+from _engine.config.job import Dropoff, Pickup
 from _engine.errors import FiledropError, RemoteError
-from _engine.flow import Flow
-from _engine.job import Dropoff, Pickup
+from _engine.loop.loop import Loop
 from _engine.remote import Remote, connect, join
-from _engine.result import RunResult
+from _engine.run import diagnose, runner
+from _engine.transfer.result import RunResult
 from relay import Fault, Relay
 from report import MEANING, Report
 
@@ -104,7 +104,7 @@ class Check:
         )
 
     def _describe(self, *, probe: bool) -> Mapping[str, object]:
-        return inspection.describe(self.account, [self.folder], self.folder if probe else None, ledger=self._ledger)
+        return diagnose.describe(self.account, [self.folder], self.folder if probe else None, ledger=self._ledger)
 
     def _probe(self) -> None:
         capabilities = self._describe(probe=True)["capabilities"]
@@ -205,7 +205,7 @@ class Check:
         """Remove what is left, by names that only this check can have made."""
         try:
             with closing(connect(self.account)) as remote:
-                Flow(remote).run(self._remove_all(remote))
+                Loop(remote).run(self._remove_all(remote))
         except FiledropError as error:
             self.report.worry(f"It could not be cleaned up: {error} Look for {self.prefix}* in {self.folder}.")
 

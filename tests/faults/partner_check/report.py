@@ -10,7 +10,7 @@ import textwrap
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from _engine.names import shown
+from _engine.local.names import shown
 
 
 @dataclass

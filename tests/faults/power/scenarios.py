@@ -16,11 +16,11 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import disk as engine_disk
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import runner
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.dropoff import RENAME
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as engine_disk
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.workflow import RENAME
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 
 from .. import plain, variants
 from ..runs import YESTERDAY, Stage

@@ -22,18 +22,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import disk, runner
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import account_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
     dropoff_from_options,
     pickup_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets import preset_named
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import sftp
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.session import Session
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as folder_module
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import remote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.session import Session
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 
 from ..plain import PlainTransport
 
@@ -159,7 +160,7 @@ def _lie_in_wait(step: int) -> None:
     death = _Death(step)
     for name in ("fsync", "link", "mkdir", "open", "rename", "rmdir", "unlink", "write"):
         setattr(os, name, death.pass_by(getattr(os, name)))
-    disk._renameat2 = disk._renameat2 and death.pass_by(disk._renameat2)
+    folder_module._renameat2 = folder_module._renameat2 and death.pass_by(folder_module._renameat2)
     for owner, name in ((Session, "_send_piece"), (Session, "_answered"), (Ledger, "_write_all")):
         setattr(owner, name, death.pass_by(getattr(owner, name)))
 
@@ -171,7 +172,7 @@ def _live(spec: Mapping[str, Any]) -> None:
     from_options = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}[options.pop("direction")]
     address = account.pop("socket", None)
     if address is not None:
-        sftp.open_transport = lambda _account: _Transport(address)  # type: ignore[assignment]
+        remote.open_transport = lambda _account: _Transport(address)  # type: ignore[assignment]
         account.update(host="127.0.0.1", username="nobody", password="none", host_keys=[])
     if spec["step"] is not None:
         _lie_in_wait(spec["step"])

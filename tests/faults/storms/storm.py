@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 
 from .. import books
 from ..runs import YESTERDAY

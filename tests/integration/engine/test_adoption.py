@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import names
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.decisions import Wanted, resolve
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.locks import JobKey, only_run
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import Wanted, resolve
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.accounts import account
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Fault, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import Sandbox

@@ -15,8 +15,8 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import ledger_file
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import database
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from support import driver
 from support.confined import SmallDisk, mode_bits_count, small_disk
 from support.desk import Desk, assert_delivered, digests, fill
@@ -146,7 +146,7 @@ def test_a_ledger_that_cannot_be_written_or_its_folder(desk: Desk, sshd: SshServ
 def test_a_ledger_that_somebody_keeps_locked(
     desk: Desk, sshd: SshServer, direction: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_file, "BUSY_TIMEOUT", 0.2)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.2)
     _history(desk.ledger, 1)
     with closing(sqlite3.connect(desk.ledger, isolation_level=None)) as other, _nothing_moves(desk, sshd):
         other.execute("BEGIN EXCLUSIVE")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 from support import driver
 from support.confined import mode_bits_count, small_disk
 from support.desk import Desk, assert_delivered, digests, fill, outcomes

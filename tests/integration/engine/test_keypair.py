@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import keyfiles, keypair, keys
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import account_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import ssh
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import apply, formats, plan
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import connect
 from support.sshd import SshServer, make_key
 
 PASSPHRASE = "correct horse"
@@ -25,9 +25,9 @@ KINDS = [("ed25519", None), ("ecdsa", 256), ("ecdsa", 384), ("ecdsa", 521), ("rs
 
 
 def ensure(path: Path, **options: Any) -> None:
-    want = keypair.Wanted(str(path), **options)
-    there = keypair.inspect(want)
-    keyfiles.carry_out(want, there, keypair.make_plan(want, there))
+    want = plan.Wanted(str(path), **options)
+    there = plan.inspect(want)
+    apply.carry_out(want, there, plan.make_plan(want, there))
 
 
 def told(*command: str) -> str:
@@ -41,7 +41,7 @@ def test_ssh_keygen_agrees(tmp_path: Path, kind: str, bits: int | None, passphra
     path = tmp_path / "id"
     ensure(path, type=kind, bits=bits, comment="for the bank", passphrase=passphrase)
     line = path.with_suffix(".pub").read_text().strip()
-    public = keys.parse_line(*line.split()[:2])
+    public = formats.parse_line(*line.split()[:2])
     size, fingerprint, rest = told("ssh-keygen", "-l", "-f", str(path)).split(None, 2)
     assert (int(size), fingerprint) == (public.bits, public.fingerprint)
     assert rest == f"for the bank ({kind.upper()})"
@@ -68,10 +68,10 @@ def test_a_pair_of_ssh_keygen_is_kept(tmp_path: Path, kind: str, passphrase: str
     path = tmp_path / "id"
     size = ["-b", "2048"] if kind == "rsa" else []
     told("ssh-keygen", "-q", "-t", kind, *size, "-m", style, "-N", passphrase, "-C", "a comment", "-f", str(path))
-    want = keypair.Wanted(str(path), type=kind, passphrase=passphrase or None)
-    assert not keypair.make_plan(want, keypair.inspect(want)).changed
-    key = keys.load_private_key(str(path), passphrase or None)
-    assert keys.fingerprint(key.asbytes()) == told("ssh-keygen", "-l", "-f", str(path)).split()[1]
+    want = plan.Wanted(str(path), type=kind, passphrase=passphrase or None)
+    assert not plan.make_plan(want, plan.inspect(want)).changed
+    key = formats.load_private_key(str(path), passphrase or None)
+    assert formats.fingerprint(key.asbytes()) == told("ssh-keygen", "-l", "-f", str(path)).split()[1]
 
 
 @pytest.mark.parametrize(("kind", "bits"), KINDS)
@@ -82,13 +82,13 @@ def test_the_pair_opens_the_door(
     ensure(path, type=kind, bits=bits, passphrase=PASSPHRASE)
     server = start_sshd(authorized=[path.with_suffix(".pub").read_text().strip()])
     options = server.account_options(private_key_file=str(path), passphrase=PASSPHRASE)
-    ssh.open_transport(account_from_options(options)).close()
+    connect.open_transport(account_from_options(options)).close()
     assert f"Accepted publickey for {server.username}" in server.log
 
 
 def test_a_fingerprint_is_the_same_in_all_hands(tmp_path: Path) -> None:
     made = make_key(tmp_path / "id", key_type="ecdsa")
-    assert keys.parse_line(*made.public.split()).fingerprint == made.fingerprint
+    assert formats.parse_line(*made.public.split()).fingerprint == made.fingerprint
 
 
 def test_the_private_key_is_private_from_its_first_instant(tmp_path: Path, import_path: Path) -> None:
@@ -98,8 +98,8 @@ def test_the_private_key_is_private_from_its_first_instant(tmp_path: Path, impor
     path, trace = tmp_path / "keys" / "id", tmp_path / "trace"
     code = (
         f"import sys; sys.path.insert(0, {str(import_path)!r})\n"
-        f"from {keypair.__name__} import Wanted, inspect, make_plan\n"
-        f"from {keyfiles.__name__} import carry_out\n"
+        f"from {plan.__name__} import Wanted, inspect, make_plan\n"
+        f"from {apply.__name__} import carry_out\n"
         f"want = Wanted({str(path)!r}, passphrase='correct horse')\n"
         "for replace in ('never', 'always'):\n"
         "    want = Wanted(want.path, passphrase=want.passphrase, replace=replace)\n"

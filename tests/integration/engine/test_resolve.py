@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.decisions import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError, JobRunning
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import (
     DECISIONS,
     Decided,
     Wanted,
     resolve,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError, JobRunning
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.history import Question, ask
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.locks import JobKey, only_run
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import FileOutcome
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.history import Question, ask
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.accounts import account
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Fault, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import Sandbox

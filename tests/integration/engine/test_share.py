@@ -17,11 +17,11 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import claims, fetches, pickup
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.decisions import Wanted, resolve
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.history import Question, ask
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import Share
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.selection import is_in_share
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Share
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import Wanted, resolve
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.history import Question, ask
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup import claims, job_run, workflow
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import is_in_share
 from support import driver
 from support.desk import Desk, assert_delivered, digests, fill, outcomes
 from support.sshd import SshServer
@@ -186,7 +186,7 @@ def crash_after_claims(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(pickup, "download_whole", crash)
+        patch.setattr(workflow, "download_whole", crash)
         with pytest.raises(Crash):
             desk.pick_up(share=ALL)
 
@@ -259,13 +259,13 @@ def test_what_stays_on_the_server_is_not_claimed(desks: Callable[[str], Desk], s
 
 def before_deletion(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
     """Do something each time that a file has come whole and was not deleted on the server yet."""
-    clear_away = pickup.PickupFlow._clear_away
+    clear_away = workflow.PickupWorkflow._dispose_of_source
 
-    async def later(self: pickup.PickupFlow, row: pickup.Row, item: pickup.Item) -> None:
+    async def later(self: workflow.PickupWorkflow, row: workflow.Row, item: workflow.Item) -> None:
         do()
         await clear_away(self, row, item)
 
-    monkeypatch.setattr(pickup.PickupFlow, "_clear_away", later)
+    monkeypatch.setattr(workflow.PickupWorkflow, "_clear_away", later)
 
 
 def meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
@@ -366,7 +366,7 @@ def test_the_ledger_tells_people_whether_the_server_lets_files_be_claimed(
         server.put("report.xml", b"content")
         assert_delivered(host.pick_up(share=ALL), ["report.xml"])
     learned = {one.name: one.allowed for one in ask(str(host.ledger), Question()).capabilities}
-    assert learned == {claims.CLAIM: allowed, fetches.SIGHT: True}
+    assert learned == {claims.CLAIM: allowed, job_run.STAT: True}
 
 
 def test_where_the_server_refuses_to_rename_disjoint_shares_deliver_once(tmp_path: Path) -> None:

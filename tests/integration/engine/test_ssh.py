@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import Account, account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import (
+    Account,
+    account_from_options,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError, ServerBusy
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import ssh
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import connect
 from support.relay import Fault, Relay
 from support.sshd import SshServer, host_key, make_key, user_key
 
@@ -31,26 +34,26 @@ def account(server: SshServer, **changes: Any) -> Account:
 
 def refusal(who: Account) -> FiledropError:
     with pytest.raises(FiledropError) as caught:
-        ssh.open_transport(who)
+        connect.open_transport(who)
     return caught.value
 
 
 def test_a_session_tells_what_was_agreed(sshd: SshServer) -> None:
-    transport = ssh.open_transport(account(sshd))
+    transport = connect.open_transport(account(sshd))
     try:
-        assert ssh.words_of(transport).version.startswith("SSH-2.0-OpenSSH_")
-        agreed = ssh.agreed_algorithms(transport)
+        assert connect.banner_of(transport).version.startswith("SSH-2.0-OpenSSH_")
+        agreed = connect.agreed_algorithms(transport)
         assert agreed["host_key"] == "ssh-ed25519"
         assert agreed["kex"]
         assert (agreed["mac"] == "implicit") == ("gcm" in agreed["cipher"])
-        assert ssh.host_key_of(transport).fingerprint == host_key("ed25519").fingerprint
+        assert connect.host_key_of(transport).fingerprint == host_key("ed25519").fingerprint
         assert transport.open_sftp_client().listdir("/" if sshd.chrooted else ".") != []
     finally:
         transport.close()
 
 
 def test_all_host_keys_are_proved_and_nobody_logs_in(sshd: SshServer) -> None:
-    offered = ssh.offered_host_keys(sshd.host, sshd.port, 5.0)
+    offered = connect.offered_host_keys(sshd.host, sshd.port, 5.0)
     assert [key.line for key in offered] == [host_key(name).public for name in ("ed25519", "ecdsa", "rsa")]
     assert [key.fingerprint for key in offered] == [host_key(name).fingerprint for name in ("ed25519", "ecdsa", "rsa")]
     assert [key.bits for key in offered] == [256, 256, 2048]
@@ -60,9 +63,9 @@ def test_all_host_keys_are_proved_and_nobody_logs_in(sshd: SshServer) -> None:
 
 @pytest.mark.parametrize("key_type", ["ed25519", "ecdsa", "rsa"])
 def test_a_fingerprint_finds_its_key_whatever_is_offered_first(sshd: SshServer, key_type: str) -> None:
-    transport = ssh.open_transport(account(sshd, host_keys=[host_key(key_type).fingerprint]))
+    transport = connect.open_transport(account(sshd, host_keys=[host_key(key_type).fingerprint]))
     try:
-        assert ssh.host_key_of(transport).line == host_key(key_type).public
+        assert connect.host_key_of(transport).line == host_key(key_type).public
     finally:
         transport.close()
 
@@ -71,7 +74,7 @@ def test_a_fingerprint_finds_its_key_whatever_is_offered_first(sshd: SshServer, 
 def test_rsa_keys_sign_in_the_way_that_the_server_takes(start_sshd: Start, tmp_path: Path, accepted: str) -> None:
     key = make_key(tmp_path / "rsa", key_type="rsa")
     server = start_sshd(config=[f"PubkeyAcceptedAlgorithms {accepted}"], authorized=[key.public])
-    ssh.open_transport(account(server, private_key_file=str(key.path))).close()
+    connect.open_transport(account(server, private_key_file=str(key.path))).close()
     assert f"Accepted publickey for {server.username}" in server.log
 
 
@@ -100,7 +103,7 @@ def test_a_key_and_a_password_where_the_server_wants_both(start_sshd: Start) -> 
     alone = refusal(account(server))
     assert alone.reason == "more_needed"
     assert "It allows: password." in alone.finding
-    ssh.open_transport(account(server, password=server.password)).close()
+    connect.open_transport(account(server, password=server.password)).close()
 
 
 def test_a_full_server_is_busy_and_free_again(start_sshd: Start) -> None:
@@ -116,7 +119,7 @@ def test_a_full_server_is_busy_and_free_again(start_sshd: Start) -> None:
         waiting.join()
     server.drop_sessions()
     server.wait_idle()
-    ssh.open_transport(account(server)).close()
+    connect.open_transport(account(server)).close()
 
 
 @pytest.mark.parametrize("after", [50, 1000, 1500])
@@ -143,7 +146,7 @@ def test_a_connection_that_breaks_anywhere_leaves_no_traceback(
 def test_new_session_keys_do_not_disturb_a_transfer(start_sshd: Start) -> None:
     server = start_sshd(config=["RekeyLimit 2M"])
     content = bytes(range(256)) * (16 * MIB // 256)
-    transport = ssh.open_transport(account(server))
+    transport = connect.open_transport(account(server))
     try:
         sftp = transport.open_sftp_client()
         with sftp.open("input/big", "wb") as remote:
@@ -159,7 +162,7 @@ def test_new_session_keys_do_not_disturb_a_transfer(start_sshd: Start) -> None:
 
 def test_our_own_side_asks_for_new_session_keys_late(sshd: SshServer) -> None:
     """Later than paramiko would, every 512 MiB, and before AES has to have them, after 64 GiB (RFC 4344)."""
-    transport = ssh.open_transport(account(sshd))
+    transport = connect.open_transport(account(sshd))
     transport.close()
     assert 16 * 1024 * MIB < transport.packetizer.REKEY_BYTES < 64 * 1024 * MIB
 
@@ -170,7 +173,7 @@ def test_a_process_with_a_refused_login_prints_nothing_of_its_own(sshd: SshServe
     code = (
         f"import sys; sys.path.insert(0, {str(import_path)!r})\n"
         f"from {account_from_options.__module__} import account_from_options\n"
-        f"from {ssh.__name__} import open_transport\n"
+        f"from {connect.__name__} import open_transport\n"
         "try:\n"
         f"    open_transport(account_from_options({options!r}))\n"
         "except Exception as error:\n"

@@ -10,14 +10,15 @@ import os
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import interruption, runner
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import account_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
     dropoff_from_options,
     pickup_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets import Preset
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import FileOutcome, RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import Preset
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop import deadline
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
 from support.desk import Desk, assert_delivered, digests, fill, outcomes
 from support.relay import Fault, Relay
 from support.sshd import SshServer
@@ -66,8 +67,8 @@ def test_files_under_way_are_finished_and_no_other_is_begun(
     observer = Counter()
     clock = [0.0]
     observer.at_end = lambda: clock.__setitem__(0, 1000.0)  # with the first file, the time is over
-    monkeypatch.setattr(interruption.Deadline, "spent", property(lambda _deadline: clock[0]))
-    monkeypatch.setattr(interruption, "GRACE", 1e6)
+    monkeypatch.setattr(deadline.Deadline, "spent", property(lambda _deadline: clock[0]))
+    monkeypatch.setattr(deadline, "GRACE", 1e6)
     result = limited(desk, "dropoff", sshd.port, limit=500, observer=observer)
 
     assert result.error is not None
@@ -85,7 +86,7 @@ def test_files_under_way_are_finished_and_no_other_is_begun(
 def test_what_takes_too_long_is_left_for_the_next_run(
     desk: Desk, sshd: SshServer, monkeypatch: pytest.MonkeyPatch, direction: str
 ) -> None:
-    monkeypatch.setattr(interruption, "GRACE", 0.3)
+    monkeypatch.setattr(deadline, "GRACE", 0.3)
     sent = fill(desk.outbox, 20, 40_000)
     came = {f"report-{n}": sshd.put(f"report-{n}", os.urandom(40_000)) for n in range(20)}
     expected = digests(sshd.pickup)

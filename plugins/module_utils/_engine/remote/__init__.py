@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable
 
 from .interface import Entry, Incoming, Outgoing, Received, Remote, join
-from .sftp import SftpRemote
+from .sftp.remote import SftpRemote
 
 if TYPE_CHECKING:
-    from ..account import Account
+    from ..config.account import Account
 
 __all__ = ["PROTOCOLS", "Entry", "Incoming", "Outgoing", "Received", "Remote", "connect", "join"]
 

@@ -68,7 +68,7 @@ class Remote(Protocol):
     """
 
     @property
-    def owes(self) -> int:
+    def pending(self) -> int:
         """See `flow.Source`."""
 
     def poll(self, timeout: float | None) -> bool:

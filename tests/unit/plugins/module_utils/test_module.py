@@ -12,13 +12,13 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.courier.filedrop.plugins.module_utils import _module
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import TrustError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
     dropoff_from_options,
     pickup_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets import Preset
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import FileOutcome, RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import Preset
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import TrustError
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
 
 ACCOUNT = {"host": "127.0.0.1", "username": "ann", "private_key_file": "/nowhere/key"}
 

@@ -15,18 +15,18 @@ import pytest
 import yaml
 from ansible_collections.courier.filedrop.plugins.doc_fragments import account as account_fragment
 from ansible_collections.courier.filedrop.plugins.doc_fragments import job as job_fragment
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import decisions, history
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import job as engine
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import options as read
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.account import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config import job as engine
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config import options as read
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import (
     PORTS,
     Account,
     account_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Row
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.presets import PRESETS, preset_named
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.hostkeys import TrustedKeys
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.result import FileOutcome, RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import PRESETS, preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import decisions, history
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.hostkeys import TrustedKeys
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
 
 MODULES = ("dropoff", "pickup", "files_info", "connection_info", "resolve", "ledger_info")
 JOBS = {"dropoff": engine.Dropoff, "pickup": engine.Pickup}

@@ -13,7 +13,7 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.courier.filedrop.plugins.doc_fragments import account as account_fragment
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import UnreachableError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import parse_line
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys.formats import parse_line
 from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC
 from ansible_collections.courier.filedrop.plugins.modules import host_keys_info
 

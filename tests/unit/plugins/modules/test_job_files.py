@@ -10,7 +10,7 @@ import importlib
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.configuration import ACCOUNT_OPTIONS, JOB_OPTIONS
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.files import ACCOUNT_OPTIONS, JOB_OPTIONS
 from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, LEDGER_SPEC
 
 ONLY_IN_FILES = {"account", "direction", "enabled", "every", "on_calendar", "time_limit", "retention", "share"}

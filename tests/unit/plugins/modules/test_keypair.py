@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import keys
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import formats
 from ansible_collections.courier.filedrop.plugins.modules import keypair
 
 Run = Callable[..., dict[str, Any]]
@@ -68,7 +68,7 @@ def test_check_run_check_run(run: Run, tmp_path: Path) -> None:
     there = files(tmp_path)
     assert (made["changed"], made["action"]) == (True, "create")
     assert made["public_key"] + "\n" == there["id.pub"][0].decode()
-    assert made["fingerprint"] == keys.parse_line(*made["public_key"].split()[:2]).fingerprint
+    assert made["fingerprint"] == formats.parse_line(*made["public_key"].split()[:2]).fingerprint
     assert (made["private_key_file"], made["public_key_file"]) == (str(tmp_path / "id"), str(tmp_path / "id.pub"))
 
     for check in (True, False):

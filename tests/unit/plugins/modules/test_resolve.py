@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.courier.filedrop.plugins.module_utils import _module
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.locks import JobKey, only_run
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
 from ansible_collections.courier.filedrop.plugins.modules import ledger_info, resolve
 
 ACCOUNT = "2001234@sftp.amili.se:22"

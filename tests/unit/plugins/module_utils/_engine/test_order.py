@@ -17,21 +17,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import (
-    disk,
-    ledger_file,
-    names,
-    originals,
-    runner,
-)
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.access import Access
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.dropoff import IN_SIGHT, RENAME
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup, Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.fetches import SIGHT
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.job import Dropoff, Pickup, Share
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import SftpRemote
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.syncer import Syncer
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import database
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as folder_module
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fsync import Syncer
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff import archive as archive_module
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.workflow import (
+    PARTIAL_UPLOADS,
+    RENAME,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.job_run import STAT
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.permissions import Access
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
     Answer,
@@ -59,9 +60,9 @@ class Story:
         self.lines: list[str] = []
         for name in REQUESTS:
             self._tell(monkeypatch, SftpRemote, name, lambda _remote, what, *_more, **_options: _named(what))
-        for owner in (disk, originals):
+        for owner in (folder_module, archive_module):
             self._tell(monkeypatch, owner, "rename_new", lambda *words: f"{words[1]} {words[3]}", as_="move")
-        self._tell(monkeypatch, disk.Folder, "remove", lambda _folder, name: name, as_="unlink")
+        self._tell(monkeypatch, folder_module.Folder, "remove", lambda _folder, name: name, as_="unlink")
         self._tell(monkeypatch, Syncer, "_run", _synced, as_="sync")
         write_all = Ledger._write_all
 
@@ -112,7 +113,7 @@ class Scene:
         self.inbox.mkdir()
         self.ledger = str(folder / "ledger.sqlite3")
         with closing(Ledger(self.ledger, create=True)) as ledger:
-            for name in (RENAME, IN_SIGHT, SIGHT):
+            for name in (RENAME, PARTIAL_UPLOADS, STAT):
                 ledger.learn("odd", name, allowed=True)
         self.told: dict[str, tuple[str, str]] = {}
         self.ended = ""
@@ -211,7 +212,7 @@ def test_a_file_is_sent_under_its_name(scene: Scene) -> None:
     ("upload", "learned"),
     [
         ("rename", "rename input/PART, stat input/a.xml, LEARNED rename yes, LEDGER renamed"),
-        ("direct", "stat input/a.xml, LEARNED in_sight yes, LEDGER created"),
+        ("direct", "stat input/a.xml, LEARNED partial_uploads yes, LEDGER created"),
     ],
 )
 def test_what_a_server_can_do_is_learned_once_it_has_done_it(scene: Scene, upload: str, learned: str) -> None:
@@ -275,14 +276,14 @@ def test_what_changes_when_it_is_closed_is_held(scene: Scene) -> None:
 def test_a_file_that_changes_while_it_is_sent_is_never_called_written(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = disk.Outgoing.read
+    read = folder_module.Outgoing.read
 
-    def touched(source: disk.Outgoing, length: int) -> bytes:
+    def touched(source: folder_module.Outgoing, length: int) -> bytes:
         data = read(source, length)
         os.utime(scene.outbox / NAME, (1, 1))
         return data
 
-    monkeypatch.setattr(disk.Outgoing, "read", touched)
+    monkeypatch.setattr(folder_module.Outgoing, "read", touched)
     story = scene.drop_off("rename")
     assert story.endswith("write input/PART, remove input/PART, finish input/PART, LEDGER abandoned (done)")
     assert "LEDGER written" not in story
@@ -308,7 +309,7 @@ def test_a_server_that_shows_uploads_no_more_is_known_not_to(scene: Scene) -> No
         return Status(Code.NO_SUCH_FILE, "") if next(looks) in hidden else go(call.request)
 
     scene.server.hooks[Kind.LSTAT] = look
-    assert f"LEDGER closed, stat input/a.xml, LEARNED in_sight no, {ARCHIVED}" in scene.drop_off("direct")
+    assert f"LEDGER closed, stat input/a.xml, LEARNED partial_uploads no, {ARCHIVED}" in scene.drop_off("direct")
 
 
 def test_what_a_killed_run_left_in_the_archive_goes_first(scene: Scene) -> None:
@@ -592,7 +593,7 @@ def test_a_file_is_fetched(scene: Scene, after: str, end: str) -> None:
 def test_that_files_can_be_looked_at_is_learned_before_the_first_is_fetched(scene: Scene) -> None:
     scene.nothing_is_known()
     scene.put(scene.server.pickup / NAME)
-    assert scene.pick_up("keep").startswith(f"{LIST}, stat pickup/a.xml, LEARNED sight yes, {FETCHED}")
+    assert scene.pick_up("keep").startswith(f"{LIST}, stat pickup/a.xml, LEARNED stat yes, {FETCHED}")
 
 
 def test_a_download_that_is_cut_short_is_none(scene: Scene) -> None:
@@ -666,7 +667,7 @@ def test_a_part_for_which_the_ledger_could_not_be_written_is_removed(
     """Before `placing` was asked for, nothing would ever speak of it."""
     scene.left("placed", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256="0")
     scene.put(scene.server.pickup / NAME)
-    monkeypatch.setattr(ledger_file, "BUSY_TIMEOUT", 0.1)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.1)
     with closing(sqlite3.connect(scene.ledger, isolation_level=None, check_same_thread=False)) as other:
         scene.before(Kind.READ, lambda: other.execute("BEGIN IMMEDIATE"))
         assert scene.pick_up("delete").endswith(f"{FETCHED}, unlink PART")

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import interruption, runner
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop import deadline
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Code, Kind, Status
 from support.desk import outcomes
@@ -83,7 +84,7 @@ def test_a_name_that_somebody_takes_before_its_turn_is_left_to_them(desk: Desk, 
 def test_nobody_begins_once_the_time_is_over(
     desk: Desk, server: OddServer, monkeypatch: pytest.MonkeyPatch, grace: float, whose: tuple[str, str]
 ) -> None:
-    monkeypatch.setattr(interruption, "GRACE", grace)
+    monkeypatch.setattr(deadline, "GRACE", grace)
     desk.fill(20)
 
     def slow(call: Call, go: Serve) -> Answer | None:

@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An account: how to reach one mailbox."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..errors import InputError
+from . import options as read
+from .presets import Preset, preset_named
+
+# Protocols that an account can name, and the port that each has by custom.
+PORTS: Mapping[str, int] = {"sftp": 22}
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})")
+_MAX_CONNECTIONS = 16
+_DAY = 86400
+_SLOWEST = 1024  # bytes a second
+
+
+@dataclass(frozen=True)
+class Account:
+    """How to reach one mailbox. Secrets stay out of its repr.
+
+    ``timeout`` is in seconds without an answer; ``host_keys`` are public keys or ``SHA256:`` fingerprints, as given;
+    ``bandwidth_limit`` is in bytes a second, None for no limit.
+    """
+
+    name: str
+    protocol: str
+    host: str
+    port: int
+    username: str
+    private_key_file: str | None = None
+    passphrase: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    host_keys: tuple[str, ...] = ()
+    timeout: float = 30.0
+    connections: int = 1
+    bandwidth_limit: int | None = None
+    preset: str | None = None
+
+
+def account_from_options(options: Mapping[str, object]) -> Account:
+    """An Account from the account options, by their public names, over the defaults of ``preset``.
+
+    Entries that are no account options are ignored, so the parameters of a module can be passed as they are.
+
+    :raises InputError: an option cannot be meant as it stands, or a needed one is missing.
+    """
+    preset_name = read.text(options, "preset")
+    preset = preset_named(preset_name)
+    found = read.merged(options, preset.account)
+    protocol = read.choice(found, "protocol", tuple(PORTS), "sftp")
+    host = _host(_needed(found, "host", preset))
+    port = read.integer(found, "port", PORTS[protocol], low=1, high=65535)
+    username = _username(_needed(found, "username", preset))
+    private_key_file, passphrase, password = _credentials(found)
+    return Account(
+        name=_name(found, username, host, port),
+        protocol=protocol,
+        host=host,
+        port=port,
+        username=username,
+        private_key_file=private_key_file,
+        passphrase=passphrase,
+        password=password,
+        host_keys=read.strings(found, "host_keys") or (),
+        timeout=read.number(found, "timeout", 30.0, low=0, high=_DAY, above=True),
+        connections=read.integer(found, "connections", 1, low=1, high=_MAX_CONNECTIONS),
+        bandwidth_limit=_bandwidth_limit(found),
+        preset=preset_name,
+    )
+
+
+def account_name(options: Mapping[str, object]) -> str | None:
+    """The name under which a ledger knows an account, from whatever of it the options say; None if they say nothing.
+
+    ``account`` is taken as it stands, for a name that was made from user name, host and port may be given back.
+
+    :raises InputError: too little is said to tell the name.
+    """
+    given = read.text(options, "account")
+    if given is not None or not any(options.get(name) for name in ("preset", "username", "host")):
+        return given
+    nobody = {"private_key_file": None, "passphrase": None, "password": "none"}
+    return account_from_options({**options, **nobody}).name
+
+
+def _needed(options: Mapping[str, object], name: str, preset: Preset) -> str:
+    value = read.text(options, name)
+    if value is not None:
+        return value
+    finding = f"this is not given, and the preset {preset.name} does not say it" if preset.name else "this is not given"
+    raise read.missing(name, finding, f"Set {name} to what the provider told you.")
+
+
+def _host(value: str) -> str:
+    """A host name or an IP address. Whatever stands before an @ may be a password, and is never shown."""
+    if "@" in value or "://" in value:
+        raise InputError(
+            "option_invalid",
+            "host: this looks like a URL or like user@host (not shown here: it may have a password in it).",
+            "Give only the name or the address in host; the rest has options of its own: protocol, username, port.",
+        )
+    bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    if _is_address(bare) or _HOST_NAME.fullmatch(value):
+        return bare
+    why = "is neither a host name nor an IP address"
+    raise read.refused("host", value, why, "Give only the name or the address; a port number goes in port.")
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _username(value: str) -> str:
+    if not value.isprintable():
+        why = "has a line break or another control character in it"
+        raise read.refused("username", value, why, "Write the user name exactly as the provider gave it.")
+    return value
+
+
+def _credentials(options: Mapping[str, object]) -> tuple[str | None, str | None, str | None]:
+    """Private key file, passphrase, password: at least one way to prove who we are."""
+    private_key_file = read.local_path(options, "private_key_file")
+    passphrase = read.text(options, "passphrase", secret=True)
+    password = read.text(options, "password", secret=True)
+    if private_key_file is None and password is None:
+        finding = "neither this nor password is given, and filedrop never tries keys of its own choice"
+        raise read.missing("private_key_file", finding, "Set private_key_file to the path of your private key.")
+    if passphrase is not None and private_key_file is None:
+        finding = "this is not given, though there is a passphrase for it"
+        raise read.missing("private_key_file", finding, "Set it, or leave passphrase out.")
+    return private_key_file, passphrase, password
+
+
+def _bandwidth_limit(options: Mapping[str, object]) -> int | None:
+    given = options.get("bandwidth_limit")
+    if given is None:
+        return None
+    rate = read.size(given, name="bandwidth_limit")
+    if rate < _SLOWEST:
+        why = f"is less than {_SLOWEST} bytes a second, which servers take for a dead connection"
+        raise read.refused("bandwidth_limit", given, why, "Set bandwidth_limit to 1K or more, such as 500K or 10M.")
+    return rate
+
+
+def _name(options: Mapping[str, object], username: str, host: str, port: int) -> str:
+    given = options.get("account")
+    if given is not None:
+        return read.label(given, name="account")
+    return f"{username}@[{host}]:{port}" if ":" in host else f"{username}@{host}:{port}"

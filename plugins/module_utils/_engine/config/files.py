@@ -1,0 +1,260 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The accounts and jobs of a host: one JSON file each, named like what it describes.
+
+    accounts/NAME.json    the options of an account
+    jobs/NAME.json        the options of a job, its account, its direction, and when and how long it runs
+    keys/NAME             private keys and other secrets, each for nobody but its owner
+
+What is not known is refused by name: a mistyped option that is silently ignored would move files in another way than
+its author meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from ..errors import FiledropError, InputError
+from . import options as read
+from .account import Account, account_from_options
+from .credentials import located, read_secret, require_private
+from .job import Dropoff, Pickup, dropoff_from_options, pickup_from_options
+from .presets import Preset, preset_named
+from .schedule import DAY, WEEK, Schedule, duration, schedule_from_options
+
+DEFAULT_FOLDER = "/etc/filedrop"
+LONGEST_FILE = 1024**2  # bytes
+
+ACCOUNT_OPTIONS = (
+    *("preset", "protocol", "host", "port", "username", "host_keys", "timeout", "connections", "bandwidth_limit"),
+    *("private_key_file", "passphrase", "passphrase_file", "password", "password_file"),
+)
+SECRETS = ("passphrase", "password")
+
+_COMMON = (
+    *("account", "direction", "enabled", "every", "on_calendar", "time_limit", "retention", "share"),
+    *("remote_dir", "include", "exclude", "settle", "empty", "max_files", "max_bytes", "max_results", "after"),
+)
+JOB_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "dropoff": (*_COMMON, "src", "upload", "temp_name", "archive_dir", "ambiguous", "on_arrival"),
+    "pickup": (*_COMMON, "dest", "move_dir", "verify", "on_duplicate", "min_free", "group", "file_mode"),
+}
+
+_LONGEST_RETENTION = 100 * 366 * DAY
+
+
+@dataclass(frozen=True)
+class ConfiguredJob:
+    """A job with what its file says beyond the movement itself; ``time_limit`` and ``retention`` in seconds."""
+
+    job: Dropoff | Pickup
+    account: str
+    schedule: Schedule
+    enabled: bool = True
+    time_limit: int | None = None
+    retention: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self.job.name
+
+
+class Configuration:
+    """What the files under a folder such as ``/etc/filedrop`` say. Each is read when it is asked for.
+
+    :raises InputError: from every method, for a file that cannot be meant as it stands; it names the file.
+    """
+
+    def __init__(self, folder: str = DEFAULT_FOLDER) -> None:
+        self.folder = folder
+
+    def job_names(self) -> list[str]:
+        """All jobs, in the order of their names."""
+        folder = os.path.join(self.folder, "jobs")
+        try:
+            found = [name[: -len(".json")] for name in os.listdir(folder) if name.endswith(".json") and name[0] != "."]
+        except FileNotFoundError:
+            raise InputError("file_missing", f"{folder}: there is no such folder.", _ELSEWHERE) from None
+        except OSError as error:
+            raise _unreadable(folder, error) from None
+        for name in found:
+            if not read.LABEL.fullmatch(name):
+                raise InputError("option_invalid", f"{folder}/{name}.json: {_NO_NAME}", _NAMES)
+        return sorted(found)
+
+    def job(self, name: str) -> ConfiguredJob:
+        """One job, with the defaults of its account's preset."""
+        path = self._path("jobs", name, of="job")
+        options, _status = _read_object(path)
+        with _In(path):
+            direction = read.choice(options, "direction", tuple(JOB_OPTIONS), "")
+            if not direction:
+                raise read.missing("direction", "this is not given", f"Set it to {' or '.join(JOB_OPTIONS)}.")
+            _refuse_unknown(options, JOB_OPTIONS[direction], _JOB_HINTS)
+            account = read.text(options, "account")
+            if account is None:
+                raise read.missing("account", "this is not given", f"Name a file of {self.folder}/accounts.")
+            read.label(account, name="account")
+        preset = self._preset_of(account)
+        with _In(path):
+            make = dropoff_from_options if direction == "dropoff" else pickup_from_options
+            return ConfiguredJob(
+                job=make(options, preset, name=name),
+                account=account,
+                schedule=schedule_from_options(options),
+                enabled=read.boolean(options, "enabled", default=True),
+                time_limit=duration(options, "time_limit", low=1, high=WEEK),
+                retention=duration(options, "retention", low=DAY, high=_LONGEST_RETENTION),
+            )
+
+    def account(self, name: str) -> Account:
+        """One account, with its secrets. Its name is its name in the ledger, too."""
+        path = self._path("accounts", name, of="account")
+        options, status = _read_object(path)
+        with _In(path):
+            _refuse_unknown(options, ACCOUNT_OPTIONS, _ACCOUNT_HINTS)
+            for secret in SECRETS:
+                if options.get(secret) is not None:
+                    require_private(path, status, option=secret)
+            return account_from_options({**self._with_secrets(options), "account": name})
+
+    def _preset_of(self, account: str) -> Preset:
+        path = self._path("accounts", account, of="account")
+        options, _status = _read_object(path)
+        with _In(path):
+            return preset_named(read.text(options, "preset"))
+
+    def _with_secrets(self, options: Mapping[str, object]) -> dict[str, object]:
+        """The options with the content of the files that they name for secrets."""
+        keys = os.path.join(self.folder, "keys")
+        found = dict(options)
+        key = read.text(options, "private_key_file")
+        if key is not None:
+            found["private_key_file"] = located(key, keys, option="private_key_file")
+        for secret in SECRETS:
+            option = f"{secret}_file"
+            reference = read.text(options, option)
+            if reference is None:
+                continue
+            if options.get(secret) is not None:
+                way_out = f"Leave {secret} out."
+                raise InputError("option_invalid", f"{option}: this is given beside {secret}.", way_out)
+            path = read.absolute(located(reference, keys, option=option), name=option)
+            found[secret] = read_secret(path, option=option)
+        return found
+
+    def _path(self, kind: str, name: str, *, of: str) -> str:
+        read.label(name, name=of)
+        return os.path.join(self.folder, kind, f"{name}.json")
+
+
+class _In:
+    """While it is open, errors about options say in which file they stand."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, InputError):
+            raise InputError(error.reason, f"{self._path}: {error.finding}", error.way_out) from error
+
+
+_NO_NAME = "this is no name that a job can have."
+_NAMES = "Use 1 to 63 small letters, digits and underscores, and begin with a letter or digit."
+_JOB_HINTS = {
+    "ledger": "All jobs of a host have one ledger; another one is named with --ledger.",
+    "name": "A job is named like its file.",
+}
+_ACCOUNT_HINTS = {"account": "An account is named like its file.", "name": "An account is named like its file."}
+
+
+def _read_object(path: str) -> tuple[dict[str, Any], os.stat_result]:
+    """A JSON object from a file, with the file's status; no option stands in it twice."""
+    try:
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
+            body = file.read(LONGEST_FILE + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    try:
+        if len(body) > LONGEST_FILE:
+            raise ValueError("it is larger than any such file")
+        found = json.loads(body.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_no_number)
+    except RecursionError:
+        raise _malformed(path, "it is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise _malformed(path, "it is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise _malformed(path, f"{error.msg.lower()} ({where})") from None
+    except ValueError as error:
+        raise _malformed(path, str(error)) from None
+    if not isinstance(found, dict):
+        raise _malformed(path, f"it must be a dictionary, and is {read.kind_of(found)}")
+    return found, status
+
+
+def _once_each(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"it has {read.shown(name)} twice")
+        found[name] = value
+    return found
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
+
+
+def _malformed(path: str, why: str) -> InputError:
+    return InputError("file_malformed", f"{path}: this is not the JSON that is expected: {why}.", "Correct the file.")
+
+
+def _unreadable(path: str, error: OSError) -> FiledropError:
+    if isinstance(error, FileNotFoundError):
+        return InputError("file_missing", f"{path}: there is no such file.", _SIBLINGS.format(_siblings(path)))
+    why = (error.strerror or str(error)).lower()
+    return InputError(
+        "file_unreadable", f"{path}: this cannot be read: {why}.", "Give the user that runs this the right to it."
+    )
+
+
+_SIBLINGS = "There are: {}."
+_ELSEWHERE = "Make it, or name the folder of your accounts and jobs with --config."
+
+
+def _siblings(path: str) -> str:
+    """What could have been meant by a file that is not there."""
+    try:
+        found = sorted(name[: -len(".json")] for name in os.listdir(os.path.dirname(path)) if name.endswith(".json"))
+    except OSError:
+        found = []
+    return ", ".join(found) or "none"
+
+
+def _refuse_unknown(options: Mapping[str, object], known: Iterable[str], hints: Mapping[str, str]) -> None:
+    for name in options:
+        if name in known:
+            continue
+        near = difflib.get_close_matches(name, known, 1)
+        elsewhere = [direction for direction, names in JOB_OPTIONS.items() if name in names and hints is _JOB_HINTS]
+        if name in hints:
+            way_out = hints[name]
+        elif elsewhere:
+            way_out = f"It is an option of jobs with the direction {elsewhere[0]}."
+        elif near:
+            way_out = f"Did you mean {near[0]}?"
+        else:
+            way_out = f"Known are: {', '.join(sorted(known))}."
+        raise InputError("option_unknown", f"{read.shown(name)}: this is no option here.", way_out)

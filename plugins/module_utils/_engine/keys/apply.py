@@ -1,0 +1,222 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of a key pair: written beside, durable, put in place at once, and the old ones back if anything fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import DependencyError, DiskError, InputError
+from ..local.folder import Folder, disk_error, rename_new
+from .formats import encode_private, public_part
+from .plan import DEFAULT_BITS, Found, Plan, Wanted, new_owner, public_line
+
+if TYPE_CHECKING:
+    from .formats import PrivateKey
+
+READ_HERE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class Backup:
+    """Where the old files are now; None where there was none."""
+
+    private: str | None = None
+    public: str | None = None
+
+
+def carry_out(wanted: Wanted, found: Found, plan: Plan) -> Backup:
+    """Do what was planned. Whatever fails, the old pair is in place again afterwards.
+
+    :raises DiskError: a file could not be written, or another pair has just come.
+    :raises DependencyError: encrypting needs the library bcrypt.
+    :raises InputError: the passphrase is too long for this version of cryptography.
+    """
+    with _folder(wanted) as folder:
+        if plan.action != "keep":
+            key = generate(wanted.type, wanted.bits or DEFAULT_BITS[wanted.type])
+            return _write_pair(wanted, folder, found, plan, key)
+        for name in (wanted.name, wanted.public_name):
+            _set_rights(folder, name, close=plan.close and name == wanted.name, uid=wanted.uid, gid=wanted.gid)
+        if plan.write_public:
+            _write_public(wanted, folder, found, plan.comment)
+        return Backup()
+
+
+def generate(kind: str, bits: int) -> PrivateKey:
+    """A new private key."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+    if kind == "ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
+    if kind == "rsa":
+        return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    curves: dict[int, ec.EllipticCurve] = {256: ec.SECP256R1(), 384: ec.SECP384R1(), 521: ec.SECP521R1()}
+    return ec.generate_private_key(curves[bits])
+
+
+@contextlib.contextmanager
+def _folder(wanted: Wanted) -> Iterator[Folder]:
+    """The open folder of the pair, made if it is missing. All goes through it, wherever its path leads meanwhile."""
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(wanted.folder, 0o700)
+            os.chown(wanted.folder, _or_leave(wanted.uid), _or_leave(wanted.gid))
+    except OSError as error:
+        raise disk_error(error, f"make the folder {wanted.folder}") from error
+    folder = Folder(wanted.folder)
+    try:
+        yield folder
+        os.fsync(folder.fd)
+    except OSError as error:
+        raise disk_error(error, f"write the key pair {wanted.path}") from error
+    finally:
+        folder.close()
+
+
+def _write_pair(wanted: Wanted, folder: Folder, found: Found, plan: Plan, key: PrivateKey) -> Backup:
+    public = public_line(public_part(key), plan.comment) + "\n"
+    owner = new_owner(wanted, found)
+    parts = (
+        (wanted.name, _encoded(key, wanted.passphrase), 0o600),
+        (wanted.public_name, public.encode("utf-8"), 0o644),
+    )
+    beside: list[str] = []
+    saved: dict[str, str] = {}
+    placed: list[str] = []
+    try:
+        for _name, body, mode in parts:
+            beside.append(_write_beside(folder, body, mode, owner))
+        _save(wanted, folder, plan, saved)
+        for (name, _body, _mode), temporary in zip(parts, beside):
+            _place(folder, temporary, name, over=name in saved)
+            placed.append(name)
+        os.fsync(folder.fd)
+    except BaseException:
+        _put_back(folder, saved, placed)
+        _remove(folder, *beside)
+        raise
+    paths = {name: folder.path_of(backup) for name, backup in saved.items()}
+    return Backup(private=paths.get(wanted.name), public=paths.get(wanted.public_name))
+
+
+def _encoded(key: PrivateKey, passphrase: str | None) -> bytes:
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        return encode_private(key, passphrase)
+    except UnsupportedAlgorithm:
+        raise DependencyError(
+            "bcrypt_missing",
+            "A private key can only be encrypted with the Python library bcrypt, which is not there.",
+            "Install it: the package python3-bcrypt, or bcrypt from PyPI.",
+        ) from None
+    except ValueError:
+        raise InputError(
+            "passphrase_too_long",
+            "The cryptography library on this host takes no passphrase of that length.",
+            "Use one of at most 72 bytes.",
+        ) from None
+
+
+def _write_beside(folder: Folder, body: bytes, mode: int, owner: tuple[int, int]) -> str:
+    """A finished, durable file under a temporary name in the same folder. No instant lets others open a private one."""
+    temporary = f".filedrop.{secrets.token_hex(8)}"
+    descriptor = os.open(temporary, WRITE_NEW, mode, dir_fd=folder.fd)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)  # the umask may have taken away from it
+            os.fchown(descriptor, *owner)
+            file.write(body)
+            file.flush()
+            os.fsync(descriptor)
+    except BaseException:
+        _remove(folder, temporary)
+        raise
+    return temporary
+
+
+def _save(wanted: Wanted, folder: Folder, plan: Plan, saved: dict[str, str]) -> None:
+    """Give the old files second names that go together as a pair, and note them in ``saved``."""
+    # A private key that appears where none was is not ours to replace.
+    old = [wanted.name, wanted.public_name] if plan.action == "replace" else [wanted.public_name]
+    old = [name for name in old if folder.status(name) is not None]
+    stem = base = f"{wanted.name}.replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    number = 1
+    while any(folder.status(name) is not None for name in (base, f"{base}.pub")):
+        number += 1
+        base = f"{stem}-{number}"
+    for name in old:
+        backup = base if name == wanted.name else f"{base}.pub"
+        os.link(name, backup, src_dir_fd=folder.fd, dst_dir_fd=folder.fd, follow_symlinks=False)
+        saved[name] = backup
+        _set_rights(folder, backup, close=name == wanted.name)
+
+
+def _place(folder: Folder, temporary: str, name: str, *, over: bool) -> None:
+    if over:
+        os.replace(temporary, name, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
+    elif not rename_new(folder, temporary, folder, name):
+        raise DiskError(
+            "key_appeared",
+            f"Somebody else has just made {folder.path_of(name)}.",
+            "Run again, and see what is there then.",
+        )
+
+
+def _put_back(folder: Folder, saved: dict[str, str], placed: list[str]) -> None:
+    """Undo as much as was done."""
+    _remove(folder, *(name for name in placed if name not in saved))
+    for name, backup in saved.items():
+        with contextlib.suppress(OSError):
+            os.replace(backup, name, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
+            # A rename between two names of the same file does nothing: the old file was never replaced.
+            _remove(folder, backup)
+
+
+def _write_public(wanted: Wanted, folder: Folder, found: Found, comment: str) -> None:
+    """Make the public key file say what the private key says."""
+    private = found.private
+    if private is None or private.public is None:
+        return
+    body = f"{public_line(private.public, comment)}\n".encode()
+    temporary = _write_beside(folder, body, 0o644, new_owner(wanted, found))
+    try:
+        os.replace(temporary, wanted.public_name, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
+    except BaseException:
+        _remove(folder, temporary)
+        raise
+
+
+def _set_rights(folder: Folder, name: str, *, close: bool, uid: int | None = None, gid: int | None = None) -> None:
+    """Give a file to somebody, and, with ``close``, take it from everybody else; touch nothing that is so already."""
+    if folder.status(name) is None:
+        return
+    descriptor = os.open(name, READ_HERE, dir_fd=folder.fd)
+    try:
+        status = os.fstat(descriptor)
+        if close and status.st_mode & 0o077:
+            os.fchmod(descriptor, 0o600)
+        if uid not in (None, status.st_uid) or gid not in (None, status.st_gid):
+            os.fchown(descriptor, _or_leave(uid), _or_leave(gid))
+    finally:
+        os.close(descriptor)
+
+
+def _or_leave(number: int | None) -> int:
+    return -1 if number is None else number
+
+
+def _remove(folder: Folder, *names: str) -> None:
+    for name in names:
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=folder.fd)

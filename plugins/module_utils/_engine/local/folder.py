@@ -1,0 +1,357 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Local files: read so that a change is noticed, written so that a power cut does no harm, moved so that nothing is
+overwritten.
+
+A folder is opened once and everything in it is addressed relative to that: whoever replaces the folder by a link in
+the meantime leads nobody astray. Links are never followed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import os
+import secrets
+import stat as modes
+from collections.abc import Container, Iterator
+from contextlib import suppress
+from typing import Callable, NamedTuple
+
+from ..errors import DiskError, TransferError
+from . import names
+
+_RENAME_NOREPLACE = 1
+_SET_ID = modes.S_ISUID | modes.S_ISGID
+
+_REASONS = {
+    errno.ENOENT: ("local_missing", "it does not exist", "Create it, or correct the path."),
+    errno.ENOTDIR: ("local_missing", "it is no folder", "Name a folder."),
+    errno.EACCES: ("local_denied", "permission denied", "Give the user that runs this the right to it."),
+    errno.EPERM: ("local_denied", "permission denied", "Give the user that runs this the right to it."),
+    errno.EROFS: ("local_denied", "the file system is read-only", "Make it writable."),
+    errno.ENOSPC: ("disk_full", "the disk is full", "Make room; the next run goes on where this one stopped."),
+    errno.EDQUOT: ("disk_full", "the quota is used up", "Make room; the next run goes on where this one stopped."),
+}
+
+
+def disk_error(error: OSError, doing: str) -> DiskError:
+    """What an error of the operating system means for what we were doing."""
+    reason, meaning, way_out = _REASONS.get(error.errno or 0, ("disk_failed", str(error.strerror or error), ""))
+    return DiskError(reason, f"Cannot {doing}: {meaning}.", way_out)
+
+
+class LocalFile(NamedTuple):
+    """A file as it was seen: equal to what is seen later if, and only if, it is still the same. Sizes in bytes, times
+    in ns.
+    """
+
+    name: str
+    size: int
+    mtime_ns: int
+    device: int
+    inode: int
+
+
+def _seen(name: str, status: os.stat_result) -> LocalFile:
+    return LocalFile(name, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
+
+
+def regular(name: str, status: os.stat_result) -> LocalFile | None:
+    """What was seen, if it is a regular file."""
+    return _seen(name, status) if modes.S_ISREG(status.st_mode) else None
+
+
+class Folder:
+    """An open folder. ``path`` is for people; the work goes through its descriptor.
+
+    :param option: the option that names the folder, for errors.
+    :raises DiskError: from every method, for what the operating system refuses.
+    """
+
+    def __init__(self, path: str, *, option: str = "") -> None:
+        self.fd = -1
+        self.path = path
+        self._beginning = os.path.join(path, "")
+        self._called = f"the folder {path!r}" + (f" (`{option}`)" if option else "")
+        try:
+            self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise disk_error(error, f"open {self._called}") from error
+
+    def close(self) -> None:
+        """Done with it; a folder that is dropped is closed too, as a file object is."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def path_of(self, name: str) -> str:
+        return f"{self._beginning}{name}"
+
+    def names(self) -> list[str]:
+        """Every name, without a look at what it is."""
+        try:
+            return os.listdir(self.fd)
+        except OSError as error:
+            raise disk_error(error, f"list {self._called}") from error
+
+    def listing(self) -> Iterator[tuple[str, os.stat_result]]:
+        """Every name with its status; what vanishes meanwhile is left out."""
+        try:
+            with os.scandir(self.fd) as found:
+                for item in found:
+                    try:
+                        yield item.name, item.stat(follow_symlinks=False)
+                    except FileNotFoundError:
+                        continue
+        except OSError as error:
+            raise disk_error(error, f"list {self._called}") from error
+
+    def status(self, name: str) -> os.stat_result | None:
+        """What stands under a name now (a link itself, not what it points to), or None."""
+        try:
+            return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise disk_error(error, f"look at {self.path_of(name)!r}") from error
+
+    def file(self, name: str) -> LocalFile | None:
+        """The regular file of that name, or None."""
+        status = self.status(name)
+        return regular(name, status) if status else None
+
+    def free_name(self, name: str) -> str:
+        """The name itself, or its first version that nobody has here."""
+        candidate, number = name, 1
+        while self.status(candidate) is not None:
+            number += 1
+            candidate = names.version(name, number)
+        return candidate
+
+    def free_bytes(self) -> int:
+        """What an ordinary user may still write on this file system."""
+        status = os.statvfs(self.fd)
+        return status.f_bavail * status.f_frsize
+
+    def require_writable(self) -> None:
+        """Refuse before anything is transferred what could only fail after it."""
+        if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.fd):
+            raise disk_error(OSError(errno.EACCES, ""), f"write to {self._called}")
+
+    def remove(self, name: str) -> None:
+        try:
+            os.unlink(name, dir_fd=self.fd)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise disk_error(error, f"delete {self.path_of(name)!r}") from error
+
+    def make(self, name: str) -> Folder:
+        """The folder of that name in this one, made if there is none, with this one's rights."""
+        try:
+            with suppress(FileExistsError):
+                # The system hands the set-group-ID bit down by itself, and a confined service may not ask for it.
+                os.mkdir(name, modes.S_IMODE(os.fstat(self.fd).st_mode) & ~_SET_ID, dir_fd=self.fd)
+            made = Folder(self.path_of(name))
+            # Whoever made it, and moved files into it, may have been killed before this: see Syncer.sync_move.
+            os.fsync(made.fd)
+            os.fsync(self.fd)
+        except OSError as error:
+            raise disk_error(error, f"make the folder {self.path_of(name)!r}") from error
+        return made
+
+
+def rename_new(old_folder: Folder, old: str, new_folder: Folder, new: str) -> bool:
+    """Give a file another name, atomically, and only if nobody has that name; say whether it was done."""
+    try:
+        if _renameat2 is None or not _renameat2(old_folder.fd, os.fsencode(old), new_folder.fd, os.fsencode(new)):
+            os.link(old, new, src_dir_fd=old_folder.fd, dst_dir_fd=new_folder.fd, follow_symlinks=False)
+            os.fsync(new_folder.fd)  # or a power cut could leave neither name
+            os.unlink(old, dir_fd=old_folder.fd)
+    except FileExistsError:
+        return False
+    return True
+
+
+def publish(folder: Folder, part: str, final: str) -> bool:
+    """Give a finished part its final name, if nobody has that; say whether it was done."""
+    try:
+        return rename_new(folder, part, folder, final)
+    except OSError as error:
+        raise disk_error(error, f"publish {folder.path_of(final)!r}") from error
+
+
+def _find_renameat2() -> Callable[[int, bytes, int, bytes], bool] | None:
+    """renameat2(2) of Linux, by way of glibc 2.28 or musl 1.2.6 and newer; None where there is none.
+
+    What is found says whether the file system (NFS does not) and the kernel know RENAME_NOREPLACE.
+    """
+    try:
+        function = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return None
+    function.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+
+    def call(old_fd: int, old: bytes, new_fd: int, new: bytes) -> bool:
+        if function(old_fd, old, new_fd, new, _RENAME_NOREPLACE) == 0:
+            return True
+        number = ctypes.get_errno()
+        if number in (errno.EINVAL, errno.ENOSYS):
+            return False
+        raise OSError(number, os.strerror(number))
+
+    return call
+
+
+_renameat2 = _find_renameat2()
+
+
+class Outgoing:
+    """A local file while it is sent: hashed as it is read, and the same file from its first byte to its last.
+
+    :raises TransferError: ``changed_while_read``, from every method, when it is no longer the file that was seen.
+    """
+
+    def __init__(self, folder: Folder, seen: LocalFile) -> None:
+        self._folder = folder
+        self._seen = seen
+        self.size = seen.size
+        self._hash = hashlib.sha256()
+        try:
+            self._fd = os.open(seen.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder.fd)
+        except FileNotFoundError:
+            raise self._changed("it is gone") from None
+        except OSError as error:
+            raise disk_error(error, f"read {folder.path_of(seen.name)!r}") from error
+        try:
+            self.check_unchanged()
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self, length: int) -> bytes:
+        """Exactly the next ``length`` bytes."""
+        try:
+            data = os.read(self._fd, length)
+        except OSError as error:
+            raise disk_error(error, f"read {self._folder.path_of(self._seen.name)!r}") from error
+        if len(data) != length:
+            raise self._changed("it has become shorter")
+        self._hash.update(data)
+        return data
+
+    def check_unchanged(self) -> None:
+        if _seen(self._seen.name, os.fstat(self._fd)) != self._seen:
+            raise self._changed("its size, its time or the file itself is another")
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def lend_access_to(self, fd: int) -> None:
+        """Give a copy the owner of this file, as far as we may, and then its mode."""
+        status = os.fstat(self._fd)
+        with suppress(PermissionError):
+            os.fchown(fd, status.st_uid, status.st_gid)
+        os.fchmod(fd, modes.S_IMODE(status.st_mode) & ~_SET_ID)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def _changed(self, how: str) -> TransferError:
+        return TransferError(
+            "changed_while_read",
+            f"{names.quoted(self._folder.path_of(self._seen.name))} was changed while it was read: {how}.",
+            "It is tried again at the next run; raise `settle` if its writer takes longer.",
+        )
+
+
+def sha256_of(folder: Folder, seen: LocalFile) -> str:
+    """The SHA-256 of a file that is still the one that was seen."""
+    outgoing = Outgoing(folder, seen)
+    try:
+        rest = seen.size
+        while rest:
+            rest -= len(outgoing.read(min(rest, 1024 * 1024)))
+        outgoing.check_unchanged()
+        return outgoing.sha256
+    finally:
+        outgoing.close()
+
+
+def remove_parts(folder: Folder, prefix: str, keep: Container[str] = ()) -> None:
+    """Remove what a crashed run of a job left of its parts."""
+    for name in folder.names():
+        if name.startswith(prefix) and name not in keep:
+            folder.remove(name)
+
+
+def digest_of(folder: Folder, name: str, algorithm: str) -> str:
+    """Another hash than SHA-256 of a file that was just written."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.fd)
+    with os.fdopen(fd, "rb") as content:
+        for block in iter(lambda: content.read(1024 * 1024), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+WRITE_OUT = 8 * 1024 * 1024
+"""Bytes of a file on its way in after which the disk is to begin with them: the fewer are left for the sync at its end,
+which all have to wait for."""
+
+
+class Part:
+    """A file on its way in, under a temporary name beside its final one; hashed as it is written.
+
+    :param prefix: what all parts of one job begin with, so that its next run knows what a crash left behind.
+    """
+
+    def __init__(self, folder: Folder, prefix: str) -> None:
+        self._folder = folder
+        self.name = f"{prefix}{secrets.token_hex(6)}.part"
+        self.size = 0
+        self._begun = 0  # bytes that the disk has been told to begin with
+        self._hash = hashlib.sha256()
+        try:
+            self.fd = os.open(self.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder.fd)
+        except OSError as error:
+            raise disk_error(error, f"create a file in {folder.path!r}") from error
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._hash.update(data)
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self.fd, view) :]
+        except OSError as error:
+            raise disk_error(error, f"write to {self._folder.path!r}") from error
+        self.size += len(data)
+        if self.size - self._begun >= WRITE_OUT:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Let the disk begin. This request is named for what it does to clean pages; dirty ones it starts to write."""
+        with suppress(OSError, AttributeError):  # macOS has none
+            os.posix_fadvise(self.fd, self._begun, self.size - self._begun, os.POSIX_FADV_DONTNEED)
+        self._begun = self.size
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def discard(self) -> None:
+        self.close()
+        self._folder.remove(self.name)

@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs that have to end before their work is done: because of a signal, or of their time limit."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ..errors import RunEnded
+
+if TYPE_CHECKING:
+    from .loop import Source
+
+GRACE = 30.0
+"""Seconds that files under way have to be finished in, once the time limit has passed."""
+
+
+class Interruption(BaseException):
+    """The run has to end now. No Exception, so that no workflow takes it for its own file's trouble and goes on: each
+    leaves its file to the next run, as it does when the process is killed, but may tidy up behind itself.
+
+    :ivar error: the reason, for the result.
+    """
+
+    def __init__(self, error: RunEnded) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Deadline:
+    """When a run has to end, if ever: no other file is begun then, and `GRACE` seconds later those under way end."""
+
+    def __init__(self, limit: float | None) -> None:
+        """:param limit: seconds from now; None for no limit."""
+        self._limit = limit
+        self._began = time.monotonic()
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._began
+
+    @property
+    def left(self) -> float:
+        """Seconds in which files may be begun; negative once they are over."""
+        return float("inf") if self._limit is None else self._limit - self.spent
+
+    def check(self) -> None:
+        """:raises RunEnded: no other file may be begun."""
+        if self.left <= 0:
+            raise self.error
+
+    def watch(self, source: Source) -> Source:
+        """A source of answers that gives no more of them once the time of grace has passed, too."""
+        return source if self._limit is None else _Punctual(source, self)
+
+    @property
+    def error(self) -> RunEnded:
+        finding = f"The run reached its time limit of {self._limit:g} s."
+        return RunEnded("time_limit", finding, "The next run goes on; raise `time_limit` if this happens every time.")
+
+
+class _Punctual:
+    """See `Deadline.watch`."""
+
+    def __init__(self, source: Source, deadline: Deadline) -> None:
+        self._source = source
+        self._deadline = deadline
+
+    @property
+    def pending(self) -> int:
+        return self._source.pending
+
+    def poll(self, timeout: float | None) -> bool:
+        left = self._deadline.left + GRACE
+        if left <= 0:
+            raise Interruption(self._deadline.error)
+        return self._source.poll(left if timeout is None else min(left, timeout))

@@ -1,0 +1,372 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One SFTP session on one SSH channel, with many requests under way at once.
+
+SFTP numbers its requests, so answers may come in any order and nobody needs to wait for one before asking the next.
+Requests are gathered and leave together; what comes is taken apart and settles the `Future` of whoever asked.
+
+There is one writer, and it may block: that is safe only because the answers that we have asked for always fit into our
+receive window, so the server can always get rid of them and go on reading (`CapacityLimiter`).
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+
+from ..._deps import paramiko
+from ...errors import ConnectionLost, FiledropError, ProtocolError, RemoteError, ServerBusy, UnreachableError
+from ...loop.limiter import CapacityLimiter
+from ...loop.loop import Future
+from ..ssh.handshake import WINDOW
+from ..ssh.receive_buffer import Discarded, ReceiveBuffer
+from . import packets
+from .framing import Packet, Packets, pieces
+
+if TYPE_CHECKING:
+    from paramiko import Transport
+
+READ_AHEAD = WINDOW * 3 // 4
+"""Bytes that may have been asked for at once: more than a link of 100 ms at 1 Gbit/s holds. The rest of what the server
+may send ahead of our reading is for what paramiko is late in telling it (a tenth), and for the answers to all else."""
+
+HOLD_AHEAD = WINDOW
+"""Bytes that may have been asked for and not been written here: a server may answer all but the first of a file."""
+
+WRITE_AHEAD = 1280 * 1024
+"""Bytes that may be sent without being acknowledged. OpenSSH's server gets slower the more of it lies in its buffers:
+while they grow it copies them anew for every 16 KiB."""
+
+WRITE_FAR_AHEAD = (2048 - 128) * 1024
+"""The same to a server so far away that most of it is on the line: what OpenSSH lets through in one channel, less what
+it takes in before it says so. Whoever sends more than that waits for it, and cannot use another channel meanwhile."""
+
+WRITE_FAR_FROM = 0.015
+"""Seconds of a round trip from which on less would hold it below 80 MiB/s."""
+
+ENDING = 0.5  # seconds that a lost connection may take to be known as such
+
+SAFE_CHUNK = 32 * 1024  # what every server must take in one READ or WRITE [draft-ietf-secsh-filexfer-02, 3]
+LARGEST_CHUNK = 255 * 1024  # what OpenSSH takes; more would only cost memory
+PIECE = 32 * 1024 - 64  # what paramiko sends in one SSH packet to a server with the usual limit
+
+
+UNTOLD_HANDLES = 64
+"""Files that are kept open at once on a server that tells no limit."""
+
+SPARE_HANDLES = 4  # of the limit that a server tells, for others on the same connection
+
+
+class Cost(NamedTuple):
+    """What a request has taken of a budget, to be given back with its answer."""
+
+    limiter: CapacityLimiter
+    amount: int
+
+
+class _Request(Future[Any]):
+    """An answer that the server owes, and what it has to be like."""
+
+    __slots__ = ("cost", "decode", "doing", "expected", "missing_ok")
+
+    def __init__(
+        self, expected: int, doing: str, decode: Callable[[Any], Any] | None, *, cost: Cost | None, missing_ok: bool
+    ) -> None:
+        super().__init__()
+        self.expected = expected
+        self.doing = doing
+        self.decode = decode
+        self.cost = cost
+        self.missing_ok = missing_ok
+
+
+class Session:
+    """An SFTP session: version agreed, limits known, ready for requests.
+
+    :param transport: an authenticated SSH transport, of which the session takes one channel. It ends with the session.
+    :param timeout: seconds of silence, while something is owed, after which the session counts as lost.
+    :ivar latency: seconds of a round trip; 0 if the server has not been asked for anything that tells.
+    :ivar error: what has ended the session, if anything has.
+    """
+
+    def __init__(self, transport: Transport, *, timeout: float) -> None:
+        self.transport = transport
+        self.timeout = timeout
+        self._pending: dict[int, _Request] = {}
+        self._next_id = 0
+        self._out: list[bytes] = []
+        self._unsent = 0  # requests
+        self._packets = Packets()
+        self._heard_at = time.monotonic()
+        self.error: Exception | None = None
+        self.reading = CapacityLimiter(READ_AHEAD)
+        self.holding = CapacityLimiter(HOLD_AHEAD)
+        self.writing = CapacityLimiter(WRITE_AHEAD)
+        self.handles = CapacityLimiter(UNTOLD_HANDLES)
+        self.latency = 0.0
+        self._channel = _open_channel(transport, timeout)
+        self.extensions = self._agree_on_version()
+        self.limits = self._ask_limits()
+        if not 0 < self.latency < WRITE_FAR_FROM:  # what is not known may be far
+            self.writing.resize(WRITE_FAR_AHEAD)
+        if self.limits.handles:
+            self.handles = CapacityLimiter(max(1, self.limits.handles - SPARE_HANDLES))
+        self.read_chunk = _chunk(self.limits.read)
+        self.write_chunk = _chunk(self.limits.write)
+
+    @property
+    def pending(self) -> int:
+        """How many answers are outstanding."""
+        return len(self._pending)
+
+    def fileno(self) -> int:
+        """Readable when answers may have come."""
+        return int(self._channel.fileno())
+
+    def request(
+        self,
+        kind: int,
+        body: bytes,
+        *,
+        expected: int,
+        doing: str,
+        decode: Callable[[Any], Any] | None = None,
+        data: bytes = b"",
+        cost: Cost | None = None,
+        missing_ok: bool = False,
+    ) -> Future[Any]:
+        """Queue a request. Its answer is what ``decode`` makes of the body of the expected packet (None for an OK
+        status).
+
+        :param data: goes on the body, as it is.
+        :param doing: what we ask, to go on after "The server refused".
+        :param cost: what was taken for it, and is given back with its answer.
+        :param missing_ok: "no such file" is an answer, namely None, and no error.
+        """
+        request = _Request(expected, doing, decode, cost=cost, missing_ok=missing_ok)
+        if self.error is not None:
+            request.set_exception(self.error)
+            return request
+        request_id = self._next_id
+        self._next_id = (request_id + 1) & 0xFFFFFFFF
+        self._pending[request_id] = request
+        self._unsent += 1
+        self._out.append(packets.packet(kind, request_id, body, len(data)))
+        if data:
+            self._out.append(data)
+        return request
+
+    def exchange(self, timeout: float | None) -> bool:
+        """Send what is queued, wait for something to come, and take all that has; say whether anything has.
+
+        :param timeout: seconds to wait at most; None: until the server counts as silent.
+        """
+        try:
+            self._send()
+            came = self._receive(timeout)
+            if not came and self._pending and time.monotonic() - self._heard_at > self.timeout:
+                raise _silent(self.timeout)
+        except (ConnectionLost, ProtocolError) as error:
+            self.fail(error)
+            return True
+        return came
+
+    def fail(self, error: Exception) -> None:
+        """End the session; whoever waits for an answer gets this error."""
+        self.error = error
+        self._out.clear()
+        pending, self._pending = self._pending, {}
+        for request in pending.values():
+            request.set_exception(error)
+        for limiter in (self.reading, self.holding, self.writing, self.handles):
+            limiter.fail(error)
+        self.transport.close()
+
+    def _send(self) -> None:
+        if self._unsent == len(self._pending):  # it has had nothing to answer until now
+            self._heard_at = time.monotonic()
+        self._unsent = 0
+        while self._out:
+            queued, self._out = self._out, []
+            for piece in pieces(queued, PIECE):
+                self._send_piece(piece)
+
+    def _send_piece(self, piece: bytes) -> None:
+        while piece:
+            try:
+                sent = self._channel.send(piece)
+            except socket.timeout:
+                raise _silent(self.timeout) from None
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                raise _ended(error) from error
+            if sent == 0:
+                raise _ended("the server closed the channel")
+            piece = piece[sent:]
+
+    def _receive(self, timeout: float | None) -> bool:
+        try:
+            self._channel.settimeout(self.timeout if timeout is None else timeout)
+            data = self._channel.recv(WINDOW)
+        except socket.timeout:
+            return False
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise _ended(error) from error
+        finally:
+            self._channel.settimeout(self.timeout)
+        if not data:
+            raise _ended(self.transport.saved_exception or "the server closed the channel")
+        self._heard_at = time.monotonic()
+        for packet in self._packets.taken_from(data):
+            self._answered(*packet)
+        return True
+
+    def _answered(self, kind: int, request_id: int, body: Any) -> None:
+        request = self._pending.pop(request_id, None)
+        if request is None:
+            raise ProtocolError(
+                "protocol_error", f"The server answered a request that nobody made (number {request_id})."
+            )
+        if request.cost:
+            request.cost.limiter.release(request.cost.amount)
+        try:
+            request.set_result(_value_of(request, kind, body))
+        except RemoteError as error:
+            request.set_exception(error)
+        except ProtocolError as error:
+            request.set_exception(error)
+            raise
+
+    def _agree_on_version(self) -> dict[str, str]:
+        self._out.append(packets.hello())
+        self._send()
+        kind, version, body = self._first_packet()
+        if kind != packets.VERSION_REPLY or version != packets.VERSION:
+            raise ProtocolError(
+                "sftp_version",
+                f"The server answered our SFTP version {packets.VERSION} with packet type {kind} and version {version}.",
+                "filedrop speaks version 3, which all servers in use know; ask the provider to enable it.",
+            )
+        return packets.extensions(body)
+
+    def _first_packet(self) -> Packet:
+        """The first packet, which has the version in place of a request id."""
+        deadline = time.monotonic() + self.timeout
+        while time.monotonic() < deadline:
+            try:
+                data = self._channel.recv(WINDOW)
+            except socket.timeout:
+                break
+            if not data:
+                raise _no_sftp(self.transport, "then closed the SFTP session without a word")
+            came = list(self._packets.taken_from(data))
+            for unasked in came[1:]:
+                self._answered(*unasked)
+            if came:
+                return came[0]
+        raise _silent(self.timeout)
+
+    def _ask_limits(self) -> packets.Limits:
+        if packets.LIMITS not in self.extensions:
+            return packets.Limits(0, 0, 0, 0)
+        answer = self.request(
+            packets.EXTENDED,
+            packets.text(packets.LIMITS.encode()),
+            expected=packets.EXTENDED_REPLY,
+            doing="to tell its limits",
+        )
+        asked_at = time.monotonic()
+        while not answer.done:
+            self.exchange(None)
+        self.latency = time.monotonic() - asked_at
+        try:
+            return packets.limits(answer.result())
+        except RemoteError:  # promised, and not kept: no reason not to work with it
+            return packets.Limits(0, 0, 0, 0)
+
+
+def _value_of(request: _Request, kind: int, body: Any) -> Any:
+    """What a packet means for whoever waits for it.
+
+    :raises RemoteError: the server refuses the request.
+    :raises ProtocolError: it is no answer to that request, or cannot be read.
+    """
+    if kind == packets.STATUS:
+        code = packets.status_code(body)
+        if code == packets.NO_SUCH_FILE and request.missing_ok:
+            return None
+        if code != packets.OK:
+            raise packets.refusal(body, request.doing)
+    if kind != request.expected:
+        raise ProtocolError(
+            "protocol_error",
+            f"The server answered {request.doing} with a packet of type {kind}, not {request.expected}.",
+        )
+    return request.decode(body) if request.decode else body
+
+
+def _chunk(limit: int) -> int:
+    """How much to ask for, or send, in one request, by the server's own limit (0 if it tells none)."""
+    return min(limit, LARGEST_CHUNK) if limit else SAFE_CHUNK
+
+
+def _open_channel(transport: Transport, timeout: float) -> Any:
+    asked_at = time.monotonic()
+    try:
+        channel: Any = transport.open_session(timeout=timeout)
+        channel.in_buffer, channel.in_stderr_buffer = ReceiveBuffer(), Discarded()
+        channel.settimeout(timeout)
+        with _closing_after(timeout, transport):
+            channel.invoke_subsystem("sftp")
+    except paramiko.ChannelException as error:
+        raise ServerBusy(
+            "session_refused",
+            f"The server accepted the login and refused to open a session (code {error.code}).",
+            "It may have too many sessions open for this account; ask the provider, or try again later.",
+        ) from error
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        if time.monotonic() - asked_at >= timeout:
+            raise _silent(timeout) from error
+        raise _no_sftp(transport, f"refused SFTP ({error or type(error).__name__})") from error
+    return channel
+
+
+@contextmanager
+def _closing_after(seconds: float, transport: Transport) -> Iterator[None]:
+    """End a connection on which paramiko would wait for ever."""
+    watch = threading.Timer(seconds, transport.close)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
+def _no_sftp(transport: Transport, what: str) -> FiledropError:
+    """The server has ended the session, or the connection has ended under it: the transport knows a moment later."""
+    transport.join(ENDING)
+    if not transport.is_active():
+        return _ended(transport.saved_exception or "right after the login")
+    return UnreachableError(
+        "sftp_refused",
+        f"The server accepted the login and {what}.",
+        "Ask the provider whether the account may use SFTP.",
+    )
+
+
+def _silent(timeout: float) -> ConnectionLost:
+    return ConnectionLost(
+        "connection_lost",
+        f"The server has not answered for {timeout:g} seconds.",
+        "Raise `timeout` if it is only slow.",
+    )
+
+
+def _ended(why: object) -> ConnectionLost:
+    return ConnectionLost("connection_lost", f"The connection to the server ended ({why or type(why).__name__}).")

@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From an account to an SSH connection that is ready for work, over paramiko 2.12 and newer.
+
+The order is the promise: key exchange, the server's key compared with the account's, and only then anything secret.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ..._deps import require
+from ...errors import InputError, TrustError
+from ...keys.formats import load_private_key
+from .handshake import agreed_algorithms, banner_of, host_key_of, negotiate
+from .hostkeys import SIGNATURES, HostKey, TrustedKeys
+from .login import log_in
+
+if TYPE_CHECKING:
+    from paramiko import Transport
+
+    from ...config.account import Account
+
+__all__ = ["agreed_algorithms", "banner_of", "host_key_of", "offered_host_keys", "open_transport"]
+
+KEEPALIVE = 15  # seconds; shorter than the patience of the firewalls in between
+
+
+def open_transport(account: Account) -> Transport:
+    """Connect, check the host key, log in. The caller closes the transport.
+
+    :raises InputError: malformed ``host_keys``; ``no_credentials``.
+    :raises AuthenticationError: the key cannot be used, or the server refused the user.
+    :raises TrustError: ``host_key_unknown``, ``host_key_changed``, ``host_key_unproven``. Nothing secret was sent.
+    :raises UnreachableError: ``host_unknown``, ``port_closed``, ``no_answer``, ``no_route``, ``not_ssh``,
+        ``no_common_algorithm``, ``host_refused``.
+    :raises ServerBusy: the server closed the connection before or during the key exchange.
+    :raises ConnectionLost: the connection ended during the login.
+    :raises ProtocolError: the server broke the rules of the key exchange.
+    """
+    require()
+    trusted = TrustedKeys.parse(account.host_keys)
+    # What is wrong on our side is told before the server is bothered.
+    key = None
+    if account.private_key_file is not None:
+        key = load_private_key(account.private_key_file, account.passphrase)
+    elif account.password is None:
+        raise InputError(
+            "no_credentials",
+            f"The account {account.name} has neither a private key nor a password.",
+            "Set private_key_file, or password.",
+        )
+    transport = _trusted_transport(account, trusted)
+    with _closed_on_error(transport):
+        log_in(transport, account, key)
+        transport.set_keepalive(KEEPALIVE)
+    return transport
+
+
+def offered_host_keys(host: str, port: int, timeout: float) -> list[HostKey]:
+    """Every host key that a server proves to own: one key exchange for each type that it names, and no login.
+
+    :raises UnreachableError, ServerBusy, ProtocolError, TrustError: as :func:`open_transport`.
+    """
+    require()
+    keys = []
+    for transport, key in _offers(host, port, timeout, ()):
+        transport.close()
+        keys.append(key)
+    return keys
+
+
+def _trusted_transport(account: Account, trusted: TrustedKeys) -> Transport:
+    """A transport whose server has proved to own a key that the account trusts."""
+    offered = []
+    for transport, key in _offers(account.host, account.port, account.timeout, trusted.algorithms()):
+        if trusted.trusts(key.type, key.blob):
+            return transport
+        transport.close()
+        offered.append(key)
+        if not trusted.digests:
+            break  # the pinned types came first, so another exchange has nothing better to show
+    raise _not_trusted(account, trusted, offered)
+
+
+def _not_trusted(account: Account, trusted: TrustedKeys, offered: Sequence[HostKey]) -> TrustError:
+    shows = f"The server on {account.host} port {account.port} shows the host key " + ", ".join(
+        f"{key.type} {key.fingerprint}" for key in offered
+    )
+    entry = f"'{offered[0].line}'" if len(offered) == 1 else "the fingerprint"
+    if not trusted:
+        return TrustError(
+            "host_key_unknown",
+            f"{shows}, and host_keys of the account is empty.",
+            "Compare the fingerprint with what the provider published, not with anything learned over this connection. "
+            f"If they agree, put {entry} into host_keys.",
+        )
+    return TrustError(
+        "host_key_changed",
+        f"{shows}, which is not one that the account trusts ({trusted}). Nothing secret was sent.",
+        "Either another machine answers in the provider's place, or the provider has changed its key. Ask; compare the "
+        f"fingerprint with what the provider published; only if they agree, put {entry} into host_keys.",
+    )
+
+
+def _offers(host: str, port: int, timeout: float, first: Sequence[str]) -> Iterator[tuple[Transport, HostKey]]:
+    """A transport after its key exchange for each host key of a server: the preferred one, then each other type.
+
+    Whoever takes a transport closes it before asking for the next.
+    """
+    transport = negotiate(host, port, timeout, first)
+    with _closed_on_error(transport):
+        seen = host_key_of(transport)
+    names = banner_of(transport).algorithms.get("host_key", ())
+    yield transport, seen
+    for type_name, signatures in SIGNATURES.items():
+        wanted = [name for name in signatures if name in names]
+        if type_name == seen.type or not wanted:
+            continue
+        transport = negotiate(host, port, timeout, wanted, only=True)
+        with _closed_on_error(transport):
+            key = host_key_of(transport)
+        yield transport, key
+
+
+@contextlib.contextmanager
+def _closed_on_error(transport: Transport) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        transport.close()
+        raise

@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What can be told of a server before a job relies on it: for those who set up an account, or look for what is
+wrong.
+"""
+
+from __future__ import annotations
+
+import secrets
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any
+
+from ..errors import RemoteError, RemoteMissing
+from ..ledger.ledger import Ledger
+from ..loop.loop import Loop
+from ..remote import Remote, connect, join
+from ..transfer.dropoff.workflow import RENAME
+
+if TYPE_CHECKING:
+    from ..config.account import Account
+
+EXCLUSIVE_CREATE = "exclusive_create"
+"""The capability to make a file only if there is none of that name."""
+
+QUESTIONS = 5
+"""Round trips that the latency is the median of."""
+
+
+def describe(account: Account, folders: Sequence[str], probe_dir: str | None, *, ledger: str) -> dict[str, Any]:
+    """Connect and tell: what the remote says of itself, ``latency`` in seconds, ``folders`` and ``capabilities``.
+
+    :param folders: remote folders to look at.
+    :param probe_dir: a folder in which files of ours may be made, renamed and deleted, to learn what is allowed. What
+        is learned goes into the ledger, which is made if there is none.
+    :raises FiledropError: the exact reason why there is no connection, or why nothing could be tried.
+    """
+    with closing(Ledger(ledger, create=True, read_only=probe_dir is None)) as book, closing(connect(account)) as remote:
+        return Loop(remote).run(_describe(remote, account.name, folders, probe_dir, book))
+
+
+async def _describe(
+    remote: Remote, account: str, folders: Sequence[str], probe_dir: str | None, ledger: Ledger
+) -> dict[str, Any]:
+    if probe_dir is not None:
+        for name, allowed in (await _probe(remote, probe_dir)).items():
+            ledger.learn(account, name, allowed=allowed)
+    words = {True: "yes", False: "no", None: "unknown"}
+    return {
+        **remote.info(),
+        "latency": await _latency(remote),
+        "folders": [await _look_at(remote, folder) for folder in folders],
+        "capabilities": {name: words[ledger.capability(account, name)] for name in (RENAME, EXCLUSIVE_CREATE)},
+    }
+
+
+async def _latency(remote: Remote) -> float:
+    seconds = []
+    for _question in range(QUESTIONS):
+        asked = time.monotonic()
+        with suppress(RemoteError):
+            await remote.stat(".")
+        seconds.append(time.monotonic() - asked)
+    return round(statistics.median(seconds), 6)
+
+
+async def _look_at(remote: Remote, folder: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"path": folder, "exists": True, "listable": False, "entries": None}
+    try:
+        found["entries"] = len(await remote.list(folder))
+        found["listable"] = True
+    except RemoteMissing:
+        found["exists"] = False
+    except RemoteError:
+        with suppress(RemoteError):
+            entry = await remote.stat(folder)
+            found["exists"] = entry is not None and entry.kind == "folder"
+    return found
+
+
+async def _probe(remote: Remote, folder: str) -> dict[str, bool]:
+    """Try in a folder that the user named for it; remove whatever was made there.
+
+    The names end as those of unfinished uploads do, so that an importer leaves them alone. If it takes one all the
+    same, nothing is learned.
+    """
+    first, second = (join(folder, f".filedrop-probe-{secrets.token_hex(4)}.part") for _name in range(2))
+    try:
+        await remote.finish(await remote.create(first))
+        exclusive = not await _is_done(remote, first)
+        renames = True
+        try:
+            await remote.rename(first, second)
+        except RemoteMissing:
+            return {}
+        except RemoteError:
+            renames = False
+        return {RENAME: renames, EXCLUSIVE_CREATE: exclusive}
+    finally:
+        for path in (first, second):
+            with suppress(RemoteError):
+                await remote.remove(path)
+
+
+async def _is_done(remote: Remote, path: str) -> bool:
+    """Whether the server creates a file that exists already."""
+    try:
+        await remote.finish(await remote.create(path))
+    except RemoteError:
+        return False
+    return True

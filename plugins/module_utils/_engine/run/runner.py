@@ -1,0 +1,196 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One run of a job: lock, plan, drive the workflows, go on after a lost connection, summarise."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ..config.job import Dropoff
+from ..errors import ConnectionLost, FiledropError, RunEnded, ServerBusy, UnreachableError
+from ..ledger.ledger import Ledger
+from ..ledger.locks import JobKey, only_run
+from ..local.fsync import Syncer
+from ..loop.deadline import Deadline, Interruption
+from ..loop.loop import Loop
+from ..remote import Entry, Remote, connect
+from ..transfer.base import JobRun
+from ..transfer.dropoff.job_run import DropoffRun
+from ..transfer.observer import watched
+from ..transfer.pickup.job_run import PickupRun, listing
+from ..transfer.result import RunResult
+from .adoption import adopt
+from .last_run import remember
+from .retention import prune
+
+if TYPE_CHECKING:
+    from ..config.account import Account
+    from ..config.job import Pickup
+    from ..transfer.observer import Observer
+
+FILES_UNDER_WAY = 1024
+"""How many files are in flight at once: enough to hide a round trip of 100 ms. Each has a file open here, too."""
+
+SPARE_DESCRIPTORS = 128  # for the ledger, the folders, the connections, and whoever called us
+
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
+
+PAUSES: tuple[float, ...] = (0.5, 2.0, 5.0)
+"""Seconds before each new try after a lost connection. They start over whenever a try has moved a file."""
+
+
+_CUT_OFF = RunEnded("cut_off", "The run was cut off.", "The next run goes on from what the ledger says.")
+
+
+def run(
+    job: Dropoff | Pickup,
+    account: Account,
+    *,
+    ledger: str,
+    check: bool = False,
+    create_ledger: bool = False,
+    time_limit: float | None = None,
+    retention: float | None = None,
+    observer: Observer | None = None,
+) -> RunResult:
+    """Execute a job once.
+
+    Errors of single files are outcomes in the result. What ended the run early is the result's ``error``, beside the
+    outcomes so far.
+
+    :param ledger: path of the ledger.
+    :param check: predict only: connect and look, and change nothing anywhere.
+    :param create_ledger: make the ledger if there is none.
+    :param time_limit: seconds after which no other file is begun, and soon after which those under way are left to the
+        next run (interruption.py).
+    :param retention: seconds for which archived files and history are kept (retention.py); None: for ever.
+    :param observer: who is told how far the run is.
+    :raises FiledropError: the job could not begin, and nothing was done: LedgerError, JobRunning, DiskError.
+    """
+    began = time.time()
+    deadline = Deadline(time_limit)
+    key = JobKey(account.name, job.direction, job.name)
+    with ExitStack() as stack:
+        stack.enter_context(_collected_rarely())
+        book = stack.enter_context(closing(Ledger(ledger, create=create_ledger, read_only=check)))
+        if not check:
+            stack.enter_context(only_run(ledger, key))
+        syncer = stack.enter_context(closing(Syncer()))
+        result = RunResult(error=_CUT_OFF)
+        try:
+            if not check:
+                book.prove()
+                adopt(book, job, account.name)
+            work = _work(job, account.name, book, syncer, check=check)
+            work.deadline, work.observer = deadline, observer
+            result = _persist(work, account, book, syncer)
+            if retention is not None and not check and result.error is None:
+                _prune(result, job, account.name, book, before=began - retention, listed=work.listed)
+        except FiledropError as error:
+            result.error = error
+            raise
+        finally:
+            result.seconds = deadline.spent
+            if not check:
+                remember(book, key, began, result)
+    result.sort()
+    return result
+
+
+@contextmanager
+def _collected_rarely() -> Iterator[None]:
+    """Files on their way are many small objects, which end without the garbage collector: its looks are a tenth of the
+    work.
+    """
+    before = gc.get_threshold()
+    if before[0]:  # else somebody has switched it off
+        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _prune(
+    result: RunResult,
+    job: Dropoff | Pickup,
+    account: str,
+    ledger: Ledger,
+    *,
+    before: float,
+    listed: frozenset[str] | None,
+) -> None:
+    """A run is not worse for what it could not clear away."""
+    try:
+        result.pruned = prune(job, account, ledger, before=before, listed=listed)
+    except FiledropError as error:
+        result.notes.append(f"What is older than `retention` could not all be removed: {error}")
+
+
+def _work(job: Dropoff | Pickup, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> JobRun[Any]:
+    if isinstance(job, Dropoff):
+        return DropoffRun(job, account, ledger, syncer, check=check)
+    return PickupRun(job, account, ledger, syncer, check=check)
+
+
+def _persist(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer) -> RunResult:
+    """Try, and try again after a lost connection or where the server is busy, as long as that gets anywhere."""
+    pauses = iter(PAUSES)
+    while True:
+        moved = work.moved
+        try:
+            _attempt(work, account, ledger, syncer)
+            return work.result(None)
+        except (ConnectionLost, ServerBusy, UnreachableError) as error:
+            if work.moved > moved:
+                pauses = iter(PAUSES)
+            pause = next(pauses, None)
+            if pause is None or pause > work.deadline.left or not _is_worth_another_try(error):
+                return work.result(error)
+            time.sleep(pause)
+        except FiledropError as error:
+            return work.result(error)
+        except Interruption as interruption:
+            return work.result(interruption.error)
+
+
+def _is_worth_another_try(error: FiledropError) -> bool:
+    return not isinstance(error, UnreachableError) or error.reason == "port_closed"
+
+
+def _attempt(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer) -> None:
+    """One connection: plan anew, for the last one may have changed anything, and work through the plan."""
+    if not work.prepare():
+        return
+    with closing(connect(account)) as remote:
+        flow = Loop(work.deadline.watch(remote), [syncer, ledger])
+        flow.run(_work_through(work, watched(remote, work.observer), flow))
+
+
+async def _work_through(work: JobRun[Any], remote: Remote, flow: Loop) -> None:
+    await work.plan(remote)
+    for items in work.rounds():
+        await flow.each(work.process, items, width=_width())
+
+
+def _width() -> int:
+    """As many files as may be open here at once."""
+    wanted = FILES_UNDER_WAY + SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if resource.RLIM_INFINITY in (soft, hard) else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(1, min(FILES_UNDER_WAY, allowed - SPARE_DESCRIPTORS))
+
+
+def list_folder(account: Account, remote_dir: str) -> Sequence[Entry]:
+    """All names in a remote folder."""
+    with closing(connect(account)) as remote:
+        return Loop(remote).run(listing(remote, remote_dir))

@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a server may not be able to do: while nobody knows, one file at a time tries it, and the others wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import ENDS_THE_RUN, FiledropError, NotReached, RunEnded
+from ..loop.deadline import Interruption
+from ..loop.limiter import CapacityLimiter
+from ..loop.loop import Future, completed
+
+if TYPE_CHECKING:
+    from ..ledger.ledger import Ledger
+    from ..loop.deadline import Deadline
+
+ALL = 1 << 30
+
+
+class CanaryGate:
+    """Of one capability, over one connection. Whoever is about to need it does so in a turn: ``async with trial``.
+
+    Whose turn has not come when the run ends has not begun: by another's turn it is NotReached, by a deadline or from
+    outside it is RunEnded.
+
+    :param is_needed: whether the job needs it at all; if not, all have their turns at once.
+    """
+
+    def __init__(self, ledger: Ledger, account: str, capability: str, deadline: Deadline, *, is_needed: bool) -> None:
+        self._ledger = ledger
+        self._account = account
+        self._capability = capability
+        self._deadline = deadline
+        self._turns = CapacityLimiter(1)
+        self._is_known = self.is_proven
+        if self._is_known or not is_needed:
+            self._turns.resize(ALL)
+
+    async def __aenter__(self) -> None:
+        try:
+            await self._turns.acquire(1)
+        except Interruption as interruption:
+            raise interruption.error from None
+        try:
+            self._deadline.check()
+        except RunEnded:
+            self._turns.release(1)
+            raise
+
+    def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> Future[None]:
+        if error is None or (isinstance(error, FiledropError) and not isinstance(error, ENDS_THE_RUN)):
+            self._turns.release(1)
+        else:
+            self._turns.fail(NotReached())
+        return completed(None)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the server has ever done it, be it for another job a moment ago."""
+        return self._ledger.capability(self._account, self._capability) is True
+
+    def succeeded(self) -> None:
+        """The server has done it: noted, unless that is known."""
+        if not self._is_known:
+            if not self.is_proven:
+                self._ledger.learn(self._account, self._capability, allowed=True)
+            self._is_known = True
+            self._turns.resize(ALL)
+
+    def failed(self) -> None:
+        """The server has refused it, and never done it."""
+        self._ledger.learn(self._account, self._capability, allowed=False)

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What becomes of a local original once the server has it: archived or deleted, if it is still what was sent."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import closing
+
+from ...errors import Replaced, TransferError
+from ...local import names
+from ...local.folder import Folder, LocalFile, Outgoing, Part, disk_error, regular, rename_new, sha256_of
+
+
+def archive(folder: Folder, seen: LocalFile, into: Folder, *, part_prefix: str) -> str:
+    """Move a file into another folder, under a name that is free there, if it is still the one that was seen; return
+    that name.
+
+    :param part_prefix: how the part begins that a move to another file system needs on its way.
+    :raises Replaced: the file was changed since, and stands where it stood.
+    """
+    links = _require_unchanged(folder, seen).st_nlink
+    second = _second_name(into, seen) if links > 1 else None
+    if second is not None:
+        _make_durable(into, second)
+        delete(folder, seen)
+        return second
+    name = seen.name
+    try:
+        while not rename_new(folder, seen.name, into, name):
+            name = into.free_name(seen.name)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            return _archive_by_copy(folder, seen, into, part_prefix)
+        raise disk_error(error, f"move {folder.path_of(seen.name)!r} to {into.path!r}") from error
+    if into.file(name) != seen._replace(name=name):
+        raise _put_back(folder, seen, into, name)
+    return name
+
+
+def _second_name(into: Folder, seen: LocalFile) -> str | None:
+    """Under which name a file stands in the other folder as well, if it does: a run that was cut off while it moved it
+    may have left both.
+    """
+    this = (seen.device, seen.inode)
+    return next((name for name, found in into.listing() if (found.st_dev, found.st_ino) == this), None)
+
+
+def _make_durable(folder: Folder, name: str) -> None:
+    """See that a file survives a power cut which nobody may have made sure of so far."""
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.fd)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.fsync(folder.fd)
+    except OSError as error:
+        raise disk_error(error, f"make {folder.path_of(name)!r} durable") from error
+
+
+def _put_back(folder: Folder, seen: LocalFile, into: Folder, name: str) -> TransferError:
+    """Whoever put another file in the place of the one that was sent, at that very moment, gets it back."""
+    try:
+        if rename_new(into, name, folder, seen.name):
+            return _changed_before(folder, seen)
+    except OSError as error:
+        raise disk_error(error, f"move {into.path_of(name)!r} back to {folder.path!r}") from error
+    return Replaced(
+        "changed_before_archive",
+        f"{folder.path_of(names.shown(seen.name))!r} was sent, and has been replaced twice since: the first of the two "
+        f"was not sent, and stands in {into.path_of(names.shown(name))!r} now.",
+        "Move it back under a name of its own if it is to be sent.",
+    )
+
+
+def _archive_by_copy(folder: Folder, seen: LocalFile, into: Folder, part_prefix: str) -> str:
+    """Archive to another file system: the copy is whole and durable before the original goes.
+
+    A run that was killed in between has left the copy, and that is taken for what it is.
+    """
+    if _is_copy(folder, seen, into):
+        name = seen.name
+        _make_durable(into, name)
+    else:
+        name = _copy(folder, seen, into, part_prefix)
+    delete(folder, seen)
+    return name
+
+
+def _is_copy(folder: Folder, seen: LocalFile, into: Folder) -> bool:
+    copy = into.file(seen.name)
+    if copy is None or (copy.size, copy.mtime_ns) != (seen.size, seen.mtime_ns):
+        return False
+    return sha256_of(into, copy) == sha256_of(folder, seen)
+
+
+def _copy(folder: Folder, seen: LocalFile, into: Folder, part_prefix: str) -> str:
+    part = Part(into, part_prefix)
+    try:
+        with closing(Outgoing(folder, seen)) as outgoing:
+            outgoing.lend_access_to(part.fd)
+            while part.size < seen.size:
+                part.write(outgoing.read(min(seen.size - part.size, 1024 * 1024)))
+            outgoing.check_unchanged()
+        os.utime(part.fd, ns=(seen.mtime_ns, seen.mtime_ns))
+        os.fsync(part.fd)
+        name = into.free_name(seen.name)
+        while not rename_new(into, part.name, into, name):
+            name = into.free_name(seen.name)
+        os.fsync(into.fd)
+    except OSError as error:
+        part.discard()
+        raise disk_error(error, f"copy {folder.path_of(seen.name)!r} to {into.path!r}") from error
+    except BaseException:
+        part.discard()
+        raise
+    part.close()
+    return name
+
+
+def delete(folder: Folder, seen: LocalFile) -> None:
+    """Delete a file if it is still the one that was seen.
+
+    :raises Replaced: the file was changed since, and stands where it stood.
+    """
+    _require_unchanged(folder, seen)
+    folder.remove(seen.name)
+
+
+def _require_unchanged(folder: Folder, seen: LocalFile) -> os.stat_result:
+    status = folder.status(seen.name)
+    if status is None or regular(seen.name, status) != seen:
+        raise _changed_before(folder, seen)
+    return status
+
+
+def _changed_before(folder: Folder, seen: LocalFile) -> Replaced:
+    return Replaced(
+        "changed_before_archive",
+        f"{names.quoted(folder.path_of(seen.name))} was sent, and has been changed or taken away since it was "
+        "read, so it is left alone.",
+        "What stands there now is sent as a new file at the next run.",
+    )

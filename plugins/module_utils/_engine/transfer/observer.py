@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Watching a run while it is at work. Nobody has to; nothing is in its way when nobody does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from ..remote import Incoming, Outgoing, Received, Remote
+    from .result import FileOutcome
+
+
+class Observer(Protocol):
+    """Somebody who is told how far a run is. Called in the run's own thread, so it must be quick."""
+
+    def planned(self, files: int, size: int) -> None:
+        """So many files, of so many bytes, are to be seen to. Said again after a lost connection, for what is left."""
+
+    def moved(self, size: int) -> None:
+        """So many more bytes have come or gone."""
+
+    def ended(self, outcome: FileOutcome) -> None:
+        """A file has its outcome."""
+
+
+def watched(remote: Remote, observer: Observer | None) -> Remote:
+    """A remote that tells the observer of every block of a file; the remote itself where there is none."""
+    return remote if observer is None else cast("Remote", _Watched(remote, observer))
+
+
+class _Watched:
+    """A remote with two of its requests watched."""
+
+    def __init__(self, remote: Remote, observer: Observer) -> None:
+        self._remote = remote
+        self._observer = observer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._remote, name)
+
+    async def download(self, path: str, into: Incoming, *, size: int) -> Received:
+        return await self._remote.download(path, _Incoming(into, self._observer), size=size)
+
+    async def write(self, handle: Any, source: Outgoing, *, shared: bool) -> Awaitable[None]:
+        return await self._remote.write(handle, _Outgoing(source, self._observer), shared=shared)
+
+
+class _Incoming:
+    def __init__(self, into: Incoming, observer: Observer) -> None:
+        self._into = into
+        self._observer = observer
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._into.write(data)
+        self._observer.moved(len(data))
+
+
+class _Outgoing:
+    def __init__(self, source: Outgoing, observer: Observer) -> None:
+        self.size = source.size
+        self._source = source
+        self._observer = observer
+
+    def read(self, length: int) -> bytes:
+        data = self._source.read(length)
+        self._observer.moved(len(data))
+        return data

@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whose a delivered file is: the group and the permissions that it has when it is first seen."""
+
+from __future__ import annotations
+
+import grp
+import os
+from dataclasses import dataclass
+
+from ...errors import DiskError
+from ...local.folder import disk_error
+
+
+@dataclass(frozen=True)
+class Access:
+    """A group's number and permission bits; None leaves either as the system made it."""
+
+    gid: int | None = None
+    mode: int | None = None
+
+    def give(self, fd: int) -> None:
+        """Give them to an open file of ours.
+
+        :raises DiskError: the system does not let us.
+        """
+        try:
+            if self.gid is not None:
+                os.fchown(fd, -1, self.gid)
+            if self.mode is not None:
+                os.fchmod(fd, self.mode)
+        except OSError as error:
+            raise disk_error(error, "give a fetched file its group and permissions") from error
+
+
+def access_for(group: str | None, mode: int | None) -> Access:
+    """What a job's ``group`` and ``file_mode`` mean on this host.
+
+    :raises DiskError: there is no such group, or we may not give files to it. Said before anything is fetched.
+    """
+    if group is None:
+        return Access(mode=mode)
+    gid = _number_of(group)
+    if os.geteuid() != 0 and gid not in {os.getegid(), *os.getgroups()}:
+        raise DiskError(
+            "group_denied",
+            f"The user that runs this is not in the group {group!r} (`group`), and so may not give files to it.",
+            "Add the user to the group, or name one that it is in.",
+        )
+    return Access(gid, mode)
+
+
+def _number_of(group: str) -> int:
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        if group.isdigit():
+            return int(group)
+    raise DiskError(
+        "group_unknown", f"There is no group {group!r} on this host (`group`).", "Create it, or name another."
+    )

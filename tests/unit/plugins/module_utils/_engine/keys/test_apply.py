@@ -1,0 +1,248 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Key pairs on a real disk: complete or not at all, private from the first instant, and the old one never lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError, FiledropError
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import apply, formats
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import plan as plan_module
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys.plan import Wanted
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keys" / "id"
+
+
+def ensure(path: Path, **options: Any) -> apply.Backup:
+    want = Wanted(str(path), **options)
+    there = plan_module.inspect(want)
+    plan = plan_module.make_plan(want, there)
+    backup = apply.carry_out(want, there, plan)
+    after = plan_module.inspect(want)
+    assert not plan_module.make_plan(Wanted(str(path), **{**options, "replace": "never"}), after).changed
+    return backup
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {entry.name: entry.read_bytes() for entry in folder.iterdir()}
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits"),
+    [("ed25519", None), ("ecdsa", None), ("ecdsa", 384), ("ecdsa", 521), ("rsa", 2048), ("rsa", None)],
+)
+def test_every_kind_is_made(path: Path, kind: str, bits: int | None) -> None:
+    ensure(path, type=kind, bits=bits, comment="for the bank")
+    key = formats.load_private_key(str(path), None)
+    line = path.with_suffix(".pub").read_text()
+    public = formats.parse_line(*line.split()[:2])
+    assert key.asbytes() == public.blob
+    assert public.bits == (bits or plan_module.DEFAULT_BITS[kind])
+    assert line == f"{public.line} for the bank\n"
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o777])
+def test_the_modes_are_right_whatever_the_umask(path: Path, umask: int) -> None:
+    path.parent.mkdir()
+    before = os.umask(umask)
+    try:
+        ensure(path)
+    finally:
+        os.umask(before)
+    assert (mode(path), mode(path.with_suffix(".pub"))) == (0o600, 0o644)
+
+
+def test_a_missing_folder_is_made_for_its_owner_alone(path: Path) -> None:
+    ensure(path)
+    assert mode(path.parent) == 0o700
+    assert sorted(content(path.parent)) == ["id", "id.pub"]
+
+
+def test_an_encrypted_pair_needs_its_passphrase(path: Path) -> None:
+    ensure(path, passphrase="correct horse")
+    assert formats.is_encrypted(path.read_bytes())
+    assert formats.load_private_key(str(path), "correct horse").can_sign()
+    before = content(path.parent)
+    with pytest.raises(FiledropError) as caught:
+        ensure(path, passphrase="battery staple")
+    assert caught.value.reason == "key_passphrase"
+    assert content(path.parent) == before
+
+
+def test_a_replaced_pair_stays_usable_beside_the_new_one(path: Path) -> None:
+    ensure(path, comment="old")
+    old = content(path.parent)
+    backup = ensure(path, type="ecdsa", replace="mismatch")
+    assert backup.private is not None
+    assert backup.public == f"{backup.private}.pub"
+    assert Path(backup.private).read_bytes() == old["id"]
+    assert Path(backup.public).read_bytes() == old["id.pub"]
+    assert formats.load_private_key(backup.private, None).can_sign()
+    again = ensure(path, type="ecdsa", replace="always")
+    assert again.private not in (None, backup.private)
+    assert len(content(path.parent)) == 6
+
+
+def test_a_backup_is_closed_to_others_too(path: Path) -> None:
+    ensure(path)
+    path.chmod(0o644)
+    backup = ensure(path, replace="always")
+    assert backup.private is not None
+    assert mode(Path(backup.private)) == 0o600
+
+
+def test_a_public_key_alone_is_saved(path: Path) -> None:
+    path.parent.mkdir()
+    path.with_suffix(".pub").write_text("ssh-ed25519 something registered\n")
+    backup = ensure(path, replace="mismatch")
+    assert backup.private is None
+    assert backup.public is not None
+    assert Path(backup.public).read_text() == "ssh-ed25519 something registered\n"
+
+
+def test_the_public_key_file_follows_the_private_one(path: Path) -> None:
+    ensure(path, comment="mine")
+    private, public = path.read_bytes(), path.with_suffix(".pub").read_bytes()
+    path.with_suffix(".pub").unlink()
+    ensure(path, comment="mine")
+    assert (path.read_bytes(), path.with_suffix(".pub").read_bytes()) == (private, public)
+    path.with_suffix(".pub").write_bytes(b"ssh-rsa AAAA broken")
+    ensure(path)
+    assert path.with_suffix(".pub").read_text().split() == public.decode().split()[:2]
+    assert sorted(content(path.parent)) == ["id", "id.pub"]
+
+
+def test_a_public_key_file_that_is_written_anew_is_made_durable(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ensure(path)
+    path.with_suffix(".pub").unlink()
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(fd: int) -> None:
+        fsync(fd)
+        done.append("folder" if os.path.isdir(f"/proc/self/fd/{fd}") else "file")
+
+    def replaced(*names: str, **folders: int) -> None:
+        replace(*names, **folders)
+        done.append("named")
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    ensure(path)
+    assert done == ["file", "named", "folder"]
+
+
+def test_a_key_open_to_others_is_closed(path: Path) -> None:
+    ensure(path)
+    path.chmod(0o666)
+    ensure(path)
+    assert mode(path) == 0o600
+
+
+def test_rights_are_given(path: Path) -> None:
+    if os.geteuid() == 0:
+        ensure(path, uid=12345, gid=54321)
+        entries = (path, path.with_suffix(".pub"), path.parent)
+        assert {(entry.stat().st_uid, entry.stat().st_gid) for entry in entries} == {(12345, 54321)}
+        ensure(path, replace="always")
+        assert (path.stat().st_uid, path.stat().st_gid) == (12345, 54321)
+        ensure(path, uid=0)
+        assert (path.stat().st_uid, path.stat().st_gid) == (0, 54321)
+    else:
+        with pytest.raises(FiledropError) as caught:
+            plan_module.check_possible(Wanted(str(path), uid=0), plan_module.Plan("create", ""))
+        assert caught.value.reason in ("owner_denied", "folder_missing")
+
+
+@pytest.mark.parametrize("link", ["id", "id.pub"])
+def test_a_link_is_not_followed(path: Path, link: str) -> None:
+    ensure(path)
+    other = path.with_name("other")
+    other.with_suffix(".pub" if link.endswith(".pub") else "").symlink_to(path)
+    with pytest.raises(FiledropError) as caught:
+        plan_module.inspect(Wanted(str(other)))
+    assert caught.value.reason == "path_is_link"
+    assert str(path) in caught.value.finding
+
+
+def test_a_public_key_that_is_a_folder_is_refused(path: Path) -> None:
+    path.with_suffix(".pub").mkdir(parents=True)
+    with pytest.raises(FiledropError) as caught:
+        plan_module.inspect(Wanted(str(path)))
+    assert caught.value.reason == "public_not_a_file"
+
+
+class Failing:
+    """A function that fails at its n-th call."""
+
+    def __init__(self, function: Any, at: int) -> None:
+        self.function = function
+        self.left = at
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        self.left -= 1
+        if self.left == 0:
+            raise FULL
+        return self.function(*args, **options)
+
+
+STEPS = [("fsync", at) for at in (1, 2, 3)] + [("replace", 1), ("replace", 2), ("link", 1), ("link", 2), ("fchown", 2)]
+
+
+@pytest.mark.parametrize(("step", "at"), STEPS)
+def test_whatever_fails_the_old_pair_is_in_place(
+    path: Path, monkeypatch: pytest.MonkeyPatch, step: str, at: int
+) -> None:
+    ensure(path, comment="old")
+    before = content(path.parent)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, step, Failing(getattr(os, step), at))
+        with pytest.raises(DiskError) as caught:
+            ensure(path, replace="always")
+    assert caught.value.reason == "disk_full"
+    assert str(path) in caught.value.finding
+    assert content(path.parent) == before
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_whatever_fails_no_half_of_a_new_pair_is_left(path: Path, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", Failing(os.fsync, at))
+        with pytest.raises(DiskError):
+            ensure(path)
+    assert content(path.parent) == {}
+    ensure(path)
+
+
+def test_a_pair_that_somebody_else_has_just_made_is_not_replaced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def meanwhile(kind: str, bits: int) -> Any:
+        monkeypatch.undo()
+        ensure(path, comment="theirs")
+        return apply.generate(kind, bits)
+
+    monkeypatch.setattr(apply, "generate", meanwhile)
+    want = Wanted(str(path))
+    there = plan_module.inspect(want)
+    with pytest.raises(DiskError) as caught:
+        apply.carry_out(want, there, plan_module.make_plan(want, there))
+    assert caught.value.reason == "key_appeared"
+    assert sorted(content(path.parent)) == ["id", "id.pub"]
+    assert path.with_suffix(".pub").read_text().endswith(" theirs\n")
+    ensure(path)

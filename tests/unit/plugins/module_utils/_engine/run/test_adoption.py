@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is removed when a job takes over what another name has left. The integration tests show how such files go on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.names import part_prefix
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.adoption import adopt
+
+KNOWN, UNKNOWN = (f"{part_prefix('acme', 'before')}{number}.part" for number in range(2))
+THEIRS = f"{part_prefix('acme', 'theirs')}0.part"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Where parts are made: one of which a row speaks, one of which none does, and one of a job that left no row."""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    for name in (KNOWN, UNKNOWN, THEIRS):
+        (folder / name).write_bytes(b"part")
+    return folder
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with closing(Ledger(str(tmp_path / "ledger"), create=True)) as opened:
+        yield opened
+
+
+def leave(ledger: Ledger, direction: str, folder: str) -> None:
+    ledger.commit(Row("acme", direction, folder, "a.xml", 1, 1, "before", "there/a.xml", temporary=KNOWN), "placing")
+    ledger.run()
+
+
+def test_parts_that_nobody_would_ever_publish_do_not_fill_the_destination(ledger: Ledger, place: Path) -> None:
+    leave(ledger, "pickup", "there")
+    adopt(ledger, Pickup(name="after", dest=str(place), remote_dir="there"), "acme")
+    assert set(os.listdir(place)) == {KNOWN, THEIRS}
+    assert [row.name for row in ledger.open_rows("acme", "pickup", "after")] == ["a.xml"]
+
+
+def test_parts_of_copies_do_not_fill_the_archive(ledger: Ledger, place: Path, tmp_path: Path) -> None:
+    leave(ledger, "dropoff", str(tmp_path))
+    adopt(ledger, Dropoff(name="after", sources=(str(tmp_path),), remote_dir="in", archive_dir=str(place)), "acme")
+    assert set(os.listdir(place)) == {KNOWN, THEIRS}
+
+
+def test_parts_of_a_job_that_is_at_work_stay(ledger: Ledger, place: Path) -> None:
+    leave(ledger, "pickup", "there")
+    with only_run(ledger.path, JobKey("acme", "pickup", "before")):
+        adopt(ledger, Pickup(name="after", dest=str(place), remote_dir="there"), "acme")
+    assert set(os.listdir(place)) == {KNOWN, UNKNOWN, THEIRS}

@@ -1,0 +1,186 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import retention
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.retention import prune
+
+OLD = time.time() - 100 * 86400
+LIMIT = time.time() - 90 * 86400
+
+
+class Desk:
+    """An outbox with its archive, and a ledger that knows of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.outbox = folder / "outbox"
+        self.archive = self.outbox / "archive"
+        self.archive.mkdir(parents=True)
+        self.ledger = Ledger(str(folder / "ledger.sqlite3"), create=True)
+        self.dropoff = Dropoff(name="invoices", sources=(str(self.outbox),), remote_dir="input")
+        self.pickup = Pickup(name="reports", dest=str(folder), remote_dir="pickup")
+
+    def write(self, row: Row, changed_at: float) -> Row:
+        self.ledger.commit(row, row.state)
+        self.ledger.run()
+        self.ledger.change("UPDATE transfer SET changed_at = ? WHERE id = ?", [(changed_at, row.id)])
+        return row
+
+    def sent(self, name: str, *, where: Path | None = None, at: float = OLD, **changes: object) -> Path:
+        """A file that was sent, and stands now in the archive, or elsewhere."""
+        path = (where or self.archive) / name
+        path.write_text(name)
+        status = path.stat()
+        row = Row("amili", "dropoff", str(self.outbox), name, status.st_size, status.st_mtime_ns, "invoices", "input/x")
+        row.state, row.open, row.local_path = "delivered", False, str(path)
+        for column, value in changes.items():
+            setattr(row, column, value)
+        self.write(row, at)
+        return path
+
+    def fetched(self, name: str, state: str, at: float = OLD) -> None:
+        row = Row("amili", "pickup", "pickup", name, 1, 1, "reports", f"pickup/{name}", state=state, open=False)
+        self.write(row, at)
+
+    def prune(self, job: Dropoff | Pickup | None = None, listed: set[str] | None = None) -> tuple[int, int]:
+        names = None if listed is None else frozenset(listed)
+        return prune(job or self.dropoff, "amili", self.ledger, before=LIMIT, listed=names)
+
+    def known(self) -> list[str]:
+        return [row.name for row in self.ledger.rows("ORDER BY id", ())]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    found = Desk(tmp_path)
+    with closing(found.ledger):
+        yield found
+
+
+def test_what_is_old_goes_from_archive_and_ledger_and_what_is_young_stays(desk: Desk) -> None:
+    old, young = desk.sent("old.xml"), desk.sent("young.xml", at=time.time() - 80 * 86400)
+    assert desk.prune() == (1, 1)
+    assert (old.exists(), young.exists(), desk.known()) == (False, True, ["young.xml"])
+    assert desk.prune() == (0, 0)
+
+
+def test_many_are_taken_in_several_goes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "ROWS_AT_ONCE", 2)
+    for number in range(5):
+        desk.sent(f"{number}.xml")
+    kept = desk.sent("kept.xml", where=desk.outbox)
+    assert desk.prune() == (5, 5)
+    assert (list(desk.archive.iterdir()), kept.exists(), desk.known()) == ([], True, ["kept.xml"])
+
+
+def test_open_rows_are_never_touched(desk: Desk) -> None:
+    path = desk.sent("held.xml", state="held", open=True)
+    assert desk.prune() == (0, 0)
+    assert (path.exists(), desk.known()) == (True, ["held.xml"])
+
+
+def test_what_filedrop_did_not_archive_is_never_removed(desk: Desk) -> None:
+    stranger = desk.archive / "stranger.xml"
+    stranger.write_text("of somebody else")
+    os.utime(stranger, (OLD, OLD))
+    desk.prune()
+    assert stranger.exists()
+
+
+@pytest.mark.parametrize(("content", "later"), [("longer than before", 0), ("one.xml", 1)], ids=["size", "time"])
+def test_an_archived_file_that_was_changed_is_left_and_forgotten(desk: Desk, content: str, later: int) -> None:
+    path = desk.sent("one.xml")
+    time = path.stat().st_mtime_ns
+    path.write_text(content)
+    os.utime(path, ns=(time, time + later))
+    assert desk.prune() == (0, 1)
+    assert (path.exists(), desk.known()) == (True, [])
+
+
+def test_a_link_in_the_place_of_an_archived_file_is_left(desk: Desk) -> None:
+    path = desk.sent("one.xml")
+    path.rename(desk.outbox / "elsewhere")
+    path.symlink_to(desk.outbox / "elsewhere")
+    assert desk.prune() == (0, 1)
+    assert path.is_symlink()
+    assert (desk.outbox / "elsewhere").exists()
+
+
+def test_an_original_that_is_kept_is_not_forgotten_or_it_would_be_sent_again(desk: Desk) -> None:
+    path = desk.sent("kept.xml", where=desk.outbox)
+    assert desk.prune() == (0, 0)
+    assert (path.exists(), desk.known()) == (True, ["kept.xml"])
+    path.unlink()
+    assert desk.prune() == (0, 1)
+
+
+def test_another_file_under_the_name_of_an_old_one_does_not_keep_it(desk: Desk) -> None:
+    archived = desk.sent("one.xml")
+    (desk.outbox / "one.xml").write_text("the next of that name")
+    assert desk.prune() == (1, 1)
+    assert not archived.exists()
+
+
+def test_an_archive_or_a_source_that_is_gone_is_no_trouble(desk: Desk) -> None:
+    desk.sent("one.xml").unlink()
+    desk.archive.rmdir()
+    desk.outbox.rmdir()
+    assert desk.prune() == (0, 1)
+
+
+def test_the_jobs_of_a_ledger_are_apart(desk: Desk) -> None:
+    other = desk.sent("other.xml", job="other")
+    account = desk.sent("account.xml", account="billit")
+    assert desk.prune() == (0, 0)
+    assert other.exists()
+    assert account.exists()
+
+
+def test_what_was_fetched_and_deleted_there_is_forgotten(desk: Desk) -> None:
+    desk.fetched("one.csv", "fetched")
+    desk.fetched("two.csv", "abandoned")
+    assert desk.prune(desk.pickup) == (0, 2)
+
+
+@pytest.mark.parametrize("state", ["kept", "discarded"])
+def test_what_stays_there_on_purpose_is_remembered_as_long_as_it_is_there(desk: Desk, state: str) -> None:
+    desk.fetched("there.csv", state)
+    desk.fetched("gone.csv", state)
+    assert desk.prune(desk.pickup, None) == (0, 0)
+    assert desk.prune(desk.pickup, {"there.csv", "more.csv"}) == (0, 1)
+    assert desk.known() == ["there.csv"]
+
+
+def test_what_was_discarded_is_remembered_as_long_as_it_is_there(desk: Desk) -> None:
+    desk.fetched("there.csv", "discarded")
+    desk.fetched("gone.csv", "discarded")
+    assert desk.prune(desk.pickup, {"there.csv"}) == (0, 1)
+    assert desk.known() == ["there.csv"]
+
+
+def test_a_disk_that_refuses_stops_it_and_what_went_before_is_forgotten(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = desk.sent("1.xml"), desk.sent("2.xml")
+
+    def remove(folder: object, name: str) -> None:
+        if name == "2.xml":
+            raise DiskError("local_denied", "No.")
+        first.unlink()
+
+    monkeypatch.setattr(retention.Folder, "remove", remove)
+    with pytest.raises(DiskError):
+        desk.prune()
+    assert (second.exists(), desk.known()) == (True, ["2.xml"])
