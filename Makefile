@@ -51,12 +51,14 @@ demo: $(COLLECTION)/MANIFEST.json ## from nothing to a delivered file, against a
 test: ## everything below, and at the end what failed
 	@tests/tools/run-parts lint sanity unit crashes power storms fuzz hosts integration
 
-.PHONY: lint lint-python lint-types lint-yaml lint-ansible lint-shell lint-changelog
+.PHONY: lint lint-python lint-imports lint-types lint-yaml lint-ansible lint-shell lint-changelog
 lint: ## formatter, linters and the strict type checker
-	@tests/tools/run-parts lint-python lint-types lint-yaml lint-ansible lint-shell lint-changelog
+	@tests/tools/run-parts lint-python lint-imports lint-types lint-yaml lint-ansible lint-shell lint-changelog
 lint-python: .venv/test.stamp
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
+lint-imports: .venv/test.stamp $(LINKED)
+	PYTHONPATH=build/tree $(VENV)/lint-imports --no-cache pyproject.toml
 lint-types: .venv/test.stamp $(LINKED)
 	$(VENV)/mypy tests/tools/*.py
 	$(VENV)/mypy $(TYPED:%=--package ansible_collections.courier.filedrop.plugins.%)
@@ -129,6 +131,7 @@ build: $(ARTEFACT) ## the artefact, under build/
 
 .PHONY: command
 command: ## the command filedrop, one executable file, under build/
+	@mkdir -p build
 	@$(PYTHON) plugins/module_utils/_build.py build/filedrop
 
 .PHONY: format

@@ -259,13 +259,13 @@ def test_what_stays_on_the_server_is_not_claimed(desks: Callable[[str], Desk], s
 
 def before_deletion(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
     """Do something each time that a file has come whole and was not deleted on the server yet."""
-    clear_away = workflow.PickupWorkflow._dispose_of_source
+    dispose_of_source = workflow.PickupWorkflow._dispose_of_source
 
     async def later(self: workflow.PickupWorkflow, row: workflow.Row, item: workflow.Item) -> None:
         do()
-        await clear_away(self, row, item)
+        await dispose_of_source(self, row, item)
 
-    monkeypatch.setattr(workflow.PickupWorkflow, "_clear_away", later)
+    monkeypatch.setattr(workflow.PickupWorkflow, "_dispose_of_source", later)
 
 
 def meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:

@@ -249,7 +249,8 @@ class Session:
         if kind != packets.VERSION_REPLY or version != packets.VERSION:
             raise ProtocolError(
                 "sftp_version",
-                f"The server answered our SFTP version {packets.VERSION} with packet type {kind} and version {version}.",
+                f"The server answered our SFTP version {packets.VERSION} with packet type {kind} "
+                f"and version {version}.",
                 "filedrop speaks version 3, which all servers in use know; ask the provider to enable it.",
             )
         return packets.extensions(body)
