@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import database
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from support import driver
 from support.confined import SmallDisk, mode_bits_count, small_disk
 from support.desk import Desk, assert_delivered, digests, fill
@@ -48,7 +49,7 @@ def _history(path: Path, count: int = 3000) -> None:
         for number in range(count):
             name = f"earlier-{number:05}.xml"
             row = Row("earlier", "dropoff", "/srv/out", name, 1, 1, "job", f"in/{name}", sha256="0" * 64, open=False)
-            ledger.commit(row, "delivered")
+            ledger.commit(row, State.DELIVERED)
         ledger.run()
 
 

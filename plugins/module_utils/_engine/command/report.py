@@ -45,7 +45,7 @@ def _condition(setting: CommandContext, ledger: Ledger, job: ConfiguredJob) -> d
     key = JobKey(job.account, job.job.direction, job.name)
     past = latest_run(ledger, key)
     rows = ledger.open_rows(*key)
-    held = sum(row.state == "held" for row in rows)
+    held = sum(row.state.is_held for row in rows)
     own = status_of_past(past) if past and job.enabled else WELL
     return {
         "job": job.name,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ..config.job import Dropoff
 from ..local.folder import Folder
+from ..states import STAYS, State
 from ..transfer.result import Pruned
 
 if TYPE_CHECKING:
@@ -68,12 +69,12 @@ def _is_needed(row: Row, listed: frozenset[str] | None) -> bool:
     """Whether forgetting the row could make its file move again."""
     if row.direction == Dropoff.direction:
         return _stands(row.folder, row.name, row)
-    return row.state in ("kept", "discarded") and (listed is None or row.name in listed)
+    return row.state in STAYS and (listed is None or row.name in listed)
 
 
 def _remove_archived(row: Row) -> bool:
     """Remove the file that a drop-off archived, if it is still there and still that one; say whether it was."""
-    if row.state != "delivered" or row.local_path in (None, os.path.join(row.folder, row.name)):
+    if row.state is not State.DELIVERED or row.local_path in (None, os.path.join(row.folder, row.name)):
         return False
     folder, name = os.path.split(row.local_path or "")
     if not _stands(folder, name, row):

@@ -26,6 +26,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.pr
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import decisions, history
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.hostkeys import TrustedKeys
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
 
 MODULES = ("dropoff", "pickup", "files_info", "connection_info", "resolve", "ledger_info")
@@ -196,7 +197,7 @@ def test_no_result_hides_a_method_of_a_dictionary(name: str) -> None:
 
 
 def test_what_a_ledger_tells_is_documented() -> None:
-    row = Row("acme", "dropoff", "/out", "a.xml", 1, 1, "invoices", "in/a.xml", state="held")
+    row = Row("acme", "dropoff", "/out", "a.xml", 1, 1, "invoices", "in/a.xml", state=State.HELD)
     told = yaml.safe_load(module("ledger_info").RETURN)
     assert set(told) == {"ledger", "summary", "files", "capabilities", "reason"}
     assert set(told["summary"]["contains"]) == set(history.OUTCOMES)

@@ -16,6 +16,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.courier.filedrop.plugins.module_utils import _module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.modules import ledger_info, resolve
 
 ACCOUNT = "2001234@sftp.amili.se:22"
@@ -53,7 +54,7 @@ def ledger(tmp_path: Path) -> str:
     rows = [
         row("a.xml"),
         row("b.xml", account="bank", job="payments"),
-        row("c.xml", state="delivered", open=False, reason=None, local_path="/srv/out/archive/c.xml"),
+        row("c.xml", state=State.DELIVERED, open=False, reason=None, local_path="/srv/out/archive/c.xml"),
     ]
     with closing(Ledger(path, create=True)) as made:
         for one in rows:
@@ -198,7 +199,7 @@ def test_a_missing_ledger_is_told_and_not_made(told: Any, tmp_path: Path) -> Non
 def test_no_time_that_a_file_can_have_is_too_odd(told: Any, ledger: str) -> None:
     with closing(Ledger(ledger)) as opened:
         for name, mtime_ns in (("never", 0), ("far", 2**63 - 1), ("past", -(2**62))):
-            opened.commit(row(name, mtime_ns=mtime_ns), "held")
+            opened.commit(row(name, mtime_ns=mtime_ns), State.HELD)
         opened.run()
     found = {one["name"]: one["mtime"] for one in told(ledger_info)["files"]}
     assert (found["never"], found["far"], found["past"]) == (None, "2262-04-11T23:47:16Z", "1823-11-12T00:06:21Z")

@@ -17,6 +17,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.le
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.names import part_prefix
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.adoption import adopt
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from support.ledgers import plant
 
 KNOWN, UNKNOWN = (f"{part_prefix('acme', 'before')}{number}.part" for number in range(2))
 THEIRS = f"{part_prefix('acme', 'theirs')}0.part"
@@ -39,8 +41,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def leave(ledger: Ledger, direction: str, folder: str) -> None:
-    ledger.commit(Row("acme", direction, folder, "a.xml", 1, 1, "before", "there/a.xml", temporary=KNOWN), "placing")
-    ledger.run()
+    state = State.PLACING if direction == "pickup" else State.WRITTEN
+    plant(ledger, Row("acme", direction, folder, "a.xml", 1, 1, "before", "there/a.xml", temporary=KNOWN, state=state))
 
 
 def test_parts_that_nobody_would_ever_publish_do_not_fill_the_destination(ledger: Ledger, place: Path) -> None:

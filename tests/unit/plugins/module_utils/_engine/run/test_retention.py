@@ -16,6 +16,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import retention
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.retention import prune
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from support.ledgers import plant
 
 OLD = time.time() - 100 * 86400
 LIMIT = time.time() - 90 * 86400
@@ -33,8 +35,7 @@ class Desk:
         self.pickup = Pickup(name="reports", dest=str(folder), remote_dir="pickup")
 
     def write(self, row: Row, changed_at: float) -> Row:
-        self.ledger.commit(row, row.state)
-        self.ledger.run()
+        plant(self.ledger, row)
         self.ledger.change("UPDATE transfer SET changed_at = ? WHERE id = ?", [(changed_at, row.id)])
         return row
 
@@ -44,14 +45,14 @@ class Desk:
         path.write_text(name)
         status = path.stat()
         row = Row("amili", "dropoff", str(self.outbox), name, status.st_size, status.st_mtime_ns, "invoices", "input/x")
-        row.state, row.open, row.local_path = "delivered", False, str(path)
+        row.state, row.local_path = State.DELIVERED, str(path)
         for column, value in changes.items():
             setattr(row, column, value)
         self.write(row, at)
         return path
 
     def fetched(self, name: str, state: str, at: float = OLD) -> None:
-        row = Row("amili", "pickup", "pickup", name, 1, 1, "reports", f"pickup/{name}", state=state, open=False)
+        row = Row("amili", "pickup", "pickup", name, 1, 1, "reports", f"pickup/{name}", state=State(state))
         self.write(row, at)
 
     def prune(self, job: Dropoff | Pickup | None = None, listed: set[str] | None = None) -> tuple[int, int]:
@@ -86,7 +87,7 @@ def test_many_are_taken_in_several_goes(desk: Desk, monkeypatch: pytest.MonkeyPa
 
 
 def test_open_rows_are_never_touched(desk: Desk) -> None:
-    path = desk.sent("held.xml", state="held", open=True)
+    path = desk.sent("held.xml", state=State.HELD)
     assert desk.prune() == (0, 0)
     assert (path.exists(), desk.known()) == (True, ["held.xml"])
 

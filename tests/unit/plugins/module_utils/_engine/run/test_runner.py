@@ -30,6 +30,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.folder import Folder
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
@@ -129,7 +130,7 @@ def test_a_run_goes_on_with_what_its_job_has_left_under_another_name(desk: Desk)
     time_of_it = (desk.outbox / "000.xml").stat().st_mtime_ns
     left = Row("odd", "dropoff", str(desk.outbox), "000.xml", 100, time_of_it, "earlier", "input/000.xml", visible=True)
     with closing(Ledger(desk.ledger, create=True)) as book:
-        book.commit(left, "written")
+        book.commit(left, State.WRITTEN)
         book.run()
     assert outcomes(desk.run(desk.dropoff())) == {"000.xml": ("delivered", "")}
     assert content_of(desk.outbox) == {}
@@ -193,7 +194,7 @@ def test_check_mode_leaves_what_a_killed_run_left_behind(desk: Desk, server: Odd
     part.write_bytes(b"part")
     open_row = Row("odd", "dropoff", str(desk.outbox), "gone.xml", 1, 1, "invoices", "input/gone.xml")
     book = Ledger(desk.ledger)
-    answer = book.commit(open_row, "created")
+    answer = book.commit(open_row, State.CREATED)
     book.run()
     answer.result()
     (desk.outbox / "gone.xml").write_bytes(b"x")
