@@ -24,7 +24,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jo
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import remote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import sessions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.workflow import PARTIAL_UPLOADS
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
@@ -204,7 +204,7 @@ class Stage:
     def _account(self) -> Account:
         if isinstance(self.server, plain.PlainServer):
             address = self.server.address
-            engine: Any = remote
+            engine: Any = sessions
             engine.open_transport = lambda _account: plain.PlainTransport(address)
             return Account(ACCOUNT, "sftp", "nowhere", 22, "nobody", timeout=60.0)
         server = self.server

@@ -15,7 +15,8 @@ from typing import Any, Callable, Optional, TypeVar
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop, completed
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Remote, Uploaded
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.accounts import account
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Fault, Serve
@@ -98,6 +99,43 @@ class OddServer(Fault):
         remote = SftpRemote(self.account(timeout=timeout, connections=connections))
         self._stack.callback(remote.close)
         return remote
+
+
+@dataclass
+class Sink:
+    """Takes a download."""
+
+    content: bytearray = field(default_factory=bytearray)
+
+    def write(self, data: bytes | memoryview) -> None:
+        self.content += data
+
+
+@dataclass
+class Memory:
+    """A file to upload."""
+
+    content: bytes
+    position: int = 0
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    def read(self, length: int) -> bytes:
+        start, self.position = self.position, self.position + length
+        return self.content[start : self.position]
+
+    def check_unchanged(self) -> None:
+        pass
+
+
+async def upload(
+    remote: Remote, path: str, source: bytes | Memory, *, over: bool = False, temporary: bool = False
+) -> Uploaded:
+    """Upload a file that nobody keeps a ledger of."""
+    memory = Memory(source) if isinstance(source, bytes) else source
+    return await remote.upload(path, memory, over=over, temporary=temporary, created=lambda _upload: completed(None))
 
 
 def drive(remote: SftpRemote, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -20,11 +20,11 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Uploaded
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
-    listing,
-)
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
-    packets as packets,
+    packets,
+    requests,
+    sessions,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
     remote as remote_module,
@@ -167,6 +167,9 @@ class _Source:
     def read(self, length: int) -> bytes:
         return bytes(length)
 
+    def check_unchanged(self) -> None:
+        pass
+
 
 async def _download(remote: remote_module.SftpRemote, size: int) -> None:
     sink = _Sink()
@@ -176,18 +179,25 @@ async def _download(remote: remote_module.SftpRemote, size: int) -> None:
 
 
 async def _upload(remote: remote_module.SftpRemote, size: int) -> None:
-    handle = await remote.create("input/a.xml")
+    upload: Uploaded | None = None
+
+    async def created(new: Uploaded) -> None:
+        nonlocal upload
+        upload = new
+
     try:
-        await (await remote.write(handle, _Source(), shared=False))
-        await remote.size_of(handle)
+        await remote.upload("input/a.xml", _Source(), over=False, temporary=False, created=created)
+        if upload:
+            await upload.size()
     finally:
-        await remote.finish(handle)
+        if upload:
+            await upload.close()
     await remote.rename("input/a.xml", "input/b.xml")
 
 
 async def _list(remote: remote_module.SftpRemote, size: int) -> None:
     for entry in await remote.list("pickup"):
-        if entry.name in (".", "..") or (entry.size or 0) > listing.LARGEST_SIZE:
+        if entry.name in (".", "..") or (entry.size or 0) > requests.LARGEST_SIZE:
             raise Broken(entry)
         await remote.stat(entry.path)
 
@@ -211,7 +221,7 @@ def servers(data: bytes) -> None:
     script = Input(data)
     work, size = _WORK[script.number() % len(_WORK)], script.number() * 4
     server = HostileTransport(script.rest())
-    with patch.object(remote_module, "open_transport", lambda _account: server), contextlib.suppress(FiledropError):
+    with patch.object(sessions, "open_transport", lambda _account: server), contextlib.suppress(FiledropError):
         remote = remote_module.SftpRemote(_ACCOUNT)
         Loop(remote).run(work(remote, size))
     if len(server.requests) > 200 + 2 * len(data):

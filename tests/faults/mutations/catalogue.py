@@ -67,6 +67,9 @@ FILES = (
     ),
     *(
         "remote/sftp/remote.py",
+        "remote/sftp/requests.py",
+        "remote/sftp/sessions.py",
+        "remote/sftp/upload.py",
         "remote/sftp/download.py",
         "remote/sftp/listing.py",
         "remote/sftp/session.py",

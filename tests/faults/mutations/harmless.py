@@ -34,7 +34,7 @@ HARMLESS = {
         "_remove_archived",
         'never mind `row.state != "delivered" or row.local_path in (None, os.path.join(row.folder, row.name))`',
     ): "An original that stands is needed still, and does not come so far; what does not stand is not removed.",
-    ("remote/sftp/remote.py", "SftpRemote._poll", "never mind `len(owing) == 1`"): _QUICKER,
+    ("remote/sftp/sessions.py", "Sessions._poll", "never mind `len(busy) == 1`"): _QUICKER,
     ("remote/sftp/framing.py", "_packet", "never mind `kind == packets.DATA`"): _QUICKER,
     ("remote/sftp/packets.py", "Reader.attributes", "never mind `flags == _USUAL_FLAGS`"): _QUICKER,
     (
@@ -42,21 +42,6 @@ HARMLESS = {
         "Session._send_piece",
         "never mind `sent == 0`",
     ): "The next try fails, with what paramiko says of it.",
-    (
-        "transfer/dropoff/workflow.py",
-        "DropoffWorkflow._send",
-        "`told = self.remote.size_of(handle)` before `source.check_unchanged()`",
-    ): _LOOKS,
-    (
-        "transfer/dropoff/workflow.py",
-        "DropoffWorkflow._check_size",
-        "`await acknowledged` before `look = self.remote.stat(row.remote_path)`",
-    ): "It only takes longer.",
-    (
-        "transfer/dropoff/workflow.py",
-        "DropoffWorkflow._check_size",
-        "`final = await look` before `await acknowledged`",
-    ): _LOOKS,
     (
         "transfer/dropoff/archive.py",
         "_is_copy",

@@ -299,14 +299,14 @@ _WORKFLOWS = (
     ),
     Word(
         "transfer/dropoff/workflow.py",
-        "            if not (may_be_ours and await self._is_empty(path)):\n",
-        "            if False:\n",
+        "        if not (may_be_ours and await self._is_empty(row.temporary or row.remote_path)):\n",
+        "        if False:\n",
         "a create that was refused stays an open intent",
     ),
     Word(
         "transfer/dropoff/workflow.py",
-        "            if not (may_be_ours and await self._is_empty(path)):\n",
-        "            if True:\n",
+        "        if not (may_be_ours and await self._is_empty(row.temporary or row.remote_path)):\n",
+        "        if True:\n",
         "what came late of what was asked for before is taken for somebody else's",
     ),
     Word(
@@ -343,13 +343,13 @@ _WORKFLOWS = (
 
 _SERVER = (
     Word(
-        "remote/sftp/remote.py",
+        "remote/sftp/requests.py",
         " | packets.EXCLUSIVE_FLAG",
         "",
         "uploads open what is there",
     ),
     Word(
-        "remote/sftp/remote.py",
+        "remote/sftp/requests.py",
         "packets.WRITE_FLAG | packets.TRUNCATE_FLAG",
         "packets.WRITE_FLAG",
         "what is written anew keeps its end",
@@ -374,9 +374,9 @@ _SERVER = (
     ),
     Word(
         "remote/sftp/download.py",
-        "        self._look = self._look_behind = None\n",
-        "        pass\n",
-        "a look counts that is not behind the last byte",
+        "        self.entry = None\n        self._may_ask_behind = False\n",
+        "",
+        "an entry counts that is not behind the last byte",
     ),
     Word(
         "remote/sftp/download.py",
@@ -385,13 +385,13 @@ _SERVER = (
         "a file is looked at before the last byte is asked for",
     ),
     Word(
-        "remote/sftp/remote.py",
-        "partial(self._look, session, path)",
-        "partial(self.stat, path)",
-        "a look may overtake the bytes over another connection",
+        "remote/sftp/upload.py",
+        "        source.check_unchanged()\n",
+        "",
+        "a file that changes while it is uploaded is taken for whole",
     ),
     Word(
-        "remote/sftp/listing.py",
+        "remote/sftp/requests.py",
         "LARGEST_SIZE = 2**63 - 1",
         "LARGEST_SIZE = 2**64",
         "a size may be larger than the ledger can hold",

@@ -31,7 +31,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.pr
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as folder_module
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import remote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import sessions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.session import Session
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
@@ -172,7 +172,7 @@ def _live(spec: Mapping[str, Any]) -> None:
     from_options = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}[options.pop("direction")]
     address = account.pop("socket", None)
     if address is not None:
-        remote.open_transport = lambda _account: _Transport(address)  # type: ignore[assignment]
+        sessions.open_transport = lambda _account: _Transport(address)  # type: ignore[assignment]
         account.update(host="127.0.0.1", username="nobody", password="none", host_keys=[])
     if spec["step"] is not None:
         _lie_in_wait(spec["step"])

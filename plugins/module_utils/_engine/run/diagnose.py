@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RemoteError, RemoteMissing
 from ..ledger.ledger import Ledger
-from ..loop.loop import Loop
+from ..loop.loop import Loop, completed
 from ..remote import Remote, connect, join
 from ..transfer.dropoff.workflow import RENAME
 
@@ -40,7 +40,7 @@ def describe(account: Account, folders: Sequence[str], probe_dir: str | None, *,
     :raises FiledropError: the exact reason why there is no connection, or why nothing could be tried.
     """
     with closing(Ledger(ledger, create=True, read_only=probe_dir is None)) as book, closing(connect(account)) as remote:
-        return Loop(remote).run(_describe(remote, account.name, folders, probe_dir, book))
+        return Loop(remote, remote.batches).run(_describe(remote, account.name, folders, probe_dir, book))
 
 
 async def _describe(
@@ -90,8 +90,8 @@ async def _probe(remote: Remote, folder: str) -> dict[str, bool]:
     """
     first, second = (join(folder, f".filedrop-probe-{secrets.token_hex(4)}.part") for _name in range(2))
     try:
-        await remote.finish(await remote.create(first))
-        exclusive = not await _is_done(remote, first)
+        await _make(remote, first)
+        exclusive = not await _can_make(remote, first)
         renames = True
         try:
             await remote.rename(first, second)
@@ -106,10 +106,29 @@ async def _probe(remote: Remote, folder: str) -> dict[str, bool]:
                 await remote.remove(path)
 
 
-async def _is_done(remote: Remote, path: str) -> bool:
+class _Nothing:
+    """An empty file to upload."""
+
+    size = 0
+
+    def read(self, length: int) -> bytes:
+        return bytes(length)
+
+    def check_unchanged(self) -> None:
+        pass
+
+
+async def _make(remote: Remote, path: str) -> None:
+    uploaded = await remote.upload(
+        path, _Nothing(), over=False, temporary=True, created=lambda _upload: completed(None)
+    )
+    await uploaded.close()
+
+
+async def _can_make(remote: Remote, path: str) -> bool:
     """Whether the server creates a file that exists already."""
     try:
-        await remote.finish(await remote.create(path))
+        await _make(remote, path)
     except RemoteError:
         return False
     return True

@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from ..config.job import Pickup
     from ..transfer.observer import Observer
 
-FILES_UNDER_WAY = 1024
-"""How many files are in flight at once: enough to hide a round trip of 100 ms. Each has a file open here, too."""
-
 SPARE_DESCRIPTORS = 128  # for the ledger, the folders, the connections, and whoever called us
 
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -170,27 +167,27 @@ def _attempt(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer
     if not work.prepare():
         return
     with closing(connect(account)) as remote:
-        flow = Loop(work.deadline.watch(remote), [syncer, ledger])
+        flow = Loop(work.deadline.watch(remote), [syncer, ledger, *remote.batches])
         flow.run(_work_through(work, watched(remote, work.observer), flow))
 
 
 async def _work_through(work: JobRun[Any], remote: Remote, flow: Loop) -> None:
     await work.plan(remote)
     for items in work.rounds():
-        await flow.each(work.process, items, width=_width())
+        await flow.each(work.process, items, width=_width(remote.features.max_in_flight))
 
 
-def _width() -> int:
-    """As many files as may be open here at once."""
-    wanted = FILES_UNDER_WAY + SPARE_DESCRIPTORS
+def _width(max_in_flight: int) -> int:
+    """How many files to work on at once: what the remote asks for, if as many may be open here."""
+    wanted = max_in_flight + SPARE_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = wanted if resource.RLIM_INFINITY in (soft, hard) else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    return max(1, min(FILES_UNDER_WAY, allowed - SPARE_DESCRIPTORS))
+    return max(1, min(max_in_flight, allowed - SPARE_DESCRIPTORS))
 
 
 def list_folder(account: Account, remote_dir: str) -> Sequence[Entry]:
     """All names in a remote folder."""
     with closing(connect(account)) as remote:
-        return Loop(remote).run(listing(remote, remote_dir))
+        return Loop(remote, remote.batches).run(listing(remote, remote_dir))

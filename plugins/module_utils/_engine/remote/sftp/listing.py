@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ...errors import ProtocolError, RemoteError
 from ..interface import Entry, join
 from . import packets
+from .requests import entry_of
 
 if TYPE_CHECKING:
     from ...loop.loop import Future
@@ -32,9 +33,6 @@ LONGEST_LISTING = 1_000_000
 
 LARGEST_LISTING = 128 * 1024 * 1024
 """Bytes of names in one folder, for the same reason."""
-
-LARGEST_SIZE = 2**63 - 1
-"""Bytes; no file is larger, nor fits a larger number into the ledger. Who tells more is taken to tell nothing."""
 
 
 class Listing:
@@ -105,11 +103,3 @@ class Listing:
             f"The folder {self._folder!r} has more than {length}, and the server goes on.",
             "Ask the provider to clear it up; filedrop does not work through a folder of that size.",
         )
-
-
-def entry_of(name: str, path: str, attributes: packets.Attributes) -> Entry:
-    """What a server tells of a file."""
-    size = attributes.size
-    if size is not None and size > LARGEST_SIZE:
-        size = None
-    return Entry(name, path, size, attributes.mtime, attributes.permissions)

@@ -15,7 +15,7 @@ from collections.abc import Awaitable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...errors import (
     DiskError,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ...local.folder import Folder, LocalFile
     from ...local.fsync import Syncer
     from ...loop.deadline import Deadline
-    from ...remote import Entry
+    from ...remote import Entry, Uploaded
 
 RENAME = "rename"
 """The capability that `upload: rename` needs."""
@@ -196,27 +196,36 @@ class DropoffWorkflow:
         """Upload one file under a name that is free: whole, and confirmed by the server."""
         with closing(Outgoing(item.folder, file)) as source:
             if over_own_part and item.row:
-                row = item.row
-                handle = await self.remote.rewrite(row.remote_path)
+                row, was_asked_for = item.row, True
             else:
                 was_asked_for = item.row is not None and item.row.state == "intent"
                 row = item.row = await self._intend(item, file)
-                handle = await self._create(row, may_be_ours=was_asked_for)
-            closing_early = None
-            try:
+            uploaded: Uploaded | None = None
+
+            async def created(upload: Uploaded) -> None:
+                nonlocal uploaded
+                uploaded = upload
                 await self.ledger.commit(row, "created", visible=await self._is_visible(row))
-                acknowledged = await self.remote.write(handle, source, shared=row.temporary is not None)
-                source.check_unchanged()
-                told = self.remote.size_of(handle)
-                if row.temporary:  # nobody takes it for whole under that name
-                    closing_early = self.remote.finish(handle)
-                visible = await self._check_size(handle, row, acknowledged, told, closing_early)
-            except FiledropError:
-                if row.state == "created":  # what is held is no longer ours to remove
-                    await self._take_back(handle, row, closing_early)
+
+            try:
+                upload = await self.remote.upload(
+                    row.temporary or row.remote_path,
+                    source,
+                    over=over_own_part,
+                    temporary=row.temporary is not None,
+                    created=created,
+                )
+                visible = await self._check_size(upload, row)
+            except FiledropError as error:
+                if uploaded is not None:
+                    # What is held is no longer ours to remove.
+                    if row.state == "created" and await uploaded.discard():
+                        await self.ledger.commit(row, "abandoned", open=False)
+                elif isinstance(error, RemoteError) and not over_own_part:
+                    await self._was_not_created(row, may_be_ours=was_asked_for)
                 raise
             await self.ledger.commit(row, "written", visible=visible, sha256=source.sha256)
-        await self._see_closed(row, closing_early or self.remote.finish(handle))
+        await self._see_closed(row, upload)
         await self.ledger.commit(row, "closed")
         renaming = self.remote.rename(row.temporary, row.remote_path) if row.temporary else None
         look = self.remote.stat(row.remote_path)
@@ -256,19 +265,14 @@ class DropoffWorkflow:
             return row.temporary
         return join(self.job.remote_dir, names.temporary(self.job.temp_name, row.name))
 
-    async def _create(self, row: Row, *, may_be_ours: bool) -> Any:
-        """A new file on the server; where that is refused, nothing of ours is there.
+    async def _was_not_created(self, row: Row, *, may_be_ours: bool) -> None:
+        """Where a new file is refused, nothing of ours is on the server.
 
         :param may_be_ours: it was asked for before, over a connection that was lost. What is in the way may have come
             of that, late; so the next run looks at it.
         """
-        path = row.temporary or row.remote_path
-        try:
-            return await self.remote.create(path)
-        except RemoteError:
-            if not (may_be_ours and await self._is_empty(path)):
-                await self.ledger.commit(row, "abandoned", open=False)
-            raise
+        if not (may_be_ours and await self._is_empty(row.temporary or row.remote_path)):
+            await self.ledger.commit(row, "abandoned", open=False)
 
     async def _is_empty(self, path: str) -> bool:
         """Whether an empty file can be seen there."""
@@ -305,19 +309,24 @@ class DropoffWorkflow:
         if taken is not None:
             raise _name_taken(path)
 
-    async def _check_size(
-        self,
-        handle: Any,
-        row: Row,
-        acknowledged: Awaitable[None],
-        told: Awaitable[int | None],
-        closing_early: Awaitable[None] | None,
-    ) -> bool:
+    async def _check_size(self, upload: Uploaded, row: Row) -> bool:
         """The server must hold as many bytes as we sent; return whether the final name can be seen by now."""
         look = self.remote.stat(row.remote_path)
-        await acknowledged
+        size, refusal = None, None
+        try:
+            size = await upload.size()
+        except RemoteError as error:
+            refusal = error
+        if size is None and row.visible and await look is None:
+            raise await self._taken_too_early(row)
+        if size is None:
+            raise refusal or JobStopped(
+                "unverified",
+                f"The server does not tell how much of {row.remote_path!r} it has received, so nothing can be "
+                "verified.",
+                "Ask the provider for the right to look at files that are being written.",
+            )
         final = await look
-        size = await self._size(handle, row, told, closing_early)
         if size != row.size:
             raise TransferError(
                 "incomplete",
@@ -330,62 +339,17 @@ class DropoffWorkflow:
             raise await self._taken_too_early(row)
         return final is not None
 
-    async def _size(
-        self, handle: Any, row: Row, told: Awaitable[int | None], closing_early: Awaitable[None] | None
-    ) -> int:
-        """How much the server holds, by its word.
-
-        Servers that work at several requests at once may not have had all of it when they told that, or may have closed
-        it by then: they are asked again.
-        """
-        refusal = None
-        try:
-            size = await _told(told)
-        except RemoteError as error:
-            size, refusal = None, error
-        if size == row.size:
-            return size
-        if closing_early:
-            await _succeeds(closing_early)
-        elif size is not None:
-            size = await _told(self.remote.size_of(handle))
-        if size is None or closing_early:
-            own = await self.remote.stat(row.temporary or row.remote_path)
-            if row.visible and own is None:
-                raise await self._taken_too_early(row)
-            size = own.size if own else size
-        if size is None:
-            raise refusal or JobStopped(
-                "unverified",
-                f"The server does not tell how much of {row.remote_path!r} it has received, so nothing can be "
-                "verified.",
-                "Ask the provider for the right to look at files that are being written.",
-            )
-        return size
-
     async def _taken_too_early(self, row: Row) -> HoldError:
         reason, finding = _HOLDS[Verdict.HOLD_INCOMPLETE]
         await self.ledger.commit(row, "held", reason=reason)
         return self._held(row, reason, f"{row.remote_path!r} is gone before it was complete, so {finding}.")
 
-    async def _take_back(self, handle: Any, row: Row, closing_early: Awaitable[None] | None) -> None:
-        """Remove what was uploaded of a file that cannot be completed.
-
-        First under the open handle, unless it is being closed already, for that may be what tells the provider to take
-        it; then again, for servers that cannot do that.
-        """
-        path = row.temporary or row.remote_path
-        removed = await _succeeds(self.remote.remove(path))
-        await _succeeds(closing_early or self.remote.finish(handle))
-        if removed or await _succeeds(self.remote.remove(path)):
-            await self.ledger.commit(row, "abandoned", open=False)
-
-    async def _see_closed(self, row: Row, closing: Awaitable[None]) -> None:
+    async def _see_closed(self, row: Row, upload: Uploaded) -> None:
         """See the upload closed; a server that refuses that has not taken the file."""
         try:
-            await closing
+            await upload.close()
         except RemoteError as error:
-            if await _succeeds(self.remote.remove(row.temporary or row.remote_path)):
+            if await upload.discard():
                 await self.ledger.commit(row, "abandoned", open=False)
                 raise TransferError(
                     "not_completed", str(error), "What was uploaded was removed; the next run sends it again."
@@ -500,14 +464,6 @@ def _name_taken(path: str) -> HoldError:
         f"There is a file {path!r} on the server already, and it is not overwritten.",
         "It is sent once that name is free; rename it if that never happens.",
     )
-
-
-async def _told(size: Awaitable[int | None]) -> int | None:
-    """A size, of a server that lets us ask for it."""
-    try:
-        return await size
-    except (RemoteDenied, RemoteUnsupported):
-        return None
 
 
 async def _succeeds(request: Awaitable[None]) -> bool:

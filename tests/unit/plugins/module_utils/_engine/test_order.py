@@ -24,7 +24,9 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.le
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as folder_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fsync import Syncer
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import requests
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.upload import Upload
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff import archive as archive_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.workflow import (
@@ -50,7 +52,7 @@ NAME, CONTENT = "a.xml", b"<invoice/>"
 TIME = 1_700_000_000  # seconds since 1970
 REFUSED, DONE = Status(Code.FAILURE, "no"), Status(Code.OK, "")
 PART = re.compile(r"\.filedrop-[0-9a-f]+-[0-9a-f]+\.part|\.[0-9a-f]{8}\.part")
-REQUESTS = ("stat", "create", "rewrite", "write", "size_of", "finish", "rename", "remove", "download")
+REQUESTS = ("stat", "create", "rewrite", "size_of", "rename", "remove")
 
 
 class Story:
@@ -59,7 +61,10 @@ class Story:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.lines: list[str] = []
         for name in REQUESTS:
-            self._tell(monkeypatch, SftpRemote, name, lambda _remote, what, *_more, **_options: _named(what))
+            self._tell(monkeypatch, requests, name, _named)
+        self._tell(monkeypatch, requests, "close", _named, as_="finish")
+        self._tell(monkeypatch, SftpRemote, "download", _named)
+        self._tell(monkeypatch, Upload, "send", lambda upload, _source: upload._handle.path, as_="write")
         for owner in (folder_module, archive_module):
             self._tell(monkeypatch, owner, "rename_new", lambda *words: f"{words[1]} {words[3]}", as_="move")
         self._tell(monkeypatch, folder_module.Folder, "remove", lambda _folder, name: name, as_="unlink")
@@ -92,8 +97,9 @@ class Story:
         monkeypatch.setattr(owner, name, told)
 
 
-def _named(what: Any) -> str:
-    return str(what if isinstance(what, str) else what.path)
+def _named(where: Any, *more: Any, **_options: Any) -> str:
+    """The path that a request is about: that of an open file, or the one that comes after the session."""
+    return str(where.path if isinstance(where, requests.Handle) else more[0])
 
 
 def _synced(syncer: Syncer) -> str:
@@ -599,7 +605,7 @@ def test_that_files_can_be_looked_at_is_learned_before_the_first_is_fetched(scen
 def test_a_download_that_is_cut_short_is_none(scene: Scene) -> None:
     scene.put(scene.server.pickup / NAME)
     scene.server.answer(Kind.READ, Data(CONTENT[:3]), Status(Code.EOF, ""))
-    assert scene.pick_up("delete").endswith("finish pickup/a.xml, unlink PART")
+    assert scene.pick_up("delete").endswith(f"{CAME}, unlink PART")
     assert scene.told == {NAME: ("failed", "incomplete")}
 
 

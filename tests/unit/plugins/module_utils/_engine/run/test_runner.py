@@ -29,6 +29,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.folder import Folder
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
@@ -274,7 +275,7 @@ def test_tries_begin_anew_whenever_one_has_moved_a_file(
     """A network that fails after every other file, more often than a run would be tried without moving anything."""
     names = desk.fill(12, folder=server.pickup)
     contents = content_of(server.pickup)
-    monkeypatch.setattr(runner, "FILES_UNDER_WAY", 1)
+    monkeypatch.setattr(SftpRemote, "features", SftpRemote.features._replace(max_in_flight=1))
     removed = [0]
 
     def cut_at_every_other(call: Call, go: Serve) -> Answer | None:

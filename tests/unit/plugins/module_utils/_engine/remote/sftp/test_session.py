@@ -44,7 +44,7 @@ def error_of(remote: SftpRemote, path: str = "pickup") -> FiledropError:
 
 def be_impatient(remote: SftpRemote, seconds: float) -> None:
     """Only now, for on a machine that is busy the login may take a while."""
-    for session in remote._sessions:
+    for session in remote._sessions.all:
         session.timeout = seconds
 
 
@@ -172,7 +172,7 @@ def test_limits_may_be_anything(server: OddServer, limit: int) -> None:
     server.answer(Kind.EXTENDED, Reply(struct.pack(">QQQQ", limit, limit, limit, limit)))
     remote = server.connect()
     assert len(drive(remote, remote.list("."))) > 1
-    session = remote._sessions[0]
+    session = remote._sessions.all[0]
     assert 1 <= session.read_chunk <= 261120
     assert 1 <= session.write_chunk <= 261120
 
@@ -379,7 +379,7 @@ def test_what_is_asked_of_a_closed_session_fails_at_once(server: OddServer) -> N
 
 def test_request_numbers_begin_anew_after_the_last(server: OddServer) -> None:
     remote = server.connect()
-    remote._sessions[0]._next_id = 2**32 - 2
+    remote._sessions.all[0]._next_id = 2**32 - 2
 
     async def several() -> list[Entry | None]:
         asked = [remote.stat(path) for path in ("pickup", "input", "nowhere", "pickup")]
@@ -431,5 +431,5 @@ def test_a_name_that_the_server_cannot_store_is_its_own_trouble_alone(server: Od
 
 def test_all_that_is_asked_for_fits_into_the_window_with_what_is_around_it(server: OddServer) -> None:
     """Else the server could wait for us to read, while we wait for it to read what we send."""
-    (session,) = server.connect()._sessions
+    (session,) = server.connect()._sessions.all
     assert session.reading.total <= WINDOW * 3 // 4
