@@ -26,7 +26,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import sessions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.workflow import PARTIAL_UPLOADS
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import PARTIAL_UPLOADS
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 from support.sshd import SshServer
 

@@ -7,7 +7,7 @@
 The ledger refuses a step that is not in `STEPS`. The workflows, the recovery, the decisions, the history and the
 retention look everything up here. `make docs` writes the tables of docs/guarantees.md and the two pictures from it.
 
-Three tracks: ``direct`` (a drop-off under the final name), ``rename`` (a drop-off under a temporary name) and ``pickup``.
+Three tracks: ``direct`` (a drop-off under its final name), ``rename`` (under a temporary name) and ``pickup``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class State(str, Enum):
 
     meaning: str
 
-    def __new__(cls, value: str, meaning: str) -> State:
+    def __new__(cls, value: str, meaning: str = "") -> State:
         state = str.__new__(cls, value)
         state._value_ = value
         state.meaning = meaning
@@ -223,7 +223,7 @@ class Visibility(Enum):
     TAKEN = "not seen, on a server that shows partial uploads: taken at once"
 
 
-class Part(Enum):
+class LocalPart(Enum):
     """Whether the local part of a pickup is there."""
 
     THERE = "the part"
@@ -299,16 +299,16 @@ RECOVERY: Mapping[str, tuple[Rule, ...]] = {
         Rule([S.AWAITING_NAME], Seen, _NOT_WHOLE, V.HOLD_TAKEN_NAME),
     ),
     "pickup": (  # the part here, and the original there
-        Rule([S.PLACING], [Part.THERE], Original, V.PUBLISH),
-        Rule([S.PLACING], [Part.GONE], Original, V.PUBLISHED),
-        Rule([S.PLACED], Part, [Original.CLAIMED, Original.LISTED], V.COMPARE),
-        Rule([S.PLACED], Part, [Original.GONE], V.FINISHED),
-        Rule([S.CLAIMING, S.RESEND], Part, [Original.CLAIMED], V.FETCH),
-        Rule([S.CLAIMING], Part, [Original.LISTED], V.CLAIM),
-        Rule([S.CLAIMING], Part, [Original.GONE], V.FORGET),
-        Rule([S.RESEND], Part, [Original.LISTED], V.FETCH),
-        Rule([S.RESEND], Part, [Original.GONE], V.ABANDON),
-        Rule([S.HELD], Part, Original, V.HELD),
+        Rule([S.PLACING], [LocalPart.THERE], Original, V.PUBLISH),
+        Rule([S.PLACING], [LocalPart.GONE], Original, V.PUBLISHED),
+        Rule([S.PLACED], LocalPart, [Original.CLAIMED, Original.LISTED], V.COMPARE),
+        Rule([S.PLACED], LocalPart, [Original.GONE], V.FINISHED),
+        Rule([S.CLAIMING, S.RESEND], LocalPart, [Original.CLAIMED], V.FETCH),
+        Rule([S.CLAIMING], LocalPart, [Original.LISTED], V.CLAIM),
+        Rule([S.CLAIMING], LocalPart, [Original.GONE], V.FORGET),
+        Rule([S.RESEND], LocalPart, [Original.LISTED], V.FETCH),
+        Rule([S.RESEND], LocalPart, [Original.GONE], V.ABANDON),
+        Rule([S.HELD], LocalPart, Original, V.HELD),
     ),
 }
 

@@ -20,7 +20,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Uploaded
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Uploaded, entries_in
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
     packets,
     requests,
@@ -196,7 +196,7 @@ async def _upload(remote: remote_module.SftpRemote, size: int) -> None:
 
 
 async def _list(remote: remote_module.SftpRemote, size: int) -> None:
-    for entry in await remote.list("pickup"):
+    for entry in await entries_in(remote, "pickup"):
         if entry.name in (".", "..") or (entry.size or 0) > requests.LARGEST_SIZE:
             raise Broken(entry)
         await remote.stat(entry.path)

@@ -18,7 +18,7 @@ from _engine.config.account import Account
 from _engine.config.job import Dropoff, Pickup
 from _engine.errors import FiledropError, RemoteError
 from _engine.loop.loop import Loop
-from _engine.remote import Remote, connect, join
+from _engine.remote import Remote, connect, entries_in, join
 from _engine.run import diagnose, runner
 from _engine.transfer.result import RunResult
 from relay import Fault, Relay
@@ -211,7 +211,7 @@ class Check:
 
     async def _remove_all(self, remote: Remote) -> None:
         removed = 0
-        for entry in await remote.list(self.folder):
+        for entry in await entries_in(remote, self.folder):
             if entry.name.startswith(".filedrop-probe-") and entry.name not in self._before:
                 self.report.worry(f"{entry.name} was left in {self.folder}, empty, and could not be removed.")
             if not entry.name.startswith((self.prefix, f".{self.prefix}")):

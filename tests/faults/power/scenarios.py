@@ -19,7 +19,7 @@ from pathlib import Path
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as engine_disk
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.workflow import RENAME
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import RENAME
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 
 from .. import plain, variants

@@ -17,13 +17,13 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..config.job import Dropoff
 from ..errors import InputError
 from ..transfer.selection import is_wanted
 from .exit_status import COULD_NOT_RUN
 from .run import run
 
 if TYPE_CHECKING:
+    from ..config.job import Job
     from .context import CommandContext
 
 PATIENCE = 60.0
@@ -53,7 +53,7 @@ def run_and_wait(setting: CommandContext, name: str, *, force: bool) -> int:
         raise InputError("option_invalid", "--json: a run with --wait may be several.", "Leave one of the two out.")
     configured = setting.configuration.job(name)
     job, limit = configured.job, configured.time_limit
-    if not isinstance(job, Dropoff):
+    if not job.arrivals:
         return run(setting, name, dry_run=False, force=force)
     began = time.monotonic()
     patience = began + job.settle + PATIENCE
@@ -68,7 +68,7 @@ def run_and_wait(setting: CommandContext, name: str, *, force: bool) -> int:
     return status
 
 
-def _when_settled(job: Dropoff, patience: float) -> set[_Seen]:
+def _when_settled(job: Job, patience: float) -> set[_Seen]:
     """Wait for the youngest file; return what is there then.
 
     :param patience: the time, by the monotonic clock, until which waiting is worth it.
@@ -84,12 +84,12 @@ def _when_settled(job: Dropoff, patience: float) -> set[_Seen]:
         time.sleep(rest + 0.01)
 
 
-def _present(job: Dropoff) -> set[_Seen]:
+def _present(job: Job) -> set[_Seen]:
     """The files that the job may take. What cannot be looked at is for the run to tell of."""
-    return {found for source in job.sources for found in _files(source, job)}
+    return {found for source in job.arrivals for found in _files(source, job)}
 
 
-def _files(source: str, job: Dropoff) -> Iterator[_Seen]:
+def _files(source: str, job: Job) -> Iterator[_Seen]:
     try:
         names = [os.path.join(source, name) for name in os.listdir(source) if is_wanted(name, job)]
     except NotADirectoryError:

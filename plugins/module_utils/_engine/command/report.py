@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from ..config.job import Pickup
 from ..ledger.history import ask, question_from_options
 from ..ledger.ledger import Ledger
 from ..ledger.locks import JobKey, is_running
@@ -164,7 +163,7 @@ def _entry(entry: Entry, job: ConfiguredJob) -> dict[str, Any]:
         "size": entry.size,
         "modified": None if entry.mtime is None else moment(entry.mtime),
     }
-    if isinstance(job.job, Pickup):
+    if job.job.origin == "remote":
         told["wanted"] = (
             entry.kind == "file"
             and not is_temporary(entry.name)

@@ -25,7 +25,7 @@ from ..errors import FiledropError, InputError
 from . import options as read
 from .account import Account, account_from_options
 from .credentials import located, read_secret, require_private
-from .job import Dropoff, Pickup, dropoff_from_options, pickup_from_options
+from .job import READERS, Job
 from .presets import Preset, preset_named
 from .schedule import DAY, WEEK, Schedule, duration, schedule_from_options
 
@@ -54,7 +54,7 @@ _LONGEST_RETENTION = 100 * 366 * DAY
 class ConfiguredJob:
     """A job with what its file says beyond the movement itself; ``time_limit`` and ``retention`` in seconds."""
 
-    job: Dropoff | Pickup
+    job: Job
     account: str
     schedule: Schedule
     enabled: bool = True
@@ -104,9 +104,8 @@ class Configuration:
             read.label(account, name="account")
         preset = self._preset_of(account)
         with _In(path):
-            make = dropoff_from_options if direction == "dropoff" else pickup_from_options
             return ConfiguredJob(
-                job=make(options, preset, name=name),
+                job=READERS[direction](options, preset, name=name),
                 account=account,
                 schedule=schedule_from_options(options),
                 enabled=read.boolean(options, "enabled", default=True),

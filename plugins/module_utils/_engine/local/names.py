@@ -20,9 +20,6 @@ LONGEST_NAME = 255
 TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", ".filepart", ".temp", ".inprocess", ".uploading")
 """What senders in the field give to a file that is not whole yet."""
 
-ARCHIVE = "archive"
-"""The folder inside `src` that sent files are moved to, unless the job names another."""
-
 WAY_OUT = "Rename it where it comes from, or exclude it; the other files are not held up by it."
 
 

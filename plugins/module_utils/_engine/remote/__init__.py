@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable
 
-from .interface import Entry, Features, Incoming, Outgoing, Received, Remote, Uploaded, join
+from .interface import Entry, Features, Incoming, Outgoing, Received, Remote, Uploaded, entries_in, join
 from .sftp.remote import SftpRemote
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = [
     "Remote",
     "Uploaded",
     "connect",
+    "entries_in",
     "join",
 ]
 

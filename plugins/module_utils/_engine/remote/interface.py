@@ -143,8 +143,11 @@ class Remote(Protocol):
     def info(self) -> Mapping[str, Any]:
         """What is known of the server and the session, for people. The keys depend on the protocol."""
 
-    async def list(self, folder: str) -> Sequence[Entry]:
-        """All names in a folder but ``.`` and ``..``."""
+    async def list(self, folder: str, take: Callable[[Sequence[Entry]], None]) -> None:
+        """List a folder: pass all names but ``.`` and ``..`` on as they come, some at a time.
+
+        A folder may have a million names, so nobody keeps them all. An error can come after some were passed on.
+        """
 
     def stat(self, path: str) -> Awaitable[Entry | None]:
         """The file itself (a link is not followed), or None if there is none."""
@@ -190,3 +193,10 @@ class Remote(Protocol):
 def join(folder: str, name: str) -> str:
     """The path of a name in a remote folder; the empty folder is where the server puts us at login."""
     return name if folder in ("", ".") else f"{folder.rstrip('/')}/{name}"
+
+
+async def entries_in(remote: Remote, folder: str) -> Sequence[Entry]:
+    """All names in a folder that is known to be small, or of which a person wants to see all."""
+    entries: list[Entry] = []
+    await remote.list(folder, entries.extend)
+    return entries

@@ -18,14 +18,11 @@ from typing import TYPE_CHECKING, Any
 from ..errors import RemoteError, RemoteMissing
 from ..ledger.ledger import Ledger
 from ..loop.loop import Loop, completed
-from ..remote import Remote, connect, join
-from ..transfer.dropoff.workflow import RENAME
+from ..remote import Remote, connect, entries_in, join
+from ..transfer.capabilities import ALL, EXCLUSIVE_CREATE, RENAME
 
 if TYPE_CHECKING:
     from ..config.account import Account
-
-EXCLUSIVE_CREATE = "exclusive_create"
-"""The capability to make a file only if there is none of that name."""
 
 QUESTIONS = 5
 """Round trips that the latency is the median of."""
@@ -54,7 +51,7 @@ async def _describe(
         **remote.info(),
         "latency": await _latency(remote),
         "folders": [await _look_at(remote, folder) for folder in folders],
-        "capabilities": {name: words[ledger.capability(account, name)] for name in (RENAME, EXCLUSIVE_CREATE)},
+        "capabilities": {name: words[ledger.capability(account, name)] for name in ALL},
     }
 
 
@@ -71,7 +68,7 @@ async def _latency(remote: Remote) -> float:
 async def _look_at(remote: Remote, folder: str) -> dict[str, Any]:
     found: dict[str, Any] = {"path": folder, "exists": True, "listable": False, "entries": None}
     try:
-        found["entries"] = len(await remote.list(folder))
+        found["entries"] = len(await entries_in(remote, folder))
         found["listable"] = True
     except RemoteMissing:
         found["exists"] = False

@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ..errors import ENDS_THE_RUN, FiledropError, NotReached, OriginalStays, Replaced, RunEnded
 from ..loop.deadline import Deadline, Interruption
-from .result import FileOutcome, RunResult, Tally
+from .result import FileOutcome, RunResult
 from .selection import Allowance, beyond_allowance
+from .tally import Tally
 
 if TYPE_CHECKING:
+    from ..config.job import Job
+    from ..ledger.ledger import Ledger, Row
+    from ..local.fsync import Syncer
     from ..remote import Remote
     from .observer import Observer
 
@@ -26,15 +30,23 @@ Item = TypeVar("Item")
 class JobRun(ABC, Generic[Item]):
     """One run of a job. It outlives connections: each attempt plans anew, and what was delivered stays delivered.
 
+    :param account: its name in the ledger.
+    :param check: predict only.
     :ivar deadline: until when files may be begun.
+    :ivar prune_before: older rows of the ledger are forgotten after the run, in seconds since 1970; None: no row.
     :ivar tally: the outcomes.
     """
 
-    def __init__(self, tally: Tally, allowance: Allowance, *, check: bool) -> None:
+    def __init__(self, job: Job, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> None:
+        self.job = job
+        self.account = account
         self.deadline = Deadline(None)
-        self.tally = tally
-        self._allowance = allowance
+        self.prune_before: float | None = None
+        self.tally = Tally(job.max_results)
+        self._ledger = ledger
+        self._syncer = syncer
         self._check = check
+        self._allowance = Allowance(job.max_files, job.max_bytes)
         self._rounds: Iterator[Iterator[Item]] = iter(())
         self._round: Iterator[Item] = iter(())
 
@@ -43,6 +55,12 @@ class JobRun(ABC, Generic[Item]):
         """Who is told how far the run is."""
         return self.tally.observer
 
+    def open(self) -> None:
+        """Open what the job needs on this host.
+
+        :raises DiskError: the job cannot begin.
+        """
+
     def begin_attempt(self) -> bool:
         """Look at what is here before a connection is made; return whether one is needed.
 
@@ -50,7 +68,7 @@ class JobRun(ABC, Generic[Item]):
         """
         self.tally.begin_attempt()
         self._allowance.begin_attempt()
-        self._round = self._rounds = iter(())
+        self._round, self._rounds = iter(()), iter(())
         return self._prepare()
 
     async def plan(self, remote: Remote) -> None:
@@ -60,8 +78,9 @@ class JobRun(ABC, Generic[Item]):
 
     def rounds(self) -> Iterator[Iterator[Item]]:
         """The items, in rounds that follow one another. Each item is made when its turn comes."""
-        for self._round in self._rounds:
-            yield self._round
+        for items in self._rounds:
+            self._round = items
+            yield items
 
     @abstractmethod
     def _prepare(self) -> bool:
@@ -86,6 +105,23 @@ class JobRun(ABC, Generic[Item]):
     @abstractmethod
     async def predict(self, item: Item) -> FileOutcome:
         """Find out what `transfer` would do; change nothing."""
+
+    @property
+    @abstractmethod
+    def part_folder(self) -> tuple[str, str] | None:
+        """The folder in which the job's parts lie, and the option that names it; None if that is inside a source."""
+
+    @abstractmethod
+    def asks_for(self, row: Row) -> bool:
+        """Whether the job would move the file of a row of another job."""
+
+    @abstractmethod
+    def has_to_remember(self, row: Row) -> bool:
+        """Whether forgetting a row that is history could make its file move again."""
+
+    def remove_archived(self, _row: Row) -> bool:
+        """Remove the file that the job archived, if it is unchanged; return whether one was removed."""
+        return False
 
     async def process(self, item: Item) -> None:
         """See one item through to an outcome.

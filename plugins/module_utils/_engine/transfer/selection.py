@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -161,6 +161,9 @@ class Allowance:
             self._bytes = max(0, self._bytes - size)
 
 
+LOOKED_UP_AT_ONCE = 500
+"""As many files are looked up in the ledger at a time."""
+
 MOST_NAMES = 200_000
 """As many names of a folder one run takes at most."""
 
@@ -181,6 +184,10 @@ class Oldest:
         if len(self._kept) >= 2 * self._most:
             self._trim()
 
+    def discard(self, names: Container[str]) -> None:
+        """Forget the candidates of these names."""
+        self._kept = [candidate for candidate in self._kept if candidate[1] not in names]
+
     def take(self) -> list[tuple[Any, ...]]:
         """All that are kept, oldest first; they are the caller's from now on."""
         self._trim()
@@ -195,7 +202,7 @@ class Oldest:
 
 def left_for_later(files: int) -> str:
     """The note of a run that does not take all names of a folder."""
-    return f"{files} files are left for later runs: a run takes at most {MOST_NAMES} names of a folder, the oldest first."
+    return f"{files} files are left for later runs: a run takes {MOST_NAMES} names of a folder at most, oldest first."
 
 
 def beyond_allowance() -> TransferError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from ...errors import ProtocolError, RemoteError
 from ..interface import Entry, join
@@ -47,9 +47,9 @@ class Listing:
         self._at_once = READDIRS
         self._volume = 0
 
-    async def entries(self) -> Sequence[Entry]:
-        """All but ``.`` and ``..``."""
-        entries: list[Entry] = []
+    async def pass_on(self, take: Callable[[Sequence[Entry]], None]) -> None:
+        """Pass on all names but ``.`` and ``..``."""
+        count = 0
         ended = False
         self._ask_on()
         while self._asked:
@@ -62,13 +62,13 @@ class Listing:
                 continue
             found = self._found(body)
             ended |= not found  # as OpenSSH's client takes it
-            entries += found
-            if len(entries) > LONGEST_LISTING:
+            count += len(found)
+            if count > LONGEST_LISTING:
                 raise self._endless(f"{LONGEST_LISTING:,} names")
             self._at_once = min(self._at_once + 1, MOST_READDIRS)
             if not ended and not self._has_enough:
                 self._ask_on()
-        return [entry for entry in entries if entry.name not in (".", "..")]
+            take([entry for entry in found if entry.name not in (".", "..")])
 
     @property
     def _has_enough(self) -> bool:

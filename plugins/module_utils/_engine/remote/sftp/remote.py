@@ -62,12 +62,12 @@ class SftpRemote:
             "limits": session.limits._asdict(),
         }
 
-    async def list(self, folder: str) -> Sequence[Entry]:
+    async def list(self, folder: str, take: Callable[[Sequence[Entry]], None]) -> None:
         doing = f"to list the folder {folder!r}"
         session = self._sessions.idlest()
         handle = await requests.open_folder(session, folder, doing)
         try:
-            return await Listing(session, handle.name, folder, doing).entries()
+            await Listing(session, handle.name, folder, doing).pass_on(take)
         finally:
             requests.close(handle)  # nobody waits for the answer
 

@@ -28,12 +28,13 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sf
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.upload import Upload
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff import archive as archive_module
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.workflow import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import (
     PARTIAL_UPLOADS,
     RENAME,
+    STAT,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.job_run import STAT
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff import archive as archive_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.permissions import Access
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
@@ -45,6 +46,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
     Stats,
     Status,
 )
+from support.ledgers import plant
 from support.odd_server import OddServer
 from support.rights import without_privileges
 
@@ -138,8 +140,8 @@ class Scene:
         path = columns.pop("remote_path", f"{remote}/{NAME}")
         row = Row("odd", direction, folder, NAME, len(CONTENT), TIME * 10**9, "j", path, **columns)
         with closing(Ledger(self.ledger)) as ledger:
-            ledger.commit(row, state)
-            ledger.run()
+            row.state = State(state)
+            plant(ledger, row)
 
     def drop_off(self, upload: str, after: str = "archive", *, content: bytes | None = CONTENT, **options: Any) -> str:
         if content is not None:
@@ -471,7 +473,7 @@ def test_an_upload_that_was_whole_gets_its_name(scene: Scene) -> None:
 
 
 def test_an_upload_that_waited_for_its_name_is_noted_as_before_it_gets_that(scene: Scene) -> None:
-    scene.left("held", reason="name_taken", temporary=THERE)
+    scene.left("awaiting_name", reason="name_taken", temporary=THERE)
     scene.put(scene.server.input / ".00000000.part")
     assert scene.drop_off("rename") == f"{LOOK_FOR_BOTH}, LEDGER closed, {GIVEN_ITS_NAME}, {ARCHIVED}"
 
@@ -563,7 +565,7 @@ def test_a_part_of_ours_under_the_name_of_a_file_that_is_another_now_is_removed(
 @pytest.mark.parametrize(
     ("state", "end"),
     [
-        ("discarded", "LEDGER discarded (done)"),
+        ("discarding", "LEDGER discarded (done)"),
         ("resend", f"stat input/a.xml, {RENAME_UPLOAD}, LEDGER closed, {RENAMED}, {ARCHIVED}"),
     ],
 )
@@ -741,7 +743,7 @@ def test_a_file_that_somebody_takes_before_it_is_claimed_is_theirs(scene: Scene)
     story = scene.pick_up("delete", share=ALL)
     assert "LEARNED" not in story
     assert "download" not in story
-    assert story.endswith("LEDGER forgotten, unlink PART")
+    assert story.endswith("LEDGER forgotten (done), unlink PART")
     assert scene.told == {NAME: ("skipped", "claimed_elsewhere")}
 
 

@@ -14,9 +14,13 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.folder import Folder
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fsync import Syncer
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import retention
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.retention import prune
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.directions import job_run
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.job_run import PickupRun
 from support.ledgers import plant
 
 OLD = time.time() - 100 * 86400
@@ -56,8 +60,11 @@ class Desk:
         self.write(row, at)
 
     def prune(self, job: Dropoff | Pickup | None = None, listed: set[str] | None = None) -> tuple[int, int]:
-        names = None if listed is None else frozenset(listed)
-        return prune(job or self.dropoff, "amili", self.ledger, before=LIMIT, listed=names)
+        with closing(Syncer()) as syncer:
+            work = job_run(job or self.dropoff, "amili", self.ledger, syncer, check=False)
+            if isinstance(work, PickupRun):
+                work._present = None if listed is None else frozenset(listed)
+            return prune(work, self.ledger, before=LIMIT)
 
     def known(self) -> list[str]:
         return [row.name for row in self.ledger.rows("ORDER BY id", ())]
@@ -181,7 +188,7 @@ def test_a_disk_that_refuses_stops_it_and_what_went_before_is_forgotten(
             raise DiskError("local_denied", "No.")
         first.unlink()
 
-    monkeypatch.setattr(retention.Folder, "remove", remove)
+    monkeypatch.setattr(Folder, "remove", remove)
     with pytest.raises(DiskError):
         desk.prune()
     assert (second.exists(), desk.known()) == (True, ["2.xml"])

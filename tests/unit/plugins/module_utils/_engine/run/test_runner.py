@@ -32,7 +32,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fol
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
     Answer,
@@ -44,8 +44,10 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
     Status,
 )
 from support.desk import outcomes
+from support.ledgers import plant
 from support.odd_desk import Desk
 from support.odd_server import OddServer
+from support.results import result_of
 
 
 @pytest.fixture
@@ -131,8 +133,8 @@ def test_a_run_goes_on_with_what_its_job_has_left_under_another_name(desk: Desk)
     time_of_it = (desk.outbox / "000.xml").stat().st_mtime_ns
     left = Row("odd", "dropoff", str(desk.outbox), "000.xml", 100, time_of_it, "earlier", "input/000.xml", visible=True)
     with closing(Ledger(desk.ledger, create=True)) as book:
-        book.commit(left, State.WRITTEN)
-        book.run()
+        left.state = State.WRITTEN
+        plant(book, left)
     assert outcomes(desk.run(desk.dropoff())) == {"000.xml": ("delivered", "")}
     assert content_of(desk.outbox) == {}
 
@@ -195,9 +197,8 @@ def test_check_mode_leaves_what_a_killed_run_left_behind(desk: Desk, server: Odd
     part.write_bytes(b"part")
     open_row = Row("odd", "dropoff", str(desk.outbox), "gone.xml", 1, 1, "invoices", "input/gone.xml")
     book = Ledger(desk.ledger)
-    answer = book.commit(open_row, State.CREATED)
-    book.run()
-    answer.result()
+    open_row.state = State.CREATED
+    plant(book, open_row)
     (desk.outbox / "gone.xml").write_bytes(b"x")
     before = desk.snapshot()
     assert any(name.endswith("-wal") for name in before)
@@ -571,8 +572,7 @@ def test_files_that_come_at_once_leave_free_what_must_stay_free(
 
 def test_failures_come_first_and_then_names() -> None:
     told = [("b", "skipped"), ("z", "failed"), ("a", "delivered"), ("c", "held"), ("y", "failed")]
-    result = RunResult([FileOutcome(name, name, outcome, size=10) for name, outcome in told])
-    result.sort()
+    result = result_of([FileOutcome(name, name, outcome, size=10) for name, outcome in told])
     assert [one.name for one in result.outcomes] == ["y", "z", "c", "a", "b"]
     summary = {"delivered": 1, "skipped": 1, "held": 1, "failed": 2, "bytes": 10, "seconds": 0.0}
     assert {key: result.summary[key] for key in summary} == summary

@@ -27,7 +27,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.limiter import CapacityLimiter
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, connect, join
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, connect, entries_in, join
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import sessions as sessions_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import upload as upload_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
@@ -480,7 +480,7 @@ def test_a_handle_that_is_too_long_is_a_breach_of_the_protocol(server: OddServer
     remote = server.connect()
     server.answer(kind, Handle(b"h" * length))
     began = time.monotonic()
-    error = failure(remote, remote.list("pickup") if kind == Kind.OPENDIR else fetch(remote, put(server), 1))
+    error = failure(remote, entries_in(remote, "pickup") if kind == Kind.OPENDIR else fetch(remote, put(server), 1))
     assert isinstance(error, ProtocolError)
     assert str(length) in error.finding
     assert time.monotonic() - began < 10
@@ -723,7 +723,7 @@ def test_an_answer_longer_than_what_was_asked_for_ends_the_session(server: OddSe
     server.answer(Kind.READ, Packet(Kind.DATA, struct.pack(">I", 1_000_000) + bytes(1_000_000)))
     remote = server.connect()
     assert isinstance(failure(remote, remote.download(path, Sink(), size=len(CONTENT))), ProtocolError)
-    assert isinstance(failure(remote, remote.list("pickup")), ProtocolError)
+    assert isinstance(failure(remote, entries_in(remote, "pickup")), ProtocolError)
 
 
 def test_answers_of_two_connections_are_waited_for_while_a_thousand_files_are_open(server: OddServer) -> None:

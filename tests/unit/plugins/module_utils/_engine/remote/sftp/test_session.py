@@ -22,7 +22,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     UnreachableError,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, entries_in
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.handshake import WINDOW
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import ssh_server
@@ -171,7 +171,7 @@ def test_limits_that_are_cut_short_are_a_breach_of_the_protocol(server: OddServe
 def test_limits_may_be_anything(server: OddServer, limit: int) -> None:
     server.answer(Kind.EXTENDED, Reply(struct.pack(">QQQQ", limit, limit, limit, limit)))
     remote = server.connect()
-    assert len(drive(remote, remote.list("."))) > 1
+    assert len(drive(remote, entries_in(remote, "."))) > 1
     session = remote._sessions.all[0]
     assert 1 <= session.read_chunk <= 261120
     assert 1 <= session.write_chunk <= 261120
