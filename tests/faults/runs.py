@@ -28,6 +28,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sf
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import PARTIAL_UPLOADS
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
+from support.pipe import PipeConnection, unix_socket
 from support.sshd import SshServer
 
 from . import books, plain
@@ -205,7 +206,7 @@ class Stage:
         if isinstance(self.server, plain.PlainServer):
             address = self.server.address
             engine: Any = sessions
-            engine.open_transport = lambda _account: plain.PlainTransport(address)
+            engine.open_connection = lambda who: PipeConnection(lambda: unix_socket(address), timeout=who.timeout)
             return Account(ACCOUNT, "sftp", "nowhere", 22, "nobody", timeout=60.0)
         server = self.server
         return Account(

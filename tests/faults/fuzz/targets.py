@@ -31,7 +31,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sf
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.session import Session
 
-from .hostile import HostileTransport, Input
+from .hostile import HostileServer, Input
 
 _MOST_BYTES = 1000  # of the files that are transferred
 _ACCOUNT = Account("fuzz", "sftp", "nowhere", 22, "nobody", timeout=5.0)
@@ -116,8 +116,7 @@ _KINDS = (packets.STATUS, packets.HANDLE, packets.DATA, packets.NAME, packets.AT
 
 def _settled(stream: bytes, sizes: list[int]) -> list[str]:
     """What has become of a few requests after a stream was taken apart."""
-    transport: Any = HostileTransport(b"\xd0")
-    session = Session(transport, timeout=5.0)
+    session = Session(HostileServer(b"\xd0"), timeout=5.0)
     answers = [
         session.request(packets.EXTENDED, b"", expected=kind, doing="", missing_ok=bool(number % 2))
         for number, kind in enumerate(_KINDS * 2)
@@ -220,8 +219,8 @@ def servers(data: bytes) -> None:
     """A server that answers anything to anything."""
     script = Input(data)
     work, size = _WORK[script.number() % len(_WORK)], script.number() * 4
-    server = HostileTransport(script.rest())
-    with patch.object(sessions, "open_transport", lambda _account: server), contextlib.suppress(FiledropError):
+    server = HostileServer(script.rest())
+    with patch.object(sessions, "open_connection", lambda _account: server), contextlib.suppress(FiledropError):
         remote = remote_module.SftpRemote(_ACCOUNT)
         Loop(remote).run(work(remote, size))
     if len(server.requests) > 200 + 2 * len(data):

@@ -78,6 +78,7 @@ FILES = (
     *(
         "remote/sftp/packets.py",
         "remote/ssh/connect.py",
+        "remote/ssh/connection.py",
         "remote/ssh/handshake.py",
         "remote/ssh/hostkeys.py",
         "config/credentials.py",

@@ -38,8 +38,8 @@ HARMLESS = {
     ("remote/sftp/framing.py", "_packet", "never mind `kind == packets.DATA`"): _QUICKER,
     ("remote/sftp/packets.py", "Reader.attributes", "never mind `flags == _USUAL_FLAGS`"): _QUICKER,
     (
-        "remote/sftp/session.py",
-        "Session._send_piece",
+        "remote/ssh/connection.py",
+        "SshChannel.send",
         "never mind `sent == 0`",
     ): "The next try fails, with what paramiko says of it.",
     (

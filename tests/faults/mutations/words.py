@@ -410,8 +410,8 @@ _SERVER = (
     ),
     Word(
         "remote/sftp/session.py",
-        "READ_AHEAD = WINDOW * 3 // 4",
-        "READ_AHEAD = 10**15",
+        "return window * 3 // 4",
+        "return 10**15",
         "any number of bytes may be asked for at once",
     ),
     Word(

@@ -35,8 +35,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sf
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.session import Session
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
-
-from ..plain import PlainTransport
+from support.pipe import PipeConnection, unix_socket
 
 HUNG = 60.0  # seconds; nothing waits for this, it only ends a run that hangs
 
@@ -129,10 +128,6 @@ class Nursery:
         return found
 
 
-class _Transport(PlainTransport):
-    saved_exception = None
-
-
 class _Death:
     """Counts steps in a child, and ends it at one."""
 
@@ -172,7 +167,8 @@ def _live(spec: Mapping[str, Any]) -> None:
     from_options = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}[options.pop("direction")]
     address = account.pop("socket", None)
     if address is not None:
-        sessions.open_transport = lambda _account: _Transport(address)  # type: ignore[assignment]
+        engine: Any = sessions
+        engine.open_connection = lambda who: PipeConnection(lambda: unix_socket(address), timeout=who.timeout)
         account.update(host="127.0.0.1", username="nobody", password="none", host_keys=[])
     if spec["step"] is not None:
         _lie_in_wait(spec["step"])

@@ -10,9 +10,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
 from ..interface import Entry, Features, Incoming, Outgoing, Received, Uploaded
-from ..ssh.connect import agreed_algorithms, host_key_of
-from ..ssh.handshake import banner_of
-from . import packets, requests
+from . import requests
 from .download import Download
 from .listing import Listing
 from .sessions import Sessions
@@ -51,16 +49,7 @@ class SftpRemote:
         self._sessions.close()
 
     def info(self) -> Mapping[str, Any]:
-        session = self._sessions.all[0]
-        key = host_key_of(session.transport)
-        return {
-            "host_key": {"type": key.type, "fingerprint": key.fingerprint, "line": key.line},
-            "server_version": banner_of(session.transport).version,
-            "algorithms": agreed_algorithms(session.transport),
-            "sftp_version": packets.VERSION,
-            "extensions": session.extensions,
-            "limits": session.limits._asdict(),
-        }
+        return self._sessions.info()
 
     async def list(self, folder: str, take: Callable[[Sequence[Entry]], None]) -> None:
         doing = f"to list the folder {folder!r}"

@@ -8,27 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import select
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import FiledropError
 from ..rate_limiter import RateLimiter
-from ..ssh.connect import open_transport
-from ..ssh.handshake import banner_of
+from ..ssh.connection import open_connection
 from . import packets
 from .session import Session
 
 if TYPE_CHECKING:
-    from paramiko import Transport
-
     from ...config.account import Account
-
-OPENSSH = "SSH-2.0-OpenSSH_"
-"""How the servers of OpenSSH introduce themselves. They write to one file through several handles. Others, such as
-those that pass files on to an object store, take bytes in their order only, or the bytes of one handle only."""
+    from ..channel import Connection
 
 WIDE_FROM = 32 * 1024 * 1024
 """Bytes from which on a file is worth the four round trips of opening further channels."""
@@ -42,40 +36,59 @@ FAR = 0.01
 class Sessions:
     """The sessions of one remote, and its rate limit.
 
-    :raises FiledropError: see `ssh.connect.open_transport` and `Session`.
+    :raises FiledropError: see `ssh.connect.open_transport`, `Connection.open_channel` and `Session`.
     """
 
     def __init__(self, account: Account) -> None:
         self.rate_limiter = RateLimiter(account.bandwidth_limit)
         self.all: list[Session] = []
-        self._transports: list[Transport] = []
+        self._connections: list[Connection] = []
+        self._timeout = account.timeout
         self._may_widen = True
         try:
             for _connection in range(account.connections):
-                self._transports.append(open_transport(account))
-                self.all.append(Session(self._transports[-1], timeout=account.timeout))
+                self._connections.append(open_connection(account))
+                self.all.append(self._session(self._connections[-1]))
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        for transport in self._transports:
-            transport.close()
+        for connection in self._connections:
+            connection.close()
+
+    def _session(self, connection: Connection) -> Session:
+        return Session(connection.open_channel(), timeout=self._timeout)
+
+    def info(self) -> Mapping[str, Any]:
+        """What is known of the server and the first session, for people."""
+        session = self.all[0]
+        return {
+            **self._connections[0].info(),
+            "sftp_version": packets.VERSION,
+            "extensions": session.extensions,
+            "limits": session.limits._asdict(),
+        }
 
     def idlest(self) -> Session:
         """The session with the fewest requests under way."""
         return min(self.all, key=attrgetter("pending"))
 
     @cached_property
-    def is_openssh(self) -> bool:
-        return banner_of(self._transports[0]).version.startswith(OPENSSH)
+    def writes_at_any_offset(self) -> bool:
+        """Whether the server writes to one file through several handles.
+
+        OpenSSH does. Others, such as those that pass files on to an object store, take bytes in their order only, or
+        the bytes of one handle only.
+        """
+        return self._connections[0].is_openssh
 
     def is_in_order(self, session: Session) -> bool:
         """Whether the server does one request after the other.
 
         OpenSSH's own sftp-server does, and is known by its limits: OpenSSH's sshd can run another one.
         """
-        return self.is_openssh and packets.LIMITS in session.extensions
+        return self._connections[0].is_openssh and packets.LIMITS in session.extensions
 
     def widen(self, size: int) -> None:
         """Open further channels on the connection for a file of this size.
@@ -87,11 +100,10 @@ class Sessions:
             return
         self._may_widen = False
         with ThreadPoolExecutor(MORE_CHANNELS) as openers:
-            for opener in [
-                openers.submit(Session, only.transport, timeout=only.timeout) for _channel in range(MORE_CHANNELS)
-            ]:
+            opening = [openers.submit(self._session, self._connections[0]) for _channel in range(MORE_CHANNELS)]
+            for session in opening:
                 with contextlib.suppress(FiledropError):
-                    self.all.append(opener.result())
+                    self.all.append(session.result())
 
     @property
     def pending(self) -> int:

@@ -98,7 +98,7 @@ class Upload:
     async def _write(self, source: Outgoing) -> Awaitable[None]:
         """Send every byte; return what waits until the server has acknowledged them all."""
         others: Sequence[Handle] = ()
-        if self._temporary and source.size >= SHARED_FROM and self._sessions.is_openssh:
+        if self._temporary and source.size >= SHARED_FROM and self._sessions.writes_at_any_offset:
             self._sessions.widen(source.size)
             others = await self._open_again()
         try:

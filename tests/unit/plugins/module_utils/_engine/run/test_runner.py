@@ -46,13 +46,18 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
 from support.desk import outcomes
 from support.ledgers import plant
 from support.odd_desk import Desk
-from support.odd_server import OddServer
+from support.odd_server import OddServer, OddSshServer
 from support.results import result_of
 
 
 @pytest.fixture
 def desk(tmp_path: Path, server: OddServer) -> Desk:
     return Desk(tmp_path, server)
+
+
+@pytest.fixture
+def ssh_desk(tmp_path: Path, ssh_server: OddSshServer) -> Desk:
+    return Desk(tmp_path, ssh_server)
 
 
 @pytest.fixture(autouse=True)
@@ -208,9 +213,9 @@ def test_check_mode_leaves_what_a_killed_run_left_behind(desk: Desk, server: Odd
     book.close()
 
 
-def test_check_mode_connects(desk: Desk, closed_port: int) -> None:
-    account = replace(desk.server.account(), port=closed_port)
-    result = desk.run(desk.dropoff(), account, check=True)
+def test_check_mode_connects(ssh_desk: Desk, closed_port: int) -> None:
+    account = replace(ssh_desk.server.account(), port=closed_port)
+    result = ssh_desk.run(ssh_desk.dropoff(), account, check=True)
     assert isinstance(result.error, UnreachableError)
 
 
@@ -241,7 +246,8 @@ def test_a_folder_that_is_missing_is_told_and_nothing_is_done(desk: Desk, job: s
 # --- trying again
 
 
-def test_a_closed_port_is_tried_again_and_then_given_up(desk: Desk, closed_port: int, pauses: list[float]) -> None:
+def test_a_closed_port_is_tried_again_and_then_given_up(ssh_desk: Desk, closed_port: int, pauses: list[float]) -> None:
+    desk = ssh_desk
     names = desk.fill(2)
     result = desk.run(desk.dropoff(), replace(desk.server.account(), port=closed_port))
     assert isinstance(result.error, UnreachableError)
@@ -250,17 +256,19 @@ def test_a_closed_port_is_tried_again_and_then_given_up(desk: Desk, closed_port:
     assert content_of(desk.outbox).keys() == names
 
 
-def test_a_server_without_room_is_tried_again(desk: Desk, server: OddServer, pauses: list[float]) -> None:
+def test_a_server_without_room_is_tried_again(ssh_desk: Desk, ssh_server: OddSshServer, pauses: list[float]) -> None:
+    desk = ssh_desk
     desk.fill(1)
-    server.sandbox._server.max_sessions = 0  # type: ignore[union-attr]
+    ssh_server.sandbox._server.max_sessions = 0  # type: ignore[union-attr]
     result = desk.run(desk.dropoff())
     assert isinstance(result.error, ServerBusy)
     assert pauses == list(runner.PAUSES)
 
 
 def test_a_host_that_nobody_knows_or_a_key_that_nobody_trusts_is_not_tried_again(
-    desk: Desk, pauses: list[float]
+    ssh_desk: Desk, pauses: list[float]
 ) -> None:
+    desk = ssh_desk
     desk.fill(1)
     account = desk.server.account()
     stranger = replace(account, host_keys=("SHA256:" + "A" * 43,))
@@ -282,7 +290,7 @@ def test_tries_begin_anew_whenever_one_has_moved_a_file(
     def cut_at_every_other(call: Call, go: Serve) -> Answer | None:
         removed[0] += 1
         if removed[0] % 2 == 0:
-            server.sandbox.cut()
+            server.cut()
             return None
         return go(call.request)
 
@@ -302,7 +310,7 @@ def test_a_server_that_always_cuts_is_given_up_and_the_rest_is_told(
     names = desk.fill(5)
 
     def cut(_call: Call, _go: Serve) -> Answer | None:
-        server.sandbox.cut()
+        server.cut()
         return None
 
     server.hooks[Kind.WRITE] = cut
@@ -344,7 +352,7 @@ def test_who_waits_for_the_first_file_when_the_connection_ends_is_begun_by_the_n
     desk.fill(5)
 
     def cut(_call: Call, _go: Serve) -> Answer | None:
-        server.sandbox.cut()
+        server.cut()
         return None
 
     server.hooks[Kind.RENAME] = cut
@@ -382,7 +390,7 @@ def test_a_file_taken_half_written_is_held_also_by_the_run_that_comes_after_a_cu
         return answer
 
     def cut(_call: Call, _go: Serve) -> Answer | None:
-        server.sandbox.cut()
+        server.cut()
         return None
 
     def close_and_cut(call: Call, go: Serve) -> Answer | None:
@@ -406,7 +414,7 @@ def test_a_temporary_name_that_was_asked_for_in_vain_is_asked_for_again(desk: De
         asked.append(call.path)
         if len(asked) > 1:
             return go(call.request)
-        server.sandbox.cut()
+        server.cut()
         return None
 
     server.hooks[Kind.OPEN] = cut_the_first

@@ -193,9 +193,9 @@ async def entry_behind(remote: SftpRemote, path: str, size: int) -> Entry | None
 
 
 @pytest.fixture
-def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_order(server: OddServer) -> None:
     """The server does one request after the other, and is known for that."""
-    monkeypatch.setattr(sessions_module, "OPENSSH", "")
+    server.is_openssh = True
 
 
 @pytest.mark.usefixtures("in_order")
@@ -270,10 +270,10 @@ def test_the_look_takes_the_way_of_the_bytes(server: OddServer, monkeypatch: pyt
 
 @pytest.mark.parametrize("is_openssh", [False, True])
 def test_a_server_that_may_work_at_several_requests_at_once_is_not_asked_for_the_look_with_the_last_bytes(
-    server: OddServer, monkeypatch: pytest.MonkeyPatch, is_openssh: bool
+    server: OddServer, is_openssh: bool
 ) -> None:
+    server.is_openssh = is_openssh
     if is_openssh:  # and not with its own sftp-server
-        monkeypatch.setattr(sessions_module, "OPENSSH", "")
         server.answer(Kind.INIT, Version(extensions=()))
     path = put(server)
     remote = server.connect()
@@ -619,7 +619,7 @@ LARGE = CONTENT * 40
 def sharing(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> SftpRemote:
     """Three connections, over which any file goes that is a little large."""
     monkeypatch.setattr(upload_module, "SHARED_FROM", len(LARGE))
-    monkeypatch.setattr(sessions_module, "OPENSSH", "")
+    server.is_openssh = True
     return server.connect(connections=3)
 
 
@@ -639,10 +639,11 @@ def test_a_small_one_and_one_that_may_be_taken_go_over_one(
 
 
 def test_only_servers_that_are_known_for_it_get_a_file_through_several_handles(
-    server: OddServer, sharing: SftpRemote, monkeypatch: pytest.MonkeyPatch
+    server: OddServer, sharing: SftpRemote
 ) -> None:
-    monkeypatch.setattr(sessions_module, "OPENSSH", "SSH-2.0-OpenSSH_")
-    assert drive(sharing, send(sharing, "input/a.part", LARGE, temporary=True)) == len(LARGE)
+    server.is_openssh = False
+    remote = server.connect(connections=3)
+    assert drive(remote, send(remote, "input/a.part", LARGE, temporary=True)) == len(LARGE)
     assert asked(server)[Kind.OPEN] == 1
 
 
@@ -679,7 +680,8 @@ def test_to_a_server_far_away_it_goes_over_more_channels_of_one_connection(
     server: OddServer, monkeypatch: pytest.MonkeyPatch, far: float, channels: int
 ) -> None:
     monkeypatch.setattr(upload_module, "SHARED_FROM", len(LARGE))
-    for name, value in (("WIDE_FROM", len(LARGE)), ("FAR", far), ("OPENSSH", "")):
+    server.is_openssh = True
+    for name, value in (("WIDE_FROM", len(LARGE)), ("FAR", far)):
         monkeypatch.setattr(sessions_module, name, value)
     remote = server.connect()
     for name in ("a", "b"):
