@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from .catalogue import ORDER, PROTECTION, SYNC, Mutation
+from .mutation import ORDER, PROTECTION, SYNC, Mutation
 from .workshop import Workshop
 
 UNIT, INTEGRATION = "tests/unit/plugins/module_utils/_engine", "tests/integration/engine"

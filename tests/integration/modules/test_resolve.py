@@ -95,15 +95,16 @@ def test_the_ledger_lists_what_is_held_and_nobody_is_connected_to(stage: Stage, 
 
 def test_all_that_is_held_is_settled_by_one_task(stage: Stage, sshd: SshServer) -> None:
     _held(stage, sshd)
-    wanted = {"ledger": str(stage.folder / "ledger"), "all_held": True, "decision": "discard"}
+    ledger = str(stage.folder / "ledger")
+    wanted = {"ledger": ledger, "all_held": True, "decision": "discard"}
     (first, second, wrong), _output = stage.play(
         Step("resolve", wanted),
         Step("resolve", wanted),
-        Step("resolve", {"ledger": wanted["ledger"], "name": "unknown.xml", "decision": "discard"}),
+        Step("resolve", {"ledger": ledger, "name": "unknown.xml", "decision": "discard"}),
         defaults=sshd.account_options(account="acme"),
     )
     assert (first["changed"], len(first["files"])) == (True, 1)
     assert (second["changed"], second["files"]) == (False, [])
     assert (wrong["failed"], wrong["reason"]) == (True, "file_unknown")
-    with closing(sqlite3.connect(wanted["ledger"])) as database:
+    with closing(sqlite3.connect(ledger)) as database:
         assert database.execute("SELECT state FROM transfer ORDER BY id").fetchall() == [("fetched",), ("discarded",)]

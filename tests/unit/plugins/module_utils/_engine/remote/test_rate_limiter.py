@@ -91,7 +91,7 @@ class Bytes:
         head, self.data = self.data[:length], self.data[length:]
         return head
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self.came += data
 
 

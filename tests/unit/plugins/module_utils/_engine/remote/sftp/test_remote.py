@@ -57,7 +57,7 @@ class Sink:
 
     content: bytearray = field(default_factory=bytearray)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self.content += data
 
 
@@ -68,9 +68,8 @@ class Memory:
     content: bytes
     position: int = 0
 
-    @property
-    def size(self) -> int:
-        return len(self.content)
+    def __post_init__(self) -> None:
+        self.size = len(self.content)
 
     def read(self, length: int) -> bytes:
         start, self.position = self.position, self.position + length
@@ -402,7 +401,7 @@ def test_a_disk_that_fails_while_a_file_comes_is_told_and_the_session_goes_on(se
     remote = server.connect()
 
     class Full(Sink):
-        def write(self, data: bytes) -> None:
+        def write(self, data: bytes | memoryview) -> None:
             raise FiledropError("disk_full", "full")
 
     assert failure(remote, remote.download(path, Full(), size=len(CONTENT))).reason == "disk_full"
