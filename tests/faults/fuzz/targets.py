@@ -20,12 +20,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
-    listing,
-)
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
-    packets as packets,
-)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import listing, packets
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
     remote as remote_module,
 )
