@@ -192,7 +192,7 @@ def openssh(root: Path) -> Callable[[socket.socket], int]:
     program = _sftp_server()
 
     def serve(connection: socket.socket) -> int:
-        process = subprocess.Popen([program, "-d", str(root)], stdin=connection, stdout=connection)
+        process = subprocess.Popen([program, "-d", str(root)], stdin=connection.fileno(), stdout=connection.fileno())
         process.returncode = 0  # we wait for it ourselves
         return process.pid
 

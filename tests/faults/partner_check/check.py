@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from _engine.config.account import Account
 from _engine.config.job import Dropoff, Pickup
@@ -103,7 +104,7 @@ class Check:
             *(MEANING[name].there if yes else MEANING[name].missing for name, yes in self._known.items()),
         )
 
-    def _describe(self, *, probe: bool) -> Mapping[str, object]:
+    def _describe(self, *, probe: bool) -> Mapping[str, Any]:
         return diagnose.describe(self.account, [self.folder], self.folder if probe else None, ledger=self._ledger)
 
     def _probe(self) -> None:

@@ -162,9 +162,10 @@ def _lie_in_wait(step: int) -> None:
 
 def _live(spec: Mapping[str, Any]) -> None:
     """A child's whole life."""
-    runner.PAUSES = tuple(0.0 for _pause in runner.PAUSES)  # type: ignore[misc]
+    runner.PAUSES = tuple(0.0 for _pause in runner.PAUSES)
     options, account = dict(spec["job"]), dict(spec["account"])
-    from_options = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}[options.pop("direction")]
+    readers: dict[str, Callable[..., Any]] = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}
+    from_options = readers[options.pop("direction")]
     address = account.pop("socket", None)
     if address is not None:
         engine: Any = sessions

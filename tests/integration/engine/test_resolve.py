@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError, JobRunning
@@ -130,7 +130,7 @@ KINDS: Kinds = {
 }
 
 
-def hold(scene: Scene, kind: str, **options: object) -> FileOutcome:
+def hold(scene: Scene, kind: str, **options: Any) -> FileOutcome:
     """Bring a held file about, and return its outcome."""
     upload, reason, trouble, _other = KINDS[kind]
     wanted = trouble(scene)
@@ -281,7 +281,7 @@ def test_nothing_is_decided_while_a_run_is_at_it(scene: Scene) -> None:
 def twice(desk: Desk, sshd: SshServer) -> Callable[..., FileOutcome]:
     """A report that the provider puts back with the same content, at real OpenSSH, is held; returns the outcome."""
 
-    def put_back(**options: object) -> FileOutcome:
+    def put_back(**options: Any) -> FileOutcome:
         sshd.put("report.xml", b"report")
         assert_delivered(desk.pick_up(), ["report.xml"])
         sshd.put("report.xml", b"report")
@@ -329,7 +329,7 @@ def test_a_duplicate_to_fetch_again_is_a_second_file(
 def test_a_duplicate_that_counts_as_delivered_is_cleared_away_only(
     desk: Desk, sshd: SshServer, twice: Callable[..., FileOutcome], after: str
 ) -> None:
-    options = {"after": after, "on_duplicate": "hold"}
+    options: dict[str, Any] = {"after": after, "on_duplicate": "hold"}
     if after == "move":
         options["move_dir"] = "input"
     twice()

@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def rows(desk: Desk) -> list[tuple[str, str]]:
         return list(ledger.execute("SELECT name, state FROM transfer ORDER BY id"))
 
 
-def run_at_once(*runs: tuple[Desk, dict[str, object]]) -> list[dict[str, int]]:
+def run_at_once(*runs: tuple[Desk, Mapping[str, object]]) -> list[dict[str, int]]:
     """Pick up on several hosts, each in a process of its own."""
     started = [driver.start(desk.spec(desk.job("pickup", share=share))) for desk, share in runs]
     found = [driver.finish(process) for process in started]

@@ -47,7 +47,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
     Status,
 )
 from support.ledgers import plant
-from support.odd_server import OddServer
+from support.odd_server import Hook, OddServer
 from support.rights import without_privileges
 
 NAME, CONTENT = "a.xml", b"<invoice/>"
@@ -418,7 +418,7 @@ def test_a_server_that_looks_before_it_renames_is_asked_again(scene: Scene, ther
     if not there:
         scene.before(Kind.LSTAT, (scene.server.input / NAME).unlink, at=4)
     looks = iter(range(1, 1000))
-    look = scene.server.hooks.get(Kind.LSTAT, lambda call, go: go(call.request))
+    look: Hook = scene.server.hooks.get(Kind.LSTAT, lambda call, go: go(call.request))
     nothing = Status(Code.NO_SUCH_FILE, "")
     scene.server.hooks[Kind.LSTAT] = lambda call, go: nothing if next(looks) == 4 else look(call, go)
     assert scene.drop_off("rename").endswith(f"LEDGER renamed, stat input/a.xml, {ARCHIVED}")

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -524,7 +525,7 @@ def test_a_ledger_that_may_not_be_looked_for_is_not_taken_for_a_new_one(path: st
     Ledger(path, create=True).close()
     os.chmod(os.path.dirname(path), 0o000)
     for options in ({}, {"create": True}, {"read_only": True}):
-        assert without_privileges(lambda options=options: refusal(path, **options)).reason == "ledger_read_only"
+        assert without_privileges(partial(refusal, path, **options)).reason == "ledger_read_only"
 
 
 def test_a_locked_ledger_is_waited_for_and_then_named(

@@ -378,7 +378,7 @@ def test_a_disk_that_fails_while_a_file_comes_is_told_and_the_session_goes_on(se
     remote = server.connect()
 
     class Full(Sink):
-        def write(self, data: bytes) -> None:
+        def write(self, data: bytes | memoryview) -> None:
             raise FiledropError("disk_full", "full")
 
     assert failure(remote, remote.download(path, Full(), size=len(CONTENT))).reason == "disk_full"

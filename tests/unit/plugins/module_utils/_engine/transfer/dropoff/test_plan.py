@@ -217,7 +217,7 @@ def test_what_was_delivered_and_kept_is_not_sent_again_until_it_changes(ledger: 
     found = plan(ledger, outbox, after="keep")
     assert (to_send(found), found.known) == ([], 1)
     for change in ({"size": 4}, {"time": OLD + 1}):
-        put(outbox, "a.xml", **change)  # type: ignore[arg-type]
+        put(outbox, "a.xml", **change)
         found = plan(ledger, outbox, after="keep")
         assert (to_send(found), found.known) == (["a.xml"], 0)
         assert found.items[0].row is None
