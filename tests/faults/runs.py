@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
+    Job,
     dropoff_from_options,
     pickup_from_options,
 )
@@ -214,7 +215,7 @@ class Stage:
             private_key_file=server.private_key_file, host_keys=tuple(server.host_keys), timeout=60.0,
         )  # fmt: skip
 
-    def _job(self) -> runner.Dropoff | runner.Pickup:
+    def _job(self) -> Job:
         world, options = self.world, dict(self.variant.options)
         if options.pop("other_disk", False):
             options["archive_dir"] = str(world.shelf)

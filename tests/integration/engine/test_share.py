@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Share
@@ -261,9 +262,9 @@ def before_deletion(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -
     """Do something each time that a file has come whole and was not deleted on the server yet."""
     dispose_of_source = workflow.PickupWorkflow._dispose_of_source
 
-    async def later(self: workflow.PickupWorkflow, row: workflow.Row, item: workflow.Item) -> None:
+    async def later(self: workflow.PickupWorkflow, *what: Any) -> None:
         do()
-        await dispose_of_source(self, row, item)
+        await dispose_of_source(self, *what)
 
     monkeypatch.setattr(workflow.PickupWorkflow, "_dispose_of_source", later)
 

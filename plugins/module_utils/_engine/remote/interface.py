@@ -56,7 +56,9 @@ class Features(NamedTuple):
 class Outgoing(Protocol):
     """A local file that is being uploaded."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """In bytes."""
 
     def read(self, length: int) -> bytes:
         """Return exactly the next ``length`` bytes."""

@@ -10,37 +10,23 @@ from ..operations import Change, always, drop_operand, never
 
 CHANGES = (
     Change(
-        "_is_own_part",
-        drop_operand("final.size <= row.size"),
+        "seen",
+        drop_operand("size > expected"),
         "a larger file counts as our own part",
     ),
     Change(
-        "DropoffWorkflow._create",
-        never("not (may_be_ours and _)"),
+        "Uploads._not_created",
+        never("not (asked_before and _)"),
         "a create that was refused stays an open intent",
     ),
     Change(
-        "DropoffWorkflow._create",
-        always("not (may_be_ours and _)"),
+        "Uploads._not_created",
+        always("not (asked_before and _)"),
         "what came late of what was asked for before is taken for somebody else's",
     ),
 )
 
-_LOOKS = "Both only look, and nothing is done before both are satisfied."
-
 HARMLESS = {
-    (
-        "DropoffWorkflow._send",
-        "`told = self.remote.size_of(handle)` before `source.check_unchanged()`",
-    ): _LOOKS,
-    (
-        "DropoffWorkflow._check_size",
-        "`await acknowledged` before `look = self.remote.stat(row.remote_path)`",
-    ): "It only takes longer.",
-    (
-        "DropoffWorkflow._check_size",
-        "`final = await look` before `await acknowledged`",
-    ): _LOOKS,
     (
         "_is_copy",
         "never mind `copy.size` in `(copy.size, copy.mtime_ns) != (seen.size, seen.mtime_ns)`",

@@ -17,18 +17,7 @@ CHANGES = (
     Change("compare_with_sidecar", never("_ not in _"), "the checksum is not compared"),
 )
 
-_LOOKS = "Both only look, and nothing is done before both are satisfied."
-
 HARMLESS = {
-    (
-        "PickupWorkflow._known",
-        "never mind `item.latest is None`",
-    ): "Nobody gets there; it is for the type checker.",
-    (
-        "PickupWorkflow._on_duplicate",
-        '`item.goes_on_as(row)` before `await self.ledger.commit(row, "held", reason="dupl...`',
-    ): "Of a claim's row, which is the open one of its file, only a broken ledger can refuse that commit; the run ends "
-    "with it, and nobody looks at the claim again.",
     (
         "_is_published",
         "never mind `part.device` in `(part.device, part.inode) == (final.device, final.inode)`",
@@ -37,12 +26,4 @@ HARMLESS = {
         "SpaceReservation._require",
         "never mind `free - self._whole - size >= self._min_free`",
     ): "It saves the sum over all that is coming, where there is room even if nothing of that were here yet.",
-    (
-        "PickupRun.__init__",
-        "`self._access = access_for(job.group, job.file_mode...` before `self._dest.require_writable()`",
-    ): _LOOKS,
-    (
-        "PickupRun._close",
-        '`self._note(_earlier(row).blame(_gone(row)))` before `await self._ledger.commit(row, "abandoned", open=F...`',
-    ): "What is noted for the result is in memory alone.",
 }

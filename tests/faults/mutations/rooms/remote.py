@@ -19,8 +19,8 @@ from ..operations import (
 )
 
 CHANGES = (
-    Change("SftpRemote.create", drop_operand("packets.EXCLUSIVE_FLAG"), "uploads open what is there"),
-    Change("SftpRemote.rewrite", drop_operand("packets.TRUNCATE_FLAG"), "what is written anew keeps its end"),
+    Change("create", drop_operand("packets.EXCLUSIVE_FLAG"), "uploads open what is there"),
+    Change("rewrite", drop_operand("packets.TRUNCATE_FLAG"), "what is written anew keeps its end"),
     Change("Download.into", unguard("received <= size"), "more than was listed is written"),
     Change(
         "Download._ask_on",
@@ -33,8 +33,8 @@ CHANGES = (
         "the rest of a short answer is not asked for",
     ),
     Change(
-        "Download._look_later",
-        drop_statement("self._look = self._look_behind = None"),
+        "Download._forget_entry",
+        drop_statement("self.entry = None"),
         "a look counts that is not behind the last byte",
     ),
     Change(
@@ -43,14 +43,14 @@ CHANGES = (
         "a file is looked at before the last byte is asked for",
     ),
     Change(
-        "SftpRemote.download",
-        replace("partial(self._look, _, _p)", "partial(self.stat, _p)"),
+        "Sessions.is_in_order",
+        drop_operand("self._connections[0].is_openssh"),
         "a look may overtake the bytes over another connection",
     ),
     Change("LARGEST_SIZE", value("2**64"), "a size may be larger than the ledger can hold"),
     Change("LONGEST_LISTING", value("10**15"), "a listing may have any number of names"),
     Change("LARGEST_LISTING", value("10**15"), "a listing may have any size"),
-    Change("READ_AHEAD", replace("WINDOW * _ // _", "10**15"), "any number of bytes may be asked for at once"),
+    Change("_read_ahead", replace("window * _ // _", "10**15"), "any number of bytes may be asked for at once"),
     Change(
         "Session._answered",
         drop_statement("_.cost.limiter.release(...)"),
@@ -84,11 +84,7 @@ HARMLESS = {
         "_no_session",
         'never mind `"ignature" in str(error)`',
     ): "Nobody is talked to either way; only the error has other words.",
-    ("SftpRemote._poll", "never mind `len(owing) == 1`"): _QUICKER,
+    ("Sessions._poll", "never mind `len(busy) == 1`"): _QUICKER,
     ("_packet", "never mind `kind == packets.DATA`"): _QUICKER,
     ("Reader.attributes", "never mind `flags == _USUAL_FLAGS`"): _QUICKER,
-    (
-        "Session._send_piece",
-        "never mind `sent == 0`",
-    ): "The next try fails, with what paramiko says of it.",
 }

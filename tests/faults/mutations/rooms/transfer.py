@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from ..operations import Change, always, replace
+from ..operations import Change, always, never, replace
 
 CHANGES = (
     Change("Settling.unsettled", replace("{_ for _ in _ if _}", "set()"), "nothing has to settle"),
     Change("Settling.unsettled", always("_.mtime_ns is None or _"), "what is old has to settle, too"),
     Change(
-        "JobRun._note",
-        always("_ is None or _"),
+        "Tally.add",
+        never("hash(outcome.origin) in self._origins"),
         "what was delivered over an earlier connection is forgotten",
     ),
 )
