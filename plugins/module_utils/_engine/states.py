@@ -77,6 +77,9 @@ CAME = frozenset({S.FETCHED, S.KEPT, S.DISCARDED})
 SECURED = frozenset({S.FETCHED, S.KEPT})
 """History of a pickup whose copy was published."""
 
+SETTLED = frozenset({S.DELIVERED, S.ACCEPTED})
+"""A drop-off that counts as delivered: only the original is still to be disposed of."""
+
 STAYS = frozenset({S.KEPT, S.DISCARDED})
 """History whose original stays on the server: forgetting it would fetch the file again."""
 

@@ -19,7 +19,7 @@ from ...errors import DiskError, HoldError, OriginalStays, RemoteError, RemoteMi
 from ...ledger.decisions import RESOLVED, Discarded
 from ...local import names
 from ...local.folder import Folder, remove_parts
-from ...states import State, Verdict
+from ...states import SETTLED, State, Verdict
 from .archive import archive, delete
 from .recovery import HOLDS, judge
 from .upload import Uploads
@@ -52,7 +52,7 @@ class DropoffWorkflow:
         :raises HoldError: a person has to decide.
         :raises FiledropError: it could not be delivered, and its original stands where it stood.
         """
-        was_delivered = item.row is not None and item.row.state is State.DELIVERED
+        was_delivered = item.row is not None and item.row.state in SETTLED
         if item.row is None:
             await self.uploads.require_free_name(item.remote_path)
         async with self.uploads.renaming:
@@ -74,7 +74,7 @@ class DropoffWorkflow:
             await self.uploads.require_free_name(item.remote_path)
         outcome = item.outcome.deliver()
         outcome.reason = "predicted"
-        if verdict is Verdict.DELIVERED and item.row and item.row.state is State.DELIVERED:
+        if verdict is Verdict.DELIVERED and item.row and item.row.state in SETTLED:
             outcome.skip(already_delivered(item.row))
         elif verdict is Verdict.DISCARDED:
             outcome.skip(Discarded())
