@@ -6,157 +6,156 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options of an account: how to reach one mailbox."""
+    """Document the options of an account: how to reach one mailbox."""
 
     DOCUMENTATION = r"""
 options:
   account:
     description:
-      - The account's name in the ledger. What was sent and fetched is remembered under it.
-      - It has 1 to 63 small letters, digits and underscores, and begins with a letter or a digit.
-      - Without it the name is made from the user name, the host and the port, such as
-        C(2001234@sftp.example.com:22). Set it if the host or the port of a mailbox may change; otherwise the files
-        that were sent before count as unknown after the change.
+      - The account's name in the ledger. The ledger records sent and fetched files under this name.
+      - It has 1 to 63 lower-case letters, digits and underscores, and begins with a letter or a digit.
+      - The default name is made from the user name, the host and the port, such as
+        C(2001234@sftp.example.com:22). Set O(account) if the host or the port of a mailbox may change. Otherwise the
+        ledger does not find the files that were sent before the change.
     type: str
   preset:
     description:
-      - The name of a provider that the collection knows. It gives defaults to the other options; whatever is set
-        explicitly wins.
-      - V(amili_sftp) is Amili's standard SFTP service. It reaches C(sftp.amili.se) on port 22, drops off into
-        C(input) with O(ignore:upload=direct), since Amili's guide names no right to rename there, and picks up from
-        C(pickup).
-      - Without it nothing is assumed, and the options that have no default of their own must be set.
+      - The name of a provider that the collection knows. A preset provides defaults for other options. An option
+        that is set explicitly always wins.
+      - V(amili_sftp) is Amili's standard SFTP service. It connects to C(sftp.amili.se) on port 22, drops off into
+        C(input) with O(ignore:upload=direct), because Amili's guide grants no right to rename there, and picks up
+        from C(pickup).
+      - Without a preset, there are no such defaults, and the options without a default of their own are required.
     type: str
   protocol:
     description:
-      - How to talk to the server.
-      - "Default: V(sftp), unless O(preset) says otherwise."
+      - The protocol of the server.
+      - "Default: V(sftp), unless O(preset) has another one."
     type: str
     choices:
       - sftp
   host:
     description:
       - The name or the address of the server, without protocol, user name or port.
-      - Needed unless O(preset) says it.
+      - Required, unless O(preset) has a default.
     type: str
   port:
     description:
       - The server's port, from 1 to 65535.
-      - "Default: V(22), unless O(preset) says otherwise."
+      - "Default: V(22), unless O(preset) has another one."
     type: int
   username:
     description:
-      - The user name, as the provider gave it. Needed. For Amili this is the creditor number.
+      - The user name, as the provider gave it. Required. For Amili this is the creditor number.
     type: str
   private_key_file:
     description:
-      - Path of the private key, on the host that runs the module. Nobody but its owner may be able to read it.
-      - Needed unless O(password) is set. Only this key is tried; neither an agent nor the keys of a home folder
-        are.
+      - Path of the private key, on the host that runs the module. Only its owner may be able to read it.
+      - Required, unless O(password) is set. Only this key is tried, never the keys of an agent or of a home folder.
       - Create one with M(courier.filedrop.keypair).
     type: path
   passphrase:
     description:
-      - The passphrase that O(private_key_file) is encrypted with.
+      - The passphrase of the encrypted key in O(private_key_file).
     type: str
   password:
     description:
-      - A password, for servers that want one. With O(private_key_file) set as well, the key is tried first.
+      - A password, for servers that require one. If O(private_key_file) is set as well, the key is tried first.
     type: str
   host_keys:
     description:
-      - The host keys that the server may prove itself with. Each entry is a public key, such as
-        C(ssh-ed25519 AAAAC3...), a line of a C(known_hosts) file, or a fingerprint, such as C(SHA256:3pq...).
-      - No server is trusted without an entry here. While this is empty, or the server's key is another one, the
-        task fails before any secret or file is sent, and the error shows the key that the server offered.
-      - See M(courier.filedrop.host_keys_info) for a server's keys. Compare them with what the provider published
-        before you pin them.
+      - The host keys that the account trusts. Each entry is a public key, such as C(ssh-ed25519 AAAAC3...), a line
+        of a C(known_hosts) file, or a fingerprint, such as C(SHA256:3pq...).
+      - Without an entry, no server is trusted. If the server's key is not in the list, the task fails before any
+        secret or file is sent. The error shows the key that the server offered.
+      - M(courier.filedrop.host_keys_info) shows a server's keys. Compare them with those that the provider published
+        before you add them here.
     type: list
     elements: str
   timeout:
     description:
-      - How many seconds the server may stay silent before the connection counts as lost.
+      - The number of seconds without an answer from the server after which the connection counts as lost.
       - More than 0, and at most 86400.
-      - "Default: V(30), unless O(preset) says otherwise."
+      - "Default: V(30), unless O(preset) has another one."
     type: float
   connections:
     description:
-      - How many connections to the server may be open at once, from 1 to 16. One is enough with SFTP, which keeps
-        many files under way on one connection. One large file is shared among them only where the server is OpenSSH.
-      - "Default: V(1), unless O(preset) says otherwise."
+      - The maximum number of open connections to the server, from 1 to 16. One is enough for SFTP, which transfers
+        many files at the same time over one connection. One large file is split over them only with OpenSSH servers.
+      - "Default: V(1), unless O(preset) has another one."
     type: int
   bandwidth_limit:
     description:
-      - How many bytes of files may go and come in a second, over all connections together, as a number or with a unit
-        of 1024 bytes, such as V(500K) or V(10M).
-      - "Default: as many as go."
+      - The maximum number of bytes per second, in both directions and over all connections together. A number, or a
+        number with a unit of 1024 bytes, such as V(500K) or V(10M).
+      - "Default: no limit."
     type: str
 requirements:
   - Python 3.9 or newer, on the host that runs the module
   - paramiko 2.12 or newer, on the host that runs the module
 notes:
-  - The module runs on the host of the play, and reaches the provider from there. Add C(delegate_to) or
-    C(connection=local) to go from elsewhere.
+  - The module runs on the host of the play and connects to the provider from there. To connect from another host, use
+    C(delegate_to) or C(connection=local).
 """
 
     IN_LEDGER = r"""
 options:
   account:
     description:
-      - The account's name in the ledger, as the jobs have it in O(ignore:account), or as results and errors show it.
-      - Without it the name is made from O(username), O(host) and O(port), as the other modules make it. With none of
-        them and no O(preset), all accounts are meant.
+      - The account's name in the ledger, as in O(ignore:account) of the jobs, or as shown in results and errors.
+      - The default name is made from O(username), O(host) and O(port), as in the other modules. If none of these and
+        no O(preset) is set, the module covers all accounts.
     type: str
   preset:
     description:
-      - The name of a provider that the collection knows. It says O(host) and O(port).
+      - The name of a provider that the collection knows. It provides defaults for O(host) and O(port).
     type: str
   protocol:
     description:
-      - How the jobs talk to the server. It decides about the default of O(port).
+      - The protocol that the jobs use. It determines the default of O(port).
     type: str
     choices:
       - sftp
   host:
     description:
-      - The server, as the jobs have it. Only for the account's name; nobody is connected to.
+      - The server, as in the jobs. Used only for the account's name; the module does not connect.
     type: str
   port:
     description:
-      - The server's port, as the jobs have it. Only for the account's name.
+      - The server's port, as in the jobs. Used only for the account's name.
     type: int
   username:
     description:
-      - The user name, as the jobs have it. Only for the account's name.
+      - The user name, as in the jobs. Used only for the account's name.
     type: str
   private_key_file:
     description:
-      - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
     type: path
   passphrase:
     description:
-      - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
     type: str
   password:
     description:
-      - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
     type: str
   host_keys:
     description:
-      - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
     type: list
     elements: str
   timeout:
     description:
-      - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
     type: float
   connections:
     description:
-      - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
     type: int
   bandwidth_limit:
     description:
-      - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
     type: str
 requirements:
   - Python 3.9 or newer, on the host that runs the module

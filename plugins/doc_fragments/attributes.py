@@ -6,17 +6,17 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What a module of this collection can say of check mode, diff mode, platforms and action groups."""
+    """Document the modules' attributes: check mode, diff mode, platforms and action groups."""
 
     DOCUMENTATION = r"""
 options: {}
 attributes:
   check_mode:
-    description: Can tell in check mode what it would change, and changes nothing.
+    description: In check mode, the module predicts its changes and changes nothing.
   diff_mode:
-    description: Can show in diff mode what it changed, or in check mode would change.
+    description: In diff mode, the module shows its changes; in check mode, its predicted changes.
   platform:
-    description: The kinds of hosts that the module can run on.
+    description: The types of hosts on which the module can run.
     support: full
     platforms: posix
 """
@@ -41,5 +41,5 @@ attributes:
   diff_mode:
     support: N/A
     details:
-      - This module only reads, so there is no difference to show.
+      - This module only reads, so there is no diff.
 """

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_plan
-short_description: What a host gets for its accounts and jobs
+short_description: Plan the files and triggers of a host's accounts and jobs
 version_added: 0.1.0
 description:
   - Part of the role P(courier.filedrop.filedrop#role). It is not meant for playbooks, and may change in any release.
-  - Takes jobs and accounts as the role takes them, and returns what the module P(courier.filedrop.apply_plan#module)
-    puts in place. All of it is done on the control node, for all jobs at once.
-  - What the command C(filedrop) would refuse is refused here, before anything changes on any host.
+  - Takes jobs and accounts in the form of the role's variables. Returns the plan that the module
+    P(courier.filedrop.apply_plan#module) applies. It runs on the control node, for all jobs at once.
+  - It validates with the code of the command C(filedrop). So invalid input is an error before any host changes.
 positional: accounts
 options:
   _input:
@@ -24,7 +24,7 @@ options:
     type: dict
     required: true
   host:
-    description: The host's name in the inventory. Its runs are offset by it.
+    description: The host's name in the inventory. It determines the offset of the host's runs.
     type: str
     required: true
   user:
@@ -32,16 +32,16 @@ options:
     type: str
     required: true
   scheduler:
-    description: What starts the jobs.
+    description: The service that starts the jobs.
     type: str
     choices: [systemd, cron]
     default: systemd
   keys_owner:
-    description: Who owns keys and passwords on the host.
+    description: The owner of keys and passwords on the host.
     type: str
     default: root
   spread:
-    description: Seconds over which hosts are spread that have the same calendar event.
+    description: Seconds over which the runs of hosts with the same calendar event are spread.
     type: int
     required: true
 author:
@@ -59,8 +59,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - Folders, files, secrets, what starts the jobs, and what is to be checked, as the module
-      P(courier.filedrop.apply_plan#module) takes them, and C(keys), the accounts that need a generated key pair.
+    - Folders, files, secrets, triggers and checks, in the form of the options of the module
+      P(courier.filedrop.apply_plan#module), and C(keys), the accounts that need a generated key pair.
   type: dict
 """
 
@@ -81,9 +81,9 @@ def host_plan(
     scheduler: str = "systemd",
     keys_owner: str = "root",
 ) -> dict[str, Any]:
-    """What a host gets for its accounts and jobs.
+    """Plan the files and triggers of a host's accounts and jobs.
 
-    :raises AnsibleFilterError: they cannot be meant as they stand; it names each variable, and shows no secret.
+    :raises AnsibleFilterError: a variable is invalid. The error names each one, and shows no secret.
     """
     try:
         about = Host(name=host, user=user, scheduler=scheduler, keys_owner=keys_owner, spread=int(spread))
@@ -93,7 +93,7 @@ def host_plan(
 
 
 class FilterModule:
-    """What Ansible looks for in this file."""
+    """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {"host_plan": host_plan}

@@ -9,13 +9,13 @@ name: command
 short_description: Build the command filedrop on the control node
 version_added: 0.1.0
 description:
-  - Builds the command C(filedrop), one executable file, from the engine in this collection, and returns its path on the
-    control node. Ansible removes it when it ends.
-  - The same engine gives the same bytes, so that a second deployment finds nothing to change.
+  - Builds the command C(filedrop), one executable file, from the engine in this collection. Returns its path on the
+    control node. Ansible removes the file when it ends.
+  - The build is reproducible. The same engine gives the same bytes, so a second deployment changes nothing.
   - The role P(courier.filedrop.filedrop#role) copies it to the hosts.
 options:
   _terms:
-    description: For each command to build, the path of the Python on the host that is to run it.
+    description: For each command to build, the path of the Python interpreter on the host.
     type: list
     elements: str
     required: true
@@ -24,7 +24,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Have the command on a host
+- name: Install the command on a host
   ansible.builtin.copy:
     src: "{{ lookup('courier.filedrop.command', '/usr/bin/python3') }}"
     dest: /usr/local/bin/filedrop
@@ -52,7 +52,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._build import bui
 
 class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
-        """The paths of the commands that run with the interpreters in ``terms``."""
+        """Return the paths of the commands for the interpreters in ``terms``."""
         self.set_options(var_options=variables, direct=kwargs)
         return [_built(str(python)) for python in terms]
 
@@ -62,7 +62,7 @@ def _built(python: str) -> str:
         content = build(python)
     except ValueError as error:
         raise AnsibleLookupError(str(error)) from None
-    # Many hosts are served at once, by processes that share this folder: each may put the same file there.
+    # Processes for several hosts share this folder. Each may write the same file.
     folder = os.path.join(constants.DEFAULT_LOCAL_TMP, f"filedrop-{hashlib.sha256(content).hexdigest()[:16]}")
     os.makedirs(folder, mode=0o700, exist_ok=True)
     path = os.path.join(folder, "filedrop")

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Puts the files and triggers of a host's jobs in place: everything is looked at first, then everything is changed.
+"""Put the files and triggers of a host's jobs in place. Everything is checked first, and then changed.
 
-A trigger is a unit that starts a job: a timer, or a path unit. It is in order at every instant: triggers that go are
-stopped before their files go, and those that come are started after theirs are there. No service is ever touched.
-Whatever cuts it off, the next call finishes, for it goes by what is there and not by what it did.
+A trigger is a unit that starts a job: a timer or a path unit. Old triggers are stopped before their files are removed,
+and new ones are started after their files exist. So the triggers match their files at any time. Services are never
+touched. After an interruption, the next call completes the work, because it compares with the actual state of the host.
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 _HIDDEN = "(content not shown)\n"
-_WAY_IN = (
-    "Give a group that right, and put the group in filedrop_groups; each folder above needs the right to pass (x)."
-)
+_WAY_IN = "Give a group that permission, and add the group to filedrop_groups; each folder above needs permission x."
 _STAMPS = "/var/lib/systemd/timers"
 _SYSTEMD = "/run/systemd/system"
 _TRIGGERS = (".timer", ".path")
@@ -56,10 +54,10 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Triggers:
-    """What becomes of the units that start jobs.
+    """Say what to do with the units that start jobs.
 
-    :ivar active: those of ``stop`` that systemd has at work.
-    :ivar reload: systemd goes by files that are no longer there: an earlier call was cut off.
+    :ivar active: those in ``stop`` that are running.
+    :ivar reload: systemd uses outdated files, because an earlier call was interrupted.
     """
 
     start: list[str] = field(default_factory=list)
@@ -69,7 +67,7 @@ class _Triggers:
 
 
 def deploy(module: AnsibleModule) -> None:
-    """Do what the module's options say, and exit with what changed."""
+    """Apply the plan in the module's options, and exit with the changes."""
     given = module.params
     wanted = _wanted(given)
     _require_places(module, given["user"], given["places"], given["given_secrets"])
@@ -100,7 +98,7 @@ def _wanted(given: Mapping[str, Any]) -> list[_Wanted]:
         content = each["content"].encode("utf-8")
         found.append(_Wanted(each["path"], each["owner"], each["group"], _ONES_OWN, content, secret=True))
     for each in given["kept"]:
-        with suppress(OSError):  # what is not there is not ours to make
+        with suppress(OSError):  # do not create a missing file
             content = _read(each["path"])
             found.append(
                 _Wanted(each["path"], each["owner"], each["group"], int(each["mode"], 8), content, secret=True)
@@ -120,10 +118,10 @@ def _found(module: AnsibleModule, wanted: _Wanted) -> _Found | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        module.fail_json(msg=f"{wanted.path} cannot be read: {error.strerror}.")
+        module.fail_json(msg=f"{wanted.path} cannot be read: {error.strerror}. Check it, and run again.")
     if not right:
         kind = "folder" if wanted.content is None else "file"
-        module.fail_json(msg=f"{wanted.path} is there, and is no plain {kind}. Move it away.")
+        module.fail_json(msg=f"{wanted.path} exists, but is not a regular {kind}. Move it away.")
     return _Found(_user_name(status.st_uid), _group_name(status.st_gid), modes.S_IMODE(status.st_mode), content)
 
 
@@ -136,7 +134,7 @@ def _superfluous(patterns: Iterable[str], wanted: Iterable[_Wanted]) -> list[str
     return sorted(path for pattern in patterns for path in glob.glob(pattern) if path not in keep)
 
 
-# --- what is checked before anything changes
+# --- checks before anything changes
 
 
 def _require_places(
@@ -145,7 +143,7 @@ def _require_places(
     places: Iterable[Mapping[str, Any]],
     secrets: Iterable[Mapping[str, Any]],
 ) -> None:
-    """What the user of the jobs cannot do in their folders, and whose secrets cannot be had, all of it at once."""
+    """Report all folders that the jobs' user cannot use, and all secrets that cannot be read, in one message."""
     try:
         entry = pwd.getpwnam(user)
     except KeyError:
@@ -153,7 +151,7 @@ def _require_places(
     told = [text for place in places for text in _obstacles(place, entry)]
     told += [text for secret in secrets for text in _unusable(secret, entry)]
     if told and module.check_mode:
-        # Whatever comes before in the same play may make them, and has made nothing in check mode.
+        # Earlier tasks of the play may create them, and in check mode they have created nothing.
         for text in told:
             module.warn(text)
     elif told:
@@ -165,9 +163,9 @@ def _obstacles(place: Mapping[str, Any], user: pwd.struct_passwd | None) -> list
     try:
         status = os.stat(path)
     except OSError as error:
-        return [f"{variable}: {path} is not there: {error.strerror}. Make it, with rights for the user of the jobs."]
+        return [f"{variable}: {path} is missing: {error.strerror}. Create it, with permissions for the jobs' user."]
     if not modes.S_ISDIR(status.st_mode):
-        return [f"{variable}: {path} is no folder. Name the folder here, and the file in include."]
+        return [f"{variable}: {path} is not a folder. Set the folder here, and the file's name in include."]
     rights = os.R_OK | os.X_OK | (os.W_OK if place["write"] else 0)
     if user is None or _as_user(user, lambda: os.access(path, rights)):
         return []
@@ -175,28 +173,29 @@ def _obstacles(place: Mapping[str, Any], user: pwd.struct_passwd | None) -> list
     owner, group = _user_name(status.st_uid), _group_name(status.st_gid)
     there = f"owner {owner}, group {group}, mode {status.st_mode & 0o7777:04o}"
     return [
-        f"{variable}: the user {user.pw_name} may not {need} in {path} ({there}). {_WAY_IN}",
+        f"{variable}: the user {user.pw_name} is not permitted to {need} in {path} ({there}). {_WAY_IN}",
     ]
 
 
 def _unusable(secret: Mapping[str, Any], user: pwd.struct_passwd | None) -> list[str]:
-    """Why a file with a secret that is on the host already is of no use."""
+    """Return why an existing file with a secret cannot be used."""
     path, variable = secret["path"], secret["variable"]
     try:
         status = os.stat(path)
     except OSError as error:
-        return [f"{variable}: {path} is not there: {error.strerror}. Put it there first."]
+        return [f"{variable}: {path} is missing: {error.strerror}. Create it first."]
     if not modes.S_ISREG(status.st_mode):
-        return [f"{variable}: {path} is no file."]
+        return [f"{variable}: {path} is not a file. Set the path of a file."]
     if secret["handed_over"] or user is None or _as_user(user, lambda: os.access(path, os.R_OK)):
         return []
     owner, mode = _user_name(status.st_uid), status.st_mode & 0o7777
-    way_out = f"Give it to that user, with mode 0600: here, systemd cannot hand it over from {owner}."
-    return [f"{variable}: the user {user.pw_name} may not read {path} (owner {owner}, mode {mode:04o}). {way_out}"]
+    way_out = f"Give it to that user, with mode 0600. On this host, systemd cannot pass it on from {owner}."
+    reason = f"the user {user.pw_name} is not permitted to read {path} (owner {owner}, mode {mode:04o})"
+    return [f"{variable}: {reason}. {way_out}"]
 
 
 def _as_user(user: pwd.struct_passwd, question: Callable[[], bool]) -> bool:
-    """The answer to a question in a process that is that user: access control lists and shares have their say, too."""
+    """Run a check in a process of that user, so that ACLs and network shares are taken into account."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -255,18 +254,18 @@ def _apply(module: AnsibleModule, changed: list[_Wanted], superfluous: list[str]
             try:
                 os.replace(temporary, path)
             except OSError as error:
-                module.fail_json(msg=f"{path} cannot be put in place: {error.strerror}.")
+                module.fail_json(msg=f"{path} cannot be put in place: {error.strerror}. Run again after correcting it.")
     for path in superfluous:
         os.unlink(path)
         if path.endswith(_DROP_IN):
-            with suppress(OSError):  # somebody else's drop-ins stay
+            with suppress(OSError):  # a folder with drop-ins of others stays
                 os.rmdir(os.path.dirname(path))
         if path.endswith(".timer"):
             with suppress(FileNotFoundError):
                 os.unlink(os.path.join(_STAMPS, f"stamp-{os.path.basename(path)}"))
     units = any("/systemd/" in path for path in (*superfluous, *(each.path for each in changed)))
     if triggers.reload or (units and os.path.isdir(_SYSTEMD)):
-        # Timers count anew from their new schedules; what runs goes on.
+        # Timers follow their new schedules from now on. Active runs continue.
         _systemctl(module, "daemon-reload")
     if triggers.start:
         _systemctl(module, "enable", "--now", *triggers.start)
@@ -274,10 +273,10 @@ def _apply(module: AnsibleModule, changed: list[_Wanted], superfluous: list[str]
 
 @contextmanager
 def _made_ready(module: AnsibleModule, changed: Iterable[_Wanted]) -> Iterator[dict[str, str]]:
-    """The folders, and each file beside the place that it is for, or no file at all: a disk that is full must not leave
-    half of the jobs as they were.
+    """Create the folders, and write each file beside its destination. If one fails, no file is changed.
 
-    What has not become what it is for by the end is removed: there may be secrets in it.
+    So a full disk cannot leave some jobs old and others new. Temporary files that are left at the end are removed,
+    because they may contain secrets.
     """
     ready: dict[str, str] = {}
     try:
@@ -305,7 +304,7 @@ def _make_folder(wanted: _Wanted, uid: int, gid: int) -> None:
 
 
 def _write_beside(wanted: _Wanted, uid: int, gid: int, ready: dict[str, str]) -> None:
-    """The file with all its rights, never readable for others than it is meant for; known as soon as it is there."""
+    """Write the file with its final permissions, so that others can never read it. Record it as soon as it exists."""
     folder = os.path.dirname(wanted.path)
     if wanted.path.endswith(_DROP_IN):
         with suppress(FileExistsError):
@@ -326,7 +325,7 @@ def _systemctl(module: AnsibleModule, *arguments: str) -> None:
         module.fail_json(msg=f"systemctl {' '.join(arguments)} failed: {(error or out).strip()}")
 
 
-# --- what is told
+# --- the diff
 
 
 def _difference(
@@ -342,11 +341,11 @@ def _difference(
         secret = not path.endswith((".json", ".conf", ".service", *_TRIGGERS)) and not path.startswith("/etc/cron.d/")
         told.append(_one(path, _HIDDEN if secret else _text(_read(path)), ""))
     if triggers.reload:
-        told.append(_one("what systemd goes by", "files as they were\n", "files as they are\n"))
+        told.append(_one("files that systemd uses", "outdated files\n", "current files\n"))
     lines_before = "".join(f"{name}\n" for name in triggers.stop)
     lines_after = "".join(f"{name}\n" for name in triggers.start)
     if lines_before or lines_after:
-        told.append(_one("timers and path units at work", lines_before, lines_after))
+        told.append(_one("active timers and path units", lines_before, lines_after))
     return told
 
 
@@ -356,7 +355,7 @@ def _shown(state: _Found, wanted: _Wanted, other: _Found | None = None) -> str:
         return rights
     if wanted.secret:
         differs = other is not None and other.content != state.content
-        return rights + ("(another content, not shown)\n" if differs else _HIDDEN)
+        return rights + ("(different content, not shown)\n" if differs else _HIDDEN)
     return rights + _text(state.content)
 
 

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Builds the command `filedrop`: the engine beside this file, as one executable file.
+"""Build the command `filedrop`: the engine beside this file, as one executable file.
 
     python3 plugins/module_utils/_build.py [--python /usr/bin/python3] OUTPUT
 
-The same engine gives the same bytes, whoever builds it, where, when, and on whatever Python: files are stored as they
-are (compressors differ), in the order of their names, without their times, modes and owners. So a second deployment
-finds nothing to change. It needs nothing but the standard library.
+The build is reproducible: the same engine gives the same bytes, independent of user, host, time and Python version.
+Files are stored uncompressed (compressors differ), sorted by name, and without their times, modes and owners. So a
+second deployment changes nothing. The build needs only the standard library.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ import zipfile
 from collections.abc import Iterator, Sequence
 
 PACKAGE = "filedrop"
-"""What the engine is called inside of the command."""
+"""The name of the engine's package inside of the command."""
 
 DEFAULT_PYTHON = "/usr/bin/python3"
 
 _ENGINE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_engine")
-_LONGEST_FIRST_LINE = 127  # bytes that Linux reads of it (before 5.1)
-_MODE = 0o755  # for everybody to run: there is nothing secret in it
-_EARLIEST = (1980, 1, 1, 0, 0, 0)  # what a ZIP file can tell
+_LONGEST_FIRST_LINE = 127  # bytes of the first line that Linux reads (before 5.1)
+_MODE = 0o755  # everybody may run it: it contains nothing secret
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # the earliest time in a ZIP file
 
-# Read by whatever Python a host has, however old, so that it can be told that it is too old.
+# This code must run on any Python, however old, so that it can report that the version is too old.
 _MAIN = b"""\
 import sys
 
@@ -48,15 +48,15 @@ raise SystemExit(main())
 
 
 def build(python: str = DEFAULT_PYTHON) -> bytes:
-    """The content of the command.
+    """Build the content of the command.
 
-    :param python: the interpreter that is to run it, by its path on the host. It runs isolated (``-I``): neither the
-        environment nor a user's own libraries have a say in what is imported.
-    :raises ValueError: the path cannot stand in the first line of a program.
+    :param python: path of the interpreter on the host. It runs isolated (``-I``): neither the environment nor a user's
+        own libraries affect what is imported.
+    :raises ValueError: the path cannot be used in the first line of a program.
     """
     first_line = f"#!{python} -I\n".encode()
     if not re.fullmatch(r"/[!-~]+", python) or len(first_line) > _LONGEST_FIRST_LINE:
-        raise ValueError(f"{python!r} cannot stand in the first line of a program: it must be a short absolute path")
+        raise ValueError(f"{python!r} cannot be the interpreter of a program: it must be a short absolute path")
     content = io.BytesIO()
     content.write(first_line)
     with zipfile.ZipFile(content, "a", zipfile.ZIP_STORED) as archive:
@@ -78,7 +78,7 @@ def _engine_files() -> Iterator[tuple[str, bytes]]:
 
 
 def write(path: str, content: bytes) -> bool:
-    """Put the command in place, whole or not at all; say whether that changed anything."""
+    """Write the command atomically; return whether that changed the file."""
     try:
         with open(path, "rb") as file:
             if file.read() == content and os.access(path, os.X_OK):

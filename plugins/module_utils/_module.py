@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ansible on one side, the engine on the other: argument specs, check and diff mode, results, errors as fail_json."""
+"""Connect Ansible to the engine: argument specs, check and diff mode, results, and errors as fail_json."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Result = dict[str, Any]
 
-# No defaults where a preset may have one: only what is not given can come from there.
+# Options have no default here, because a preset may provide one for an option that is not given.
 ACCOUNT_SPEC: dict[str, Any] = {
     "account": {"type": "str"},
     "preset": {"type": "str"},
@@ -70,9 +70,9 @@ _FIRST_FEW = 3
 
 
 class Answer:
-    """While it is open, errors become fail_json: the engine's with their way out, others with where they happened.
+    """Turn errors within the block into fail_json. Unexpected errors are reported with their place in the code.
 
-    No secret gets out: the engine keeps them out of its errors, and Ansible masks the values of ``no_log`` options.
+    No secret appears: the engine's errors contain none, and Ansible masks the values of ``no_log`` options.
     """
 
     def __init__(self, module: AnsibleModule) -> None:
@@ -97,15 +97,15 @@ def _unexpected(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{os.path.basename(frames[-1].filename)}, line {frames[-1].lineno}" if frames else "an unknown place"
     return (
-        f"filedrop met an error that it has no words for: {type(error).__name__}: {error} ({where}). "
-        "Nothing is lost: the next run goes on from what the ledger says. Please report this, with the output of -vvv."
+        f"Unexpected error: {type(error).__name__}: {error} ({where}). "
+        "No file is lost: the next run continues from the ledger. Please report this error with the output of -vvv."
     )
 
 
 def answer(module: AnsibleModule, work: Callable[[], Result], *, offline: bool = False) -> None:
-    """Do a module's work and exit with its result, or fail with its error.
+    """Run a module's work, and exit with its result or fail with its error.
 
-    :param offline: nobody is connected to, so the libraries for that may be missing.
+    :param offline: the module does not connect, so the libraries for connections may be missing.
     """
     with Answer(module):
         if not offline:
@@ -116,12 +116,12 @@ def answer(module: AnsibleModule, work: Callable[[], Result], *, offline: bool =
 
 
 def ledger_path(module: AnsibleModule) -> str:
-    """The ledger that the task names, or this user's own."""
+    """Return the ledger of the task, or this user's default ledger."""
     return str(module.params["ledger"] or default_ledger())
 
 
 def iso(seconds: float | None) -> str | None:
-    """Seconds since 1970 as ISO 8601 in UTC; None for what no calendar has."""
+    """Format seconds since 1970 as ISO 8601 in UTC; None if they are outside of the calendar."""
     if seconds is None:
         return None
     try:
@@ -131,7 +131,7 @@ def iso(seconds: float | None) -> str | None:
 
 
 def presentable(value: Any) -> Any:
-    """A copy in which all text is UTF-8: one name that is not makes ansible-core discard a whole result."""
+    """Copy a value and make all text valid UTF-8. One invalid name makes ansible-core discard a whole result."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if isinstance(value, dict):
@@ -142,9 +142,9 @@ def presentable(value: Any) -> Any:
 
 
 def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], Preset], Job]) -> None:
-    """Run the job that the module's options describe, and tell what became of every file.
+    """Run the job that the module's options describe, and return what happened to every file.
 
-    A file that failed, or is held for a person's decision, fails the task, at its end and with its full result.
+    A file that failed or is held fails the task, after all files are processed and with the full result.
     """
     with Answer(module):
         with_library()
@@ -165,7 +165,7 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
 
 
 def transfer_result(found: RunResult, job: Job) -> Result:
-    """What dropoff and pickup return, in one shape for success and failure."""
+    """Build the result of dropoff and pickup, in the same form for success and failure."""
     return {
         "changed": found.changed,
         "summary": dict(found.summary),
@@ -175,31 +175,31 @@ def transfer_result(found: RunResult, job: Job) -> Result:
 
 
 def verdict(found: RunResult, *, check: bool = False) -> tuple[str, str]:
-    """Reason and message of a task that has to fail; two empty texts when all is well.
+    """Return reason code and message for a task that must fail; two empty texts if all is well.
 
-    What ended the run is told alone, with no more than the numbers of the files, so that nothing hides it.
+    If an error ended the run, the message has that error and only the numbers of files, so that the error is visible.
     """
     failed, held = found.counts["failed"], found.counts["held"]
     show = 0 if found.error else _FIRST_FEW
     parts = [str(found.error)] if found.error else []
     if failed:
-        parts.append(_told(found, "failed", "failed, the originals stay where they were", show))
+        parts.append(_told(found, "failed", "failed; the originals stay where they were", show))
     if held:
-        parts.append(_told(found, "held", "held and left as they are", show))
+        parts.append(_told(found, "held", "held; they stay as they are", show))
     delivered = found.summary["delivered"]
     if parts and delivered:
-        parts.append(f"{'Would be delivered' if check else 'Delivered'} all the same: {_files(delivered)}.")
+        parts.append(f"{'Would still be delivered' if check else 'Delivered nevertheless'}: {_files(delivered)}.")
     reason = found.error.reason if found.error else "files_failed" if failed else "files_held" if held else ""
     return reason, " ".join(parts)
 
 
 def _told(found: RunResult, which: str, what: str, show: int) -> str:
-    """How many files have this outcome, and the first few with their own messages."""
+    """Format how many files have an outcome, with the messages of the first few."""
     count = found.counts[which]
     first = [outcome for outcome in found.outcomes if outcome.outcome == which][:show]
     messages = "".join(f" {names.shown(each.name)}: {each.message or each.reason}" for each in first)
     more = count - show
-    rest = f" And {more} more, see `files` in the result." if show and more > 0 else ""
+    rest = f" And {more} more; see `files` in the result." if show and more > 0 else ""
     return f"{_files(count)} {what}.{messages}{rest}"
 
 
@@ -208,7 +208,7 @@ def _files(count: int) -> str:
 
 
 def transfer_diff(found: RunResult, job: Job) -> list[Result]:
-    """The files on both sides, before and after: what the job added, took away and moved."""
+    """Build the diff for both sides: the files that the job added, removed and moved."""
     delivered = found.counts["delivered"]
     told = [each for each in found.outcomes if each.outcome == "delivered"][: job.max_results]
     part = f", the first {len(told)} of {delivered}" if len(told) < delivered else ""
@@ -221,7 +221,7 @@ def transfer_diff(found: RunResult, job: Job) -> list[Result]:
 
 
 def _left_of(outcome: FileOutcome, job: Job) -> list[str]:
-    """Where the original of a delivered file is afterwards."""
+    """Return the paths of a delivered file's original afterwards."""
     if outcome.reason == "changed_before_delete":
         return [outcome.origin]
     decided = "" if outcome.reason == "predicted" else outcome.local_path

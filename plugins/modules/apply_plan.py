@@ -7,17 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: apply_plan
-short_description: Put accounts, jobs, and what starts them in place, in one go
+short_description: Put accounts, jobs and their triggers in place in one step
 version_added: 0.1.0
 description:
   - Part of the role P(courier.filedrop.filedrop#role). It is not meant for playbooks, and may change in any release.
-  - Puts everything in place that the role makes of a host's accounts and jobs, takes off what the inventory no longer
-    describes, and starts and stops timers and path units, in one call for all jobs, with one difference to look at.
-  - Everything is looked at before anything is changed. It never starts, stops or restarts a job's service, so that
-    transfers under way go on.
+  - Writes all files for a host's accounts and jobs, removes those that are no longer in the inventory, and starts and
+    stops timers and path units. It does so in one call for all jobs, with one diff.
+  - Everything is checked before anything is changed. A job's service is never started, stopped or restarted, so active
+    transfers continue.
 options:
   folders:
-    description: The folders to have, those above first.
+    description: The folders to create, parent folders first.
     type: list
     elements: dict
     default: []
@@ -27,11 +27,11 @@ options:
         type: path
         required: true
       owner:
-        description: Whom it belongs to.
+        description: Its owner.
         type: str
         default: root
       group:
-        description: The group that it belongs to.
+        description: Its group.
         type: str
         default: root
       mode:
@@ -39,7 +39,7 @@ options:
         type: str
         required: true
   files:
-    description: The files to have.
+    description: The files to write.
     type: list
     elements: dict
     default: []
@@ -49,11 +49,11 @@ options:
         type: path
         required: true
       owner:
-        description: Whom it belongs to.
+        description: Its owner.
         type: str
         default: root
       group:
-        description: The group that it belongs to.
+        description: Its group.
         type: str
         default: root
       mode:
@@ -61,7 +61,7 @@ options:
         type: str
         required: true
       content:
-        description: What is in it.
+        description: Its content.
         type: str
         required: true
   secrets:
@@ -75,19 +75,19 @@ options:
         type: path
         required: true
       owner:
-        description: Whom it belongs to.
+        description: Its owner.
         type: str
         default: root
       group:
-        description: The group that it belongs to. It cannot read the file.
+        description: Its group. The group cannot read the file.
         type: str
         default: root
       content:
-        description: What is in it.
+        description: Its content.
         type: str
         required: true
   kept:
-    description: Files that keep their content, and get these rights. Those that are missing are not made.
+    description: Files that keep their content, and get this owner, group and mode. Missing files are not created.
     type: list
     elements: dict
     default: []
@@ -97,11 +97,11 @@ options:
         type: path
         required: true
       owner:
-        description: Whom it belongs to.
+        description: Its owner.
         type: str
         default: root
       group:
-        description: The group that it belongs to.
+        description: Its group.
         type: str
         default: root
       mode:
@@ -110,24 +110,24 @@ options:
         required: true
   exclusive:
     description:
-      - Patterns of paths. A file that fits one of them and is in neither O(files), O(secrets) nor O(kept) is removed.
+      - Patterns of paths. A matching file that is in neither O(files), O(secrets) nor O(kept) is removed.
     type: list
     elements: str
     default: []
   triggers:
     description:
-      - By name of a unit that starts a job, a timer or a path unit, whether it is to be enabled and started.
-      - Others are stopped when O(exclusive) removes them.
+      - Map the name of each unit that starts a job (a timer or a path unit) to whether it is enabled and started.
+      - Other units are stopped when O(exclusive) removes them.
     type: dict
     default: {}
   places:
-    description: Folders that the user of the jobs has to be able to use.
+    description: Folders that the jobs' user must be able to use.
     type: list
     elements: dict
     default: []
     suboptions:
       variable:
-        description: The variable that names it, for the message.
+        description: The variable that contains it, for messages.
         type: str
         required: true
       path:
@@ -135,17 +135,17 @@ options:
         type: path
         required: true
       write:
-        description: Whether files are made, moved or removed in it.
+        description: Whether files are created, moved or removed in it.
         type: bool
         required: true
   given_secrets:
-    description: Files with secrets that have to be on the host already.
+    description: Files with secrets that must already exist on the host.
     type: list
     elements: dict
     default: []
     suboptions:
       variable:
-        description: The variable that names it, for the message.
+        description: The variable that contains it, for messages.
         type: str
         required: true
       path:
@@ -153,7 +153,7 @@ options:
         type: path
         required: true
       handed_over:
-        description: Whether systemd hands it to the jobs, so that their user need not be able to read it.
+        description: Whether systemd passes it to the jobs. If so, the jobs' user need not be able to read it.
         type: bool
         required: true
   user:
@@ -166,19 +166,18 @@ attributes:
   check_mode:
     support: full
     details:
-      - What the user of the jobs could not do in their folders, and secrets that cannot be had, give warnings only,
-        for something else in the same play may be what would change that. Where the user is missing still, it is not
-        checked what that user may do.
+      - Unusable folders and missing secrets are only warnings, because another task of the same play may correct them.
+        If the jobs' user does not exist yet, its permissions are not checked.
   diff_mode:
     support: full
     details:
-      - Of secrets it shows that they differ, never what they are.
+      - For secrets, it shows that they differ, never their content.
 author:
   - The filedrop authors (@courier-filedrop)
 """
 
 EXAMPLES = r"""
-- name: Put in place what the inventory describes
+- name: Apply the plan that describes the inventory
   vars:
     plan: >-
       {{ filedrop_jobs
@@ -197,7 +196,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 written:
-  description: Paths of the folders and files that were made or changed.
+  description: Paths of the folders and files that were created or changed.
   returned: success
   type: list
   elements: str

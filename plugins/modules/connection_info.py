@@ -7,27 +7,26 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: connection_info
-short_description: Test the connection to a provider's mailbox, and tell what the server can do
+short_description: Test the connection to a provider's mailbox, and show what the server supports
 version_added: 0.1.0
 description:
-  - Connects, logs in, looks at folders, and tells what it found. The host key, versions, algorithms, latency,
-    folders and capabilities; or the exact reason why there is no connection.
-  - No file is sent or fetched, and nothing is written on the server unless O(probe_dir) is set.
+  - Connects, logs in and checks folders. Returns the host key, versions, algorithms, latency, folders and
+    capabilities, or the exact reason why there is no connection.
+  - No file is sent or fetched. Nothing is written on the server, unless O(probe_dir) is set.
 options:
   folders:
     description:
-      - Folders on the server to look at, absolute or from the folder that the account logs in to. V(.) is that
-        folder itself.
-      - Without it, the folders that O(preset) drops off into and picks up from, or else V(.).
+      - Folders on the server to check, absolute or relative to the login folder. V(.) is the login folder itself.
+      - "Default: the drop-off and pickup folders of O(preset), or else V(.)."
     type: list
     elements: str
   probe_dir:
     description:
-      - A folder on the server in which the module may write, rename and delete files of its own, to see what the
-        server permits. It tries exclusive creation and renaming, and leaves nothing behind.
-      - Name no folder that the provider imports files from, or watches.
-      - What it learned is kept in O(ledger), where M(courier.filedrop.dropoff) looks for it.
-      - Without it, and in check mode, nothing is tried. The capabilities then come from what earlier runs learned.
+      - A folder on the server in which the module may write, rename and delete files of its own, to find out what the
+        server permits. It tests exclusive creation and renaming, and leaves nothing behind.
+      - Do not use a folder from which the provider imports files, or which it watches.
+      - The results are kept in O(ledger), where M(courier.filedrop.dropoff) reads them.
+      - Without it, and in check mode, nothing is tested. The capabilities then come from earlier runs.
     type: str
 extends_documentation_fragment:
   - courier.filedrop.account
@@ -38,11 +37,11 @@ attributes:
   check_mode:
     support: full
     details:
-      - In check mode the module connects and looks as ever, and tries nothing in O(probe_dir).
+      - In check mode the module connects and checks folders as usual, and tests nothing in O(probe_dir).
   diff_mode:
     support: N/A
     details:
-      - There is nothing to show that would differ.
+      - The module changes nothing, so there is no diff.
 seealso:
   - module: courier.filedrop.host_keys_info
   - module: courier.filedrop.files_info
@@ -63,12 +62,12 @@ EXAMPLES = r"""
       - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0RI5DcFDeWYNfW9OnVZsfZSTbSYrO3bjwjHHmFEAaF
   register: connection
 
-- name: Stop unless both folders are there
+- name: Stop unless both folders exist
   ansible.builtin.assert:
     that: connection.folders | rejectattr('listable') | length == 0
     fail_msg: "The account is not set up yet: {{ connection.folders }}"
 
-- name: Find out whether a server permits to rename files, in a folder that nobody watches
+- name: Find out whether a server permits renaming, in a folder that nobody watches
   courier.filedrop.connection_info:
     host: sftp.example.com
     username: acme
@@ -87,7 +86,7 @@ account:
   type: str
   sample: 2001234@sftp.amili.se:22
 host_key:
-  description: The key that the server proved itself with.
+  description: The host key that the server proved to own.
   returned: success
   type: dict
   contains:
@@ -96,20 +95,20 @@ host_key:
       type: str
       sample: ssh-ed25519
     fingerprint:
-      description: Its fingerprint, as C(ssh-keygen -l) prints it.
+      description: Its fingerprint, as printed by C(ssh-keygen -l).
       type: str
       sample: SHA256:DYddm5LAMMuLHf5HvHNX5wuB0ufhqSCiyn+1Z0aTXwQ
     line:
-      description: The key itself, as O(host_keys) takes it.
+      description: The key, in the form that O(host_keys) accepts.
       type: str
       sample: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0RI5DcFDeWYNfW9OnVZsfZSTbSYrO3bjwjHHmFEAaF
 server_version:
-  description: How the server names itself.
+  description: The server's name and version, as it announces them.
   returned: success
   type: str
   sample: SSH-2.0-OpenSSH_9.2p1
 algorithms:
-  description: What both sides agreed on.
+  description: The negotiated algorithms.
   returned: success
   type: dict
   contains:
@@ -126,23 +125,23 @@ algorithms:
       type: str
       sample: aes128-gcm@openssh.com
     mac:
-      description: The message authentication code; V(implicit) where the cipher does that itself.
+      description: The message authentication code; V(implicit) if the cipher includes it.
       type: str
       sample: implicit
 sftp_version:
-  description: The version of SFTP that is spoken.
+  description: The negotiated version of SFTP.
   returned: success
   type: int
   sample: 3
 extensions:
-  description: The extensions of SFTP that the server names, with the version or value of each.
+  description: The SFTP extensions that the server announces, with the version or value of each.
   returned: success
   type: dict
   sample:
     limits@openssh.com: "1"
     posix-rename@openssh.com: "1"
 limits:
-  description: What the server says it takes at once; 0 where it does not tell.
+  description: The server's limits, in bytes for V(packet), V(read) and V(write). The value is 0 for an unknown limit.
   returned: success
   type: dict
   sample:
@@ -151,22 +150,22 @@ limits:
     write: 261120
     handles: 1019
 latency:
-  description: How long the server takes to answer, in seconds, as the median of a few questions.
+  description: The server's response time in seconds, as the median of a few requests.
   returned: success
   type: float
   sample: 0.021
 folders:
-  description: The folders that were looked at.
+  description: The folders that were checked.
   returned: success
   type: list
   elements: dict
   contains:
     path:
-      description: The folder, as it was asked for.
+      description: The folder, as in O(folders).
       type: str
       sample: pickup
     exists:
-      description: Whether it is there and is a folder.
+      description: Whether it exists and is a folder.
       type: bool
       sample: true
     listable:
@@ -174,7 +173,7 @@ folders:
       type: bool
       sample: true
     entries:
-      description: How many files, folders and others lie in it. Null where it cannot be listed.
+      description: The number of entries in it, of all types. Null if it cannot be listed.
       type: int
       sample: 2
 capabilities:
@@ -185,7 +184,7 @@ capabilities:
     rename: "yes"
     exclusive_create: "yes"
 reason:
-  description: A stable code that says why there is no connection.
+  description: A stable code for the reason why there is no connection.
   returned: on failure
   type: str
   sample: host_key_unknown
@@ -207,7 +206,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._module import (
 
 
 def connected(module: AnsibleModule) -> dict[str, Any]:
-    """What the server tells of itself and its folders."""
+    """Describe the server and its folders."""
     folders, probe_dir = folders_from_options(module.params, preset_named(module.params["preset"]))
     account = account_from_options(module.params)
     found = describe(account, folders, None if module.check_mode else probe_dir, ledger=ledger_path(module))

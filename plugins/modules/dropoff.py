@@ -10,44 +10,43 @@ module: dropoff
 short_description: Send local files to a provider's mailbox
 version_added: 0.1.0
 description:
-  - Sends the files of local folders to a folder on a server, many at once over one connection, and archives, keeps
-    or deletes each local file once it has arrived.
-  - A local file is archived or deleted only after the server has confirmed the whole of its copy, this was recorded
-    in the ledger, and the local file is still what was read.
-  - If the process is killed or the network cut at any instant, the next run with the same ledger completes the
-    work, or says which files need a person's decision. A file is sent once wherever the server leaves evidence of
-    what arrived; where it leaves none, O(ambiguous) decides.
-  - A file that cannot be sent does not stop the others. The task fails at its end, with the full result, if any
-    file failed or is held.
+  - Sends the files of local folders to a folder on a server, many at the same time over one connection. Archives, keeps
+    or deletes each local file after it has arrived.
+  - A local file is archived or deleted only after three conditions are met. The server has confirmed the complete copy,
+    this is recorded in the ledger, and the local file is unchanged since it was read.
+  - After a kill or a network failure at any moment, the next run with the same ledger completes the work, or reports
+    which files need a person's decision. A file is sent exactly once if the server leaves evidence of what arrived. If
+    there is no evidence, O(ambiguous) decides.
+  - A file that cannot be sent does not stop the others. If a file failed or is held, the task fails at its end, with
+    the full result.
 options:
   src:
     description:
       - A folder, a file, or a list of folders and files, on the host that runs the module. Each is an absolute
         path, or begins with C(~).
-      - Of a folder, the files directly in it are sent, oldest first. Names that senders give to files that are not
-        whole yet, such as C(.part) and C(.tmp), are left alone.
-      - Folders in it, links and special files are not sent. They are named in the result and count as failed, so
-        leave them out with O(exclude) if they belong there. The folder that O(after=archive) moves files to is no
-        such case.
-      - A file that is named itself is sent whatever O(include) and O(exclude) say.
-      - Two files of the same name from different folders cannot both be sent. The second is held until the name is
-        free on the server.
-      - The names are taken as they stand. Commas, quotes and dollar signs in them have no meaning.
-      - Names that are not UTF-8, and names with control characters in them, are refused; the files of these names
-        count as failed and are shown escaped.
+      - For a folder, the files directly in it are sent, oldest first. Files with names that senders use for incomplete
+        files, such as C(.part) and C(.tmp), are ignored.
+      - Subfolders, links and special files are not sent. They appear in the result and count as failed. If they belong
+        there, exclude them with O(exclude). The archive folder of O(after=archive) is ignored.
+      - A file that is listed itself is sent regardless of O(include) and O(exclude).
+      - If two folders contain a file with the same name, only one of them can be sent. The other is held until the name
+        is free on the server.
+      - Names are used literally. Commas, quotes and dollar signs in them have no special meaning.
+      - Names that are not UTF-8, and names with control characters, are refused. These files count as failed, and their
+        names are shown escaped.
+    type: raw
     type: raw
     required: true
   upload:
     description:
-      - How a file comes to its name on the server.
-      - With V(rename) it is written under a temporary name, after O(temp_name), and then renamed. It appears under
-        its final name whole or not at all.
-      - With V(direct) it is written under its final name. This is for servers that do not permit to rename. A cut
-        connection can then leave a part of a file that the provider may take for whole. This is detected and
-        reported, and cannot be prevented.
-      - An existing file on the server is never overwritten, as far as the server honours exclusive creation, and
-        the module looks for the name first.
-      - "Default: V(rename), unless O(preset) says otherwise."
+      - How a file is written on the server.
+      - V(rename) writes it under a temporary name (see O(temp_name)) and then renames it. It appears under its final
+        name complete or not at all.
+      - V(direct) writes it under its final name, for servers that do not permit renaming. A broken connection can then
+        leave an incomplete file that the provider may take. This is detected and reported, but cannot be prevented.
+      - An existing file on the server is never overwritten. The module checks the name first, and uses exclusive
+        creation. A server that ignores exclusive creation weakens this protection.
+      - "Default: V(rename), unless O(preset) has another one."
     type: str
     choices:
       - rename
@@ -55,19 +54,19 @@ options:
   temp_name:
     description:
       - A pattern for temporary names on the server, used with O(upload=rename).
-      - C({random}) stands for a few random characters, C({name}) for the name of the file, and C({stem}) for the
-        name without its extension. One of C({random}) and C({name}) is needed. A temporary file lies beside the
-        final one, so there is no C(/) in the pattern.
-      - "Default: V(.{random}.part), unless O(preset) says otherwise."
+      - C({random}) is replaced by a few random characters, C({name}) by the name of the file, and C({stem}) by the
+        name without its extension. C({random}) or C({name}) is required. A temporary file is in the folder of the
+        final one, so the pattern cannot contain C(/).
+      - "Default: V(.{random}.part), unless O(preset) has another one."
     type: str
   after:
     description:
-      - What to do with a local file that has arrived.
-      - With V(archive) it is moved to O(archive_dir), and gets a number in its name if that is taken there.
-      - With V(keep) it stays where it is. The ledger keeps it from being sent again until its size or its
-        modification time changes.
-      - With V(delete) it is deleted.
-      - "Default: V(archive), unless O(preset) says otherwise."
+      - What to do with a local file after it has arrived.
+      - V(archive) moves it to O(archive_dir). If its name is taken there, it gets a number in its name.
+      - V(keep) leaves it where it is. The ledger prevents that it is sent again, until its size or its modification
+        time changes.
+      - V(delete) deletes it.
+      - "Default: V(archive), unless O(preset) has another one."
     type: str
     choices:
       - archive
@@ -75,19 +74,19 @@ options:
       - delete
   archive_dir:
     description:
-      - The folder that O(after=archive) moves files to. It must exist. On another file system than O(src) files are
-        copied there, and the copy is on the disk before the original goes.
-      - Without it, a folder C(archive) in the folder that the file lies in, which is made when there is none.
+      - The folder for O(after=archive). It must exist. If it is on another file system than O(src), files are copied,
+        and the copy is durable on disk before the original is deleted.
+      - "Default: a folder C(archive) in the folder of the file, which is created if it is missing."
     type: path
   ambiguous:
     description:
-      - What to do with a file of which nobody can tell whether it has arrived. An earlier run was interrupted at
-        the very end of sending it, and the server shows no trace of it, which is so when the provider took it and
-        also when the server dropped it.
-      - With V(hold) it is not sent again until a person has asked the provider and decided with
-        M(courier.filedrop.resolve). It counts as held, and the task fails.
-      - With V(resend) it is sent again. The provider may then get it twice.
-      - "Default: V(hold), unless O(preset) says otherwise."
+      - What to do with a file if it is unknown whether it has arrived. This happens when an earlier run was interrupted
+        at the very end of sending it, and the server shows no trace of it. Then either the provider took it, or the
+        server dropped it.
+      - V(hold) does not send it again until a person has asked the provider and decided with
+        M(courier.filedrop.resolve). The file counts as held, and the task fails.
+      - V(resend) sends it again. The provider may then receive it twice.
+      - "Default: V(hold), unless O(preset) has another one."
     type: str
     choices:
       - hold
@@ -102,21 +101,21 @@ attributes:
   check_mode:
     support: full
     details:
-      - The module connects, looks at both sides and predicts each file. It changes nothing on either side, and
-        nothing in the ledger.
-      - A refusal that only shows when a file is written, such as a full disk on the server, cannot be predicted.
+      - The module connects, checks both sides and predicts the outcome of each file. It changes nothing on either side
+        or in the ledger.
+      - Errors that occur only when a file is written, such as a full disk on the server, cannot be predicted.
   diff_mode:
     support: full
     details:
-      - Lists the paths of the files on both sides before and after; never their content.
+      - Lists the paths of the files on both sides before and after, never their content.
 notes:
-  - The file that a server confirms may be gone the next moment, because the provider took it. That is success, not
-    an error.
-  - Sizes are compared, not contents. SFTP has no checksums that servers commonly support; its transport does
-    protect what is on the way.
+  - A file that the server has confirmed may disappear at once, because the provider took it. That is success, not an
+    error.
+  - Sizes are compared, not contents, because most SFTP servers support no checksums. The SSH transport protects the
+    data in transit.
   - Two tasks or jobs must not send from the same folder at the same time with different ledgers.
-  - What a run left unfinished is taken up by the next run of the same O(src). A run of another O(src) that asks for the
-    same file in the same folder takes it over, unless a run of the first one is at work.
+  - The next run with the same O(src) completes what a run left unfinished. A run with another O(src) that selects the
+    same file in the same folder takes it over, unless a run with the first O(src) is active.
 seealso:
   - module: courier.filedrop.pickup
   - module: courier.filedrop.resolve
@@ -155,7 +154,7 @@ EXAMPLES = r"""
     temp_name: "{name}.tmp"
     after: keep
 
-- name: Drop off from several tasks with the account said once
+- name: Drop off from several tasks, and set the account only once
   module_defaults:
     group/courier.filedrop.remote:
       preset: amili_sftp
@@ -163,20 +162,20 @@ EXAMPLES = r"""
       private_key_file: /etc/filedrop/keys/amili
       host_keys: "{{ amili_host_keys }}"
   block:
-    - name: Send what is new, at most 100 files
+    - name: Send new files, at most 100
       courier.filedrop.dropoff:
         src: /srv/erp/outbox
         max_files: 100
       register: sent
 
-    - name: Tell how many went
+    - name: Show how many were sent
       ansible.builtin.debug:
         msg: "{{ sent.summary.delivered }} files, {{ sent.summary.bytes }} bytes"
 """
 
 RETURN = r"""
 summary:
-  description: How many files came to which end.
+  description: The number of files with each outcome.
   returned: when the job could start
   type: dict
   contains:
@@ -185,11 +184,11 @@ summary:
       type: int
       sample: 12
     skipped:
-      description: Files that were left alone on purpose, such as files that are not settled.
+      description: Files that were intentionally not sent, such as files that are not settled.
       type: int
       sample: 1
     held:
-      description: Files that wait for a person's decision, or for a name to come free.
+      description: Files that wait for a person's decision, or for their name to become free.
       type: int
       sample: 0
     failed:
@@ -197,17 +196,17 @@ summary:
       type: int
       sample: 0
     bytes:
-      description: The size of the delivered files together.
+      description: The total size of the delivered files.
       type: int
       sample: 245760
     seconds:
-      description: How long the run took.
+      description: The duration of the run in seconds.
       type: float
       sample: 0.41
 files:
   description:
-    - What became of each file, failures first, at most O(max_results) of them.
-    - What came before and stays where it is, with O(after=keep), is only counted, in RV(summary.skipped).
+    - The outcome of each file, failures first, at most O(max_results) of them.
+    - Files that were sent earlier and kept with O(after=keep) are only counted, in RV(summary.skipped).
   returned: when the job could start
   type: list
   elements: dict
@@ -218,11 +217,11 @@ files:
       sample: invoices-2026-04-10.xml
     local_path:
       description:
-        - Where the file lies now on this host, such as in the archive, or where it lay until it was deleted.
+        - Where the file is now on this host, for example in the archive, or where it was until it was deleted.
       type: str
       sample: /srv/erp/outbox/archive/invoices-2026-04-10.xml
     remote_path:
-      description: Where the file was sent to on the server.
+      description: The path of the file on the server.
       type: str
       sample: input/invoices-2026-04-10.xml
     size:
@@ -230,7 +229,7 @@ files:
       type: int
       sample: 20480
     sha256:
-      description: The SHA-256 of what was sent. Null where nothing was sent.
+      description: The SHA-256 of the data that was sent. Null if nothing was sent.
       type: str
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     outcome:
@@ -239,24 +238,24 @@ files:
       sample: delivered
     reason:
       description:
-        - A stable code that says why, for conditions in playbooks. V(predicted) for what check mode would deliver.
+        - A stable code for the reason, for conditions in playbooks. V(predicted) if check mode would deliver the file.
       type: str
       sample: unsettled
     message:
-      description: The same in a sentence, with what to do about it. It may be empty.
+      description: The reason as a sentence, with what to do about it. It may be empty.
       type: str
       sample: ""
 notes:
-  description: What else there is to know of the run.
+  description: Further information about the run, such as a lost connection.
   returned: when the job could start
   type: list
   elements: str
   sample: []
 reason:
   description:
-    - A stable code that says why the task failed.
-    - The code of what ended the run, such as V(port_closed), or else V(files_failed) when files failed, or else
-      V(files_held) when files are held.
+    - A stable code for the reason why the task failed.
+    - The code of the error that ended the run, such as V(port_closed). Without such an error, V(files_failed) if files
+      failed, or else V(files_held) if files are held.
   returned: on failure
   type: str
   sample: host_key_changed

@@ -10,31 +10,30 @@ module: files_info
 short_description: List a folder of a provider's mailbox
 version_added: 0.1.0
 description:
-  - Lists what lies in a folder on a server, and touches nothing there.
+  - Lists the content of a folder on a server, and changes nothing there.
 options:
   remote_dir:
     description:
-      - The folder on the server, absolute or from the folder that the account logs in to. V(.) is that folder
-        itself.
-      - Without it, the folder that O(preset) picks up from. Needed if that says none.
+      - The folder on the server, absolute or relative to the login folder. V(.) is the login folder itself.
+      - "Default: the pickup folder of O(preset). Required if there is none."
     type: str
   include:
     description:
-      - List only what has a name that matches one of these patterns, such as V(report-*.xml).
-      - In a pattern V(*) stands for any characters, V(?) for one, and V([abc]) for one of these. Upper and lower
-        case differ.
-      - Without it, or while it is empty, every name matches.
+      - List only entries whose name matches one of these patterns, such as V(report-*.xml).
+      - In a pattern, V(*) matches any characters, V(?) matches one, and V([abc]) matches one of these. Patterns are
+        case-sensitive.
+      - Without patterns, every name matches.
     type: list
     elements: str
   exclude:
     description:
-      - Leave out what has a name that matches one of these patterns, even if O(include) matches too.
+      - Leave out entries whose name matches one of these patterns, even if O(include) matches too.
     type: list
     elements: str
   max_results:
     description:
-      - List at most this many in RV(files). RV(count) always counts all of them, and there is a warning when some
-        are left out.
+      - List at most this many entries in RV(files). RV(count) always counts all of them. A warning says how many are
+        not listed.
       - From 0 to 100000.
     type: int
     default: 1000
@@ -52,7 +51,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: See what waits to be picked up
+- name: List what waits to be picked up
   courier.filedrop.files_info:
     preset: amili_sftp
     username: "2001234"
@@ -60,11 +59,11 @@ EXAMPLES = r"""
     host_keys: "{{ amili_host_keys }}"
   register: waiting
 
-- name: Tell what waits there
+- name: Show the names
   ansible.builtin.debug:
     msg: "{{ waiting.files | map(attribute='name') | join(', ') }}"
 
-- name: See whether the provider has taken everything that was dropped off
+- name: Wait until the provider has taken everything that was dropped off
   courier.filedrop.files_info:
     preset: amili_sftp
     username: "2001234"
@@ -85,12 +84,12 @@ remote_dir:
   type: str
   sample: pickup
 count:
-  description: How many files, folders and others match.
+  description: The number of matching entries of all types.
   returned: success
   type: int
   sample: 1
 files:
-  description: What lies in the folder, by name, at most O(max_results).
+  description: The matching entries of the folder, sorted by name, at most O(max_results).
   returned: success
   type: list
   elements: dict
@@ -104,25 +103,25 @@ files:
       type: str
       sample: pickup/report-2026-04-10.xml
     size:
-      description: The size in bytes. Null where the server does not tell.
+      description: The size in bytes. Null if the server does not report it.
       type: int
       sample: 20480
     mtime:
       description:
-        - When it was changed last, by the server's clock, as ISO 8601 in UTC. Null where the server does not tell.
+        - The time of the last change, by the server's clock, as ISO 8601 in UTC. Null if the server does not report it.
       type: str
       sample: "2026-04-10T06:00:02Z"
     kind:
       description:
-        - One of V(file), V(folder), V(link) and V(other). A server that tells no kinds is believed to have files.
+        - One of V(file), V(folder), V(link) and V(other). V(file) if the server does not report types.
       type: str
       sample: file
     mode:
-      description: The permissions in octal. Null where the server does not tell.
+      description: The permissions in octal. Null if the server does not report them.
       type: str
       sample: "0640"
 reason:
-  description: A stable code that says why the task failed.
+  description: A stable code for the reason why the task failed.
   returned: on failure
   type: str
   sample: folder_missing
@@ -142,7 +141,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._module import AC
 
 
 def listed(module: AnsibleModule) -> dict[str, Any]:
-    """The folder's entries that the patterns ask for."""
+    """List the entries of the folder that match the patterns."""
     listing = listing_from_options(module.params, preset_named(module.params["preset"]))
     found = list_folder(account_from_options(module.params), listing.remote_dir)
     wanted = sorted((entry for entry in found if is_wanted(entry.name, listing)), key=lambda entry: entry.name)
@@ -157,7 +156,7 @@ def listed(module: AnsibleModule) -> dict[str, Any]:
 
 
 def described(entry: Entry) -> dict[str, Any]:
-    """An entry as the result shows it."""
+    """Format an entry for the result."""
     return {
         "name": names.shown(entry.name),
         "path": names.shown(entry.path),

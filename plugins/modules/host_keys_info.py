@@ -10,32 +10,32 @@ module: host_keys_info
 short_description: Show the host keys that a server offers
 version_added: 0.1.0
 description:
-  - Asks an SSH server for its host keys, one of each type that it has, and shows them with their fingerprints.
-  - B(What a server offers proves nothing by itself.) Whoever sits between this host and the provider can offer keys
-    of their own. Compare the fingerprints with what the provider published, in its guide, in its portal or by
-    telephone, and pin a key in O(host_keys) only if they agree.
-  - The server proves for each key that it owns it. Nobody logs in, and no secret is sent.
+  - Asks an SSH server for its host keys, one of each type that it has, and returns them with their fingerprints.
+  - B(The keys that a server offers prove nothing by themselves.) An attacker between this host and the provider can
+    offer other keys. Compare the fingerprints with those that the provider published, in its guide, in its portal or by
+    telephone. Add a key to O(host_keys) only if they agree.
+  - The server proves that it owns each key. The module does not log in, and sends no secret.
 options:
   username:
     description:
-      - Not used, since nobody logs in. It is taken so that C(module_defaults) of the action group fit.
+      - Ignored, because the module does not log in. Accepted for C(module_defaults) of the action group.
     type: str
   private_key_file:
     description:
-      - Not used, since nobody logs in. It is taken so that C(module_defaults) of the action group fit.
+      - Ignored, because the module does not log in. Accepted for C(module_defaults) of the action group.
     type: path
   passphrase:
     description:
-      - Not used, since nobody logs in. It is taken so that C(module_defaults) of the action group fit.
+      - Ignored, because the module does not log in. Accepted for C(module_defaults) of the action group.
     type: str
   password:
     description:
-      - Not used, since nobody logs in. It is taken so that C(module_defaults) of the action group fit.
+      - Ignored, because the module does not log in. Accepted for C(module_defaults) of the action group.
     type: str
   host_keys:
     description:
-      - What is trusted already, as the other modules take it. It only decides about RV(host_keys[].trusted), and
-        whatever else the server offers is shown all the same.
+      - The keys that are trusted already, in the form of the other modules. They determine only
+        RV(host_keys[].trusted). Other keys of the server are shown as well.
     type: list
     elements: str
 extends_documentation_fragment:
@@ -44,8 +44,8 @@ extends_documentation_fragment:
   - courier.filedrop.attributes.action_group
   - courier.filedrop.attributes.info
 notes:
-  - There is one connection for each key. A server that counts connections without a login may refuse more of them
-    for a while.
+  - The module opens one connection for each key. A server that counts connections without a login may refuse more of
+    them for a while.
 seealso:
   - module: courier.filedrop.connection_info
   - module: courier.filedrop.keypair
@@ -54,16 +54,16 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Ask for the host keys of Amili
+- name: Get the host keys of Amili
   courier.filedrop.host_keys_info:
     preset: amili_sftp
   register: offered
 
-- name: Show what to compare with the fingerprints that the provider published
+- name: Show the fingerprints, to compare them with those that the provider published
   ansible.builtin.debug:
     msg: "{{ offered.host_keys | map(attribute='fingerprint') }}"
 
-- name: Fail as soon as a server offers no key that is trusted
+- name: Fail if a server offers no trusted key
   courier.filedrop.host_keys_info:
     host: sftp.example.com
     port: 2222
@@ -75,7 +75,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 host:
-  description: The server that was asked.
+  description: The server that offered the keys.
   returned: success
   type: str
   sample: sftp.amili.se
@@ -85,7 +85,7 @@ port:
   type: int
   sample: 22
 host_keys:
-  description: The keys that the server proved to own, the one that it would be spoken to with first.
+  description: The keys that the server proved to own, the preferred one first.
   returned: success
   type: list
   elements: dict
@@ -99,19 +99,19 @@ host_keys:
       type: int
       sample: 256
     fingerprint:
-      description: The SHA-256 fingerprint, as C(ssh-keygen -l) prints it. O(host_keys) takes it.
+      description: The SHA-256 fingerprint, as printed by C(ssh-keygen -l). Can be used in O(host_keys).
       type: str
       sample: SHA256:DYddm5LAMMuLHf5HvHNX5wuB0ufhqSCiyn+1Z0aTXwQ
     line:
-      description: The key itself, as O(host_keys) takes it too.
+      description: The key. Can be used in O(host_keys) as well.
       type: str
       sample: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0RI5DcFDeWYNfW9OnVZsfZSTbSYrO3bjwjHHmFEAaF
     trusted:
-      description: Whether O(host_keys) has it.
+      description: Whether O(host_keys) contains the key.
       type: bool
       sample: false
 reason:
-  description: A stable code that says why no keys could be had.
+  description: A stable code for the reason why there are no keys.
   returned: on failure
   type: str
   sample: port_closed
@@ -125,12 +125,12 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ss
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.hostkeys import TrustedKeys
 from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, answer
 
-# An account is only complete with somebody who logs in; nobody does here.
+# An account requires credentials, but this module does not log in.
 NOBODY = {"account": None, "username": "nobody", "private_key_file": None, "passphrase": None, "password": "none"}
 
 
 def offered(options: dict[str, Any]) -> dict[str, Any]:
-    """The host keys of the server that the options name."""
+    """Get the host keys of the server in the options."""
     account = account_from_options({**options, **NOBODY})
     trusted = TrustedKeys.parse(account.host_keys)
     keys = offered_host_keys(account.host, account.port, account.timeout)

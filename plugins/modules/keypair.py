@@ -10,19 +10,17 @@ module: keypair
 short_description: Generate, keep or replace an SSH key pair
 version_added: 0.1.0
 description:
-  - Makes sure that there is an SSH key pair, and returns the public key to register with the provider and its
-    fingerprint.
-  - A pair that is there already is kept. If it is another one than wanted, or cannot be used, the task fails and says
-    why, unless O(replace) asks for a new one. A pair that is replaced stays beside the new one, under the names in
-    RV(backup).
-  - The private key is in the format of OpenSSH. No instant lets anybody but its owner read it; a private key file that
-    others may read is closed to them, with a warning.
-  - A public key file that is missing, or that belongs to another private key, is written anew from the private key.
+  - Ensures that an SSH key pair exists. Returns its public key, to register with the provider, and its fingerprint.
+  - An existing pair is kept. If it differs from the options, or cannot be used, the task fails and says why, unless
+    O(replace) requests a new pair. A replaced pair is kept beside the new one, under the names in RV(backup).
+  - The private key is in OpenSSH's format. Only its owner can read it, from its creation on. If others can read an
+    existing private key file, the module removes their permissions and warns.
+  - If the public key file is missing or belongs to another private key, it is written anew from the private key.
 options:
   path:
     description:
-      - Path of the private key. The public key file has the same path with C(.pub) added.
-      - If the folder is missing, it is made, for its owner alone. The folder above it must be there.
+      - Path of the private key. The path of the public key file is the same with C(.pub) appended.
+      - If the folder is missing, it is created, accessible only to its owner. Its parent folder must exist.
     type: path
     required: true
   type:
@@ -37,28 +35,28 @@ options:
   bits:
     description:
       - The size of the key in bits. V(256), V(384) or V(521) for O(type=ecdsa), from V(2048) to V(16384) for
-        O(type=rsa); O(type=ed25519) has only V(256).
-      - Without it, a new key of O(type=rsa) has 3072 bits and one of O(type=ecdsa) has 256, and a key that is there
-        may have any size that is sound.
+        O(type=rsa), only V(256) for O(type=ed25519).
+      - Without it, a new key has 3072 bits for O(type=rsa) and 256 for O(type=ecdsa). An existing key may have any
+        secure size.
     type: int
   comment:
     description:
-      - The comment in the public key file, in one line. Many providers show it, so that you recognise the key there.
-      - Without it, a new public key has no comment, and the comment of one that is there stays as it is.
+      - The comment in the public key file, in one line. Many providers show it, so that you can identify the key.
+      - Without it, a new public key has no comment, and an existing one keeps its comment.
     type: str
   passphrase:
     description:
-      - Encrypts the private key. Needed to look into a private key that is encrypted already.
-      - The passphrase of a key that is there is never changed. C(ssh-keygen -p) does that.
+      - Encrypts the private key. Required to read an existing private key that is encrypted.
+      - The passphrase of an existing key is never changed. Use C(ssh-keygen -p) for that.
     type: str
   replace:
     description:
-      - When to replace a pair that is there. The provider has to register the new public key before anybody can log in
-        with it.
-      - With V(never), the task fails if the pair is another one than the options ask for, if its private key cannot be
-        used, or if there is a public key without its private key.
-      - With V(mismatch), it is replaced in these cases. So it is if O(passphrase) is wrong.
-      - With V(always), it is replaced by each run.
+      - When to replace an existing pair. The provider must register the new public key before anybody can log in with
+        it.
+      - With V(never), the task fails in three cases. The pair differs from the options, its private key cannot be used,
+        or there is a public key without its private key.
+      - V(mismatch) replaces the pair in these cases, including a wrong O(passphrase).
+      - V(always) replaces it in each run.
     type: str
     choices:
       - never
@@ -67,32 +65,32 @@ options:
     default: never
   owner:
     description:
-      - The user, by name or number, that the two files shall belong to, and the folder if it is made.
-      - Without it, they belong to who runs the task, and to who has them if they are there. Only root can give files
-        away.
+      - The owner of the two files, by name or number, and of the folder if it is created.
+      - Without it, existing files keep their owner, and new files belong to the user that runs the task. Only root can
+        change the owner.
     type: str
   group:
     description:
-      - The group, by name or number, that the two files shall belong to, and the folder if it is made. It cannot read
-        the private key.
+      - The group of the two files, by name or number, and of the folder if it is created. The group cannot read the
+        private key.
     type: str
 requirements:
   - Python 3.9 or newer, on the host that runs the module
   - paramiko 2.12 or newer, on the host that runs the module
-  - bcrypt, which paramiko brings along, for O(passphrase)
+  - bcrypt, a dependency of paramiko, for O(passphrase)
 extends_documentation_fragment:
   - courier.filedrop.attributes
 attributes:
   check_mode:
     support: full
     details:
-      - A key that has not been generated has no fingerprint, so RV(public_key) and RV(fingerprint) are null then.
+      - A key that is not generated yet has no fingerprint, so RV(public_key) and RV(fingerprint) are null.
   diff_mode:
     support: full
     details:
-      - Shows type, size, fingerprint, owner, mode, comment and public key. Never anything of the private key.
+      - Shows type, size, fingerprint, owner, mode, comment and public key, but nothing of the private key.
 notes:
-  - A backup is a usable private key. Remove it once the provider has removed the old public key.
+  - A backup is a usable private key. Delete it after the provider has removed the old public key.
 seealso:
   - module: courier.filedrop.host_keys_info
   - module: courier.filedrop.connection_info
@@ -104,7 +102,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Have a key pair for Amili
+- name: Ensure that there is a key pair for Amili
   courier.filedrop.keypair:
     path: /etc/filedrop/keys/amili
     comment: erp.example.com for Amili
@@ -116,7 +114,7 @@ EXAMPLES = r"""
       - "{{ key.public_key }}"
       - "{{ key.fingerprint }}"
 
-- name: Have an encrypted RSA key for a provider that takes nothing newer
+- name: Use an encrypted RSA key for a provider that accepts nothing newer
   courier.filedrop.keypair:
     path: ~/.ssh/bank
     type: rsa
@@ -134,7 +132,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 private_key_file:
-  description: Path of the private key, as the other modules take it.
+  description: Path of the private key, for the option of the same name of other modules.
   returned: success
   type: str
   sample: /etc/filedrop/keys/amili
@@ -149,7 +147,7 @@ public_key:
   type: str
   sample: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0RI5DcFDeWYNfW9OnVZsfZSTbSYrO3bjwjHHmFEAaF erp.example.com for Amili
 fingerprint:
-  description: The SHA-256 fingerprint of the public key, as C(ssh-keygen -l) prints it. Null before it is generated.
+  description: The SHA-256 fingerprint of the public key, as printed by C(ssh-keygen -l). Null before it is generated.
   returned: success
   type: str
   sample: SHA256:DYddm5LAMMuLHf5HvHNX5wuB0ufhqSCiyn+1Z0aTXwQ
@@ -169,12 +167,12 @@ comment:
   type: str
   sample: erp.example.com for Amili
 action:
-  description: What became of the private key, or in check mode would. One of V(keep), V(create) and V(replace).
+  description: What was done with the private key, or would be in check mode. One of V(keep), V(create) and V(replace).
   returned: success
   type: str
   sample: create
 backup:
-  description: Where the files of a pair that was replaced are now, each null where there was none.
+  description: The paths of the files of a replaced pair, each null if there was no such file.
   returned: when files were replaced
   type: dict
   contains:
@@ -187,7 +185,7 @@ backup:
       type: str
       sample: /etc/filedrop/keys/amili.replaced-20261120T081500Z.pub
 reason:
-  description: A stable code that says why the task failed.
+  description: A stable code for the reason why the task failed.
   returned: on failure
   type: str
   sample: key_differs
@@ -202,15 +200,15 @@ from ansible_collections.courier.filedrop.plugins.module_utils._module import an
 
 
 def ensured(module: AnsibleModule) -> dict[str, Any]:
-    """The pair as it is now, or in check mode would be."""
-    wanted = plan_module.wanted_from_options(module.params)
+    """Ensure the pair, or predict it in check mode."""
+    wanted = plan_module.spec_from_options(module.params)
     before = plan_module.inspect(wanted)
     plan = plan_module.make_plan(wanted, before)
     plan_module.check_possible(wanted, plan)
     if plan.close:
         module.warn(
-            f"The private key {wanted.path} was open to others than its owner. If anybody may have read it, replace "
-            "the pair (replace=always), and have the provider remove the old public key."
+            f"The private key {wanted.path} was accessible to users other than its owner. If others may have read it, "
+            "replace the pair (replace=always), and ask the provider to remove the old public key."
         )
     backup = Backup()
     shown_before = plan_module.describe(before)
@@ -233,8 +231,8 @@ def ensured(module: AnsibleModule) -> dict[str, Any]:
     return result
 
 
-def returned(wanted: plan_module.Wanted, shown: dict[str, str]) -> dict[str, Any]:
-    """What can be said of the pair; null for what nobody can know before the key is there."""
+def returned(wanted: plan_module.KeyPairSpec, shown: dict[str, str]) -> dict[str, Any]:
+    """Build the result for the pair; null for values that are unknown before the key is generated."""
     known = shown["fingerprint"] != plan_module.NOT_YET
     return {
         "private_key_file": wanted.path,
@@ -248,7 +246,7 @@ def returned(wanted: plan_module.Wanted, shown: dict[str, str]) -> dict[str, Any
 
 
 def lines(shown: dict[str, str]) -> str:
-    """A description as text, for a diff."""
+    """Format a description as text, for a diff."""
     return "".join(f"{name}: {value}\n" for name, value in shown.items())
 
 

@@ -10,26 +10,26 @@ module: ledger_info
 short_description: Show what a host sent and fetched, and what needs a decision
 version_added: 0.1.0
 description:
-  - Reads the ledger of a host. It tells of each file that was sent or fetched what became of it, where it is and when
-    that was, which files are on their way, and which are held until a person decides.
-  - It connects to nobody, and writes nothing, so it can be used while jobs run.
+  - Reads the ledger of a host. Returns the outcome of each file that was sent or fetched, with its place and time. Also
+    returns files that are in progress, and files that are held for a person's decision.
+  - It does not connect and writes nothing, so it can be used during runs.
 options:
   direction:
     description:
-      - Only files that were sent (V(dropoff)), or only files that were fetched (V(pickup)). Without it, both.
+      - Only files that were sent (V(dropoff)), or only files that were fetched (V(pickup)). Default is both.
     type: str
     choices:
       - dropoff
       - pickup
   outcome:
     description:
-      - Only files of which this became. Without it, or while it is empty, all.
-      - V(held) files wait for a decision. M(courier.filedrop.resolve) takes it.
-      - V(unfinished) files are on their way, or were when a run was cut off. The next run of the job goes on with them.
+      - Only files with these outcomes. Without it, or with an empty list, all files.
+      - V(held) files wait for a decision by M(courier.filedrop.resolve).
+      - V(unfinished) files are in progress, or were when a run was interrupted. The next run of the job continues.
       - V(delivered) files arrived.
-      - V(discarded) files are left alone, since a person decided so.
-      - V(abandoned) are attempts of which nothing came and nothing was left behind, on either side. If the file is
-        still to be moved, a later entry tells of it, or the next run does it.
+      - V(discarded) files are left alone because a person decided so.
+      - V(abandoned) entries are attempts without a result that left nothing behind on either side. If the file still
+        has to be moved, there is a later entry for it, or the next run moves it.
     type: list
     elements: str
     choices:
@@ -40,20 +40,20 @@ options:
       - abandoned
   since:
     description:
-      - Only files of which something has become since then. A date or a date with a time, such as V(2026-04-10) or
-        V(2026-04-10T06:00:00Z), or a stretch of time until now, such as V(90m), V(12h) or V(7d).
-      - A date or time is in UTC, unless it says otherwise.
+      - Only files whose outcome or state changed since then. A date, or a date with a time, such as V(2026-04-10) or
+        V(2026-04-10T06:00:00Z), or a duration before now, such as V(90m), V(12h) or V(7d).
+      - A date or time without a zone is in UTC.
     type: str
   name:
     description:
-      - Only files with a name that matches this pattern, such as V(invoices-*.xml).
-      - In a pattern V(*) stands for any characters, V(?) for one, and V([abc]) for one of these. Upper and lower case
-        differ.
+      - Only files whose name matches this pattern, such as V(invoices-*.xml).
+      - In a pattern, V(*) matches any characters, V(?) matches one, and V([abc]) matches one of these. Patterns are
+        case-sensitive.
     type: str
   max_results:
     description:
-      - List at most this many in RV(files). RV(summary) always counts all of them, and there is a warning when some
-        are left out.
+      - List at most this many files in RV(files). RV(summary) always counts all of them. A warning says how many are
+        not listed.
       - From 0 to 100000.
     type: int
     default: 1000
@@ -64,8 +64,8 @@ extends_documentation_fragment:
   - courier.filedrop.attributes.info
   - courier.filedrop.job.ledger
 notes:
-  - The ledger of another user can be read by whoever may read its file, such as root. Nothing is made beside it.
-  - A name that was sent several times has an entry for each time.
+  - The ledger of another user is readable for users who can read its file, such as root. No file is created beside it.
+  - A name that was sent several times has one entry for each time.
 seealso:
   - module: courier.filedrop.resolve
   - module: courier.filedrop.dropoff
@@ -75,17 +75,17 @@ author:
 """
 
 EXAMPLES = r"""
-- name: See what needs a decision
+- name: Find files that need a decision
   courier.filedrop.ledger_info:
     outcome: held
   register: held
 
-- name: Fail while something does
+- name: Fail if there are any
   ansible.builtin.assert:
     that: held.summary.held == 0
     fail_msg: "{{ held.files | map(attribute='name') | join(', ') }}"
 
-- name: See which invoices Amili got today
+- name: List the invoices that Amili received today
   courier.filedrop.ledger_info:
     preset: amili_sftp
     username: "2001234"
@@ -94,7 +94,7 @@ EXAMPLES = r"""
     name: invoices-*.xml
     since: "{{ now(utc=true, fmt='%Y-%m-%d') }}"
 
-- name: See what the job of another user fetched in the last week
+- name: List the files that the job of another user fetched in the last week
   courier.filedrop.ledger_info:
     ledger: /home/erp/.local/state/filedrop/ledger.sqlite3
     direction: pickup
@@ -109,7 +109,7 @@ ledger:
   type: str
   sample: /var/lib/filedrop/ledger.sqlite3
 summary:
-  description: How many of the files that were asked for have each outcome, those beyond O(max_results) too.
+  description: The number of matching files with each outcome, including those beyond O(max_results).
   returned: success
   type: dict
   contains:
@@ -118,7 +118,7 @@ summary:
       type: int
       sample: 1
     unfinished:
-      description: Files that the next run goes on with.
+      description: Files that the next run continues with.
       type: int
       sample: 0
     delivered:
@@ -126,17 +126,17 @@ summary:
       type: int
       sample: 1248
     discarded:
-      description: Files that are left alone, since a person decided so.
+      description: Files that are left alone because a person decided so.
       type: int
       sample: 0
     abandoned:
-      description: Attempts of which nothing came.
+      description: Attempts without a result.
       type: int
       sample: 3
 files:
   description:
-    - The files that were asked for, at most O(max_results). Those that are held come first, then those that are
-      unfinished, and the latest change first in each.
+    - The matching files, at most O(max_results). Held files come first, then unfinished files, then the rest. Each
+      group is sorted by the latest change.
   returned: success
   type: list
   elements: dict
@@ -146,7 +146,7 @@ files:
       type: str
       sample: invoices-2026-04-10.xml
     folder:
-      description: Where its original is or was, on this host for a file that was sent, on the server for one fetched.
+      description: The folder of the original, on this host for a file that was sent, on the server for one fetched.
       type: str
       sample: /srv/erp/outbox
     account:
@@ -162,16 +162,16 @@ files:
       type: str
       sample: dropoff:/srv/erp/outbox
     outcome:
-      description: What became of it, as in O(outcome).
+      description: Its outcome, as in O(outcome).
       type: str
       sample: held
     state:
-      description: How far it is on its way, in the words of the ledger.
+      description: Its state in the ledger.
       type: str
       sample: held
     reason:
       description:
-        - A stable code that says why it is held, or V(resolved) if a person has decided. Empty otherwise.
+        - A stable code for the reason why it is held, or V(resolved) if a person has decided. Empty otherwise.
       type: str
       sample: ambiguous
     size:
@@ -179,29 +179,29 @@ files:
       type: int
       sample: 20480
     mtime:
-      description: When the original was changed last, as ISO 8601 in UTC. Null where the server did not tell.
+      description: When the original was last changed, as ISO 8601 in UTC. Null if the server did not report it.
       type: str
       sample: "2026-04-10T06:00:02Z"
     sha256:
-      description: The SHA-256 of what was moved. Null where nothing was read to its end.
+      description: The SHA-256 of the data that was moved. Null if no data was read to its end.
       type: str
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     remote_path:
-      description: Where it is or was on the server.
+      description: Its path on the server.
       type: str
       sample: input/invoices-2026-04-10.xml
     local_path:
       description:
-        - Where it was put on this host, be it in the archive or in the folder for fetched files, or where it lay
-          until it was deleted. Null as long as it has not come that far.
+        - Its path on this host, for example in the archive or in the folder for fetched files, or its last path before
+          it was deleted. Null if it has not come that far.
       type: str
       sample: /srv/erp/outbox/archive/invoices-2026-04-10.xml
     changed_at:
-      description: When that became of it, as ISO 8601 in UTC.
+      description: When its state last changed, as ISO 8601 in UTC.
       type: str
       sample: "2026-04-10T06:15:03Z"
 capabilities:
-  description: What earlier runs learned of the servers.
+  description: What earlier runs learned about the servers.
   returned: success
   type: list
   elements: dict
@@ -212,12 +212,12 @@ capabilities:
       sample: 2001234@sftp.amili.se:22
     name:
       description:
-        - What it is about.
-        - V(rename) is what C(upload=rename) needs.
-        - V(exclusive_create) is whether the server refuses to make a file where there is one.
-        - V(partial_uploads) is whether a file can be seen, and taken, under its name while it is written.
-        - V(sight) is whether a file can be looked at, which every pickup needs.
-        - V(claim) is whether a file can be renamed where it is fetched from, so that hosts with C(share) stay apart.
+        - The capability.
+        - V(rename) is required by C(upload=rename).
+        - V(exclusive_create) means that the server refuses to create a file that exists.
+        - V(partial_uploads) means that a file is visible under its name, and can be taken, while it is written.
+        - V(sight) means that the size and time of a file can be queried. Every pickup requires it.
+        - V(claim) means that a file can be renamed in the pickup folder. Hosts with C(share) require it.
       type: str
       sample: rename
     allowed:
@@ -225,11 +225,11 @@ capabilities:
       type: bool
       sample: true
     learned_at:
-      description: When that was learned, as ISO 8601 in UTC.
+      description: When this was learned, as ISO 8601 in UTC.
       type: str
       sample: "2026-04-01T06:15:03Z"
 reason:
-  description: A stable code that says why the task failed.
+  description: A stable code for the reason why the task failed.
   returned: on failure
   type: str
   sample: ledger_missing
@@ -255,7 +255,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._module import (
 
 
 def told(module: AnsibleModule) -> dict[str, Any]:
-    """What the ledger says of the files that are asked for."""
+    """Query the ledger for the files in the options."""
     path = ledger_path(module)
     found = ask(path, question_from_options(module.params))
     left_out = sum(found.counts.values()) - len(found.entries)
@@ -271,7 +271,7 @@ def told(module: AnsibleModule) -> dict[str, Any]:
 
 
 def described(row: Row, outcome: str) -> dict[str, Any]:
-    """A file as the result shows it."""
+    """Format a file for the result."""
     return {
         "name": names.shown(row.name),
         "folder": names.shown(row.folder),
@@ -291,7 +291,7 @@ def described(row: Row, outcome: str) -> dict[str, Any]:
 
 
 def learned(one: Capability) -> dict[str, Any]:
-    """A capability as the result shows it."""
+    """Format a capability for the result."""
     return {"account": one.account, "name": one.name, "allowed": one.allowed, "learned_at": iso(one.learned_at)}
 
 

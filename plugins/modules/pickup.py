@@ -10,32 +10,31 @@ module: pickup
 short_description: Fetch files from a provider's mailbox, verify them, then delete them there
 version_added: 0.1.0
 description:
-  - Fetches the files of a folder on a server into a local folder, many at once over one connection, and then
+  - Fetches the files of a folder on a server into a local folder, many at the same time over one connection. Then
     deletes, moves or keeps each file on the server.
-  - A file on the server is deleted or moved only after its copy is complete, verified, safely on the disk and
-    recorded in the ledger, and only if the file is unchanged since it was read. Its size and time are looked at
-    once more just before.
+  - A file on the server is deleted or moved only after its copy is complete, verified, durable on disk and recorded in
+    the ledger, and only if the file is unchanged since it was read. Its size and time are checked again just before.
   - A local file appears under its final name only when it is complete, and never overwrites another. If the name is
     taken, the new file gets a number in its name.
-  - If the process is killed or the network cut at any instant, the next run with the same ledger completes the
-    work, or says which files need a person's decision.
-  - A file that cannot be fetched does not stop the others. The task fails at its end, with the full result, if any
-    file failed or is held.
+  - After a kill or a network failure at any moment, the next run with the same ledger completes the work, or reports
+    which files need a person's decision.
+  - A file that cannot be fetched does not stop the others. If a file failed or is held, the task fails at its end, with
+    the full result.
 options:
   dest:
     description:
-      - The folder that the files come into, on the host that runs the module. An absolute path, or one that begins
-        with C(~). It must exist and be writable.
-      - Temporary files with names of their own lie in it while a run is under way.
+      - The folder for the fetched files, on the host that runs the module. It is an absolute path, or begins with
+        C(~). It must exist and be writable.
+      - During a run it also contains temporary files with distinct names.
     type: path
     required: true
   after:
     description:
-      - What to do with a file on the server once its copy is safe.
-      - With V(delete) it is deleted there. This is how most providers want to be told that a file was received.
-      - With V(move) it is moved to O(move_dir) on the server, and gets a number in its name if that is taken there.
-      - With V(keep) it stays. The ledger keeps it from being fetched again until its size or its time changes.
-      - "Default: V(delete), unless O(preset) says otherwise."
+      - What to do with a file on the server after its copy is safe.
+      - V(delete) deletes it there. For most providers, this confirms that the file was received.
+      - V(move) moves it to O(move_dir) on the server. If its name is taken there, it gets a number in its name.
+      - V(keep) leaves it there. The ledger prevents that it is fetched again, until its size or its time changes.
+      - "Default: V(delete), unless O(preset) has another one."
     type: str
     choices:
       - delete
@@ -43,19 +42,19 @@ options:
       - keep
   move_dir:
     description:
-      - The folder on the server that O(after=move) moves files to. It must exist.
-      - Needed with O(after=move), and ignored with others.
+      - The folder on the server for O(after=move). It must exist.
+      - Required with O(after=move), and ignored otherwise.
     type: str
   verify:
     description:
-      - How a copy is verified before the file on the server is touched.
-      - With V(size) the number of bytes that came is compared with the size that the server told before and after.
-        A download that the server cut short is an error, whatever the server says.
-      - With V(reread) the file is also fetched a second time, and both must be the same.
-      - With V(sidecar) the copy is also compared with the checksum file that the provider puts beside it, named
-        like the file with C(.sha256), C(.sha512) or C(.md5) added. A file without one stays on the server and
-        counts as failed. The checksum files are fetched too.
-      - "Default: V(size), unless O(preset) says otherwise."
+      - How a copy is verified before the file on the server is deleted or moved.
+      - V(size) compares the number of received bytes with the size that the server reports before and after. A download
+        that the server cut short is an error, whatever the server reports.
+      - V(reread) also fetches the file a second time, and both copies must be equal.
+      - V(sidecar) also compares the copy with the provider's checksum file. That file has the name of the file with
+        C(.sha256), C(.sha512) or C(.md5) appended. A file without one stays on the server and counts as failed. The
+        checksum files are fetched too.
+      - "Default: V(size), unless O(preset) has another one."
     type: str
     choices:
       - size
@@ -65,10 +64,10 @@ options:
     description:
       - What to do with a file that was fetched before from this folder, with the same name and the same content.
         Some providers put files back.
-      - With V(deliver) it is delivered like any other.
-      - With V(skip) it is not delivered again, and counts as skipped.
-      - With V(hold) it is held until a person decides with M(courier.filedrop.resolve), and the task fails.
-      - "Default: V(deliver), unless O(preset) says otherwise."
+      - V(deliver) delivers it like any other file.
+      - V(skip) does not deliver it again. It counts as skipped.
+      - V(hold) holds it until a person decides with M(courier.filedrop.resolve), and the task fails.
+      - "Default: V(deliver), unless O(preset) has another one."
     type: str
     choices:
       - deliver
@@ -76,10 +75,10 @@ options:
       - hold
   min_free:
     description:
-      - How much space must stay free on the file system of O(dest). A file that would leave less is not fetched,
-        and counts as failed.
-      - A number of bytes, or a number with V(K), V(M), V(G) or V(T), which are powers of 1024. V(0) switches this
-        off.
+      - The space that must stay free on the file system of O(dest). A file that would leave less is not fetched, and
+        counts as failed.
+      - A number of bytes, or a number with V(K), V(M), V(G) or V(T), which are powers of 1024. V(0) disables the
+        check.
     type: str
     default: 100M
 extends_documentation_fragment:
@@ -92,23 +91,23 @@ attributes:
   check_mode:
     support: full
     details:
-      - The module connects, lists the folder and predicts each file. It fetches nothing, and changes nothing on
-        either side and in the ledger.
-      - What only shows when a file is read, such as a missing right to read it, cannot be predicted.
+      - The module connects, lists the folder and predicts the outcome of each file. It fetches nothing, and changes
+        nothing on either side or in the ledger.
+      - Errors that occur only when a file is read, such as a missing permission, cannot be predicted.
   diff_mode:
     support: full
     details:
-      - Lists the paths of the files on both sides before and after; never their content.
+      - Lists the paths of the files on both sides before and after, never their content.
 notes:
-  - What a run left unfinished is taken up by the next run of the same O(dest) and O(remote_dir). A run with another
-    O(dest) that asks for the same file takes it over, unless a run of the first one is at work. What had been placed
-    in the first folder stays there.
-  - Folders, links and special files in O(remote_dir) are left alone, and so are names that senders use for files
-    that are not whole yet, such as C(.part) and C(.tmp).
-  - A name from the server is a name of a file in O(dest), or it is refused. Path separators, C(..), control
-    characters, names of more than 255 bytes and names that are not UTF-8 are refused; the other files still come.
-  - "SFTP tells times in whole seconds. A file that the provider replaces by another of the same size within the
-    same second, or during the very request that deletes it, cannot be told from the one that was fetched."
+  - The next run with the same O(dest) and O(remote_dir) completes what a run left unfinished. A run with another
+    O(dest) that selects the same file takes it over, unless a run with the first O(dest) is active. Files that were
+    already placed in the first folder stay there.
+  - Folders, links and special files in O(remote_dir) are ignored. So are files with names that senders use for
+    incomplete files, such as C(.part) and C(.tmp).
+  - A name from the server must be a safe name for a file in O(dest). Path separators, C(..), control characters, names
+    of more than 255 bytes and names that are not UTF-8 are refused. The other files are still fetched.
+  - "SFTP reports times in whole seconds. If the provider replaces a file by another of the same size within the same
+    second, or during the request that deletes it, the module cannot detect that."
 seealso:
   - module: courier.filedrop.dropoff
   - module: courier.filedrop.resolve
@@ -131,7 +130,7 @@ EXAMPLES = r"""
     dest: /srv/erp/inbox
   register: fetched
 
-- name: Read each report into the ERP
+- name: Import each report into the ERP
   ansible.builtin.command:
     argv:
       - /usr/local/bin/import-report
@@ -141,7 +140,7 @@ EXAMPLES = r"""
     label: "{{ item.name }}"
   changed_when: true
 
-- name: Fetch statements once, leave them on the server, and read each a second time to be sure
+- name: Fetch statements once, leave them on the server, and verify each with a second download
   courier.filedrop.pickup:
     account: bank
     host: sftp.example.com
@@ -172,7 +171,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 summary:
-  description: How many files came to which end.
+  description: The number of files with each outcome.
   returned: when the job could start
   type: dict
   contains:
@@ -181,7 +180,7 @@ summary:
       type: int
       sample: 3
     skipped:
-      description: Files that were left alone on purpose, such as files that are not settled.
+      description: Files that were intentionally not fetched, such as files that are not settled.
       type: int
       sample: 0
     held:
@@ -193,17 +192,17 @@ summary:
       type: int
       sample: 0
     bytes:
-      description: The size of the delivered files together.
+      description: The total size of the delivered files.
       type: int
       sample: 61440
     seconds:
-      description: How long the run took.
+      description: The duration of the run in seconds.
       type: float
       sample: 0.38
 files:
   description:
-    - What became of each file, failures first, at most O(max_results) of them.
-    - What came before and stays where it is, with O(after=keep), is only counted, in RV(summary.skipped).
+    - The outcome of each file, failures first, at most O(max_results) of them.
+    - Files that were fetched earlier and kept with O(after=keep) are only counted, in RV(summary.skipped).
   returned: when the job could start
   type: list
   elements: dict
@@ -214,11 +213,11 @@ files:
       type: str
       sample: report-2026-04-10.xml
     remote_path:
-      description: Where the file lies or lay on the server.
+      description: The path of the file on the server, now or before it was deleted or moved.
       type: str
       sample: pickup/report-2026-04-10.xml
     local_path:
-      description: Where the file was put on this host.
+      description: The path of the file on this host.
       type: str
       sample: /srv/erp/inbox/report-2026-04-10.xml
     size:
@@ -226,7 +225,7 @@ files:
       type: int
       sample: 20480
     sha256:
-      description: The SHA-256 of what was fetched. Null where nothing was fetched.
+      description: The SHA-256 of the data that was fetched. Null if nothing was fetched.
       type: str
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     outcome:
@@ -235,24 +234,24 @@ files:
       sample: delivered
     reason:
       description:
-        - A stable code that says why, for conditions in playbooks. V(predicted) for what check mode would deliver.
+        - A stable code for the reason, for conditions in playbooks. V(predicted) if check mode would deliver the file.
       type: str
       sample: unsettled
     message:
-      description: The same in a sentence, with what to do about it. It may be empty.
+      description: The reason as a sentence, with what to do about it. It may be empty.
       type: str
       sample: ""
 notes:
-  description: What else there is to know of the run.
+  description: Further information about the run, such as a lost connection.
   returned: when the job could start
   type: list
   elements: str
   sample: []
 reason:
   description:
-    - A stable code that says why the task failed.
-    - The code of what ended the run, such as V(port_closed), or else V(files_failed) when files failed, or else
-      V(files_held) when files are held.
+    - A stable code for the reason why the task failed.
+    - The code of the error that ended the run, such as V(port_closed). Without such an error, V(files_failed) if files
+      failed, or else V(files_held) if files are held.
   returned: on failure
   type: str
   sample: host_key_changed

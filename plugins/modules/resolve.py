@@ -7,52 +7,51 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: resolve
-short_description: Decide what becomes of files that are held
+short_description: Decide what happens to files that are held
 version_added: 0.1.0
 description:
-  - Takes the decision that a held file waits for. A file is held where nothing but a person can tell how to go on,
-    such as when an upload was cut off and nobody can tell whether the provider took the file.
-  - The decision is noted in the ledger of the host, and the next run of the job goes by it. Nobody is connected to,
-    and no file is touched.
-  - The errors of M(courier.filedrop.dropoff) and M(courier.filedrop.pickup) say which files are held, and
+  - Records a person's decision about held files. A file is held when only a person can decide how to go on. For
+    example, an upload was interrupted, and it is unknown whether the provider took the file.
+  - The decision is recorded in the ledger of the host, and the next run of the job acts on it. The module does not
+    connect, and changes no file.
+  - The errors of M(courier.filedrop.dropoff) and M(courier.filedrop.pickup) name the held files, and
     M(courier.filedrop.ledger_info) lists them.
 options:
   name:
     description:
-      - The held files to decide about, each by its name, or by the path of its original. That is the local path of a
-        file to send, and the folder and the name on the server of a file to fetch, such as C(pickup/report.xml).
-      - Where several held files have the same name, the path tells them apart, with O(account) and O(direction).
-      - If one of the files cannot be resolved, nothing is decided about any of them.
-      - Names are taken as they stand. Commas and quotes in them have no meaning, so several files are a list.
-      - Either this or O(all_held) is needed.
+      - The held files, each by its name or by the path of its original. For a file to send, that is its local path. For
+        a file to fetch, it is the folder and the name on the server, such as C(pickup/report.xml).
+      - If several held files have the same name, use the path, O(account) and O(direction) to distinguish them.
+      - If one of the files cannot be resolved, no decision is recorded for any of them.
+      - Names are used literally. Commas and quotes in them have no special meaning, so use a list for several files.
+      - Either O(name) or O(all_held) is required.
     type: raw
     aliases:
       - names
   all_held:
     description:
-      - Decide about all files that are held, within O(account) and O(direction).
+      - Decide about all held files, within O(account) and O(direction).
     type: bool
     default: false
   direction:
     description:
-      - Only files that are to be sent (V(dropoff)), or only files that are to be fetched (V(pickup)). Without it,
-        both.
+      - Only files to send (V(dropoff)), or only files to fetch (V(pickup)). Default is both.
     type: str
     choices:
       - dropoff
       - pickup
   decision:
     description:
-      - What is to become of the files.
-      - With V(resend) the next run sends or fetches the file again. It is sent only once its name is free on the
-        server, and what is there is never overwritten. What is sent is the file as it is then.
-      - With V(delivered) the file counts as delivered. The next run does with the original what the job's C(after)
-        says, which is to archive, delete, move or keep it. A file on the server is deleted only if a fresh download
-        shows the content that was fetched before.
-      - With V(discard) nothing is done with the file. The original stays where it is, and no run moves it again
-        until its size or its modification time changes.
-      - V(resend) and V(discard) can be followed by another decision as long as nothing has come of them, so that a
-        discarded file can be sent after all.
+      - What happens to the files.
+      - V(resend) lets the next run send or fetch the file again, as it is then. It is sent only after its name is free
+        on the server. An existing file is never overwritten.
+      - V(delivered) counts the file as delivered. The next run archives, deletes, moves or keeps the original, as the
+        job's C(after) requires. A file on the server is deleted only if a new download has the same content as the
+        first one.
+      - V(discard) does nothing with the file. The original stays where it is, and no run moves it until its size or
+        its modification time changes.
+      - V(resend) and V(discard) can be changed to another decision until a run has acted on them. So a discarded file
+        can still be sent later.
     type: str
     required: true
     choices:
@@ -68,20 +67,20 @@ attributes:
   check_mode:
     support: full
     details:
-      - It tells what would be decided, or why that is not possible. It cannot tell that a run of the job will be at
-        work by then.
+      - Predicts the decision, or says why it is not possible. It cannot predict whether a run of the job will be active
+        later.
   diff_mode:
     support: full
     details:
       - Shows the state of each file in the ledger before and after.
 notes:
-  - A file that has been decided so already is left as it is, and the task is not changed. A file in any other state
-    than held is an error that tells the state.
-  - While a run of the file's job is at work the task fails, and nothing is decided.
-  - A file to send whose name is taken on the server is in this list only if a run was cut off while it sent it. It is
-    sent by itself once the name is free.
-  - Use the same O(ledger) and the same user as for the job. What root changes in the ledger of another user stays
-    theirs.
+  - If the same decision is already recorded for a file, the file is left as it is, and the task is not changed. A file
+    in any other state than held is an error that shows its state.
+  - During a run of the file's job, the task fails, and no decision is recorded.
+  - A file to send whose name is taken on the server is held only if a run was interrupted while it sent the file.
+    Otherwise it is sent automatically once the name is free.
+  - Use the same O(ledger) and the same user as for the job. The ledger of another user still belongs to that user
+    after root has changed it.
 seealso:
   - module: courier.filedrop.ledger_info
   - module: courier.filedrop.dropoff
@@ -91,12 +90,12 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Send an invoice again, since the provider did not get it
+- name: Send an invoice again, because the provider did not receive it
   courier.filedrop.resolve:
     name: invoices-2026-04-10.xml
     decision: resend
 
-- name: Settle two payment files that the bank confirmed, by their paths
+- name: Record that the bank has received two payment files, by their paths
   courier.filedrop.resolve:
     account: bank
     direction: dropoff
@@ -105,7 +104,7 @@ EXAMPLES = r"""
       - /srv/payments/out/payments-18.xml
     decision: delivered
 
-- name: Leave all reports alone that came a second time
+- name: Discard all reports that were received a second time
   courier.filedrop.resolve:
     preset: amili_sftp
     username: "2001234"
@@ -116,7 +115,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: The files that the decision is about.
+  description: The files in the decision.
   returned: success
   type: list
   elements: dict
@@ -126,7 +125,7 @@ files:
       type: str
       sample: invoices-2026-04-10.xml
     path:
-      description: Where its original is, on this host for a file to send, on the server for a file to fetch.
+      description: The path of its original, on this host for a file to send, on the server for a file to fetch.
       type: str
       sample: /srv/erp/outbox/invoices-2026-04-10.xml
     account:
@@ -138,7 +137,7 @@ files:
       type: str
       sample: dropoff
     job:
-      description: The job whose next run goes by the decision.
+      description: The job whose next run acts on the decision.
       type: str
       sample: dropoff:/srv/erp/outbox
     size:
@@ -146,24 +145,24 @@ files:
       type: int
       sample: 20480
     reason:
-      description: A stable code that says why it was held, or V(resolved) if it was decided about before.
+      description: A stable code for the reason why it was held, or V(resolved) if there was an earlier decision.
       type: str
       sample: ambiguous
     before:
-      description: The state in the ledger before.
+      description: Its earlier state in the ledger.
       type: str
       sample: held
     after:
-      description: The state in the ledger now, or in check mode the one that it would have.
+      description: Its state in the ledger now, or its predicted state in check mode.
       type: str
       sample: resend
     changed:
-      description: Whether the two differ.
+      description: Whether the two states differ.
       type: bool
       sample: true
 reason:
   description:
-    - A stable code that says why the task failed, such as V(file_unknown), V(not_held), V(file_ambiguous),
+    - A stable code for the reason why the task failed, such as V(file_unknown), V(not_held), V(file_ambiguous),
       V(account_unknown), V(job_running) or V(ledger_missing).
   returned: on failure
   type: str
@@ -190,7 +189,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._module import (
 
 
 def resolved(module: AnsibleModule) -> dict[str, Any]:
-    """Take the decision, and tell what it changed."""
+    """Record the decision, and return what it changed."""
     wanted = wanted_from_options(module.params)
     found = resolve(ledger_path(module), wanted, module.params["decision"], check=module.check_mode)
     result: dict[str, Any] = {
@@ -204,7 +203,7 @@ def resolved(module: AnsibleModule) -> dict[str, Any]:
 
 
 def described(one: Decided) -> dict[str, Any]:
-    """A file as the result shows it."""
+    """Format a file for the result."""
     row = one.before
     return {
         "name": names.shown(row.name),

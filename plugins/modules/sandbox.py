@@ -7,29 +7,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sandbox
-short_description: Start and stop a local SFTP provider to try things against
+short_description: Start and stop a local SFTP provider for tests
 version_added: 0.1.0
 description:
-  - Runs an SFTP server on the host's own loopback address, with accounts like those of a provider, so that jobs can be
-    tried without one. It needs no root.
-  - It is for trying and testing, B(never for real data). Only programs on the same host can reach it.
+  - Runs an SFTP server on the host's own loopback address, with accounts like those of a provider. So jobs can be
+    tested without a provider. It does not need root.
+  - It is for tests, B(never for real data). Only programs on the same host can reach it.
   - Each account has a folder C(input) and a folder C(pickup), and sees nothing else. In C(input), files can be created,
     written, listed, renamed and removed, but not read. In C(pickup), files can be listed, read and removed, but not
     created. Folders and links cannot be created at all.
-  - An import monitor takes each file out of C(input) as soon as its upload is complete, that is once the client closed
-    it or gave it its final name. It then places a report in C(pickup), such as C(report-invoices.json) for
-    C(invoices.xml), with the name, the size, the SHA-256 and the time. It leaves alone what a cut connection left
-    behind, and names that end in C(.tmp), C(.part), C(.filepart), C(.temp), C(.inprocess) or C(.uploading).
-  - The server goes on after the task. It ends with O(state=stopped), when its folder is removed, or by itself after
+  - An import monitor takes each file from C(input) as soon as its upload is complete, which means that the client has
+    closed it or given it its final name. Then it places a report in C(pickup), such as C(report-invoices.json) for
+    C(invoices.xml), with the name, the size, the SHA-256 and the time. It ignores the rest of an interrupted upload,
+    and names that end in C(.tmp), C(.part), C(.filepart), C(.temp), C(.inprocess) or C(.uploading).
+  - The server continues after the task. It ends with O(state=stopped), when its folder is removed, or by itself after
     O(lifetime).
-  - To place files for clients to pick up, write them aside and move them into RV(accounts[].pickup).
+  - To place files for clients to pick up, write them elsewhere and move them into RV(accounts[].pickup).
 options:
   state:
     description:
-      - With V(started), the sandbox runs with these settings. One that runs already takes over new settings, and its
-        connections go on. Only a new O(port) makes it start again.
-      - With V(stopped), it does not run. Files, host keys, accounts and the port are kept for the next start. Remove
-        the folder to be rid of them.
+      - V(started) runs the sandbox with these settings. If it runs already, it takes over the new settings, and its
+        connections continue. It is restarted only for a new O(port).
+      - V(stopped) ends it. Files, host keys, accounts and the port are kept for the next start. Remove the folder to
+        delete them.
     type: str
     choices:
       - started
@@ -37,14 +37,14 @@ options:
     default: started
   path:
     description:
-      - The folder for everything that the sandbox keeps. It is created where it is missing, for its owner alone.
-      - A folder that holds something else is refused.
+      - The folder for all data of the sandbox. If it is missing, it is created, accessible only to its owner.
+      - A folder with other content is an error.
     type: path
     required: true
   accounts:
     description:
-      - The accounts that can log in, and no others. The files of accounts that are not named any more are kept.
-      - Without it, the accounts stay as they were. The first start needs at least one.
+      - The accounts that can log in. Other accounts cannot, but their files are kept.
+      - Without it, the accounts stay as they were. The first start requires at least one.
     type: list
     elements: dict
     suboptions:
@@ -55,136 +55,137 @@ options:
         required: true
       public_keys:
         description:
-          - The public keys that the client may log in with, each on one line as in a C(.pub) file.
-          - RV(courier.filedrop.keypair#module:public_key) is one.
+          - The public keys for the client's login, each on one line as in a C(.pub) file.
+          - RV(courier.filedrop.keypair#module:public_key) is such a key.
         type: list
         elements: str
       password:
         description:
-          - A password to log in with, in place of a key or as well as one. Only a salted hash of it is kept.
+          - A password for the login, instead of a key or in addition to one. Only a salted hash of it is stored.
         type: str
   port:
     description:
       - The port to listen on, from 1 to 65535.
-      - Without it, the port of the last time is used if it is still free, otherwise a free one. The port is kept, so
-        that it is normally the same at each start.
+      - Without it, the last port is used if it is free, otherwise any free one. The port is stored, so it is normally
+        the same at each start.
     type: int
   lifetime:
     description:
-      - The sandbox ends by itself when no client asked for anything for this many seconds, from 1 to 2592000.
-      - A task that finds it running counts as well.
-      - "Default: what was set last, and V(3600) at first."
+      - The sandbox ends by itself if no client sends a request for this many seconds, from 1 to 2592000.
+      - A task that finds it running counts as a request.
+      - "Default: the last value, or V(3600) at first."
     type: float
   import_delay:
     description:
-      - How many seconds the import monitor waits before it takes a complete file, from 0 to 86400.
-      - With V(0) the file is gone before the client has the answer to its last request, as may happen with a quick
-        provider.
-      - "Default: what was set last, and V(0) at first."
+      - The number of seconds before the import monitor takes a complete file, from 0 to 86400.
+      - With V(0), the file is gone before the client gets the answer to its last request. Fast providers can behave in
+        this way.
+      - "Default: the last value, or V(0) at first."
     type: float
   faults:
     description:
-      - Ways in which the server misbehaves from the next connection on, so that jobs can be seen to cope. The first one
+      - Ways in which the server misbehaves, from the next connection on, to test how jobs handle them. The first fault
         sees a request first and its answer last.
-      - Without it, the faults stay as they were, and at first there are none. An empty list ends them all.
+      - Without it, the faults stay as they were. At first there are none. An empty list ends all faults.
     type: list
     elements: dict
     suboptions:
       name:
         description:
-          - Which fault.
+          - The fault.
           - "C(answer_delayed): answers requests late. Parameters: O(faults[].seconds), O(faults[].request)."
-          - "C(answer_missing): serves requests and never answers them. Parameters: O(faults[].request)."
+          - "C(answer_missing): serves requests, but never answers them. Parameters: O(faults[].request)."
           - "C(close_fails): refuses to close uploaded files."
-          - "C(connection_cut): cuts each connection at a byte, handshake included. Parameters: O(faults[].bytes),
-            O(faults[].direction)."
-          - "C(connection_stalled): moves nothing more after a byte, and keeps the connection open. Parameters:
+          - "C(connection_cut): cuts each connection after a number of bytes, including the handshake. Parameters:
             O(faults[].bytes), O(faults[].direction)."
-          - "C(deleted_comes_back): confirms a deletion, and has the file again, once for each name."
-          - "C(exclusive_ignored): creates a file although there is one."
-          - "C(file_gone_at_close): takes an uploaded file when it is closed, whatever its name, into the folder taken
-            beside input."
+          - "C(connection_stalled): stops all traffic after a number of bytes, but keeps the connection open.
+            Parameters: O(faults[].bytes), O(faults[].direction)."
+          - "C(deleted_comes_back): confirms a deletion, but restores the file, once for each name."
+          - "C(exclusive_ignored): ignores exclusive creation and overwrites an existing file."
+          - "C(file_gone_at_close): moves an uploaded file with any name to the folder taken, beside input, when it is
+            closed."
           - "C(file_grows): lets files grow while they are read. Parameters: O(faults[].bytes)."
-          - "C(file_replaced): puts another file in the place of one that was read, once for each name. Parameters:
+          - "C(file_replaced): replaces a file that was read by another file, once for each name. Parameters:
             O(faults[].moment)."
-          - "C(file_short): ends files at a byte, whatever their size is said to be. Parameters: O(faults[].bytes)."
+          - "C(file_short): ends files after a number of bytes, before their reported size. Parameters:
+            O(faults[].bytes)."
           - "C(garbage): answers with random bytes, unframed or in a packet. Parameters: O(faults[].request),
             O(faults[].kind), O(faults[].bytes)."
-          - "C(host_key_changed): shows other host keys than before."
-          - "C(listing_endless): lists new names for ever."
+          - "C(host_key_changed): presents other host keys than before."
+          - "C(listing_endless): lists new names without an end."
           - "C(listing_refused): refuses to list folders."
-          - "C(login_refused): lets nobody log in."
-          - "C(login_slow): lets each login wait. Parameters: O(faults[].seconds)."
-          - "C(name_hostile): lists a name that leads out of the folder, cannot be a name, is no file, or is there
-            twice. Parameters: O(faults[].kind)."
+          - "C(login_refused): refuses all logins."
+          - "C(login_slow): delays each login. Parameters: O(faults[].seconds)."
+          - "C(name_hostile): lists a name that leads out of the folder, is invalid, is not a file, or appears twice.
+            Parameters: O(faults[].kind)."
           - "C(no_extensions): offers no extensions and serves none."
           - "C(one_file_open): refuses to open a file while the session has another one open."
-          - "C(read_short): reads fewer bytes at a time than asked for. Parameters: O(faults[].bytes)."
+          - "C(read_short): returns fewer bytes than requested in each read. Parameters: O(faults[].bytes)."
           - "C(remove_refused): refuses to delete files."
-          - "C(rename_free_only): renames onto free names only, whatever was asked for."
-          - "C(rename_overwrites): renames onto names that are taken."
+          - "C(rename_free_only): renames only to free names, even if overwriting was requested."
+          - "C(rename_overwrites): overwrites existing files when renaming."
           - "C(rename_refused): refuses to rename files."
           - "C(request_cuts): cuts the connection at a request, before or after it was served. Parameters:
             O(faults[].request), O(faults[].moment)."
-          - "C(setstat_refused): refuses to set rights and times."
-          - "C(size_absurd): tells an absurd size of every file. Parameters: O(faults[].bytes)."
-          - "C(size_wrong): tells a wrong size of every file. Parameters: O(faults[].difference)."
-          - "C(stat_refused): refuses to look at files."
-          - "C(write_fails): takes no more than so many bytes of a file. Parameters: O(faults[].bytes)."
+          - "C(setstat_refused): refuses to set permissions and times."
+          - "C(size_absurd): reports an absurd size for every file. Parameters: O(faults[].bytes)."
+          - "C(size_wrong): reports a wrong size for every file. Parameters: O(faults[].difference)."
+          - "C(stat_refused): refuses to report the attributes of files."
+          - "C(write_fails): accepts only a number of bytes of each file. Parameters: O(faults[].bytes)."
         type: str
         required: true
       account:
         description:
-          - The user name of the only account that it hits. Faults that strike before the login cannot have it.
+          - The user name of the only account that it hits. Faults that occur before the login do not support this.
         type: str
       after:
         description:
-          - How many occasions go well first. An occasion is a request of the kind that the fault is about, a login, or
-            a connection.
+          - The number of occasions that go well first. An occasion is a request of the fault's kind, a login, or a
+            connection.
           - "Default: V(0)."
         type: int
       times:
         description:
-          - How many occasions it hits then. Without it, all of them.
+          - The number of occasions that it hits then. Without it, all of them.
         type: int
       bytes:
         description:
-          - A number of bytes, as the fault understands it.
+          - A number of bytes. Its meaning depends on the fault.
           - "Default: V(100000) for cut and stalled connections, V(10000) for C(write_fails), V(1000) for C(file_short)
             and C(read_short), V(100) for C(file_grows), V(64) for C(garbage), V(9223372036854775807) for
             C(size_absurd)."
         type: int
       direction:
         description:
-          - Whose bytes count, V(up) those of the client or V(down) those of the server.
+          - Whose bytes count. V(up) counts those of the client, V(down) those of the server.
           - "Default: V(down)."
         type: str
       seconds:
         description:
-          - How long, at most 3600.
+          - The number of seconds, at most 3600.
           - "Default: V(0.2) for C(answer_delayed), V(5) for C(login_slow)."
         type: float
       request:
         description:
-          - Only requests of this kind, as SFTP names them, such as V(open), V(write), V(close), V(rename), V(remove) or
-            V(stat).
+          - Only requests of this kind, with the names of SFTP, such as V(open), V(write), V(close), V(rename),
+            V(remove) or V(stat).
           - "Default: V(any)."
         type: str
       kind:
         description:
-          - Of C(name_hostile), what the name is. V(parent), V(absolute), V(nul), V(newline), V(not_utf8), V(long),
+          - For C(name_hostile), the kind of the name. V(parent), V(absolute), V(nul), V(newline), V(not_utf8), V(long),
             V(link), V(folder) or V(twice). Default V(parent).
-          - Of C(garbage), whether it comes as a V(packet) or as V(bytes) without a frame. Default V(packet).
+          - For C(garbage), whether it is a V(packet), or V(bytes) without a frame. Default V(packet).
         type: str
       moment:
         description:
-          - Of C(file_replaced), when it happens. V(closed), once the file was read; V(looked), after the next look at
-            it; or V(removed), when its deletion is asked for, so that the new file is deleted. Default V(closed).
-          - Of C(request_cuts), V(before) or V(after) the request is served. Default V(after).
+          - For C(file_replaced), when it happens. V(closed), after the file was read; V(looked), after the next STAT of
+            it; or V(removed), when its deletion is requested, so that the new file is deleted. Default V(closed).
+          - For C(request_cuts), V(before) or V(after) the request is served. Default V(after).
         type: str
       difference:
         description:
-          - How many bytes more are told than there are. A negative number is how many fewer.
+          - The number of bytes to add to the reported size. May be negative.
           - "Default: V(1)."
         type: int
 extends_documentation_fragment:
@@ -195,7 +196,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Shows the settings before and after. Of a password it only shows whether there is one.
+      - Shows the settings before and after. For a password, it shows only whether there is one.
 seealso:
   - module: courier.filedrop.keypair
   - module: courier.filedrop.dropoff
@@ -205,7 +206,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Have a folder for all of it
+- name: Create the folder for all data
   ansible.builtin.file:
     path: ~/filedrop/outbox
     state: directory
@@ -225,7 +226,7 @@ EXAMPLES = r"""
           - "{{ key.public_key }}"
   register: sandbox
 
-- name: Drop off what is in a folder
+- name: Drop off the files in a folder
   courier.filedrop.dropoff:
     preset: amili_sftp
     host: "{{ sandbox.host }}"
@@ -235,7 +236,7 @@ EXAMPLES = r"""
     private_key_file: ~/filedrop/id
     src: ~/filedrop/outbox
 
-- name: See how jobs cope with a quota and with one lost connection
+- name: Test jobs with a quota and a lost connection
   courier.filedrop.sandbox:
     path: ~/filedrop/provider
     faults:
@@ -246,7 +247,7 @@ EXAMPLES = r"""
         direction: up
         times: 1
 
-- name: Let it behave again
+- name: End all faults
   courier.filedrop.sandbox:
     path: ~/filedrop/provider
     faults: []
@@ -259,25 +260,25 @@ EXAMPLES = r"""
 
 RETURN = r"""
 host:
-  description: The address that it listens on. It is always the loopback address.
+  description: The address that it listens on. This is always the loopback address.
   returned: success
   type: str
   sample: 127.0.0.1
 port:
-  description: The port, or V(null) if none was chosen yet, such as in check mode before the first start.
+  description: The port, or V(null) if none is chosen yet, for example in check mode before the first start.
   returned: success
   type: int
   sample: 40022
 host_keys:
-  description: The server's host keys as the option C(host_keys) of other modules takes them. They stay the same.
-    Empty if there are none yet, such as in check mode before the first start.
+  description: The server's host keys, for the option C(host_keys) of other modules. They never change. Empty if there
+    are none yet, for example in check mode before the first start.
   returned: success
   type: list
   elements: str
   sample:
     - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMkPWkUbEDdLSoLZFI57LBLLYhCUeyCZdKZDKIELWSpN
 pid:
-  description: The number of the process that serves, or V(null) if none does.
+  description: The number of the server's process, or V(null) if there is none.
   returned: success
   type: int
   sample: 4711
@@ -296,15 +297,15 @@ accounts:
       type: str
       sample: /home/alice/filedrop/provider/accounts/2001234
     input:
-      description: Where its clients drop files off.
+      description: The folder into which its clients drop off files.
       type: str
       sample: /home/alice/filedrop/provider/accounts/2001234/input
     pickup:
-      description: Where its clients pick files up.
+      description: The folder from which its clients pick up files.
       type: str
       sample: /home/alice/filedrop/provider/accounts/2001234/pickup
     imported:
-      description: Where the files are that the import monitor took. Clients do not see it.
+      description: The folder for the files that the import monitor has taken. Clients do not see it.
       type: str
       sample: /home/alice/filedrop/provider/imported/2001234
 """
@@ -372,8 +373,8 @@ def started(module: AnsibleModule) -> Result:
         serving = daemon.start(path, wanted, fixed_port=fixed_port)
         settings = daemon.look(path).settings or wanted
     diff = {
-        "before": plan.shown(found.settings, started=found.serving is not None),
-        "after": plan.shown(settings, started=True, before=found.settings),
+        "before": plan.diff_state(found.settings, started=found.serving is not None),
+        "after": plan.diff_state(settings, started=True, before=found.settings),
     }
     return {**described(path, settings, serving), "changed": changed, "diff": diff}
 
@@ -385,8 +386,8 @@ def stopped(module: AnsibleModule) -> Result:
     if changed and not module.check_mode:
         daemon.stop(path)
     diff = {
-        "before": plan.shown(found.settings, started=found.held),
-        "after": plan.shown(found.settings, started=False),
+        "before": plan.diff_state(found.settings, started=found.held),
+        "after": plan.diff_state(found.settings, started=False),
     }
     serving = found.serving if module.check_mode else None
     return {**described(path, found.settings, serving), "changed": changed, "diff": diff}

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What cron is told of a host's jobs, on hosts without systemd: one line for each time at which a job is due.
+"""Translate the schedules of a host's jobs to cron, for hosts without systemd: one line for each time.
 
-Pure: schedules in, text out. Calendar events are those of systemd.time(7). What cron has no words for is refused, not
-approximated: a job that runs at another time than its author meant is worse than one that is not deployed. The words
-used here are those that all of Vixie's descendants know (crontab(5) of Debian's cron and of cronie).
+Pure: schedules in, text out. Calendar events are those of systemd.time(7). A schedule that cron cannot express exactly
+is refused, because a job that runs at the wrong time is worse than one that is not deployed. The syntax is the one that
+all descendants of Vixie cron know (crontab(5) of Debian's cron and of cronie).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 KILL_AFTER = 30
-"""Seconds between asking a run to end and killing it."""
+"""Seconds between asking a run to end (SIGTERM) and killing it."""
 
 _SHORTHANDS = {
     "minutely": "*-*-* *:*:00",
@@ -42,21 +42,21 @@ _STEPS = re.compile(r"(\d{1,4})(?:\.\.(\d{1,4}))?(?:/(\d{1,4}))?")
 
 
 class NotExpressible(Exception):
-    """Cron has no words for a schedule. Its text says why, and goes on a sentence."""
+    """Report that cron cannot express a schedule. The text is the reason, as the end of a sentence."""
 
 
 @dataclass(frozen=True)
 class CronTime:
-    """The five fields of a line, and the second of the minute, which cron leaves to the command."""
+    """Hold the five fields of a line, and the second within the minute, which the command has to wait for."""
 
     fields: str
     second: int
 
 
 def cron_time(event: str) -> CronTime:
-    """A calendar event of systemd in cron's words.
+    """Translate a calendar event of systemd.
 
-    :raises NotExpressible: there are none, or the event cannot be meant.
+    :raises NotExpressible: cron cannot express the event, or the event is invalid.
     """
     words = _SHORTHANDS.get(event.strip().lower(), event).split()
     days = "*"
@@ -73,12 +73,12 @@ def cron_time(event: str) -> CronTime:
             year, month, day = date[1] or "*", date[2], date[3]
             kind = "date"
         else:
-            raise NotExpressible(f"{word!r} is none of its words (a time zone, for one: cron goes by the host's)")
+            raise NotExpressible(f"{word!r} is not supported (for example a time zone: cron uses the host's)")
         given.add(kind)
     if not words:
         raise NotExpressible("it is empty")
     if year != "*":
-        raise NotExpressible("cron knows no years")
+        raise NotExpressible("cron does not support years")
     fields = [
         _field(minute, 0, 59, "minute"),
         _field(hour, 0, 23, "hour"),
@@ -87,12 +87,12 @@ def cron_time(event: str) -> CronTime:
         days,
     ]
     if fields[2] != "*" and days != "*":
-        raise NotExpressible("it names days of the week and days of the month, and for cron either of them is enough")
+        raise NotExpressible("it has days of the week and days of the month, and cron would run when either matches")
     return CronTime(" ".join(fields), _second(second))
 
 
 def _days_of_week(word: str) -> str:
-    """Days as cron writes them, 0 for Sunday; empty if the word names none."""
+    """Translate days of the week, 0 for Sunday; empty if the word is not such a list."""
     found = []
     for part in word.rstrip(",").split(","):
         ends = [_day(name) for name in re.split(r"\.\.|-", part)]
@@ -102,7 +102,7 @@ def _days_of_week(word: str) -> str:
         if len(numbers) == 2:
             first, last = numbers[0], numbers[1] or 7  # the week of systemd ends with Sunday
             if (first or 7) > last:
-                raise NotExpressible(f"{part!r} goes backwards")
+                raise NotExpressible(f"{part!r} is a reversed range")
             found.append(f"{first or 7}-{last}")
         else:
             found.append(str(numbers[0]))
@@ -123,11 +123,11 @@ def _field(text: str, low: int, high: int, what: str) -> str:
 def _range(text: str, low: int, high: int, what: str) -> str:
     found = _STEPS.fullmatch(text)
     if not found:
-        raise NotExpressible(f"{text!r} is no {what} that cron knows")
+        raise NotExpressible(f"{text!r} is not a valid {what} for cron")
     first = int(found[1])
     last = int(found[2]) if found[2] else first
     if not (low <= first <= last <= high):
-        raise NotExpressible(f"{text!r} is no {what} from {low} to {high}")
+        raise NotExpressible(f"{text!r} is not a valid {what} ({low} to {high})")
     if found[3] is None:
         return str(first) if found[2] is None else f"{first}-{last}"
     step = int(found[3])
@@ -138,17 +138,17 @@ def _range(text: str, low: int, high: int, what: str) -> str:
 
 def _second(text: str) -> int:
     if not re.fullmatch(r"\d{1,2}", text) or int(text) > 59:
-        raise NotExpressible("cron knows no seconds, and so runs a job once a minute at most")
+        raise NotExpressible("cron does not support seconds, so a job can run at most once a minute")
     return int(text)
 
 
 @dataclass(frozen=True)
 class CronJob:
-    """What cron does about one job.
+    """Hold the schedule of one job.
 
-    :param times: when it is due.
-    :param delay: seconds by which this host is later, the same each time.
-    :param time_limit: seconds after which a run that has not ended by itself is ended, or None.
+    :param times: the times at which it is due.
+    :param delay: seconds by which this host starts later, the same each time.
+    :param time_limit: seconds after which a run is ended, or None.
     """
 
     name: str
@@ -158,8 +158,10 @@ class CronJob:
 
 
 def crontab(jobs: Sequence[CronJob], *, user: str, command: str, header: str) -> str:
-    """The text of a file in ``/etc/cron.d``. Whatever a run says is mailed to root (the jobs' user reads no
-    mail), and it says nothing while all is well.
+    """Build the content of a file in ``/etc/cron.d``.
+
+    cron mails the output of a run to root, because the jobs' user reads no mail. A run prints nothing while all is
+    well.
     """
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     lines = [header, "SHELL=/bin/sh", f"PATH={path}", "MAILTO=root"]

@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host's accounts and jobs, from the inventory, made into the files that its command and its systemd, or its cron,
-read.
+"""Turn the accounts and jobs of a host's inventory into the files that the command and systemd or cron read.
 
-What the command would refuse is refused here, on the control node, before anything changes on any host: by the
-command's own code, which reads the very files that the host would get.
+Invalid input is refused here, on the control node, before anything changes on any host. The command's own code checks
+the same files that the host would get.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ KEYS = f"{CONFIGURATION}/keys"
 UNITS = "/etc/systemd/system"
 CRONTAB = "/etc/cron.d/filedrop"
 COMMAND = "/usr/local/bin/filedrop"
-HEADER = "# Ansible put this here (courier.filedrop.filedrop), and puts it right again. Change the inventory instead."
+HEADER = "# Managed by Ansible (courier.filedrop.filedrop). Local changes will be lost. Change the inventory instead."
 
 EXCLUSIVE = (
     f"{CONFIGURATION}/accounts/*.json",
@@ -48,31 +47,31 @@ EXCLUSIVE = (
     f"{UNITS}/filedrop@*.path",
     CRONTAB,
 )
-"""Where nothing lies but what the inventory describes. Key pairs are not among it: there is no second one."""
+"""Paths that contain only what the inventory describes. Key pairs are excluded, because there is no other copy."""
 
-_PLACEHOLDER = "a secret"  # nothing that is checked here depends on what a secret is
+_PLACEHOLDER = "a secret"  # no check here depends on the value of a secret
 _NO_HOST_KEYS = (
-    "host_keys: this is not given, and no job talks to a server that its account does not trust. The module "
-    "courier.filedrop.host_keys_info shows what the server offers: compare that with what the provider published."
+    "host_keys: this option is missing, and a job connects only to a server that its account trusts. The module "
+    "courier.filedrop.host_keys_info shows what the server offers; compare that with what the provider published."
 )
-_NO_CRON = "Say it otherwise, or let systemd start the jobs of this host (filedrop_scheduler)."
+_NO_CRON = "Use another schedule, or let systemd start the jobs of this host (filedrop_scheduler)."
 _SAFE_PATH = re.compile(r"/[A-Za-z0-9_./@+-]+")
 
 
 class Refused(Exception):
-    """Variables that cannot be meant as they stand. Its text has a line for each."""
+    """Report invalid variables, one per line."""
 
 
 class _NotMeant(Exception):
-    """One option that cannot be meant."""
+    """Report one invalid option."""
 
 
 @dataclass(frozen=True)
 class Host:
-    """What the role knows of a host beside its accounts and jobs.
+    """Hold what the role knows about a host, apart from its accounts and jobs.
 
     :param scheduler: ``systemd`` or ``cron``.
-    :param keys_owner: who owns the secrets: root, where systemd hands them to the jobs; else the jobs' user.
+    :param keys_owner: the owner of the secrets: root if systemd passes them to the jobs; else the jobs' user.
     :param spread: seconds.
     """
 
@@ -84,14 +83,16 @@ class Host:
 
     @property
     def hands_over(self) -> bool:
-        """Whether systemd hands root's secrets to the jobs."""
+        """Whether systemd passes root's secrets to the jobs."""
         return self.keys_owner != self.user
 
 
 @dataclass
 class _Account:
-    """An account as it is on the host: its file, its secrets by file name, what systemd hands to its jobs, and the
-    files with secrets that are there already, by option.
+    """Hold an account as it will be on the host.
+
+    These are its options, its secrets by file name, the credentials that systemd passes to its jobs, and, by option,
+    the files with secrets that exist on the host already.
     """
 
     options: dict[str, Any]
@@ -102,9 +103,9 @@ class _Account:
 
 
 def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> dict[str, Any]:
-    """Everything that a host gets, as plain data for the module ``deployment``.
+    """Build everything that a host gets, as plain data for the module ``apply_plan``.
 
-    :raises Refused: something in the variables cannot be meant.
+    :raises Refused: a variable is invalid.
     """
     problems: list[str] = []
     wanted = {name: options for name, options in jobs.items() if options is not None}
@@ -181,7 +182,7 @@ def _account(name: str, options: Mapping[str, Any], host: Host) -> _Account:
     account.options.pop("private_key", None)
     path = read.text(account.options, "private_key_file")
     if key is not None and path is not None:
-        raise _NotMeant("private_key_file: this is given beside private_key. Leave one of the two out.")
+        raise _NotMeant("private_key_file: cannot be used together with private_key. Remove one of the two.")
     if key is not None:
         account.secrets[name] = key if key.endswith("\n") else key + "\n"
     has_password = f"{name}.password" in account.secrets or "password_file" in account.options
@@ -193,12 +194,12 @@ def _account(name: str, options: Mapping[str, Any], host: Host) -> _Account:
 
 
 def _take_secret(account: _Account, name: str, secret: str, host: Host) -> None:
-    """Move a password or passphrase out of the account's options, into a file of its own."""
+    """Move a password or passphrase from the account's options into a file of its own."""
     text = read.text(account.options, secret, secret=True)
     account.options.pop(secret, None)
     path = read.text(account.options, f"{secret}_file")
     if text is not None and path is not None:
-        raise _NotMeant(f"{secret}_file: this is given beside {secret}. Leave one of the two out.")
+        raise _NotMeant(f"{secret}_file: cannot be used together with {secret}. Remove one of the two.")
     if text is not None:
         account.secrets[f"{name}.{secret}"] = text + "\n"
     if text is not None or path is not None:
@@ -206,14 +207,14 @@ def _take_secret(account: _Account, name: str, secret: str, host: Host) -> None:
 
 
 def _credential(name: str, option: str) -> str:
-    """What the secret is called that an option of an account names."""
+    """Return the credential's name for the secret that an option of an account refers to."""
     return name if option == "private_key_file" else f"{name}.{option.removesuffix('_file')}"
 
 
 def _hand_over(account: _Account, name: str, option: str, given: str | None, host: Host) -> None:
-    """Let systemd hand a secret to the account's jobs, for they cannot read root's files; where it does not, name it.
+    """Let systemd pass a secret to the account's jobs, because they cannot read root's files; else use its path.
 
-    :param given: what the inventory says: a path on the host, or a credential; None for a file among the keys.
+    :param given: the value in the inventory: a path on the host, or a credential; None for a file among the keys.
     """
     credential = _credential(name, option)
     if given is not None and given.startswith(REFERENCE):
@@ -222,8 +223,8 @@ def _hand_over(account: _Account, name: str, option: str, given: str | None, hos
     path = f"{KEYS}/{credential}" if given is None else given
     if not _SAFE_PATH.fullmatch(path):
         raise _NotMeant(
-            f"{option}: {given or credential!r} is not a path that can stand in a unit. Use an absolute path of "
-            "letters, digits and . _ @ + - only."
+            f"{option}: {given or credential!r} cannot be used in a unit file. Use an absolute path of letters, digits "
+            "and . _ @ + - only."
         )
     account.options[option] = f"{REFERENCE}{credential}" if given is None or host.hands_over else given
     if given is not None:
@@ -231,13 +232,13 @@ def _hand_over(account: _Account, name: str, option: str, given: str | None, hos
     account.credentials.append(units.Credential(credential, path))
 
 
-# --- what the command would refuse
+# --- validation with the command's code
 
 
 def _normalised(
     jobs: Mapping[str, Any], accounts: Mapping[str, _Account], refused: Iterable[object], problems: list[str]
 ) -> dict[str, dict[str, Any]]:
-    """The jobs that are worth a closer look."""
+    """Return the jobs with a valid name and a known account."""
     found = {}
     for name, options in jobs.items():
         try:
@@ -247,7 +248,7 @@ def _normalised(
                 if account in refused:
                     continue
                 known = ", ".join(sorted(accounts)) or "none"
-                raise _NotMeant(f"account: {account!r} is not described by filedrop_accounts, which has: {known}.")
+                raise _NotMeant(f"account: {account!r} is not defined in filedrop_accounts, which has: {known}.")
             found[str(name)] = dict(options)
         except (FiledropError, _NotMeant) as error:
             problems.append(f"filedrop_jobs.{name}: {error}")
@@ -261,7 +262,7 @@ def _checked(
     given_jobs: Mapping[str, Any],
     problems: list[str],
 ) -> dict[str, ConfiguredJob]:
-    """The jobs as the command understands them."""
+    """Read the jobs with the command's code."""
     found = {}
     with _as_files(accounts, jobs) as configuration:
         for name in accounts:
@@ -285,12 +286,12 @@ def _checked(
 
 @contextmanager
 def _as_files(accounts: Mapping[str, _Account], jobs: Mapping[str, Mapping[str, Any]]) -> Iterator[Configuration]:
-    """The configuration as files, with placeholders for secrets, as long as it is looked at."""
+    """Write the configuration to a temporary folder for the duration of the block, with placeholders for secrets."""
     with tempfile.TemporaryDirectory(prefix="filedrop-") as folder:
         for kind in ("accounts", "jobs", "keys"):
             os.mkdir(os.path.join(folder, kind))
         for name, account in accounts.items():
-            # On the control node there are only placeholders, for what lies elsewhere on the host, too.
+            # The control node has only placeholders, also for secrets that exist on the host already.
             elsewhere = {option: f"{REFERENCE}{_credential(name, option)}" for option in account.given}
             told = {**account.options, **elsewhere}
             _write(os.path.join(folder, "accounts", f"{name}.json"), json.dumps(told, default=str))
@@ -307,7 +308,7 @@ def _write(path: str, text: str) -> None:
 
 
 def _told(error: FiledropError, folder: str, variable: str, options: Mapping[str, Any]) -> str:
-    """An error about a file as one about the variable that the file was made from, with the type of what was found."""
+    """Rewrite an error about a file as one about the variable, with the type of the value."""
     text = re.sub(re.escape(folder) + r"/(accounts|jobs)/\w+\.json: ", "", str(error))
     option = re.match(r"'?(\w+)'?:? ", text)
     text = f"{variable}.{text}"
@@ -318,7 +319,10 @@ def _told(error: FiledropError, folder: str, variable: str, options: Mapping[str
 
 def _dictionary(options: object) -> Mapping[str, Any]:
     if not isinstance(options, Mapping):
-        raise _NotMeant(f"this must be a dictionary of options, and is {read.kind_of(options)}: {read.shown(options)}.")
+        finding = (
+            f"the value must be a dictionary of options, but is {read.kind_of(options)}: {read.abbreviated(options)}."
+        )
+        raise _NotMeant(finding)
     return options
 
 
@@ -367,7 +371,7 @@ def _job_units(job: ConfiguredJob, account: _Account, host: Host) -> list[dict[s
 
 
 def _triggers(jobs: Iterable[ConfiguredJob], host: Host) -> dict[str, bool]:
-    """By the name of a unit that starts a job, whether it is to be at work."""
+    """Map the name of each unit that starts a job to whether it should be active."""
     if host.scheduler == "cron":
         return {}
     found = {f"filedrop@{job.name}.timer": job.enabled for job in jobs if _calendar(job, host)}
@@ -378,15 +382,15 @@ def _triggers(jobs: Iterable[ConfiguredJob], host: Host) -> dict[str, bool]:
 
 
 def _cron_jobs(jobs: Iterable[ConfiguredJob], host: Host, problems: list[str]) -> list[CronJob]:
-    """What cron is to do; what it has no words for is a problem, also of a job that is not enabled."""
+    """Translate the schedules to cron. One that cron cannot express is a problem, even if its job is disabled."""
     found = []
     for job in jobs:
         if job.schedule.on_arrival:
-            problems.append(f"filedrop_jobs.{job.name}.on_arrival: true is what cron cannot do. {_NO_CRON}")
+            problems.append(f"filedrop_jobs.{job.name}.on_arrival: cron does not support this option. {_NO_CRON}")
         try:
             times = [cron_time(event) for event in _calendar(job, host)]
         except NotExpressible as why:
-            told = f"{job.schedule.on_calendar!r} cannot be said in the words of cron: {why}."
+            told = f"cron cannot express {job.schedule.on_calendar!r}: {why}."
             problems.append(f"filedrop_jobs.{job.name}.on_calendar: {told} {_NO_CRON}")
             continue
         delayed = job.schedule.on_calendar is not None and host.spread > 0
@@ -411,12 +415,12 @@ def _calendar(job: ConfiguredJob, host: Host) -> list[str]:
 
 
 def _folders(job: ConfiguredJob) -> tuple[list[str], list[str]]:
-    """The folders in which a job writes, and those that it only reads."""
+    """Return the folders in which a job writes, and those that it only reads."""
     return list(job.job.folders.written), list(job.job.folders.read)
 
 
 def _places(job: ConfiguredJob) -> list[dict[str, Any]]:
-    """What the service user must be able to do where."""
+    """List the folders of a job, with the permissions that the service user needs there."""
     writable, readable = _folders(job)
     option = job.job.folders.option
     return [

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What systemd is told of a host's jobs: one hardened service for all, and for each job a drop-in and a timer, and
-where a file that appears starts the job, a path unit.
+"""Build the systemd units of a host's jobs: one hardened service for all jobs, and for each job a drop-in, a timer, and
+a path unit if an arriving file starts it.
 
-Pure: options in, text out. The words are those of systemd.unit(5), systemd.exec(5), systemd.timer(5) and
+Pure: options in, text out. The syntax is that of systemd.unit(5), systemd.exec(5), systemd.timer(5) and
 systemd.path(5), of systemd 247 and newer.
 """
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 GRACE = 120
-"""Seconds that systemd waits beyond a job's own limit: 30 for the files under way, the rest for a slow connection."""
+"""Seconds that systemd waits beyond a job's own limit: 30 for files in transfer, the rest for a slow connection."""
 
 _HOMES = ("/home", "/root", "/run/user")
 _TEMPORARY = tuple(os.path.join(os.sep, *above, "tmp") for above in ((), ("var",)))
@@ -26,7 +26,7 @@ _TEMPORARY = tuple(os.path.join(os.sep, *above, "tmp") for above in ((), ("var",
 
 @dataclass(frozen=True)
 class Credential:
-    """A secret that systemd hands to a job's unit: its name there, and its file on the host."""
+    """Define a secret that systemd passes to a job's unit: its name in the unit, and its file on the host."""
 
     name: str
     path: str
@@ -34,13 +34,13 @@ class Credential:
 
 @dataclass(frozen=True)
 class JobUnit:
-    """What the unit of one job needs beyond what all have.
+    """Define what the unit of one job needs beyond the common service.
 
-    :param writable: folders in which the job makes, moves or removes files.
+    :param writable: folders in which the job creates, moves or removes files.
     :param readable: folders from which it only reads.
-    :param gives_group: the job gives files to a group.
+    :param gives_group: the job changes the group of files.
     :param time_limit: seconds, or None.
-    :param patience: seconds that a run which a file has started may wait for it; None if no file starts it.
+    :param patience: seconds that a run started by a file may wait for it; None if files do not start the job.
     """
 
     name: str
@@ -53,7 +53,7 @@ class JobUnit:
 
 
 def service(*, user: str, command: str, header: str) -> str:
-    """The text of ``filedrop@.service``."""
+    """Build ``filedrop@.service``."""
     return f"""\
 {header}
 [Unit]
@@ -64,17 +64,17 @@ After=network-online.target time-sync.target
 [Service]
 Type=oneshot
 ExecStart={command} run %i
-# Another run of the job at work is no failure.
+# The status when another run of the job is active. This is not a failure.
 SuccessExitStatus=4
 User={user}
 Group={user}
 UMask=0027
 StateDirectory=filedrop
 StateDirectoryMode=0700
-# Secrets do not end up in core files.
+# Secrets must not end up in core files.
 LimitCORE=0
 
-# A run sees the system, and changes nothing but its own folders, which its drop-in opens.
+# A run can read the system, but can write only to its own folders, which its drop-in opens.
 ProtectSystem=strict
 ProtectHome=yes
 PrivateTmp=yes
@@ -92,7 +92,7 @@ ProtectHostname=yes
 KeyringMode=private
 RemoveIPC=yes
 
-# It has no rights but its user's, and gets no others.
+# A run has only the permissions of its user, and cannot gain others.
 NoNewPrivileges=yes
 CapabilityBoundingSet=
 AmbientCapabilities=
@@ -103,7 +103,7 @@ RestrictRealtime=yes
 LockPersonality=yes
 MemoryDenyWriteExecute=yes
 
-# It talks to the network, to the name service and to the journal.
+# A run can reach only the network, the name service and the journal.
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
@@ -113,10 +113,10 @@ SystemCallErrorNumber=EPERM
 
 
 def drop_in(unit: JobUnit, *, command: str, header: str) -> str:
-    """The text of a job's ``filedrop@JOB.service.d/filedrop.conf``."""
+    """Build a job's ``filedrop@JOB.service.d/filedrop.conf``."""
     lines = [header]
     if unit.patience is not None:
-        # However quickly files appear, the path unit does not give up. It cannot spin: runs change nothing it watches.
+        # The path unit must not give up when files appear quickly. It cannot loop: runs change nothing that it watches.
         lines += ["[Unit]", "StartLimitIntervalSec=0"]
     lines.append("[Service]")
     if unit.patience is not None:
@@ -125,31 +125,31 @@ def drop_in(unit: JobUnit, *, command: str, header: str) -> str:
     writable = outermost(unit.writable)
     readable = [each for each in outermost(unit.readable) if not _under_any(each, writable)]
     if any(_under_any(each, _HOMES) for each in (*writable, *readable)):
-        # Other homes stay hidden: only these folders are put into an empty place.
+        # Mount an empty folder over the homes, and only these folders into it. Other homes stay hidden.
         lines.append("ProtectHome=tmpfs")
     if any(_under_any(each, _TEMPORARY) for each in (*writable, *readable)):
         lines.append("PrivateTmp=no")
     for each in writable:
-        # A folder that is missing is for the command to tell of, in its own words.
+        # "-": a missing folder must not prevent the start, so that the command can report it.
         if _under_any(each, _HOMES):
             lines.append(f"BindPaths={_bound(each)}")
         else:
             lines.append(f"ReadWritePaths={quoted('-' + each)}")
     lines += [f"BindReadOnlyPaths={_bound(each)}" for each in readable if _under_any(each, _HOMES)]
     if unit.gives_group:
-        # A group can be given to a file only where it has a number, and by a call that others do not need.
+        # A file can get a group only if the group exists in the unit's user namespace, and by a system call for it.
         lines += ["PrivateUsers=no", "SystemCallFilter=@chown"]
     if unit.time_limit is not None:
-        # With --wait, a last run may begin just before the limit is reached.
+        # With --wait, the last run may begin just before the limit is reached.
         longest = unit.time_limit if unit.patience is None else unit.patience + 2 * unit.time_limit
         lines.append(f"TimeoutStartSec={longest + GRACE}")
     return "\n".join(lines) + "\n"
 
 
 def timer(name: str, calendar: Sequence[str], *, spread: int, header: str) -> str:
-    """The text of ``filedrop@JOB.timer``.
+    """Build ``filedrop@JOB.timer``.
 
-    :param spread: seconds over which systemd spreads the hosts, each with a delay of its own that stays the same.
+    :param spread: seconds over which systemd spreads the hosts, each with a constant delay of its own.
     """
     lines = [header, "[Unit]", f"Description=When the filedrop job {name} is due", "", "[Timer]"]
     lines += [f"OnCalendar={each}" for each in calendar]
@@ -160,10 +160,10 @@ def timer(name: str, calendar: Sequence[str], *, spread: int, header: str) -> st
 
 
 def path(name: str, folders: Iterable[str], *, header: str) -> str:
-    """The text of ``filedrop@JOB.path``: something is written, or comes by a rename, in one of the folders.
+    """Build ``filedrop@JOB.path``: it starts the job when a file is written in, or renamed into, one of the folders.
 
-    Only what happens counts, not what is there (as with DirectoryNotEmpty): files that stay start nothing. And while a
-    run is at work nothing is watched, so that what it does in the folders starts nothing either.
+    It reacts to events, not to existing files (as DirectoryNotEmpty would), so files that stay do not start the job.
+    systemd does not watch during a run, so the run's own changes do not start it either.
     """
     lines = [header, "[Unit]", f"Description=When a file for the filedrop job {name} appears", "", "[Path]"]
     lines += [f"PathChanged={escaped(each)}" for each in folders]
@@ -172,22 +172,22 @@ def path(name: str, folders: Iterable[str], *, header: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text as a whole value of a unit file, in which a percent sign has a meaning of its own."""
+    """Escape a text as a whole value in a unit file, where a percent sign has a special meaning."""
     return text.replace("%", "%%")
 
 
 def offset(host: str, job: str, every: int) -> int:
-    """Seconds by which a host's job starts after the round time: the same in each run, and others on other hosts."""
+    """Return the seconds by which a host's job starts later: constant for the job, and different between hosts."""
     return int.from_bytes(hashlib.sha256(f"{host}\n{job}".encode()).digest()[:8], "big") % every
 
 
 def calendar(every: int, start: int) -> list[str]:
-    """``every`` so many seconds as calendar events: whole minutes that divide an hour or a day.
+    """Express ``every`` (seconds) as calendar events; it must be whole minutes that divide an hour or a day.
 
     :param start: the first time after midnight, in seconds, less than ``every``.
     """
     hours, minutes, seconds = start // HOUR, start % HOUR // MINUTE, start % MINUTE
-    # systemd refuses steps that are as long as what they divide.
+    # systemd refuses a step that is as long as its range.
     if every == MINUTE:
         return [f"*-*-* *:*:{seconds:02}"]
     if every == HOUR:
@@ -203,18 +203,18 @@ def calendar(every: int, start: int) -> list[str]:
 
 
 def quoted(text: str) -> str:
-    """Text as one word of a unit file, in which nothing has a meaning of its own."""
+    """Quote a text as one word in a unit file, so that no character has a special meaning."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"' if any(character.isspace() or character in "\"'\\" for character in text) else escaped
 
 
 def _bound(path: str) -> str:
-    """A folder to put where it is; what follows a colon would be where else."""
+    """Quote a folder for a bind mount at the same path; an unescaped colon would begin the destination."""
     return quoted("-" + path).replace(":", "\\:")
 
 
 def outermost(paths: Iterable[str]) -> list[str]:
-    """The paths that lie in none of the others, in order."""
+    """Return the paths that are not inside of another one, sorted."""
     found: list[str] = []
     for path in sorted(set(paths)):
         if not _under_any(path, found):

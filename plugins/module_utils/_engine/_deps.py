@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one place that imports paramiko, and that tells what is missing of it and of cryptography.
+"""Import paramiko and cryptography in one place, and report when they are missing.
 
-Importing the engine never fails for want of a library, so that ``ansible-doc`` and the sanity tests can load every
-file; ``require()`` says in words what is missing before the first use.
+Importing the engine never fails because of a missing library, so ``ansible-doc`` and the sanity tests can load every
+file. ``require()`` raises an error before the first use.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ PARAMIKO_IMPORT_ERROR: str | None = None
 
 try:
     with warnings.catch_warnings():
-        # paramiko 2.12 names ciphers that newer releases of cryptography deprecate; that is no news for a user of ours.
+        # paramiko 2.12 names ciphers that newer releases of cryptography deprecate. Users need not see that warning.
         warnings.simplefilter("ignore")
         import cryptography
         import paramiko
 except ImportError:
     PARAMIKO_IMPORT_ERROR = traceback.format_exc()
-    # To the type checker a name that is imported is a module; who uses it calls `require` first, which sees that it is.
+    # The type checker knows an imported name as a module. Callers run `require` first, which raises if it is None.
     cryptography = None  # type: ignore[assignment]
     paramiko = None  # type: ignore[assignment]
 

@@ -2,20 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One tree of errors. Each has a reason code, a sentence that says what was found and why it is refused, and a way out.
+"""Define the errors of the engine, as one tree.
 
-The classes say who has to act on an error in the code; the reason codes say what happened to the reader of a result.
+Each error has a reason code, a finding (what was found and why it is refused), and a way out (what to do). In the code,
+the class says who has to act on an error. In a result, the reason code says what happened.
 """
 
 from __future__ import annotations
 
 
 class FiledropError(Exception):
-    """Anything that filedrop refuses or cannot do.
+    """Report anything that filedrop refuses or cannot do.
 
-    :param reason: a stable code in snake_case, such as ``port_closed``, for programs.
+    :param reason: a stable code in snake_case for programs, such as ``port_closed``.
     :param finding: a sentence for people: the value that was found and why that is a problem.
-    :param way_out: a sentence that says what to do about it.
+    :param way_out: a sentence for people: what to do about it.
     """
 
     def __init__(self, reason: str, finding: str, way_out: str = "") -> None:
@@ -29,15 +30,15 @@ class FiledropError(Exception):
 
 
 class InputError(FiledropError):
-    """An option, a job or an account that cannot be meant as it stands."""
+    """An option, a job or an account is invalid."""
 
 
 class DependencyError(FiledropError):
-    """A library that the work needs is not there."""
+    """A required library is missing."""
 
 
 class TrustError(FiledropError):
-    """The server's key is not one that the account trusts. Never retried; nothing secret was sent."""
+    """The account does not trust the server's key. Never retried; no secret was sent."""
 
 
 class AuthenticationError(FiledropError):
@@ -45,23 +46,23 @@ class AuthenticationError(FiledropError):
 
 
 class UnreachableError(FiledropError):
-    """No session could be had: unknown host, closed port, no answer."""
+    """No session could be opened: unknown host, closed port, no answer."""
 
 
 class ConnectionLost(FiledropError):
-    """The session ended, or went silent, in the middle. What was under way is unknown; a new session may go on."""
+    """The session ended or stopped answering. The state of pending requests is unknown; a new session may go on."""
 
 
 class ServerBusy(FiledropError):
-    """The server has no place for us now. A later try may succeed."""
+    """The server accepts no further session now. A later attempt may succeed."""
 
 
 class RemoteError(FiledropError):
-    """The server's own refusal of one request."""
+    """The server refused one request."""
 
 
 class RemoteMissing(RemoteError):
-    """There is no such file or folder on the server."""
+    """The file or folder does not exist on the server."""
 
 
 class RemoteDenied(RemoteError):
@@ -73,7 +74,7 @@ class RemoteUnsupported(RemoteError):
 
 
 class ProtocolError(FiledropError):
-    """The server broke the protocol's rules; nothing it says on this session can be trusted any more."""
+    """The server broke the protocol's rules. Nothing else that it sends on this session can be trusted."""
 
 
 class DiskError(FiledropError):
@@ -81,43 +82,43 @@ class DiskError(FiledropError):
 
 
 class TransferError(FiledropError):
-    """One file could not be moved safely. It stays where it was; the others go on."""
+    """One file could not be moved safely. It stays where it was; the other files go on."""
 
 
 class Replaced(TransferError):
-    """A file was delivered; what stands in the place of its original now is another one, and is left alone."""
+    """A file was delivered, but another file has taken the place of its original. That one is left alone."""
 
 
 class OriginalStays(TransferError):
-    """A file was delivered; what the job wants done with its original cannot be done."""
+    """A file was delivered, but its original could not be disposed of as the job requires."""
 
 
 class HoldError(TransferError):
-    """One file waits for a person's decision."""
+    """One file needs a person's decision."""
 
 
 class JobStopped(FiledropError):
-    """What was learned from the first file means that no other file of the job can do better."""
+    """The first file failed for a reason that applies to all other files of the job."""
 
 
 class RunEnded(FiledropError):
-    """The run was told to end: by a signal, or by its time limit. What remains is for the next one."""
+    """The run was ended by a signal or by its time limit. The next run continues with the rest."""
 
 
 class NotReached(FiledropError):
-    """A file whose turn did not come, because another one has ended the run."""
+    """A file was not processed, because the error of another file ended the run."""
 
     def __init__(self) -> None:
         super().__init__("not_reached", "The run ended before its turn.")
 
 
 class LedgerError(FiledropError):
-    """The ledger cannot be trusted or written. No transfer starts, or goes on, without it."""
+    """The ledger cannot be trusted or written. No transfer starts or continues without it."""
 
 
 class JobRunning(FiledropError):
-    """Another run of the same job is at work on this host."""
+    """Another run of the same job is active on this host."""
 
 
 ENDS_THE_RUN = (ConnectionLost, JobStopped, LedgerError, ProtocolError)
-"""Errors that no other file can escape; any other is the outcome of its file alone."""
+"""Errors that end the run for all files. Any other error is the outcome of its file alone."""

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The faults of the sandbox by name, with their parameters: the one list of them.
+"""List the faults of the sandbox by name, with their parameters.
 
-A fault as a person writes it is a name with parameters (``from_data``, ``from_text``); ``Chosen`` is the same, checked
-and complete, so that two ways to write the same fault are equal; ``Chosen.make`` makes the fault itself.
+Users write a fault as a name with parameters (``from_data``, ``from_text``). ``Chosen`` is its validated and complete
+form, so two ways to write the same fault are equal. ``Chosen.make`` creates the fault object.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FOR_EVER = 2**62
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a parameter may be: one of ``choices``, or a number of the default's type within the limits."""
+    """Define a parameter: one of ``choices``, or a number of the default's type within the limits."""
 
     default: Value
     least: float = 0
@@ -36,7 +36,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
 
     def checked(self, fault: str, name: str, value: object) -> Value:
-        """:raises InputError: it may not be this."""
+        """Return the value in its type. :raises InputError: the value is invalid."""
         if self.choices:
             if value in self.choices:
                 return str(value)
@@ -54,11 +54,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Known:
-    """One entry of the catalogue.
+    """Define one entry of the catalogue.
 
-    :param does: what the server does then, in a few words for a table.
-    :param make: the fault from its aim and its parameters.
-    :param of_account: whether it can be aimed at one account: not where nobody has said yet who is there.
+    :param does: what the server does, in a few words for a table.
+    :param make: creates the fault from its aim and its parameters.
+    :param of_account: whether it can be limited to one account. It cannot if it occurs before the login.
     """
 
     does: str
@@ -84,30 +84,30 @@ CATALOGUE: Mapping[str, Known] = {
         {"seconds": Parameter(0.2, most=3600), "request": _REQUEST},
     ),
     "answer_missing": Known(
-        "serves requests and never answers them",
+        "serves requests, but never answers them",
         lambda aim, request: fault_files.AnswerMissing(request, aim),
         {"request": _REQUEST},
     ),
     "close_fails": Known("refuses to close uploaded files", _refuse(Kind.CLOSE, code=Code.FAILURE, paths="/input/*")),
     "connection_cut": Known(
-        "cuts each connection at a byte, handshake included",
+        "cuts each connection after a number of bytes, including the handshake",
         lambda aim, direction, **rest: fault_links.LinkBreaks(rest["bytes"], direction, aim=aim),
         {"bytes": _PASSED, "direction": _DIRECTION},
         of_account=False,
     ),
     "connection_stalled": Known(
-        "moves nothing more after a byte, and keeps the connection open",
+        "stops all traffic after a number of bytes, but keeps the connection open",
         lambda aim, direction, **rest: fault_links.LinkBreaks(rest["bytes"], direction, stall=True, aim=aim),
         {"bytes": _PASSED, "direction": _DIRECTION},
         of_account=False,
     ),
     "deleted_comes_back": Known(
-        "confirms a deletion, and has the file again, once for each name",
+        "confirms a deletion, but restores the file, once for each name",
         fault_files.DeletedComesBack,
     ),
-    "exclusive_ignored": Known("creates a file although there is one", faults.ExclusiveIgnored),
+    "exclusive_ignored": Known("ignores exclusive creation and overwrites an existing file", faults.ExclusiveIgnored),
     "file_gone_at_close": Known(
-        "takes an uploaded file when it is closed, whatever its name, into the folder taken beside input",
+        "moves an uploaded file with any name to the folder taken, beside input, when it is closed",
         fault_files.FileGoneAtClose,
     ),
     "file_grows": Known(
@@ -116,12 +116,12 @@ CATALOGUE: Mapping[str, Known] = {
         {"bytes": Parameter(100, least=1, most=1_000_000)},
     ),
     "file_replaced": Known(
-        "puts another file in the place of one that was read, once for each name",
+        "replaces a file that was read by another file, once for each name",
         lambda aim, moment: fault_files.FileReplaced(moment, aim),
         {"moment": Parameter("closed", choices=("closed", "looked", "removed"))},
     ),
     "file_short": Known(
-        "ends files at a byte, whatever their size is said to be",
+        "ends files after a number of bytes, before their reported size",
         lambda aim, **rest: fault_files.FileShort(rest["bytes"], aim),
         {"bytes": Parameter(1000)},
     ),
@@ -134,50 +134,52 @@ CATALOGUE: Mapping[str, Known] = {
             "bytes": Parameter(64, least=1, most=1_000_000),
         },
     ),
-    "host_key_changed": Known("shows other host keys than before", fault_links.HostKeyChanged, of_account=False),
-    "listing_endless": Known("lists new names for ever", fault_listings.ListingEndless),
+    "host_key_changed": Known("presents other host keys than before", fault_links.HostKeyChanged, of_account=False),
+    "listing_endless": Known("lists new names without an end", fault_listings.ListingEndless),
     "listing_refused": Known("refuses to list folders", _refuse(Kind.OPENDIR)),
-    "login_refused": Known("lets nobody log in", fault_links.LoginRefused),
+    "login_refused": Known("refuses all logins", fault_links.LoginRefused),
     "login_slow": Known(
-        "lets each login wait",
+        "delays each login",
         lambda aim, seconds: fault_links.LoginSlow(seconds, aim),
         {"seconds": Parameter(5.0, most=3600)},
     ),
     "name_hostile": Known(
-        "lists a name that leads out of the folder, cannot be a name, is no file, or is there twice",
+        "lists a name that leads out of the folder, is invalid, is not a file, or appears twice",
         lambda aim, kind: fault_listings.NameHostile(kind, aim),
         {"kind": Parameter("parent", choices=(*fault_listings.HOSTILE, fault_listings.TWICE))},
     ),
     "no_extensions": Known("offers no extensions and serves none", faults.NoExtensions),
     "one_file_open": Known("refuses to open a file while the session has another one open", fault_files.OneFileOpen),
     "read_short": Known(
-        "reads fewer bytes at a time than asked for",
+        "returns fewer bytes than requested in each read",
         lambda aim, **rest: fault_files.ReadShort(rest["bytes"], aim),
         {"bytes": Parameter(1000, least=1)},
     ),
     "remove_refused": Known("refuses to delete files", _refuse(Kind.REMOVE)),
-    "rename_free_only": Known("renames onto free names only, whatever was asked for", fault_files.RenameFreeOnly),
-    "rename_overwrites": Known("renames onto names that are taken", fault_files.RenameOverwrites),
+    "rename_free_only": Known(
+        "renames only to free names, even if overwriting was requested", fault_files.RenameFreeOnly
+    ),
+    "rename_overwrites": Known("overwrites existing files when renaming", fault_files.RenameOverwrites),
     "rename_refused": Known("refuses to rename files", _refuse(Kind.RENAME)),
     "request_cuts": Known(
         "cuts the connection at a request, before or after it was served",
         lambda aim, request, moment: fault_files.RequestCuts(request, moment, aim),
         {"request": _REQUEST, "moment": Parameter("after", choices=("before", "after"))},
     ),
-    "setstat_refused": Known("refuses to set rights and times", _refuse(Kind.SETSTAT, Kind.FSETSTAT)),
+    "setstat_refused": Known("refuses to set permissions and times", _refuse(Kind.SETSTAT, Kind.FSETSTAT)),
     "size_absurd": Known(
-        "tells an absurd size of every file",
+        "reports an absurd size for every file",
         lambda aim, **rest: fault_files.SizeWrong(absolute=rest["bytes"], aim=aim),
         {"bytes": Parameter(2**63 - 1, most=2**64 - 1)},
     ),
     "size_wrong": Known(
-        "tells a wrong size of every file",
+        "reports a wrong size for every file",
         lambda aim, difference: fault_files.SizeWrong(difference, aim=aim),
         {"difference": Parameter(1, least=-_FOR_EVER)},
     ),
-    "stat_refused": Known("refuses to look at files", _refuse(Kind.STAT, Kind.LSTAT, Kind.FSTAT)),
+    "stat_refused": Known("refuses to report the attributes of files", _refuse(Kind.STAT, Kind.LSTAT, Kind.FSTAT)),
     "write_fails": Known(
-        "takes no more than so many bytes of a file",
+        "accepts only a number of bytes of each file",
         lambda aim, **rest: fault_files.WriteFails(rest["bytes"], aim),
         {"bytes": Parameter(10_000)},
     ),
@@ -189,7 +191,7 @@ _TIMES = Parameter(1, least=1)
 
 @dataclass(frozen=True)
 class Chosen:
-    """A fault to be made: checked, and with every parameter of its own."""
+    """Hold a validated fault with all of its parameters."""
 
     name: str
     parameters: tuple[tuple[str, Value], ...] = ()
@@ -198,11 +200,11 @@ class Chosen:
     times: int | None = None
 
     def make(self) -> Fault:
-        """The fault, which begins to count now."""
+        """Create the fault object. Its counters start now."""
         return CATALOGUE[self.name].make(aim=Aim(self.account, self.after, self.times), **dict(self.parameters))
 
     def to_data(self) -> dict[str, Value | None]:
-        """As ``from_data`` takes it."""
+        """Convert it to the input of ``from_data``."""
         return {
             "name": self.name,
             **dict(self.parameters),
@@ -213,33 +215,32 @@ class Chosen:
 
 
 def from_data(data: Mapping[str, Any]) -> Chosen:
-    """A fault as a mapping of its name, its parameters, and perhaps ``account``, ``after`` and ``times``. What is
-    ``None`` is not given.
+    """Read a fault from a mapping of its name, its parameters, and optional ``account``, ``after`` and ``times``.
 
-    :raises InputError: there is no such fault, it has no such parameter, or a value is none that it can have.
+    ``None`` means "not given".
+
+    :raises InputError: unknown fault, unknown parameter, or invalid value.
     """
     given = {str(key): value for key, value in data.items() if value is not None}
     name = str(given.pop("name", ""))
     known = CATALOGUE.get(name)
     if known is None:
-        raise InputError(
-            "fault_unknown", f"The sandbox has no fault {name!r}.", f"There are: {', '.join(sorted(CATALOGUE))}."
-        )
+        raise InputError("fault_unknown", f"Unknown fault {name!r}.", f"Known faults: {', '.join(sorted(CATALOGUE))}.")
     account = given.pop("account", None)
     if account is not None and not known.of_account:
         raise InputError(
             "fault_without_account",
-            f"The fault {name} strikes before anybody has logged in, so it cannot be aimed at {account!r} alone.",
-            "Leave account out.",
+            f"The fault {name} occurs before the login, so it cannot be limited to the account {account!r}.",
+            "Remove account.",
         )
     after, times = given.pop("after", None), given.pop("times", None)
     strange = sorted(set(given) - set(known.parameters))
     if strange:
-        own = ", ".join(sorted(known.parameters)) or "none of its own"
+        own = ", ".join(sorted(known.parameters)) or "none"
         raise InputError(
             "fault_parameter_unknown",
             f"The fault {name} has no parameter {strange[0]!r}.",
-            f"Its parameters: {own}; every fault has after and times{', and account' if known.of_account else ''}.",
+            f"Its own parameters: {own}. Every fault has after and times{', and account' if known.of_account else ''}.",
         )
     return Chosen(
         name,
@@ -251,7 +252,7 @@ def from_data(data: Mapping[str, Any]) -> Chosen:
 
 
 def from_text(text: str) -> Chosen:
-    """A fault as one word: ``name``, or ``name:key=value,key=value``. :raises InputError: as ``from_data``."""
+    """Read a fault from text: ``name``, or ``name:key=value,key=value``. :raises InputError: as ``from_data``."""
     name, _colon, rest = text.partition(":")
     data: dict[str, str] = {}
     for part in filter(None, rest.split(",")):
@@ -259,7 +260,7 @@ def from_text(text: str) -> Chosen:
         if not sign or key == "name":
             raise InputError(
                 "fault_malformed",
-                f"{part!r} in the fault {text!r} is not a parameter and its value.",
+                f"{part!r} in the fault {text!r} is not a parameter with a value.",
                 "Write a fault as name:key=value,key=value.",
             )
         data[key] = value
@@ -267,7 +268,7 @@ def from_text(text: str) -> Chosen:
 
 
 def made(one: Fault | Chosen | Mapping[str, Any] | str) -> Fault:
-    """The fault itself, in whatever way it was named. :raises InputError: as ``from_data``."""
+    """Create the fault object from any of its forms. :raises InputError: as ``from_data``."""
     if isinstance(one, Fault):
         return one
     if isinstance(one, str):
@@ -276,20 +277,20 @@ def made(one: Fault | Chosen | Mapping[str, Any] | str) -> Fault:
 
 
 def check_accounts(chosen: Iterable[Chosen], accounts: Iterable[Account]) -> None:
-    """:raises InputError: a fault is aimed at an account that there is not."""
+    """:raises InputError: a fault is limited to an unknown account."""
     names = [one.username for one in accounts]
     for one in chosen:
         if one.account is not None and one.account not in names:
             raise InputError(
                 "fault_account_unknown",
-                f"The fault {one.name} is aimed at the account {one.account!r}, which the sandbox does not have.",
-                f"There are: {', '.join(names)}.",
+                f"The fault {one.name} is limited to the account {one.account!r}, which does not exist in the sandbox.",
+                f"Existing accounts: {', '.join(names)}.",
             )
 
 
 def _wrong(fault: str, name: str, value: object, allowed: str) -> InputError:
     return InputError(
         "fault_parameter_invalid",
-        f"The parameter {name} of the fault {fault} is {value!r}, and must be {allowed}.",
-        "Set another value, or leave it out for its default.",
+        f"The parameter {name} of the fault {fault} is {value!r}, but must be {allowed}.",
+        "Set another value, or remove it for the default.",
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A sandbox in the foreground, for people.
+"""Run a sandbox in the foreground.
 
 python -m ansible_collections.courier.filedrop.plugins.module_utils._sandbox.cli --path FOLDER --public-key FILE
 """
@@ -24,7 +24,7 @@ from .state import Lock, Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until Ctrl-C. Returns the exit status."""
+    """Serve until Ctrl-C. Return the exit status."""
     options = _parser().parse_args(arguments)
     try:
         _serve(os.path.abspath(options.path), options)
@@ -40,24 +40,24 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sandbox",
-        description="A local SFTP provider to try things against. For trying and testing, never for real data.",
+        description="A local SFTP provider for tests. Never use it for real data.",
     )
-    parser.add_argument("--path", required=True, metavar="FOLDER", help="the sandbox's folder; kept and used again")
-    parser.add_argument("--port", type=int, help="port on loopback; default: the one of last time, or a free one")
+    parser.add_argument("--path", required=True, metavar="FOLDER", help="the sandbox's folder; kept for the next start")
+    parser.add_argument("--port", type=int, help="port on loopback; default: the last one, or a free one")
     parser.add_argument("--username", default="sandbox", help="the account's name; default: sandbox")
     parser.add_argument(
-        "--public-key", action="append", metavar="FILE", help="a public key file to register; repeatable"
+        "--public-key", action="append", metavar="FILE", help="file of a public key to register; repeatable"
     )
     parser.add_argument(
-        "--lifetime", type=float, default=86400.0, help="seconds without use until it ends; default: a day"
+        "--lifetime", type=float, default=86400.0, help="seconds without use after which it ends; default: one day"
     )
-    parser.add_argument("--import-delay", type=float, default=0.0, help="seconds until a complete file is taken")
+    parser.add_argument("--import-delay", type=float, default=0.0, help="seconds before a complete file is taken")
     parser.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="NAME[:KEY=VALUE,...]",
-        help="misbehave in this way until it ends, such as write_fails:bytes=1000,times=1; repeatable. There are: "
+        help="misbehave in this way, such as write_fails:bytes=1000,times=1; repeatable. Known faults: "
         + ", ".join(catalogue.CATALOGUE),
     )
     return parser
@@ -70,9 +70,9 @@ def _serve(path: str, options: argparse.Namespace) -> None:
         lock = Lock.take(path, wait=0.2)
         if lock is None:
             raise InputError(
-                "sandbox_running", f"The sandbox in {path} is running already.", "Stop it, or name another folder."
+                "sandbox_running", f"The sandbox in {path} is already running.", "Stop it, or use another folder."
             )
-        # What a process said that was killed must not be taken for what this one says.
+        # The record of a killed process must not be taken for this one's.
         state.save_serving(path, None)
     settings = _settings(path, options)
     listener = daemon.listen_on(settings.port, fixed=options.port is not None)
@@ -81,7 +81,7 @@ def _serve(path: str, options: argparse.Namespace) -> None:
     state.save_settings(path, settings)
 
     def ready() -> None:
-        out = [f"Serving SFTP on {HOST}, port {port}. Ctrl-C ends it.", "Host keys:"]
+        out = [f"Serving SFTP on {HOST}, port {port}. Press Ctrl-C to stop.", "Host keys:"]
         out += [f"  {line}" for line in hostkeys.stored_lines(os.path.join(path, "host_keys"))]
         out += [f"Account {one.username}: {folders_of(path, one.username).root}" for one in settings.accounts]
         sys.stdout.write("\n".join(out) + "\n")
@@ -92,7 +92,7 @@ def _serve(path: str, options: argparse.Namespace) -> None:
 
 
 def _settings(path: str, options: argparse.Namespace) -> Settings:
-    """The settings of last time, with what was named now."""
+    """Combine the last settings with the options of this call."""
     faults = tuple(catalogue.from_text(one) for one in options.fault)
     before = state.load_settings(path)
     accounts = before.accounts if before is not None else ()
@@ -100,7 +100,7 @@ def _settings(path: str, options: argparse.Namespace) -> Settings:
         named = account(options.username, public_keys=[_read(name) for name in options.public_key])
         accounts = (*(one for one in accounts if one.username != named.username), named)
     if not accounts:
-        raise InputError("no_accounts", "The sandbox has no account yet.", "Register a key with --public-key FILE.")
+        raise InputError("no_accounts", "The sandbox has no account.", "Register a key with --public-key FILE.")
     port = options.port if options.port is not None else before.port if before is not None else None
     catalogue.check_accounts(faults, accounts)
     return Settings(accounts, port, options.lifetime, options.import_delay, faults)
@@ -114,7 +114,7 @@ def _read(name: str) -> str:
         raise InputError(
             "public_key_unreadable",
             f"The public key file {name} cannot be read: {error.strerror}.",
-            "Name a .pub file.",
+            "Set it to a .pub file.",
         ) from None
 
 

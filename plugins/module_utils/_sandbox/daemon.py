@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A sandbox of its own process: started, told of new settings, stopped.
+"""Run a sandbox as a process of its own: start it, change its settings, stop it.
 
-``start`` forks away from its caller. Everything is imported before: when the caller is an Ansible module, the archive
-that this code was loaded from is deleted as soon as the module ends. The process ends by itself when nobody has used it
-for its lifetime, or when its folder is gone.
+``start`` forks. All modules are imported before that, because an Ansible module's archive, from which this code was
+loaded, is deleted when the module ends. The process ends by itself if nobody has used it for its lifetime, or if its
+folder is removed.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from .sandbox import Sandbox
 from .ssh_server import HOST, LOGGER, listen
 from .state import Lock, Serving, Settings
 
-# Seconds: for a daemon to say that it serves, and to end when it is asked to.
+# Seconds for a daemon to report that it serves, and to end after a request to do so.
 _START_TIME = 30.0
 _STOP_TIME = 20.0
 _PROBE_TIME = 5.0
-# Descriptors that many connections with many open files may need.
+# Open files for many connections with many open files each.
 _DESCRIPTORS = 8192
 
 _log = logging.getLogger(LOGGER)
@@ -46,9 +46,9 @@ _log = logging.getLogger(LOGGER)
 
 @dataclass(frozen=True)
 class Found:
-    """A sandbox's folder as it is.
+    """Describe the state of a sandbox's folder.
 
-    :param serving: the process at work; ``None`` where there is none, or where it does not answer.
+    :param serving: the serving process; ``None`` if there is none, or it does not answer.
     :param held: whether there is a process at all.
     """
 
@@ -58,7 +58,7 @@ class Found:
 
 
 def look(path: str) -> Found:
-    """What is there; nothing is changed. :raises DiskError: the folder cannot be read."""
+    """Inspect a folder without changing it. :raises DiskError: the folder cannot be read."""
     try:
         settings = state.load_settings(path)
         if not Lock.held(path):
@@ -70,12 +70,12 @@ def look(path: str) -> Found:
 
 
 def start(path: str, settings: Settings, *, fixed_port: bool = False) -> Serving:
-    """Serve the folder with these settings, from now on and after this process has ended.
+    """Serve the folder with these settings. The server continues after this process has ended.
 
-    A process that serves already takes them over; only where the port changes it is replaced.
+    A running server takes over the new settings. It is replaced only if the port changes.
 
-    :param fixed_port: the port was asked for, so that no other one will do when it is taken.
-    :raises InputError: the port or the folder cannot be had. :raises DiskError: the folder cannot be used.
+    :param fixed_port: the port was requested, so no other port may be used instead.
+    :raises InputError: the port or the folder is not usable. :raises DiskError: the folder cannot be used.
     """
     require()
     state.make_folder(path)
@@ -84,7 +84,7 @@ def start(path: str, settings: Settings, *, fixed_port: bool = False) -> Serving
         if found.serving is not None:
             if settings.port in (None, found.serving.port):
                 return _reload(path, replace(settings, port=found.serving.port), found.serving)
-            # The new port first: one that cannot be had must not cost the sandbox that runs.
+            # Open the new port first: if that fails, the running sandbox must continue.
             listener = opened.enter_context(listen_on(settings.port, fixed=fixed_port))
         if found.held:
             _stop(path)
@@ -98,7 +98,7 @@ def start(path: str, settings: Settings, *, fixed_port: bool = False) -> Serving
 
 
 def check_start(path: str, settings: Settings, found: Found, *, fixed_port: bool = False) -> None:
-    """Raise what ``start`` would, as far as that can be known without changing anything."""
+    """Raise what ``start`` would raise, as far as it can be known without changing anything."""
     require()
     state.check_folder(path)
     if found.serving is None or settings.port not in (None, found.serving.port):
@@ -106,11 +106,11 @@ def check_start(path: str, settings: Settings, found: Found, *, fixed_port: bool
 
 
 def stop(path: str) -> bool:
-    """End the process that serves the folder, and wait until it is gone. False: there was none.
+    """End the process that serves the folder, and wait until it has ended. Return False if there was none.
 
-    :raises DiskError: it is not this user's, or does not end.
+    :raises DiskError: it belongs to another user, or does not end.
     """
-    # Asked first, so that nothing is written into a folder that is no sandbox's.
+    # Check first, so that nothing is written into a folder that is not a sandbox's.
     if not _held(path):
         return False
     with changing(path):
@@ -122,7 +122,7 @@ def stop(path: str) -> bool:
 
 @contextlib.contextmanager
 def changing(path: str) -> Iterator[None]:
-    """While it is open, nobody else starts or stops the sandbox in this folder."""
+    """Prevent others from starting or stopping the sandbox in this folder during the block."""
     try:
         lock = Lock.take(path, kind="change.lock", wait=2 * _START_TIME)
         if lock is None:
@@ -136,7 +136,7 @@ def changing(path: str) -> Iterator[None]:
 
 
 def run(path: str, lock: Lock, listener: socket.socket, settings: Settings, ready: Callable[[], None]) -> None:
-    """Serve until a signal, the lifetime, or the loss of the folder ends it. The lock is held by the caller."""
+    """Serve until a signal, the lifetime, or the removal of the folder ends it. The caller holds the lock."""
     wishes = _wishes()
     port = listener.getsockname()[1]
     sandbox = Sandbox(
@@ -156,14 +156,14 @@ def run(path: str, lock: Lock, listener: socket.socket, settings: Settings, read
         if set(wishes.recv(64)) != {signal.SIGHUP}:
             break
         settings = _take_over(path, sandbox, settings)
-    _log.info("The end.")
+    _log.info("Stopping.")
     sandbox.stop()
     if lock.still_there():
         state.save_serving(path, None)
 
 
 def _wishes() -> socket.socket:
-    """Where the numbers of signals can be read from: the kernel gives a signal to any thread, and this wakes ours."""
+    """Return a socket from which signal numbers can be read. The kernel may deliver a signal to any thread."""
     reading, writing = socket.socketpair()
     writing.setblocking(False)
     signal.set_wakeup_fd(writing.detach(), warn_on_full_buffer=False)
@@ -173,7 +173,7 @@ def _wishes() -> socket.socket:
 
 
 def listen_on(port: int | None, *, fixed: bool) -> socket.socket:
-    """Listen on this port, or on a free one. :raises InputError: the port was asked for and cannot be had."""
+    """Listen on this port, or on a free one. :raises InputError: the requested port is not available."""
     try:
         return listen(port or 0)
     except OSError as error:
@@ -183,19 +183,19 @@ def listen_on(port: int | None, *, fixed: bool) -> socket.socket:
         raise InputError(
             "port_taken" if taken else "port_refused",
             f"The sandbox cannot listen on port {port} of {HOST}: {os.strerror(error.errno or 0)}.",
-            "Set another port, or none: then a free one is found and kept.",
+            "Set another port, or none: then a free one is chosen and kept.",
         ) from None
 
 
 def log_to(path: str) -> None:
-    """Write what happens into the sandbox's folder; the file stays small."""
+    """Log to a file in the sandbox's folder. Its size is limited."""
     name = os.path.join(path, "sandbox.log")
     handler = logging.handlers.RotatingFileHandler(name, maxBytes=1024 * 1024, backupCount=1, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     _log.addHandler(handler)
     _log.setLevel(logging.INFO)
     _log.propagate = False
-    # What paramiko says about each packet and step of a handshake is nothing that a user of the sandbox could use.
+    # paramiko's log of packets and handshakes is of no use for users of the sandbox.
     logging.getLogger(f"{LOGGER}.ssh").setLevel(logging.WARNING)
 
 
@@ -216,11 +216,15 @@ def _stop(path: str) -> None:
             state.save_serving(path, None)
             lock.release()
             return
-    raise DiskError("sandbox_stuck", f"The sandbox in {path}, process {serving.pid}, does not end.", "End it by hand.")
+    raise DiskError(
+        "sandbox_stuck",
+        f"The sandbox in {path}, process {serving.pid}, does not end.",
+        "End the process by hand.",
+    )
 
 
 def _start(path: str, lock: Lock, listener: socket.socket, settings: Settings) -> Serving:
-    # What a process said that was killed must not be taken for what the next one says.
+    # The record of a killed process must not be taken for the next one's.
     state.save_serving(path, None)
     settings = replace(settings, port=listener.getsockname()[1])
     state.save_settings(path, settings)
@@ -237,7 +241,7 @@ def _start(path: str, lock: Lock, listener: socket.socket, settings: Settings) -
 
 
 def _fork(path: str, lock: Lock, listener: socket.socket, settings: Settings) -> str:
-    """Start the daemon and wait until it serves. Returns what went wrong; nothing when all is well."""
+    """Start the daemon and wait until it serves. Return an error text, or an empty text if all is well."""
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -251,7 +255,7 @@ def _fork(path: str, lock: Lock, listener: socket.socket, settings: Settings) ->
         deadline = time.monotonic() + _START_TIME
         while not said.endswith(b"\n"):
             if not select.select([reading], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                return f"it said nothing for {_START_TIME:.0f} seconds"
+                return f"it did not report within {_START_TIME:.0f} seconds"
             chunk = os.read(reading, 4096)
             if not chunk:
                 return said.decode("utf-8", "replace") or "it ended at once"
@@ -262,7 +266,7 @@ def _fork(path: str, lock: Lock, listener: socket.socket, settings: Settings) ->
 
 
 def _daemon(path: str, lock: Lock, listener: socket.socket, settings: Settings, writing: int) -> NoReturn:
-    """The rest of the child's life. It must never return into the caller's code."""
+    """Run the rest of the child process. It must never return into the caller's code."""
     status = 1
     try:
         os.setsid()
@@ -278,7 +282,7 @@ def _daemon(path: str, lock: Lock, listener: socket.socket, settings: Settings, 
         run(path, lock, listener, settings, lambda: _say(writing, "serving\n"))
         status = 0
     except BaseException as error:
-        # Told to the parent and to the log; nothing may unwind into the caller's code.
+        # Report to the parent and to the log. No exception may reach the caller's code.
         _log.critical("%s", traceback.format_exc())
         with contextlib.suppress(OSError):
             _say(writing, f"{type(error).__name__}: {error}")
@@ -292,7 +296,7 @@ def _say(descriptor: int, text: str) -> None:
 
 
 def _leave_streams(kept: set[int]) -> None:
-    """Let go of everything that was open in the caller: whoever waits for its output must not wait for us."""
+    """Close all inherited files. A program that waits for the caller's output must not wait for the daemon."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
@@ -307,7 +311,7 @@ def _leave_streams(kept: set[int]) -> None:
 
 
 def _reload(path: str, settings: Settings, serving: Serving) -> Serving:
-    """Have the process at work take over the settings, and wait until it did."""
+    """Tell the running process to take over the settings, and wait until it has done so."""
     if serving.settings == settings.digest:
         return serving
     state.save_settings(path, settings)
@@ -333,18 +337,18 @@ def _take_over(path: str, sandbox: Sandbox, settings: Settings) -> Settings:
         sandbox.set_accounts(wanted.accounts)
         sandbox.importer.delay = wanted.import_delay
         if wanted.faults != settings.faults:
-            # Those that stay the same go on counting.
+            # Faults that stay the same keep their counters.
             sandbox.set_faults(wanted.faults)
         state.save_serving(path, Serving(os.getpid(), sandbox.port, wanted.digest))
     except (OSError, InputError):
-        _log.exception("The new settings cannot be taken over.")
+        _log.exception("The new settings could not be taken over.")
         return settings
     _log.info("New settings taken over.")
     return wanted
 
 
 def _serving(path: str) -> Serving:
-    """The process that has the lock, once it has said which it is."""
+    """Return the process that holds the lock, after it has recorded its number."""
     deadline = time.monotonic() + _START_TIME
     while time.monotonic() < deadline:
         serving = state.load_serving(path)
@@ -357,16 +361,16 @@ def _serving(path: str) -> Serving:
 def _busy(path: str) -> UnreachableError:
     return UnreachableError(
         "sandbox_busy",
-        f"Another process holds the sandbox in {path} and does not say which it is.",
-        f"Wait a moment and try again; if it stays so, see who has {os.path.join(path, 'lock')} open.",
+        f"Another process holds the lock of the sandbox in {path}, but has not recorded its number.",
+        f"Wait a moment and try again. If it persists, find the process that has {os.path.join(path, 'lock')} open.",
     )
 
 
 def _answers(port: int) -> bool:
-    """Whether an SSH server greets there. To the sandbox this counts as use, so that it does not end a moment later."""
+    """Whether an SSH server answers on the port. The sandbox counts this as use, so it does not end just afterwards."""
     try:
         with socket.create_connection((HOST, port), timeout=_PROBE_TIME) as probe:
-            # A full greeting of our own: without it, the server would log a client that does not speak SSH.
+            # Send a complete greeting. Otherwise the server would log a client that does not speak SSH.
             probe.sendall(b"SSH-2.0-filedrop_probe\r\n")
             return probe.recv(4) == b"SSH-"
     except OSError:

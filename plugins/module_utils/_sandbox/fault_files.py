@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Faults of single answers, and of the files behind them."""
+"""Faults of single answers and of files."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ ANY = "any"
 
 _LOOKS = frozenset({Kind.STAT, Kind.LSTAT})
 
-#: What stands behind the old content of a file that ``file_replaced`` has replaced.
+#: Appended to the old content of a file by the fault ``file_replaced``.
 REPLACED = b"replaced by the sandbox\n"
 
-#: The folder beside ``input``, unseen by clients, for what ``file_gone_at_close`` takes.
+#: The folder beside ``input``, invisible to clients, for the files that ``file_gone_at_close`` moves.
 TAKEN = "taken"
 
 
 def is_meant(request: str, call: Call) -> bool:
-    """Whether the request is of the kind that a fault's parameter ``request`` names."""
+    """Whether the request is of the kind in a fault's parameter ``request``."""
     return request == ANY or call.request.kind == Kind[request.upper()]
 
 
 def local_path(call: Call) -> bytes:
-    """Where the file that a request is about lies on this machine."""
+    """Return the local path of the file in a request."""
     return os.path.join(call.files.root, call.path.lstrip(b"/"))
 
 
 @dataclass(eq=False)
 class AnswerDelayed(Fault):
-    """Answers late; what comes after it waits too, as in any session."""
+    """Delay answers. Later requests of the session wait too, as in any session."""
 
     seconds: float
     request: str
@@ -58,7 +58,7 @@ class AnswerDelayed(Fault):
 
 @dataclass(eq=False)
 class AnswerMissing(Fault):
-    """Serves a request and never says so."""
+    """Serve a request, but never answer it."""
 
     request: str
     aim: Aim = field(default_factory=Aim)
@@ -70,7 +70,7 @@ class AnswerMissing(Fault):
 
 @dataclass(eq=False)
 class RequestCuts(Fault):
-    """Cuts the connection at a request, before or after it was served."""
+    """Cut the connection at a request, before or after it was served."""
 
     request: str
     moment: str
@@ -86,7 +86,7 @@ class RequestCuts(Fault):
 
 @dataclass(frozen=True)
 class _Raw:
-    """Bytes in the place of a packet."""
+    """Send bytes instead of a packet."""
 
     data: bytes = field(repr=False)
 
@@ -97,7 +97,7 @@ class _Raw:
 
 @dataclass(frozen=True)
 class _Nonsense:
-    """A packet of a random kind with a random body, to the right request."""
+    """Answer the right request with a packet of a random kind and a random body."""
 
     kind: int
     body: bytes = field(repr=False)
@@ -108,7 +108,7 @@ class _Nonsense:
 
 @dataclass(eq=False)
 class Garbage(Fault):
-    """Answers with random bytes: unframed (``bytes``), or as a packet (``packet``). The same ones every time."""
+    """Answer with random bytes: unframed (``bytes``) or as a packet (``packet``). They are the same in every run."""
 
     request: str
     kind: str
@@ -126,7 +126,7 @@ class Garbage(Fault):
 
 @dataclass(eq=False)
 class ReadShort(Fault):
-    """Reads fewer bytes than asked for, as every server may."""
+    """Return fewer bytes than requested. Every server is allowed to do so."""
 
     amount: int
     aim: Aim = field(default_factory=Aim)
@@ -140,7 +140,7 @@ class ReadShort(Fault):
 
 @dataclass(eq=False)
 class FileShort(Fault):
-    """Ends every file at a byte, whatever its size is said to be."""
+    """End every file after a number of bytes, before its reported size."""
 
     amount: int
     aim: Aim = field(default_factory=Aim)
@@ -156,10 +156,10 @@ class FileShort(Fault):
 
 @dataclass(eq=False)
 class SizeWrong(Fault):
-    """Tells another size than a file has, wherever sizes are told.
+    """Report a wrong size for every file.
 
-    :param difference: bytes more than there are, or fewer.
-    :param absolute: the size told, in the place of a difference.
+    :param difference: bytes to add to the real size; may be negative.
+    :param absolute: the size to report, instead of a difference.
     """
 
     difference: int = 0
@@ -183,10 +183,10 @@ class SizeWrong(Fault):
 
 @dataclass(eq=False)
 class FileReplaced(Fault):
-    """Puts another file in the place of one that was fetched: once for each name.
+    """Replace a fetched file by another one: once for each name.
 
-    :param moment: ``closed``: as soon as it was read and closed; ``looked``: after the next look at it; ``removed``:
-        when its deletion is asked for, so that the new file is deleted and nobody can have seen it.
+    :param moment: ``closed``: after it was read and closed; ``looked``: after the next STAT; ``removed``: when its
+        deletion is requested, so that the new file is deleted before anybody can have seen it.
     """
 
     moment: str
@@ -218,7 +218,7 @@ class FileReplaced(Fault):
 
 @dataclass(eq=False)
 class FileGrows(Fault):
-    """Lets a file grow each time that somebody reads from it."""
+    """Let a file grow with each read."""
 
     amount: int
     aim: Aim = field(default_factory=Aim)
@@ -234,7 +234,7 @@ class FileGrows(Fault):
 
 @dataclass(eq=False)
 class FileGoneAtClose(Fault):
-    """Takes an uploaded file the moment that it is closed, and before that is answered: whatever its name is."""
+    """Move an uploaded file away when it is closed, before the answer, whatever its name is."""
 
     aim: Aim = field(default_factory=Aim)
     _written: set[tuple[int, bytes]] = field(default_factory=set, init=False)
@@ -259,9 +259,7 @@ class FileGoneAtClose(Fault):
 
 @dataclass(eq=False)
 class DeletedComesBack(Fault):
-    """Confirms that a file was deleted; a moment later it is there again, with the same content and time. Once for
-    each name.
-    """
+    """Confirm a deletion, but restore the file with the same content and time. Once for each name."""
 
     aim: Aim = field(default_factory=Aim)
     _done: set[bytes] = field(default_factory=set, init=False)
@@ -283,7 +281,7 @@ class DeletedComesBack(Fault):
 
 @dataclass(eq=False)
 class WriteFails(Fault):
-    """Takes no more than so many bytes of a file: as where a quota is used up."""
+    """Accept only a number of bytes of each file, like a server with a quota."""
 
     amount: int
     aim: Aim = field(default_factory=Aim)
@@ -300,7 +298,7 @@ class WriteFails(Fault):
 
 @dataclass(eq=False)
 class RenameOverwrites(Fault):
-    """Renames onto a name that is taken, as many servers do."""
+    """Overwrite an existing file when renaming, as many servers do."""
 
     aim: Aim = field(default_factory=Aim)
 
@@ -314,7 +312,7 @@ class RenameOverwrites(Fault):
 
 @dataclass(eq=False)
 class RenameFreeOnly(Fault):
-    """Renames onto a free name only, whatever kind of rename was asked for."""
+    """Rename only to a free name, whatever kind of rename was requested."""
 
     aim: Aim = field(default_factory=Aim)
 
@@ -329,7 +327,7 @@ class RenameFreeOnly(Fault):
 
 @dataclass(eq=False)
 class OneFileOpen(Fault):
-    """Refuses to open a file while the same session has another one open."""
+    """Refuse to open a file while the same session has another one open."""
 
     aim: Aim = field(default_factory=Aim)
     _open: dict[int, bytes] = field(default_factory=dict, init=False)
@@ -352,7 +350,7 @@ def _content(path: bytes) -> bytes:
 
 
 def _put(path: bytes, content: bytes, like: os.stat_result | None = None) -> None:
-    """Put a file in place whole, where there may be one already."""
+    """Write a file atomically, also over an existing one."""
     draft = os.path.join(os.path.dirname(os.path.dirname(path)), b".fault-%d" % threading.get_ident())
     with open(draft, "wb") as file:
         file.write(content)

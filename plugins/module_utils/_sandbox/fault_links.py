@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Faults of the network and of the login: they strike before there is an SFTP session."""
+"""Faults of the network and of the login. They occur before there is an SFTP session."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from .faults import Aim, Fault
 if TYPE_CHECKING:
     from .._engine._deps import paramiko
 
-# Seconds for which a stalled socket lets paramiko wait before it may look whether it shall end.
+# Seconds after which a stalled socket lets paramiko check whether it should end.
 _LOOK = 0.1
 
 
 @dataclass(eq=False)
 class LinkBreaks(Fault):
-    """Ends or stalls a connection once so many of its bytes have passed.
+    """Cut or stall a connection after a number of bytes.
 
-    :param amount: bytes, of the handshake as well (it takes some 3,000 up and 2,000 down).
+    :param amount: bytes, including those of the handshake (about 3,000 up and 2,000 down).
     :param direction: whose bytes count: ``up`` the client's, ``down`` the server's.
-    :param stall: the connection stays open, and nothing moves any more, either way; else it is cut.
+    :param stall: keep the connection open without any traffic in either direction; otherwise it is cut.
     """
 
     amount: int
@@ -44,7 +44,7 @@ class LinkBreaks(Fault):
 
 
 class _Link:
-    """A socket as paramiko uses it, that breaks."""
+    """A socket with the methods that paramiko uses, which can break."""
 
     def __init__(self, link: socket.socket, fault: LinkBreaks) -> None:
         self._link = link
@@ -71,17 +71,17 @@ class _Link:
         return sent
 
     def _check(self) -> None:
-        """Once one way has broken, so has the other."""
+        """Break this direction if the other one has broken."""
         if self._left <= 0:
             self._room()
 
     def _room(self) -> int:
-        """How many bytes may still pass. :raises OSError: none."""
+        """Return how many bytes may still pass. :raises OSError: none."""
         if self._left > 0:
             return self._left
         if self._fault.stall:
             time.sleep(_LOOK)
-            # What paramiko takes for "nothing yet", so that it can be told to end.
+            # paramiko treats this as "no data yet", and then checks whether it should end.
             raise socket.timeout
         with contextlib.suppress(OSError):
             self._link.shutdown(socket.SHUT_RDWR)
@@ -91,7 +91,7 @@ class _Link:
 
 @dataclass(eq=False)
 class LoginSlow(Fault):
-    """Lets every attempt to log in wait."""
+    """Delay every login attempt."""
 
     seconds: float
     aim: Aim = field(default_factory=Aim)
@@ -109,7 +109,7 @@ class LoginSlow(Fault):
 
 @dataclass(eq=False)
 class LoginRefused(Fault):
-    """Lets nobody in."""
+    """Refuse every login."""
 
     aim: Aim = field(default_factory=Aim)
 
@@ -120,7 +120,7 @@ class LoginRefused(Fault):
 
 @dataclass(eq=False)
 class HostKeyChanged(Fault):
-    """Shows other host keys than the sandbox's own, of the same types: as after a reinstallation, or by an intruder."""
+    """Present other host keys of the same types, as after a reinstallation, or as an attacker would."""
 
     aim: Aim = field(default_factory=Aim)
     _others: list[paramiko.PKey] = field(default_factory=list, init=False, repr=False)

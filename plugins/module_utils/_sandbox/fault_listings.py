@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Faults of listings: names that no client should believe in, and listings without an end."""
+"""Faults of listings: hostile names, and listings without an end."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .wire import Answer, Attributes, Code, Data, Handle, Kind, Name, Names, Sta
 
 _FILE, _FOLDER, _LINK = 0o100644, 0o040755, 0o120777
 
-#: What a hostile name holds. It can be read and removed like any file, so that a client which asks for it gets it.
+#: The content of a hostile name. It can be read and removed like any file, so that a client that requests it gets it.
 LOOT = b"hostile content of the sandbox\n"
 
-#: Kind of hostile name -> the name that is listed, and what it is said to be.
+#: Kind of hostile name -> the listed name and its file type.
 HOSTILE: dict[str, tuple[bytes, int]] = {
     "parent": (b"../filedrop-hostile", _FILE),
     "absolute": (b"/tmp/filedrop-hostile", _FILE),
@@ -28,7 +28,7 @@ HOSTILE: dict[str, tuple[bytes, int]] = {
     "folder": (b"filedrop-hostile-folder", _FOLDER),
 }
 
-#: The kind of hostile name that only says again what was said already.
+#: The kind that lists every name a second time.
 TWICE = "twice"
 
 _HANDLE = b"hostile"
@@ -37,7 +37,7 @@ _NAMES_AT_ONCE = 700
 
 @dataclass(eq=False)
 class NameHostile(Fault):
-    """Adds a hostile name to every listing below the root, and serves what it holds; or lists each name twice."""
+    """Add a hostile name to every listing below the root, and serve its content; or list each name twice."""
 
     kind: str
     aim: Aim = field(default_factory=Aim)
@@ -78,7 +78,7 @@ class NameHostile(Fault):
 
 @dataclass(eq=False)
 class ListingEndless(Fault):
-    """Lists new names for ever."""
+    """List new names without an end."""
 
     aim: Aim = field(default_factory=Aim)
     _number: int = field(default=0, init=False)

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a fault can take hold of the sandbox, and the simplest of them. What has a name stands in ``catalogue``.
+"""Define the hooks of the sandbox for faults, and simple faults. Faults with a name are listed in ``catalogue``.
 
-A fault is one small object; it overrides the hooks it needs. Several can be there at once: the first one given sees a
-request first and its answer last. A fault may keep state; each connection and each session calls from its own thread.
+A fault is a small object that overrides the hooks that it needs. Several faults can be active: the first one sees a
+request first and its answer last. A fault may keep state. Each connection and each session calls it from a thread of
+its own.
 """
 
 from __future__ import annotations
@@ -25,66 +26,66 @@ if TYPE_CHECKING:
     from .._engine._deps import paramiko
     from .filesystem import Filesystem
 
-#: What serves a request in the end; ``None`` means that it is never answered.
+#: Serves a request in the end; ``None`` means that it is never answered.
 Serve = Callable[[Request], Optional[Answer]]
 
 
 class Cut(Exception):
-    """Raised by a hook: the connection ends at once, without a word and without an answer."""
+    """Raised by a hook to end the connection at once, without a message or an answer."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request with what a fault may want to know around it."""
+    """Hold one request and its context."""
 
     request: Request
-    #: The file or folder meant, from the client's root on; also where the request only names a handle.
+    #: The file or folder, from the client's root; also set if the request contains only a handle.
     path: bytes
     username: str
-    #: Tells the sessions of a process apart.
+    #: Distinguishes the sessions of a process.
     session: int
-    #: The account's folders as they are, for faults that act on them.
+    #: The account's folders, for faults that change them.
     files: Filesystem
 
 
 class Fault:
-    """One way to misbehave. Every method is a hook; as they stand here they change nothing."""
+    """One way to misbehave. Every method is a hook. The default methods change nothing."""
 
     def link(self, link: socket.socket) -> socket.socket:
-        """Every accepted connection, before SSH begins. Wrap it to count, delay or cut its bytes, either way."""
+        """Called for every accepted connection, before SSH begins. Wrap it to count, delay or cut its bytes."""
         return link
 
     def host_keys(self, keys: Sequence[paramiko.PKey]) -> Sequence[paramiko.PKey]:
-        """The host keys that a connection is shown; once for each connection."""
+        """Return the host keys to present; called once for each connection."""
         return keys
 
     def authenticate(self, username: str, method: str) -> bool:
-        """Every attempt to log in, before it is looked at. False refuses it; a hook that sleeps makes it slow."""
+        """Called for every login attempt, before it is checked. False refuses it; a hook that sleeps delays it."""
         del username, method
         return True
 
     def serve(self, call: Call, go: Serve) -> Answer | None:
-        """Every request, INIT included.
+        """Called for every request, including INIT.
 
-        ``go(call.request)``, or ``go`` of a changed request, serves it; what it returns may be changed, replaced or
-        kept back.
+        ``go(call.request)``, or ``go`` with a changed request, serves it. Its result may be changed, replaced or
+        withheld.
 
         :raises Cut: to cut the connection here.
         """
         return go(call.request)
 
     def release(self) -> None:
-        """The fault is over: what it makes wait goes on at once."""
+        """End the fault: everything that it delays continues at once."""
 
 
 @dataclass(eq=False)
 class Aim:
-    """Whom a fault hits, and when.
+    """Define whom a fault hits, and when.
 
-    :param account: only this user's; ``None``: everybody's.
-    :param after: so many occasions go well first. What an occasion is, the fault knows: a request of the kinds that it
-        is about, a login, a connection.
-    :param times: how many occasions it hits then; ``None``: all.
+    :param account: the only user to hit; ``None``: all users.
+    :param after: number of occasions that go well first. The fault defines what an occasion is: a request of its kind,
+        a login, or a connection.
+    :param times: number of occasions to hit then; ``None``: all.
     """
 
     account: str | None = None
@@ -94,7 +95,7 @@ class Aim:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def hits(self, username: str | None = None) -> bool:
-        """Whether this occasion, of a user or of nobody yet, is one to strike at. Every call counts as one."""
+        """Whether to hit this occasion, of a user or before a login. Every call counts as one occasion."""
         if self.account is not None and username != self.account:
             return False
         with self._lock:
@@ -104,7 +105,7 @@ class Aim:
 
 
 def chain(faults: Sequence[Fault], call: Call, go: Serve) -> Answer | None:
-    """Serve a request through all faults, the first one outermost."""
+    """Serve a request through all faults; the first one is the outermost."""
     if not faults:
         return go(call.request)
     first, rest = faults[0], faults[1:]
@@ -113,7 +114,7 @@ def chain(faults: Sequence[Fault], call: Call, go: Serve) -> Answer | None:
 
 @dataclass(frozen=True)
 class Refuse(Fault):
-    """Answers some kinds of requests with a status instead of serving them.
+    """Answer some kinds of requests with a status instead of serving them.
 
     :param paths: an fnmatch pattern; only requests about paths that it matches are refused.
     """
@@ -132,7 +133,7 @@ class Refuse(Fault):
 
 @dataclass(frozen=True)
 class NoExtensions(Fault):
-    """Offers no extensions and serves none."""
+    """Offer no extensions and serve none."""
 
     aim: Aim = field(default_factory=Aim)
 
@@ -144,7 +145,7 @@ class NoExtensions(Fault):
 
 @dataclass(frozen=True)
 class ExclusiveIgnored(Fault):
-    """Creates exclusively only by word: a file that is there already is opened and emptied."""
+    """Ignore exclusive creation: an existing file is opened and emptied."""
 
     aim: Aim = field(default_factory=Aim)
 

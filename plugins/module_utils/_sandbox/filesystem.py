@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The folders of one account, as its clients may see and use them.
+"""The folders of one account, as its clients see and use them.
 
-Every path from a client is resolved by hand, folder by folder, from the account's own root, and no link is ever
-followed: no name leads out. Names are bytes. The rights belong to the folders in the root and hold for all below them.
+Every path from a client is resolved in this module, folder by folder, from the account's root. Links are never
+followed, so no name leads out of the root. Names are bytes. Rights belong to the folders in the root, and apply to
+everything below them.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ from .wire import Attributes, Code, Name
 
 Parts = tuple[bytes, ...]
 
-# Where the platform has it, a folder is opened only as a place to start from.
+# With O_PATH, where the platform has it, a folder is only a starting point for other operations.
 _FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Never wait for the other end of a pipe that somebody put into the folder.
+# Never block on a named pipe that somebody has put into the folder.
 _FILE_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 @dataclass(frozen=True)
 class Rights:
-    """What clients may do with the files in a folder. ``rename`` is needed on both folders when they differ."""
+    """Define what clients may do with the files in a folder. A rename between folders requires ``rename`` on both."""
 
     read: bool = False
     write: bool = False
@@ -41,15 +42,15 @@ class Rights:
     rename: bool = False
 
 
-#: A drop box as Amili describes its own: what was dropped off is not read back, what is picked up is only read and
-#: deleted. Who may rename in ``input`` may remove there too, as on any server that goes by the rights of a folder.
+#: A drop box as Amili describes it: dropped off files cannot be read, and files in ``pickup`` can only be read and
+#: deleted. Clients that may rename in ``input`` may also remove there, as on any server with POSIX permissions.
 DROP_BOX: Mapping[str, Rights] = MappingProxyType(
     {"input": Rights(write=True, rename=True, remove=True), "pickup": Rights(read=True, remove=True)}
 )
 
 
 class Refused(Exception):
-    """A request that is answered with a STATUS of this code and message."""
+    """Report a request that is answered with a STATUS of this code and message."""
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
@@ -59,7 +60,7 @@ class Refused(Exception):
 
 @dataclass(eq=False)
 class OpenFile:
-    """A file that a client holds open. ``parts`` follows its renames, and is empty once its name is gone."""
+    """A file that a client holds open. ``parts`` follows its renames, and is empty after its name is gone."""
 
     descriptor: int
     parts: Parts
@@ -68,7 +69,7 @@ class OpenFile:
 
 
 class OpenFolder:
-    """A listing under way."""
+    """A listing in progress."""
 
     def __init__(self, descriptor: int, parts: Parts, only: frozenset[bytes] | None) -> None:
         self.parts = parts
@@ -78,10 +79,10 @@ class OpenFolder:
         self._dots = [b".", b".."]
 
     def next(self, count: int) -> list[Name]:
-        """At most ``count`` more entries; none at the end. Entries that vanish meanwhile are left out."""
+        """Return at most ``count`` more entries; none at the end. Entries that disappear meanwhile are left out."""
         names: list[Name] = []
         while self._dots and len(names) < count:
-            # Clients must cope with these two, which every OpenSSH server lists.
+            # Every OpenSSH server lists these two, so clients must be able to handle them.
             names.append(Name(self._dots.pop(0), Attributes.of(os.stat(self._descriptor))))
         while len(names) < count:
             entry = next(self._entries, None)
@@ -100,13 +101,13 @@ class OpenFolder:
 
 
 class Filesystem:
-    """One account's root, shared by all its sessions.
+    """Manage one account's root, for all of its sessions.
 
-    Methods take the client's paths and raise ``Refused``, or the ``OSError`` that the kernel gave.
+    Methods take paths of the client. They raise ``Refused``, or the ``OSError`` of the kernel.
 
-    It also knows which files are complete: closed by their client, or renamed, with nobody else still writing. A file
-    whose connection was cut is not, and neither is one that was opened for writing again. ``on_complete`` is told of
-    each, in the thread of its session.
+    The object also knows which files are complete: closed by their client or renamed, and not open for writing by
+    others. A file is not complete if its connection was cut, or if it was opened for writing again. ``on_complete`` is
+    called for each complete file, in the thread of its session.
     """
 
     def __init__(
@@ -117,20 +118,20 @@ class Filesystem:
         self._on_complete = on_complete
         self._writers: dict[Parts, list[OpenFile]] = {}
         self._complete: set[Parts] = set()
-        # Held where it matters that nobody opens, renames or takes the same file meanwhile.
+        # Held to prevent that others open, rename or take the same file meanwhile.
         self._lock = threading.Lock()
 
     def create(self) -> None:
-        """Make the folders that are not there."""
+        """Create missing folders."""
         for name in (b"", *self._rights):
             os.makedirs(os.path.join(self.root, name), mode=0o700, exist_ok=True)
 
     def real_path(self, path: bytes) -> bytes:
-        """The path without dots, from the client's root on; whether there is such a file plays no part."""
+        """Return the path without dots, from the client's root. The file need not exist."""
         return b"/" + b"/".join(resolve(path))
 
     def stat(self, path: bytes, *, follow: bool) -> Attributes:
-        """The attributes of a file or folder. A link itself is shown only where following it was not asked for."""
+        """Return the attributes of a file or folder. A link itself is shown only if ``follow`` is false."""
         parts = resolve(path)
         if not parts:
             return Attributes.of(os.stat(self.root))
@@ -141,14 +142,14 @@ class Filesystem:
         return Attributes.of(status)
 
     def open(self, path: bytes, flags: int, attributes: Attributes) -> OpenFile:
-        """Open a file for reading, writing or both, as the flags of OPEN say."""
+        """Open a file for reading, writing or both, according to the flags of OPEN."""
         parts = resolve(path)
         rights = self._file_rights(parts)
         readable, writable = bool(flags & wire.READ), bool(flags & (wire.WRITE | wire.APPEND))
         changes = writable or flags & (wire.CREATE | wire.TRUNCATE)
         if (readable and not rights.read) or (changes and not rights.write):
-            raise Refused(Code.PERMISSION_DENIED, "this folder's files cannot be opened for that")
-        # The owner's own rights stay, or the import monitor could not read what was sent.
+            raise Refused(Code.PERMISSION_DENIED, "files in this folder cannot be opened in this way")
+        # Keep the owner's permissions. Otherwise the import monitor could not read the file.
         mode = 0o600 | ((0o666 if attributes.permissions is None else attributes.permissions) & 0o666)
         with self._parent(parts) as (parent, name), self._lock:
             descriptor = os.open(name, _open_flags(flags) | _FILE_FLAGS, mode, dir_fd=parent)
@@ -162,7 +163,7 @@ class Filesystem:
         return file
 
     def close(self, file: OpenFile, *, finished: bool) -> None:
-        """Close a file. ``finished``: its client asked for it; else the client went away."""
+        """Close a file. ``finished``: the client requested it; otherwise the client has disconnected."""
         with self._lock:
             self._forget_writer(file)
             os.close(file.descriptor)
@@ -171,7 +172,7 @@ class Filesystem:
             self._on_complete(file.parts)
 
     def open_folder(self, path: bytes) -> OpenFolder:
-        """Begin a listing. In the root, only the folders that belong to the account are shown."""
+        """Begin a listing. In the root, only the account's folders are shown."""
         parts = resolve(path)
         if not parts:
             descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -181,26 +182,26 @@ class Filesystem:
             return OpenFolder(os.open(name, flags, dir_fd=parent), parts, None)
 
     def remove(self, path: bytes) -> None:
-        """Remove a file, or a link itself; never a folder."""
+        """Remove a file, or a link itself, but never a folder."""
         parts = resolve(path)
         if not self._file_rights(parts).remove:
-            raise Refused(Code.PERMISSION_DENIED, "nothing can be removed from this folder")
+            raise Refused(Code.PERMISSION_DENIED, "files in this folder cannot be removed")
         with self._parent(parts) as (parent, name), self._lock:
             os.unlink(name, dir_fd=parent)
             self._forget(parts)
 
     def rename(self, path: bytes, target: bytes, *, replace: bool = False) -> None:
-        """Rename a file; refused where the new name is taken, unless ``replace``."""
+        """Rename a file. With ``replace``, overwrite an existing file; otherwise refuse that."""
         old, new = resolve(path), resolve(target)
         if not (self._file_rights(old).rename and self._file_rights(new).rename):
-            raise Refused(Code.PERMISSION_DENIED, "files cannot be renamed here, or not from this folder to that one")
+            raise Refused(Code.PERMISSION_DENIED, "files cannot be renamed in this folder, or between these folders")
         with self._parent(old) as (old_parent, old_name), self._parent(new) as (new_parent, new_name), self._lock:
             if not stat.S_ISREG(os.stat(old_name, dir_fd=old_parent, follow_symlinks=False).st_mode):
                 raise Refused(Code.FAILURE, "only files can be renamed")
             if replace:
                 os.rename(old_name, new_name, src_dir_fd=old_parent, dst_dir_fd=new_parent)
             else:
-                # A link is the portable move that cannot replace: OpenSSH's server does the same.
+                # A hard link is the portable move without overwriting. OpenSSH's server does the same.
                 os.link(old_name, new_name, src_dir_fd=old_parent, dst_dir_fd=new_parent, follow_symlinks=False)
                 os.unlink(old_name, dir_fd=old_parent)
             self._forget(new)
@@ -215,7 +216,7 @@ class Filesystem:
             self._on_complete(new)
 
     def set_attributes(self, path: bytes, attributes: Attributes) -> None:
-        """Size, permissions and times of a file in a folder that can be written to."""
+        """Set size, permissions and times of a file in a writable folder."""
         parts = resolve(path)
         if not self._file_rights(parts).write:
             raise Refused(Code.PERMISSION_DENIED, "attributes cannot be set in this folder")
@@ -227,9 +228,9 @@ class Filesystem:
             os.close(descriptor)
 
     def take(self, parts: Parts, destination: str) -> bool:
-        """Move a complete file out of the client's sight, onto a free name. False: gone, or not complete any more.
+        """Move a complete file out of the client's folders to a free name. False: gone, or not complete any more.
 
-        :raises FileExistsError: the destination is taken.
+        :raises FileExistsError: the destination exists.
         """
         with self._lock:
             if parts not in self._complete:
@@ -245,14 +246,14 @@ class Filesystem:
         return True
 
     def _completed(self, parts: Parts) -> bool:
-        """Note that a file is complete, unless somebody still writes it or its name is gone."""
+        """Record that a file is complete, unless others are still writing to it or its name is gone."""
         if not parts or parts in self._writers:
             return False
         self._complete.add(parts)
         return True
 
     def _forget(self, parts: Parts) -> None:
-        """The name is gone: what is still open under it must not be taken for the next file of that name."""
+        """Forget a name that is gone. Files open under it must not be mistaken for a later file with that name."""
         self._complete.discard(parts)
         for file in self._writers.pop(parts, []):
             file.parts = ()
@@ -265,7 +266,7 @@ class Filesystem:
                 del self._writers[file.parts]
 
     def _file_rights(self, parts: Parts) -> Rights:
-        """The rights on what lies in a folder; in the root and on its folders themselves there are none."""
+        """Return the rights on files in a folder. In the root, and on its folders themselves, there are none."""
         if len(parts) < 2:
             return Rights()
         return self._folder_rights(parts)
@@ -278,7 +279,7 @@ class Filesystem:
 
     @contextlib.contextmanager
     def _parent(self, parts: Parts) -> Iterator[tuple[int, bytes]]:
-        """The folder that holds the last of ``parts``, open; each folder on the way is opened from the one before."""
+        """Yield the open folder of the last part, and that part. Each folder is opened relative to the one before."""
         if not parts:
             raise Refused(Code.FAILURE, "this is the root")
         self._folder_rights(parts)
@@ -293,7 +294,7 @@ class Filesystem:
 
 
 def resolve(path: bytes) -> Parts:
-    """The names on the way from the client's root; ``..`` ends there. As no link is followed, dots need no disk."""
+    """Return the names on the way from the client's root; ``..`` ends at the root. Links are not followed."""
     if b"\0" in path:
         raise Refused(Code.FAILURE, "a name cannot contain NUL")
     parts: list[bytes] = []
@@ -306,7 +307,7 @@ def resolve(path: bytes) -> Parts:
 
 
 def change(descriptor: int, attributes: Attributes) -> None:
-    """Set what is said of size, permissions and times. An owner stays: nobody here may give files away."""
+    """Set size, permissions and times, if given. The owner of a file cannot be changed."""
     if attributes.size is not None:
         os.ftruncate(descriptor, attributes.size)
     if attributes.permissions is not None:
@@ -320,7 +321,7 @@ def change(descriptor: int, attributes: Attributes) -> None:
 
 
 def _open_flags(flags: int) -> int:
-    """The flags of OPEN (section 6.3 of the draft) as the kernel wants them."""
+    """Convert the flags of OPEN (section 6.3 of the draft) to those of open(2)."""
     writable = flags & (wire.WRITE | wire.APPEND)
     result = (os.O_RDWR if flags & wire.READ else os.O_WRONLY) if writable else os.O_RDONLY
     if flags & wire.APPEND:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sandbox's own host keys: generated once, kept in its folder, the same ever after."""
+"""Generate the sandbox's host keys once, and keep them in its folder."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from .._engine.keys.formats import PublicKey, load_private_key
 if TYPE_CHECKING:
     from .._engine._deps import paramiko
 
-#: Two types, as real servers have several: whoever pins only one of them must be served by that one.
+#: Two types, like real servers: a client that pins only one of them must get that one.
 TYPES = ("ed25519", "ecdsa")
 
 
 def load_or_create(folder: str) -> list[paramiko.PKey]:
-    """The host keys kept in a folder, made where there are none.
+    """Load the host keys from a folder, and create missing ones.
 
-    :raises AuthenticationError: a file there does not hold a private key of its owner alone.
-    :raises OSError: the folder cannot be written to.
+    :raises AuthenticationError: a file is not a private key, or others than its owner can read it.
+    :raises OSError: the folder is not writable.
     """
     os.makedirs(folder, mode=0o700, exist_ok=True)
     return [_load_or_create(path_of(folder, type_name), type_name) for type_name in TYPES]
 
 
 def path_of(folder: str, type_name: str) -> str:
-    """Where the key of a type is kept."""
+    """Return the path of the key of a type."""
     return os.path.join(folder, f"ssh_host_{type_name}_key")
 
 
 def lines(keys: list[paramiko.PKey]) -> tuple[str, ...]:
-    """The public keys as a client's account pins them: type and base64."""
+    """Return the public keys in the form for an account's ``host_keys``: type and base64."""
     return tuple(PublicKey(type=key.get_name(), blob=key.asbytes()).line for key in keys)
 
 
 def stored_lines(folder: str) -> tuple[str, ...]:
-    """The public keys of the host keys that are kept; none where there are none yet."""
+    """Return the public keys of the stored host keys; empty if there are none yet."""
     if not all(os.path.exists(path_of(folder, type_name)) for type_name in TYPES):
         return ()
     return lines([load_private_key(path_of(folder, type_name), None) for type_name in TYPES])
@@ -53,7 +53,7 @@ def _load_or_create(path: str, type_name: str) -> paramiko.PKey:
 
 
 def generate(type_name: str) -> paramiko.PKey:
-    """A new key that is kept nowhere."""
+    """Generate a new key without storing it."""
     from .._engine._deps import paramiko
 
     kind = paramiko.Ed25519Key if type_name == "ed25519" else paramiko.ECDSAKey
@@ -62,7 +62,7 @@ def generate(type_name: str) -> paramiko.PKey:
 
 
 def _create(path: str, type_name: str) -> None:
-    """Write a new key aside, for its owner alone from the first instant, and give it its name whole."""
+    """Write a new key to a temporary file that only its owner can read, and rename it when it is complete."""
     draft = f"{path}.{os.getpid()}"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

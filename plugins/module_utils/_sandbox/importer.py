@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The import monitor: takes each file from ``input`` once it is complete, and answers with a report in ``pickup``.
+"""Import monitor: take each complete file from ``input``, and place a report in ``pickup``.
 
-Taking is a rename, done at once in the session's own thread when there is no delay: the file is gone before its CLOSE
-is answered, as with the quickest of providers. Reading it and writing the report is left to a thread of its own.
+Taking is a rename. Without a delay, it is done at once in the session's own thread: the file is gone before its CLOSE
+is answered, as with the fastest providers. A separate thread reads the file and writes the report.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from datetime import datetime, timezone
 
 from .filesystem import Filesystem, Parts
 
-#: Names that mean "not complete yet" wherever a file is renamed after its upload; compared in lower case.
+#: Suffixes that mean "not complete yet" where files are renamed after the upload; compared in lower case.
 TEMPORARY_SUFFIXES = (b".tmp", b".part", b".filepart", b".temp", b".inprocess", b".uploading")
 
 _INPUT = b"input"
@@ -35,12 +35,12 @@ _log = logging.getLogger("filedrop.sandbox")
 
 @dataclass(frozen=True)
 class Mailbox:
-    """Where one account's files go.
+    """Hold the folders of one account's files.
 
-    :param files: what its clients see, ``input`` among it.
-    :param imported: the folder that keeps what was taken.
+    :param files: the folders that its clients see, including ``input``.
+    :param imported: the folder for files that were taken.
     :param pickup: the folder for the reports.
-    :param work: a folder on the same file system for reports that are being written.
+    :param work: a folder on the same file system for unfinished reports.
     """
 
     username: str
@@ -65,7 +65,7 @@ class _Due:
 
 
 class Importer:
-    """Imports for all accounts of a sandbox. ``delay``: seconds from a file's completion until it is taken."""
+    """Import files for all accounts of a sandbox. ``delay``: seconds from a file's completion until it is taken."""
 
     def __init__(self, *, delay: float = 0.0) -> None:
         self.delay = delay
@@ -80,19 +80,19 @@ class Importer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Import what is complete, without further delay, and end."""
+        """Import complete files without further delay, and end."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
         self._thread.join()
 
     def wait(self, timeout: float) -> bool:
-        """Wait until everything complete is imported and has its report. False after ``timeout`` seconds."""
+        """Wait until all complete files are imported and have reports. Return False after ``timeout`` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._tasks and not self._working, timeout)
 
     def completed(self, mailbox: Mailbox, parts: Parts) -> None:
-        """A file is complete. Only files right in ``input`` count, and no temporary names."""
+        """Accept a complete file. Only files directly in ``input`` without a temporary name are imported."""
         if len(parts) != 2 or parts[0] != _INPUT or parts[1].lower().endswith(TEMPORARY_SUFFIXES):
             return
         due = _Due(mailbox, parts)
@@ -117,7 +117,7 @@ class Importer:
                 else:
                     _report(task)
             except OSError:
-                # Such as a full disk, or folders removed under our feet: the other files still come.
+                # For example a full disk, or a removed folder. The other files are still imported.
                 _log.exception("A report could not be written.")
             with self._changed:
                 self._working = False
@@ -147,11 +147,11 @@ class Importer:
                     self._add(0.0, _Taken(due.mailbox, name, stored, datetime.now(timezone.utc)))
                 return
         except OSError:
-            _log.exception("%s: %r stays in input.", due.mailbox.username, shown(name))
+            _log.exception("%s: %r stays in input.", due.mailbox.username, printable(name))
 
 
 def free_names(name: bytes) -> Iterator[bytes]:
-    """The name, then the name with -2, -3 and so on before its extension; a stem that makes it too long is cut."""
+    """Yield the name, then the name with -2, -3 and so on before its extension. A stem that is too long is cut."""
     yield name
     stem, extension = os.path.splitext(name)
     for number in itertools.count(2):
@@ -159,13 +159,13 @@ def free_names(name: bytes) -> Iterator[bytes]:
         yield _cut(stem, _LONGEST_NAME - len(tail)) + tail
 
 
-def shown(name: bytes) -> str:
-    """A name for people and for JSON, where not every name of a file is allowed."""
+def printable(name: bytes) -> str:
+    """Format a name for people and for JSON, which does not allow every file name."""
     return name.decode("utf-8", "backslashreplace")
 
 
 def _cut(stem: bytes, length: int) -> bytes:
-    """At most that many bytes of the stem. A character of UTF-8 is not cut in two."""
+    """Cut a stem to a number of bytes, without cutting a UTF-8 character in two."""
     if len(stem) <= length:
         return stem
     end = length
@@ -175,14 +175,14 @@ def _cut(stem: bytes, length: int) -> bytes:
 
 
 def _report(taken: _Taken) -> None:
-    """Write the report aside and publish it whole, under a free name."""
+    """Write the report to a temporary file, and publish it under a free name when it is complete."""
     digest, size = hashlib.sha256(), 0
     with open(taken.stored, "rb") as file:
         while chunk := file.read(1024 * 1024):
             digest.update(chunk)
             size += len(chunk)
     content = {
-        "name": shown(taken.name),
+        "name": printable(taken.name),
         "size": size,
         "sha256": digest.hexdigest(),
         "received": taken.received.isoformat(timespec="milliseconds"),
@@ -196,17 +196,18 @@ def _report(taken: _Taken) -> None:
         name = _publish(draft, taken.mailbox.pickup, taken.name)
     finally:
         os.unlink(draft)
-    _log.info("%s: %r (%d bytes) imported, %r placed.", taken.mailbox.username, shown(taken.name), size, shown(name))
+    sent, placed = printable(taken.name), printable(name)
+    _log.info("%s: %r (%d bytes) imported, %r placed.", taken.mailbox.username, sent, size, placed)
 
 
 def _make(folder: str) -> None:
-    """Somebody who tidies up may have removed it; that is no reason to stop importing."""
+    """Create a folder again if somebody has removed it, so that imports continue."""
     if not os.path.isdir(folder):
         os.makedirs(folder, mode=0o700, exist_ok=True)
 
 
 def _publish(draft: str, pickup: str, sent: bytes) -> bytes:
-    """Give the draft the first free name made from the sent one."""
+    """Rename the draft to the first free name that is made from the name of the sent file."""
     head, extension = b"report-", b".json"
     stem = _cut(os.path.splitext(sent)[0], _LONGEST_NAME - len(head) - len(extension))
     candidates = free_names(head + stem + extension)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the options of the module ``sandbox`` mean: pure, so that check mode and diff tell what would really be done."""
+"""Convert the options of the module ``sandbox`` to settings. Pure, so check mode and diff show what would be done."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _MONTH = 30 * _DAY
 
 
 def wanted(options: Mapping[str, Any], before: Settings | None) -> Settings:
-    """The settings that these options ask for; what is not given stays as it was.
+    """Return the settings for these options. Options that are not given keep their earlier values.
 
-    :raises InputError: a value cannot be used, or there is no account at all.
+    :raises InputError: a value is invalid, or there is no account at all.
     """
     known = before or _DEFAULT
     port = known.port if options["port"] is None else options["port"]
     if port is not None and not 1 <= port <= 65535:
-        raise InputError("port_invalid", f"The port {port} does not exist.", "Set one from 1 to 65535, or none.")
+        raise InputError("port_invalid", f"port: {port} is out of range.", "Set it to a number from 1 to 65535.")
     accounts = _accounts(options["accounts"], known)
     faults = known.faults
     if options.get("faults") is not None:
@@ -43,8 +43,8 @@ def wanted(options: Mapping[str, Any], before: Settings | None) -> Settings:
     )
 
 
-def shown(settings: Settings | None, *, started: bool, before: Settings | None = None) -> dict[str, Any]:
-    """One side of the diff. Of a password it only tells whether there is one, or another one than before."""
+def diff_state(settings: Settings | None, *, started: bool, before: Settings | None = None) -> dict[str, Any]:
+    """Return one side of the diff. For a password, show only whether there is one, and whether it has changed."""
     if settings is None:
         return {"state": "absent"}
     earlier = {one.username: one.password for one in before.accounts} if before is not None else {}
@@ -68,7 +68,7 @@ def shown(settings: Settings | None, *, started: bool, before: Settings | None =
 def _password_shown(hashed: str | None, earlier: str | None) -> str:
     if hashed is None:
         return "none"
-    return "set" if earlier in (None, hashed) else "another one"
+    return "set" if earlier in (None, hashed) else "changed"
 
 
 def _accounts(options: list[dict[str, Any]] | None, known: Settings) -> tuple[Account, ...]:
@@ -90,7 +90,7 @@ def _accounts(options: list[dict[str, Any]] | None, known: Settings) -> tuple[Ac
         raise InputError(
             "no_accounts",
             "The sandbox has no accounts, so nobody could log in.",
-            "Name at least one in accounts, with the public key that its client will use.",
+            "Set at least one in accounts, with the public key that its client will use.",
         )
     return accounts
 
@@ -101,7 +101,7 @@ def _seconds(name: str, value: float | None, known: float, *, least: float, most
     if not (math.isfinite(value) and least <= value <= most):
         raise InputError(
             f"{name}_invalid",
-            f"{name} is {value:g} seconds, and must be from {least:g} to {most:g}.",
-            "Set another value, or none.",
+            f"{name}: {value:g} seconds is out of range.",
+            f"Set it to a number from {least:g} to {most:g}, or remove it.",
         )
     return value

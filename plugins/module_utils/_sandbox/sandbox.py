@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The local provider as one object: for tests in the same process, and what the daemon runs.
+"""The local provider as one object, for tests in the same process and for the daemon.
 
 with Sandbox(folder, accounts=[account("alice", public_keys=[line])]) as sandbox:
     connect(sandbox.host, sandbox.port, sandbox.host_keys)
@@ -26,13 +26,13 @@ from .filesystem import DROP_BOX, Filesystem, Rights
 from .importer import Importer, Mailbox
 from .ssh_server import HOST, SshServer, listen
 
-#: A fault itself, or one of the catalogue: as ``{"name": "write_fails", "bytes": 100}`` or "write_fails:bytes=100".
+#: A fault object, or a fault of the catalogue: as ``{"name": "write_fails", "bytes": 100}`` or "write_fails:bytes=100".
 AnyFault = Union[hooks.Fault, Chosen, Mapping[str, Any], str]
 
 
 @dataclass(frozen=True)
 class Folders:
-    """An account's folders on this machine. Clients see only what is under ``root``."""
+    """The local folders of an account. Clients see only the content of ``root``."""
 
     root: Path
     input: Path
@@ -41,20 +41,20 @@ class Folders:
 
 
 def folders_of(path: str | os.PathLike[str], username: str) -> Folders:
-    """Where the files of an account are in a sandbox's folder."""
+    """Return the folders of an account within a sandbox's folder."""
     root = Path(path) / "accounts" / username
     return Folders(root, root / "input", root / "pickup", Path(path) / "imported" / username)
 
 
 class Sandbox:
-    """A provider on loopback.
+    """Run a provider on loopback.
 
-    :param path: its folder; made where it is missing. Files, host keys and imported files are kept there.
+    :param path: its folder, created if it is missing. It keeps files, host keys and imported files.
     :param port: 0 for a free one.
-    :param import_delay: seconds from the end of an upload until its file is taken; 0: before the client has its answer.
-    :param folders: what each account's root holds, and the rights there. An import monitor watches ``input`` only.
-    :param faults: faults of the catalogue, or others; the first one sees a request first and its answer last.
-    :param listener: a socket that listens already, in the place of ``port``.
+    :param import_delay: seconds from the end of an upload until its file is taken; 0: before the client is answered.
+    :param folders: the folders in each account's root, with their rights. The import monitor watches only ``input``.
+    :param faults: faults, or names of the catalogue; the first one sees a request first and its answer last.
+    :param listener: a listening socket to use instead of ``port``.
     """
 
     host = HOST
@@ -86,7 +86,7 @@ class Sandbox:
         self.set_accounts(accounts)
 
     def set_accounts(self, accounts: Iterable[Account]) -> None:
-        """Let exactly these accounts log in from now on. Sessions go on; the files of accounts that are gone stay."""
+        """Allow only these accounts to log in from now on. Sessions continue, and files of other accounts are kept."""
         found = by_name(accounts)
         for username in found:
             if username not in self._files:
@@ -94,9 +94,9 @@ class Sandbox:
         self._accounts = found
 
     def set_faults(self, faults: Sequence[AnyFault]) -> None:
-        """Misbehave in exactly these ways from the next connection on; those that are there go on as they began.
+        """Apply only these faults from the next connection on. Active connections keep their faults.
 
-        :raises InputError: the catalogue does not know one of them; then nothing is changed.
+        :raises InputError: the catalogue does not have one of them; then nothing is changed.
         """
         before, self._faults = self._faults, [made(fault) for fault in faults]
         if self._server is not None:
@@ -106,7 +106,7 @@ class Sandbox:
                 fault.release()
 
     def start(self) -> None:
-        """Listen. :raises OSError: the port is taken, or the folder cannot be used."""
+        """Listen. :raises OSError: the port is in use, or the folder cannot be used."""
         keys = hostkeys.load_or_create(str(self.path / "host_keys"))
         self.host_keys = hostkeys.lines(keys)
         listener = self._listener or listen(self._port)
@@ -123,7 +123,7 @@ class Sandbox:
         self._server.start()
 
     def stop(self) -> None:
-        """Cut all connections, import what is complete, and end."""
+        """Cut all connections, import complete files, and end."""
         for fault in self._faults:
             fault.release()
         if self._server is not None:
@@ -140,25 +140,25 @@ class Sandbox:
 
     @property
     def port(self) -> int:
-        """The port; the one that was free once it has been started."""
+        """The port; for port 0, the chosen port after the start."""
         return self._port
 
     @property
     def last_active(self) -> float:
-        """When a client last wanted something, by the monotonic clock."""
+        """When a client last sent a request, by the monotonic clock."""
         return self._server.last_active if self._server is not None else 0.0
 
     def folders(self, username: str) -> Folders:
-        """The folders of an account."""
+        """Return the folders of an account."""
         return folders_of(self.path, username)
 
     def cut(self) -> None:
-        """Cut all connections that are there now."""
+        """Cut all current connections."""
         if self._server is not None:
             self._server.cut()
 
     def wait(self, timeout: float = 10.0) -> bool:
-        """Wait until every complete file is imported and its report placed. False after ``timeout`` seconds."""
+        """Wait until all complete files are imported and have reports. Return False after ``timeout`` seconds."""
         return self.importer.wait(timeout)
 
     def _make_folders(self, username: str) -> Filesystem:

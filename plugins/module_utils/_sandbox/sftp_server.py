@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One SFTP session: requests in, answers out, in their order, over any channel that can receive and send.
+"""Serve one SFTP session over any channel that can receive and send. Answers have the order of the requests.
 
-Every request and every answer passes ``Session.serve``, and there the faults. What each kind of request does stands in
-one small function.
+Every request and every answer passes through ``Session.serve`` and the faults. Each kind of request has one small
+function.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from . import filesystem, wire
 from .filesystem import Filesystem, OpenFile, OpenFolder, Refused
 from .wire import Answer, BadMessage, Code, Data, Handle, Kind, Name, Names, Request, Stats, Status, Version
 
-#: Open handles a session; clients are told by ``limits@openssh.com``.
+#: Open handles per session; ``limits@openssh.com`` reports this to clients.
 HANDLES = 512
 
-#: Entries in one answer to READDIR, as OpenSSH's server sends them.
+#: Entries in one answer to READDIR, as in OpenSSH's server.
 ENTRIES = 100
 
-# Answers are sent together once there is nothing left to serve, or when this many bytes wait.
+# Send answers together when no request is left, or when this many bytes are waiting.
 _BATCH = 1024 * 1024
 
 _LENGTH = struct.Struct(">I")
@@ -37,17 +37,17 @@ _SESSIONS = itertools.count(1)
 
 
 class Channel(Protocol):
-    """What a session needs of an SSH channel."""
+    """Define what a session needs of an SSH channel."""
 
     def recv(self, nbytes: int) -> bytes:
-        """At least one byte, or none at the end."""
+        """Receive at least one byte, or none at the end."""
 
     def send(self, s: bytes) -> int:
-        """Send some of it, as much as fits into one packet; returns how much."""
+        """Send as much as fits into one packet; return the number of bytes."""
 
 
 class Session:
-    """A client at work in the folders of its account."""
+    """Serve a client in the folders of its account."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Session:
         faults: Sequence[hooks.Fault] = (),
         packet: int = 32768,
     ) -> None:
-        """:param packet: the most bytes that the channel takes at once."""
+        """:param packet: the maximum number of bytes that the channel accepts at once."""
         self.files = files
         self._channel = channel
         self._username = username
@@ -69,10 +69,10 @@ class Session:
         self._session = next(_SESSIONS)
 
     def run(self) -> None:
-        """Serve until the client goes. What it left open is closed, and does not count as complete.
+        """Serve until the client disconnects. Files that it has left open are closed and do not count as complete.
 
         :raises Cut: a fault cuts the connection.
-        :raises BadMessage: what came is not SFTP, so that nothing after it could be understood.
+        :raises BadMessage: the data is not SFTP, so the session cannot continue.
         """
         buffer = bytearray()
         try:
@@ -94,7 +94,7 @@ class Session:
         return hooks.chain(self._faults, call, self._serve)
 
     def _serve_all(self, buffer: bytearray) -> None:
-        """Serve every whole packet in the buffer, and take it off."""
+        """Serve every complete packet in the buffer, and remove it from the buffer."""
         position, answers, size = 0, [], 0
         while len(buffer) - position >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(buffer, position)
@@ -132,7 +132,7 @@ class Session:
         except OSError as error:
             return Status(_CODES.get(error.errno or 0, Code.FAILURE), os.strerror(error.errno or 0))
         except OverflowError:
-            return Status(Code.FAILURE, "this number is larger than any file")
+            return Status(Code.FAILURE, "a number is larger than any file")
 
     def _path_of(self, request: Request) -> bytes:
         opened = self._handles.get(request.handle)
@@ -144,7 +144,7 @@ class Session:
             return request.path
 
     def remember(self, opened: OpenFile | OpenFolder) -> Answer:
-        """Give a handle to what was opened."""
+        """Create a handle for an open file or folder."""
         if len(self._handles) >= HANDLES:
             self._close(opened, finished=False)
             raise Refused(Code.FAILURE, f"this session has {HANDLES} open handles already")
@@ -154,24 +154,24 @@ class Session:
         return Handle(handle)
 
     def file(self, handle: bytes) -> OpenFile:
-        """The file of a handle. :raises Refused: there is none."""
+        """Return the file of a handle. :raises Refused: there is none."""
         opened = self._handles.get(handle)
         if not isinstance(opened, OpenFile):
-            raise Refused(Code.FAILURE, "there is no open file with this handle")
+            raise Refused(Code.FAILURE, "unknown file handle")
         return opened
 
     def folder(self, handle: bytes) -> OpenFolder:
-        """The listing of a handle. :raises Refused: there is none."""
+        """Return the listing of a handle. :raises Refused: there is none."""
         opened = self._handles.get(handle)
         if not isinstance(opened, OpenFolder):
-            raise Refused(Code.FAILURE, "there is no open folder with this handle")
+            raise Refused(Code.FAILURE, "unknown folder handle")
         return opened
 
     def forget(self, handle: bytes) -> None:
-        """Close a handle because its client asked for it. :raises Refused: there is none."""
+        """Close a handle at the client's request. :raises Refused: there is none."""
         opened = self._handles.pop(handle, None)
         if opened is None:
-            raise Refused(Code.FAILURE, "there is nothing open with this handle")
+            raise Refused(Code.FAILURE, "unknown handle")
         self._close(opened, finished=True)
 
     def _close(self, opened: OpenFile | OpenFolder, *, finished: bool) -> None:
@@ -184,7 +184,7 @@ class Session:
 _DONE = Status(Code.OK)
 _END = Status(Code.EOF, "the end")
 
-# As OpenSSH's server translates them; whatever is not here is a failure.
+# The codes of OpenSSH's server. All other errors are failures.
 _CODES = {
     errno.ENOENT: Code.NO_SUCH_FILE,
     errno.ENOTDIR: Code.NO_SUCH_FILE,
@@ -277,7 +277,7 @@ def _rename(session: Session, request: Request) -> Answer:
 
 
 def _refused(_session: Session, _request: Request) -> Answer:
-    return Status(Code.PERMISSION_DENIED, "folders and links are not made or removed here")
+    return Status(Code.PERMISSION_DENIED, "folders and links cannot be created or removed here")
 
 
 def _unknown(_session: Session, _request: Request) -> Answer:

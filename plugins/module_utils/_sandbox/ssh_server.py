@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""SSH on loopback: accepts connections, lets registered users in, and gives each of their channels an SFTP session."""
+"""Serve SSH on loopback: accept connections, log in registered users, and start an SFTP session for each channel."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from .wire import BadMessage
 if TYPE_CHECKING:
     from .filesystem import Filesystem
 
-#: The only address ever listened on: there is no option for another.
+#: The only address that the sandbox ever listens on. There is no option for another one.
 HOST = "127.0.0.1"
 
 LOGGER = "filedrop.sandbox"
 
-# Seconds for a client to log in.
+# Seconds within which a client must log in.
 _LOGIN_TIME = 60.0
-# A client may send this much before it waits, and that much in one packet: enough for hundreds of files in flight.
+# Bytes that a client may send before it must wait, and bytes of one packet: enough for hundreds of files in transfer.
 _WINDOW = 16 * 1024 * 1024
 _PACKET = 256 * 1024
 
@@ -41,10 +41,10 @@ _log.addHandler(logging.NullHandler())
 
 
 def listen(port: int) -> socket.socket:
-    """A socket that listens on loopback. Port 0: a free one. :raises OSError: the port cannot be had."""
+    """Return a socket that listens on loopback. Port 0: a free one. :raises OSError: the port is not available."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        # Connections of an earlier sandbox that linger must not keep its port from the next one.
+        # Lingering connections of an earlier sandbox must not block the port for the next one.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
         listener.listen(128)
@@ -55,11 +55,11 @@ def listen(port: int) -> socket.socket:
 
 
 class SshServer:
-    """Listens until it is stopped.
+    """Listen until it is stopped.
 
-    :param lookup: the account of a user name; asked at each login, so that accounts can change at any time.
-    :param files: the folders of an account that has logged in.
-    :param max_sessions: channels that one connection may have open at once.
+    :param lookup: returns the account of a user name; called at each login, so accounts can change at any time.
+    :param files: returns the folders of an account that has logged in.
+    :param max_sessions: maximum number of open channels per connection.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class SshServer:
         self.files = files
         self.faults = tuple(faults)
         self.max_sessions = max_sessions
-        #: When a client last connected or asked for something, by the monotonic clock.
+        #: When a client last connected or sent a request, by the monotonic clock.
         self.last_active = time.monotonic()
         self._listener = listener
         self._wake, self._waker = socket.socketpair()
@@ -89,7 +89,7 @@ class SshServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the port and every connection; sessions have ended when this returns."""
+        """Close the port and every connection. All sessions have ended when this returns."""
         self._waker.send(b"\0")
         self._thread.join()
         for closing in (self._listener, self._wake, self._waker):
@@ -99,7 +99,7 @@ class SshServer:
             connection.join()
 
     def cut(self) -> None:
-        """Cut all connections that are there now, without a word."""
+        """Cut all current connections, without a message to the clients."""
         for connection in self._current():
             connection.cut()
 
@@ -122,7 +122,7 @@ class SshServer:
                 try:
                     accepted, _address = self._listener.accept()
                 except OSError:
-                    # The client has gone already, or there are no descriptors left: not a reason to end for all.
+                    # The client has disconnected, or there are no free descriptors. Other clients are not affected.
                     time.sleep(0.05)
                     continue
                 self.touch()
@@ -133,14 +133,14 @@ class SshServer:
 
 
 class _Connection:
-    """One TCP connection, from the key exchange to its end."""
+    """Serve one TCP connection, from the key exchange to its end."""
 
     def __init__(self, server: SshServer, accepted: socket.socket) -> None:
         self._server = server
         self._socket = accepted
         self._transport: paramiko.Transport | None = None
         self._channels: list[paramiko.Channel] = []
-        # Faults may be replaced at any time; a connection keeps those that it began with.
+        # Faults can be replaced at any time. A connection keeps the faults that it started with.
         self._faults = server.faults
         self._threads: list[threading.Thread] = []
         self._thread = threading.Thread(target=self._run, name="sandbox connection", daemon=True)
@@ -153,7 +153,7 @@ class _Connection:
             thread.join()
 
     def cut(self) -> None:
-        """End it at once; the client is not told."""
+        """End the connection at once, without a message to the client."""
         if self._transport is not None:
             self._transport.close()
         self._socket.close()
@@ -192,7 +192,7 @@ class _Connection:
         return "publickey" if account is None else account.methods
 
     def knows_key(self, username: str, key: paramiko.PKey) -> bool:
-        """Whether the key is registered for the user; that the client has its private half is seen to by paramiko."""
+        """Whether the key is registered for the user. paramiko checks that the client has its private key."""
         account = self._permitted(username, "publickey")
         return account is not None and key.asbytes() in account.blobs
 
@@ -211,9 +211,9 @@ class _Connection:
         return self._server.lookup(username) if all(permitted) else None
 
     def has_room(self) -> bool:
-        """Whether one more channel may be opened."""
+        """Whether another channel may be opened."""
         transport = self._transport
-        # Accepting also keeps paramiko from holding on to every channel that there ever was.
+        # Accepting channels also prevents paramiko from keeping references to all old channels.
         while transport is not None and (channel := transport.accept(0)) is not None:
             self._channels.append(channel)
         self._channels = [channel for channel in self._channels if not channel.closed]
@@ -230,7 +230,7 @@ class _Connection:
         return True
 
     def _serve(self, channel: paramiko.Channel, username: str) -> None:
-        _log.info("%s: session begins.", username)
+        _log.info("%s: session started.", username)
         session = Session(
             _Line(channel, self._server.touch),
             self._server.files(username),
@@ -248,13 +248,13 @@ class _Connection:
         except (OSError, EOFError, paramiko.SSHException) as error:
             _log.info("%s: session ended: %s", username, error)
         finally:
-            # Closing tells the client, who may be gone.
+            # Closing sends a message to the client, which may be gone.
             with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
                 channel.close()
 
 
 class _Line:
-    """An SSH channel whose use is noticed."""
+    """An SSH channel that records its use."""
 
     def __init__(self, channel: paramiko.Channel, touch: Callable[[], None]) -> None:
         self.send = channel.send
@@ -269,7 +269,7 @@ class _Line:
 
 @functools.cache
 def _interface_class() -> Any:
-    """What paramiko asks a server, as a class; made here because paramiko may be missing when this file is imported."""
+    """Return the server interface for paramiko. The class is made here, because paramiko may be missing at import."""
 
     class Interface(paramiko.ServerInterface):
         def __init__(self, connection: _Connection) -> None:

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a sandbox's folder tells: its settings, and which process serves it, if any.
+"""Read and write the files of a sandbox's folder.
 
-lock          held by the process that serves the sandbox, and by nobody once that is dead
-change.lock   held by whoever starts or stops it, one at a time
-serving.json  that process, and which settings it has taken over
+lock          held by the process that serves the sandbox, and by nobody after that process has ended
+change.lock   held by the process that starts or stops the sandbox, one at a time
+serving.json  the serving process, and the settings that it uses
 settings.json accounts, port, times and faults
-sandbox.log   who came, what was imported
+sandbox.log   connections and imports
 host_keys/    accounts/<username>/{input,pickup}    imported/<username>/    work/
 """
 
@@ -34,9 +34,9 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Settings:
-    """How a sandbox shall be.
+    """Hold the settings of a sandbox.
 
-    :param port: ``None`` while none has been chosen.
+    :param port: ``None`` if none is chosen yet.
     :param lifetime: seconds without any client until it ends by itself.
     :param import_delay: seconds from the end of an upload until its file is taken.
     :param faults: how it misbehaves.
@@ -61,13 +61,13 @@ class Settings:
 
     @property
     def digest(self) -> str:
-        """Tells these settings from others."""
+        """Identifies these settings."""
         return hashlib.sha256(self.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Serving:
-    """The process that serves a sandbox. ``settings``: the digest of the settings that it goes by."""
+    """Describe the process that serves a sandbox. ``settings``: the digest of the settings that it uses."""
 
     pid: int
     port: int
@@ -75,16 +75,16 @@ class Serving:
 
 
 def load_settings(path: str) -> Settings | None:
-    """The settings in a sandbox's folder; ``None`` where there are none yet.
+    """Read the settings from a sandbox's folder; ``None`` if there are none yet.
 
-    :raises InputError: the file cannot be understood. :raises OSError: it cannot be read.
+    :raises InputError: the file is damaged. :raises OSError: it cannot be read.
     """
     data = _load(os.path.join(path, "settings.json"))
     if data is None:
         return None
     try:
         if data["format"] != _FORMAT:
-            raise ValueError("its format is another one")
+            raise ValueError("its format is unknown")
         return Settings(
             accounts=tuple(Account.from_data(account) for account in data["accounts"]),
             port=None if data["port"] is None else int(data["port"]),
@@ -96,17 +96,17 @@ def load_settings(path: str) -> Settings | None:
         raise InputError(
             "settings_damaged",
             f"The file settings.json in the sandbox's folder {path} is damaged ({type(error).__name__}: {error}).",
-            "Remove that file and name the accounts anew; host keys and files stay.",
+            "Remove that file and set the accounts again; host keys and files are kept.",
         ) from None
 
 
 def save_settings(path: str, settings: Settings) -> None:
-    """Write the settings whole or not at all, for their owner alone."""
+    """Write the settings atomically, readable by their owner only."""
     _replace(os.path.join(path, "settings.json"), settings.encode())
 
 
 def load_serving(path: str) -> Serving | None:
-    """The process that serves, as it said; true only while the lock is held."""
+    """Read which process serves. The record is valid only while the lock is held."""
     data = _load(os.path.join(path, "serving.json"))
     try:
         return None if data is None else Serving(int(data["pid"]), int(data["port"]), str(data["settings"]))
@@ -115,7 +115,7 @@ def load_serving(path: str) -> Serving | None:
 
 
 def save_serving(path: str, serving: Serving | None) -> None:
-    """Say which process serves, or that none does."""
+    """Record which process serves, or that none does."""
     name = os.path.join(path, "serving.json")
     if serving is None:
         with contextlib.suppress(FileNotFoundError):
@@ -126,15 +126,15 @@ def save_serving(path: str, serving: Serving | None) -> None:
 
 
 def check_folder(path: str) -> None:
-    """See whether the folder can be a sandbox's, or be made; nothing is changed.
+    """Check whether the folder can be used or created for a sandbox; nothing is changed.
 
-    :raises InputError: it holds something else. :raises DiskError: it cannot be used, or not be made.
+    :raises InputError: it contains other files. :raises DiskError: it cannot be used or created.
     """
     above = path
     while not os.path.lexists(above):
         above = os.path.dirname(above)
     try:
-        # A sandbox that was interrupted before its first start was complete has its locks and nothing else.
+        # A sandbox that was interrupted during its first start has only its locks.
         strange = sorted(name for name in os.listdir(above) if name not in ("lock", "change.lock"))
     except OSError as error:
         raise cannot_use(path, error) from None
@@ -143,13 +143,13 @@ def check_folder(path: str) -> None:
     if above == path and strange and not os.path.exists(os.path.join(path, "settings.json")):
         raise InputError(
             "path_not_sandbox",
-            f"The folder {path} is not a sandbox's, and not empty: it holds {strange[0]!r}.",
-            "Name a folder of the sandbox's own, or one that does not exist yet.",
+            f"The folder {path} is neither a sandbox's folder nor empty: it contains {strange[0]!r}.",
+            "Use a folder of its own for the sandbox, or one that does not exist yet.",
         )
 
 
 def make_folder(path: str) -> None:
-    """Make the folder where it is missing. Raises what ``check_folder`` does."""
+    """Create the folder if it is missing. Raises the errors of ``check_folder``."""
     check_folder(path)
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
@@ -158,17 +158,17 @@ def make_folder(path: str) -> None:
 
 
 def cannot_use(path: str, error: OSError) -> DiskError:
-    """The sandbox's folder fails it."""
-    why = os.strerror(error.errno) if error.errno else "this user has no right to write there"
+    """Return the error for a folder that cannot be used."""
+    why = os.strerror(error.errno) if error.errno else "this user has no permission to write there"
     return DiskError(
         "path_unusable",
         f"The sandbox's folder {path} cannot be used: {why}.",
-        "Name a folder that the user who runs the sandbox may make and write to.",
+        "Use a folder that the user who runs the sandbox can create and write to.",
     )
 
 
 class Lock:
-    """The lock of a sandbox's folder. It is shared with forked children, and gone with the last process that has it."""
+    """Lock a sandbox's folder. Forked children share the lock. It ends with the last process that holds it."""
 
     def __init__(self, descriptor: int, name: str) -> None:
         self.descriptor = descriptor
@@ -176,7 +176,7 @@ class Lock:
 
     @classmethod
     def take(cls, path: str, *, kind: str = "lock", wait: float = 0.0) -> Lock | None:
-        """Take the lock, waiting at most that many seconds for it. ``None``: another process has it."""
+        """Take the lock, and wait for it at most ``wait`` seconds. ``None``: another process holds it."""
         name = os.path.join(path, kind)
         descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + wait
@@ -193,7 +193,7 @@ class Lock:
 
     @staticmethod
     def held(path: str) -> bool:
-        """Whether some process has the lock. Changes nothing, not even a file's time."""
+        """Whether a process holds the lock. Changes nothing, not even a file's time."""
         try:
             descriptor = os.open(os.path.join(path, "lock"), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -207,7 +207,7 @@ class Lock:
         return False
 
     def still_there(self) -> bool:
-        """Whether the lock's file is still the one in the folder: not where the folder was removed or made anew."""
+        """Whether the lock's file still exists in the folder. False if the folder was removed or created again."""
         try:
             found = os.stat(self._name)
         except OSError:
@@ -215,7 +215,7 @@ class Lock:
         return os.path.samestat(found, os.fstat(self.descriptor))
 
     def release(self) -> None:
-        """Let go of it in this process."""
+        """Release the lock in this process."""
         os.close(self.descriptor)
 
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""SFTP protocol version 3 from the server's side: requests are decoded, answers are encoded. Pure; no I/O.
+"""Decode requests and encode answers of SFTP version 3, for a server. Pure; no I/O.
 
-Numbers and layouts: draft-ietf-secsh-filexfer-02. Extensions: OpenSSH's PROTOCOL file. Names are bytes throughout.
-This is on purpose not the engine's own encoding: a mistake made in one of them shows when both talk to each other.
+Numbers and layouts: draft-ietf-secsh-filexfer-02. Extensions: OpenSSH's PROTOCOL file. All names are bytes.
+This is intentionally not the engine's own encoding: an error in one of them appears when both talk to each other.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Callable, Protocol
 
 VERSION = 3
 
-#: The longest packet taken, its length word not counted: what OpenSSH takes, and so what clients are made for.
+#: The longest accepted packet, without its length word. OpenSSH has the same limit, so all clients respect it.
 LONGEST_PACKET = 256 * 1024
-#: The longest data of one READ or WRITE that ``limits@openssh.com`` tells of: a packet less a kilobyte for its head.
+#: The longest data of one READ or WRITE, reported by ``limits@openssh.com``: a packet less a kilobyte for its header.
 LONGEST_DATA = LONGEST_PACKET - 1024
 
 READ, WRITE, APPEND, CREATE, TRUNCATE, EXCLUSIVE = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
@@ -31,7 +31,7 @@ READ, WRITE, APPEND, CREATE, TRUNCATE, EXCLUSIVE = 0x01, 0x02, 0x04, 0x08, 0x10,
 LIMITS = b"limits@openssh.com"
 POSIX_RENAME = b"posix-rename@openssh.com"
 FSYNC = b"fsync@openssh.com"
-#: The extensions offered, with their versions.
+#: The offered extensions, with their versions.
 EXTENSIONS: tuple[tuple[bytes, bytes], ...] = ((POSIX_RENAME, b"1"), (FSYNC, b"1"), (LIMITS, b"1"))
 
 _HAS_SIZE, _HAS_OWNER, _HAS_PERMISSIONS, _HAS_TIMES, _HAS_EXTENDED = 0x01, 0x02, 0x04, 0x08, 0x80000000
@@ -43,7 +43,7 @@ _HEAD = struct.Struct(">IBI")  # length, type, request number
 
 
 class Kind(IntEnum):
-    """The type of a packet (section 3 of the draft)."""
+    """Type of a packet (section 3 of the draft)."""
 
     INIT = 1
     VERSION = 2
@@ -75,7 +75,7 @@ class Kind(IntEnum):
 
 
 class Code(IntEnum):
-    """The code of a STATUS (section 7 of the draft)."""
+    """Code of a STATUS (section 7 of the draft)."""
 
     OK = 0
     EOF = 1
@@ -89,12 +89,12 @@ class Code(IntEnum):
 
 
 class BadMessage(Exception):
-    """A packet that is shorter than what it announces."""
+    """A packet is shorter than its length fields say."""
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """What is known of a file (section 5 of the draft); ``None``: not said. Sizes in bytes, times in whole seconds."""
+    """Attributes of a file (section 5 of the draft); ``None``: not given. Sizes in bytes, times in whole seconds."""
 
     size: int | None = None
     uid: int | None = None
@@ -105,7 +105,7 @@ class Attributes:
 
     @classmethod
     def of(cls, status: os.stat_result) -> Attributes:
-        """The attributes of a local file. Times outside 1970 to 2106 do not fit in version 3 and are clipped."""
+        """Return the attributes of a local file. Version 3 has times from 1970 to 2106; others are clipped."""
         return cls(
             status.st_size,
             status.st_uid,
@@ -136,7 +136,7 @@ NOTHING_SAID = Attributes()
 
 
 class Reader:
-    """Takes the fields of one packet's body in their order. :raises BadMessage: the packet ends too early."""
+    """Read the fields of one packet's body in order. :raises BadMessage: the packet ends too early."""
 
     def __init__(self, body: bytes, position: int = 0) -> None:
         self._body = body
@@ -188,16 +188,16 @@ class Reader:
 
 @dataclass
 class Request:
-    """One request. Only the fields of its kind are filled.
+    """Hold one request. Only the fields of its kind are set.
 
-    One flat record serves every kind, so that a fault can change a field (``dataclasses.replace``) whatever the kind.
+    One flat record serves every kind, so a fault can change a field (``dataclasses.replace``) of any kind.
     """
 
     kind: int
-    #: The request number, which its answer repeats; the version for INIT.
+    #: The request number, which the answer repeats; for INIT, the version.
     number: int
     path: bytes = b""
-    #: The new path of RENAME, the second one of SYMLINK.
+    #: The new path of RENAME; the second path of SYMLINK.
     target: bytes = b""
     handle: bytes = b""
     offset: int = 0
@@ -256,7 +256,7 @@ def _extended(request: Request, reader: Reader) -> None:
 
 
 def _nothing(request: Request, reader: Reader) -> None:
-    """INIT, whose number is all that is read of it, and kinds that nobody knows."""
+    """Read nothing more: INIT has only its number, and unknown kinds cannot be decoded."""
 
 
 _FIELDS: dict[int, Callable[[Request, Reader], None]] = {
@@ -284,10 +284,10 @@ _FIELDS: dict[int, Callable[[Request, Reader], None]] = {
 
 
 def decode(body: bytes) -> tuple[Request, BadMessage | None]:
-    """The request in a packet's body, and what is wrong with it where something is.
+    """Decode the request in a packet's body. Also return what is wrong with it, or ``None``.
 
     :param body: a packet without its length word: type, number, fields.
-    :raises BadMessage: not even the type and the number are there, so that it cannot be answered.
+    :raises BadMessage: type or number are missing, so the request cannot be answered.
     """
     reader = Reader(body)
     request = Request(reader.byte(), reader.uint32())
@@ -299,25 +299,25 @@ def decode(body: bytes) -> tuple[Request, BadMessage | None]:
 
 
 def string(value: bytes) -> bytes:
-    """A string with its length before it."""
+    """Encode a string with its length before it."""
     return _UINT32.pack(len(value)) + value
 
 
 def packet(kind: int, number: int, body: bytes) -> bytes:
-    """A whole packet with its length word."""
+    """Encode a whole packet with its length word."""
     return _HEAD.pack(len(body) + 5, kind, number) + body
 
 
 class Answer(Protocol):
-    """What answers a request: anything that can be put into bytes. A fault may bring classes of its own."""
+    """Answer a request: anything that can be encoded to bytes. Faults may define classes of their own."""
 
     def encode(self, number: int) -> bytes:
-        """The whole packet, or packets, or whatever else shall be sent; ``number`` is the request's."""
+        """Encode the whole answer, usually one packet; ``number`` is the request's number."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """The answer to INIT; it has no number."""
+    """Answer INIT; it has no number."""
 
     version: int = VERSION
     extensions: Sequence[tuple[bytes, bytes]] = EXTENSIONS
@@ -330,7 +330,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Status:
-    """How it went."""
+    """Report the result of a request."""
 
     code: int
     message: str = ""
@@ -342,7 +342,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Handle:
-    """An open file or folder."""
+    """Identify an open file or folder."""
 
     handle: bytes
 
@@ -352,7 +352,7 @@ class Handle:
 
 @dataclass(frozen=True)
 class Data:
-    """What was read."""
+    """Return data that was read."""
 
     data: bytes = field(repr=False)
 
@@ -362,7 +362,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Stats:
-    """The attributes that STAT, LSTAT and FSTAT ask for."""
+    """Return the attributes for STAT, LSTAT and FSTAT."""
 
     attributes: Attributes
 
@@ -372,7 +372,7 @@ class Stats:
 
 @dataclass(frozen=True)
 class Name:
-    """One entry of a listing."""
+    """Describe one entry of a listing."""
 
     name: bytes
     attributes: Attributes = NOTHING_SAID
@@ -383,7 +383,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Names:
-    """Part of a listing, or the one path that REALPATH asks for."""
+    """Return a part of a listing, or the path for REALPATH."""
 
     names: Sequence[Name]
 
@@ -394,7 +394,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Reply:
-    """The answer to an extension."""
+    """Answer an extension."""
 
     body: bytes
 
@@ -403,12 +403,12 @@ class Reply:
 
 
 def limits(*, handles: int) -> Reply:
-    """The answer to ``limits@openssh.com``: the longest packet, read and write in bytes, and the most open handles."""
+    """Answer ``limits@openssh.com``: maximum packet, read and write in bytes, and maximum number of open handles."""
     return Reply(struct.pack(">QQQQ", LONGEST_PACKET, LONGEST_DATA, LONGEST_DATA, handles))
 
 
 def _long_name(name: Name) -> bytes:
-    """A line for people, as ``ls -l`` prints it (section 7 of the draft). Owners are shown by number."""
+    """Format a line as ``ls -l`` does (section 7 of the draft). Owners are shown as numbers."""
     known = name.attributes
     if known.permissions is None:
         return name.name

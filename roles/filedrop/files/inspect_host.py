@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the role has to know of a host before it changes anything there: one look, one JSON document.
+"""Inspect a host before the role changes anything, and print the result as one JSON document.
 
-Run by the host's own Python, which may be one (from 3.6) that is too old for anything else here.
+The script runs with the host's own Python. That may be too old for everything else here (it may be 3.6).
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 CAN_SPEAK_SSH = "import cryptography, paramiko"
-WAY_OUT = "Write such as 'Mon..Fri 06:00' (systemd.time(7)), and try it with: systemd-analyze calendar."
+WAY_OUT = "Use a calendar event such as 'Mon..Fri 06:00' (systemd.time(7)). To test one, run: systemd-analyze calendar."
 
 
 def main():
@@ -47,14 +47,14 @@ def main():
 
 
 def belongs_to_others(folder, user):
-    """Whether a folder, or a file in it, belongs to anybody else, such as to root, who used it before."""
+    """Whether a folder, or a file in it, belongs to another user, such as to root after an earlier use."""
     if not os.path.isdir(folder):
         return False
     for name in ["", *os.listdir(folder)]:
         try:
             if os.lstat(os.path.join(folder, name)).st_uid != user:
                 return True
-        except FileNotFoundError:  # SQLite's side files come and go
+        except FileNotFoundError:  # SQLite's side files are created and removed at any time
             pass
     return False
 
@@ -64,7 +64,7 @@ def program_there(name):
 
 
 def shares_mounts():
-    """Whether systemd can hand secrets to services: it mounts them, and in a container mounts may be private."""
+    """Whether systemd can pass secrets to services: it mounts them, and in a container mounts may be private."""
     with open("/proc/1/mountinfo") as mounts:
         at = {line.split()[4]: line for line in mounts}
     return " shared:" in at.get("/run", at["/"])
@@ -75,13 +75,13 @@ def works(command):
 
 
 def ask(command):
-    """The exit status, and the first line of what is said about it."""
+    """Run a command; return its exit status and the first line of its stderr."""
     try:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as error:
         return 127, str(error)
     said = process.communicate()[1].decode("utf-8", "replace").strip()
-    return process.returncode, said.splitlines()[0] if said else "it is refused"
+    return process.returncode, said.splitlines()[0] if said else "it is invalid"
 
 
 def text_of(path):
@@ -93,7 +93,7 @@ def text_of(path):
 
 
 def refused(calendars):
-    """What systemd does not understand: all in one call; the one that is wrong is looked for only if there is one."""
+    """List the schedules that systemd rejects. All are checked in one call; only after a failure, each on its own."""
     if not calendars or works(["systemd-analyze", "calendar", *calendars.values()]):
         return []
     told = []
@@ -101,9 +101,7 @@ def refused(calendars):
         status, why = ask(["systemd-analyze", "calendar", calendar])
         if status:
             variable = f"filedrop_jobs.{job}.on_calendar"
-            told.append(
-                f"{variable}: {calendar!r} is text that systemd does not understand: {why.rstrip('.')}. {WAY_OUT}"
-            )
+            told.append(f"{variable}: {calendar!r} is text that systemd does not accept: {why.rstrip('.')}. {WAY_OUT}")
     return told
 
 

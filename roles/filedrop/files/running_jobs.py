@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which runs of jobs are under way on a host, whoever has started them: a line for each.
+"""List the active runs of jobs on a host, one per line, no matter who started them.
 
     running_jobs.py COMMAND [end]
 
-With ``end``, what cron has started and what only waits for its second is ended: there is nothing under way in it.
+With ``end``, runs that cron has started and that still wait for their second are ended. They transfer nothing yet.
 """
 
 import os
@@ -25,19 +25,19 @@ def main():
         elif (
             end and words[1:2] == ["-c"] and words[2].startswith("umask 027; sleep ") and f"{command} run " in words[2]
         ):
-            # The shell first, or it would go on when its sleep is over.
+            # First the shell, because it would start the run after the end of its sleep.
             for each in (number, *(child for child, (parent, _words) in there.items() if parent == number)):
                 with suppress(ProcessLookupError):
                     os.kill(each, signal.SIGTERM)
     if os.path.isdir("/run/systemd/system"):
-        # Those that are about to begin, or have just ended, as well.
+        # Include services that are starting or stopping.
         sys.stdout.flush()
         states = "--state=active,activating,deactivating"
         subprocess.call(["systemctl", "list-units", "--plain", "--no-legend", states, "filedrop@*.service"])
 
 
 def processes():
-    """By number, the parent's number and the words of the command line."""
+    """Map the number of each process to its parent's number and the words of its command line."""
     found = {}
     for number in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -46,7 +46,7 @@ def processes():
             with open(f"/proc/{number}/stat", "rb") as file:
                 parent = int(file.read().rpartition(b")")[2].split()[1])
         except OSError:
-            continue  # it has ended meanwhile
+            continue  # the process has ended meanwhile
         found[int(number)] = (parent, words)
     return found
 

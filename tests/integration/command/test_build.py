@@ -93,7 +93,7 @@ def test_the_environment_has_no_say_in_what_is_imported(program: Path, tmp_path:
 
 @pytest.mark.parametrize("python", ["python3", "", "/usr/bin/env python3", "/" + "x" * 200, "/bin/py\nthon"])
 def test_an_interpreter_that_cannot_be_named_in_a_first_line_is_refused(python: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="cannot stand in the first line"):
+    with pytest.raises(ValueError, match="cannot be the interpreter of a program"):
         _build.build(python)
     assert _build.main(["--python", python, str(tmp_path / "filedrop")]) == 1
     assert not (tmp_path / "filedrop").exists()

@@ -75,7 +75,7 @@ def test_the_journal_is_told_what_ended_a_run(ready: Host, sshd: SshServer) -> N
 
 def test_another_file_than_the_journal_gets_sentences(ready: Host) -> None:
     ended = ready.run("run", "other", env={"JOURNAL_STREAM": "1:1"})
-    assert ended.err.startswith(f"filedrop: {ready.config}/jobs/other.json: there is no such file.")
+    assert ended.err.startswith(f"filedrop: {ready.config}/jobs/other.json: no such file.")
 
 
 # --- people

@@ -229,7 +229,7 @@ def test_list_tells_what_is_on_the_server(ready: Host, sshd: SshServer) -> None:
     }
     words = ready.run("list", "reports").out
     assert "2023-11-14T22:13:20Z         5 B  report.csv\n" in words
-    assert "other.txt  (not of this job)" in words
+    assert "other.txt  (not part of this job)" in words
     assert "folder  (folder)" in words
     assert ready.run("list", "invoices").out == "There is nothing in input.\n"
 

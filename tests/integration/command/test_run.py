@@ -148,7 +148,7 @@ def test_a_configuration_that_cannot_be_meant_is_status_2(system_host: Host) -> 
     assert f"{system_host.config}/jobs/invoices.json: 'setle'" in message
     assert "Did you mean settle?" in message
     assert "no such file" in refused(system_host.run("run", "other", "--json"), 2, "file_missing")
-    assert "is not a name" in refused(system_host.run("run", "../x", "--json"), 2, "option_invalid")
+    assert "is not a valid name" in refused(system_host.run("run", "../x", "--json"), 2, "option_invalid")
 
 
 def test_a_folder_that_is_missing_is_status_2_and_remembered(system_host: Host) -> None:
@@ -285,7 +285,7 @@ def test_what_a_job_keeps_for_a_time_only_goes_with_a_run(system_host: Host, ssh
     _make_older(system_host.ledger, days=2)
     ended = system_host.run("run", "invoices")
     assert ended.status == 0
-    assert "No longer kept: 2 archived files, 2 rows of history." in ended.out
+    assert "Removed by retention: 2 archived files, 2 rows of history." in ended.out
     assert list((system_host.outbox / "archive").iterdir()) == []
     assert len(list(sshd.input.iterdir())) == 2
 

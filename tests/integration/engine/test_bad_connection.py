@@ -51,11 +51,11 @@ def _key_file(folder: Path, what: str) -> Path:
     [
         ("missing", None, "key_missing", "does not exist"),
         ("exposed", None, "key_exposed", "has mode 0644"),
-        ("encrypted", "battery staple", "key_passphrase", "another passphrase"),
-        ("encrypted", None, "key_encrypted", "there is no passphrase"),
-        ("public", None, "key_malformed", "holds a public key"),
+        ("encrypted", "battery staple", "key_passphrase", "the passphrase is wrong"),
+        ("encrypted", None, "key_encrypted", "no passphrase is given"),
+        ("public", None, "key_malformed", "contains a public key"),
         ("empty", None, "key_malformed", "is empty"),
-        ("text", None, "key_malformed", "holds no private key"),
+        ("text", None, "key_malformed", "contains no private key"),
     ],
 )
 def test_a_private_key_that_cannot_be_used(

@@ -25,7 +25,7 @@ KINDS = [("ed25519", None), ("ecdsa", 256), ("ecdsa", 384), ("ecdsa", 521), ("rs
 
 
 def ensure(path: Path, **options: Any) -> None:
-    want = plan.Wanted(str(path), **options)
+    want = plan.KeyPairSpec(str(path), **options)
     there = plan.inspect(want)
     apply.carry_out(want, there, plan.make_plan(want, there))
 
@@ -68,7 +68,7 @@ def test_a_pair_of_ssh_keygen_is_kept(tmp_path: Path, kind: str, passphrase: str
     path = tmp_path / "id"
     size = ["-b", "2048"] if kind == "rsa" else []
     told("ssh-keygen", "-q", "-t", kind, *size, "-m", style, "-N", passphrase, "-C", "a comment", "-f", str(path))
-    want = plan.Wanted(str(path), type=kind, passphrase=passphrase or None)
+    want = plan.KeyPairSpec(str(path), type=kind, passphrase=passphrase or None)
     assert not plan.make_plan(want, plan.inspect(want)).changed
     key = formats.load_private_key(str(path), passphrase or None)
     assert formats.fingerprint(key.asbytes()) == told("ssh-keygen", "-l", "-f", str(path)).split()[1]

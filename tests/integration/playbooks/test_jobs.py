@@ -114,7 +114,7 @@ def test_a_job_that_fails_does_not_stop_the_others(stage: Stage, office: Office,
     played = stage.play(DROPOFF, "-i", inventory)
     assert played.status != 0
     assert missing in played.output
-    assert "broken: see above" in played.output
+    assert "broken: failed. See the error of each job above." in played.output
     assert (sshd.input / "invoices-1.xml").read_text() == "one"
 
 
@@ -131,10 +131,13 @@ def test_a_job_or_account_that_is_not_described_is_named_with_those_that_are(sta
     inventory = office.inventory(invoices=office.job("dropoff"), orphan=office.job("dropoff", account="nobody"))
     unknown = stage.play(DROPOFF, "-i", inventory, filedrop_job="invoces")
     assert unknown.status != 0
-    assert "'invoces' is no job with the direction dropoff. filedrop_jobs has: invoices, orphan." in unknown.output
+    assert "'invoces' is not a job with direction dropoff. filedrop_jobs has: invoices, orphan." in unknown.output
     orphan = stage.play(DROPOFF, "-i", inventory)
     assert orphan.status != 0
-    assert "orphan has the account 'nobody', which filedrop_accounts does not describe. It has: amili." in orphan.output
+    assert (
+        "orphan has the account 'nobody', which is not defined in filedrop_accounts. Defined are: amili."
+        in orphan.output
+    )
 
 
 def test_a_password_is_nowhere_in_the_output(stage: Stage, office: Office) -> None:
@@ -193,7 +196,7 @@ def test_hosts_come_in_batches_and_one_that_fails_stops_no_other(
     played = stage.play(DROPOFF, "-i", inventory, "--limit", "shop1,shop2,shop3", filedrop_serial=1)
     assert played.status != 0
     assert played.output.count("PLAY [Drop files off]") == 3
-    assert "invoices: see above what each of these jobs met." in played.output
+    assert "invoices: failed. See the error of each job above." in played.output
     assert sorted(path.name for path in sshd.input.iterdir()) == ["shop2.xml", "shop3.xml"]
     assert (outboxes["shop4"] / "shop4.xml").exists()
 
@@ -219,6 +222,6 @@ def test_what_only_a_deployed_job_can_do_is_not_passed_over(
     played = stage.play(PICKUP, "-i", inventory)
     assert played.status != 0
     told = " and ".join({**option, **of_account})
-    assert f"reports, or its account, has {told}, and only the command on the host knows that." in played.output
+    assert f"reports, or its account, has {told}, which only the command on the host supports." in played.output
     assert "systemctl start filedrop@reports" in played.output
     assert there.exists()

@@ -84,7 +84,7 @@ def old(path: Path, content: str) -> Path:
 
 
 def test_get_ready_send_and_fetch(stage: Stage, readme: Readme, sshd: SshServer, tmp_path: Path) -> None:
-    ready = stage.play(readme.play("Get ready for Amili"), "-i", "erp,", **LOCAL)
+    ready = stage.play(readme.play("Prepare the exchange with Amili"), "-i", "erp,", **LOCAL)
     assert ready.status == 0
     public = (tmp_path / "keys" / "amili.pub").read_text().strip()
     assert public in ready.output
@@ -127,7 +127,7 @@ def test_what_an_inventory_describes_and_what_is_held(
     wary["erp"]["vars"]["filedrop_jobs"]["reports"]["on_duplicate"] = "hold"
     Path(inventory).write_text(yaml.safe_dump(wary))
     assert stage.play(PICKUP, "-i", inventory, **local).status != 0
-    decide = readme.play("Decide what becomes of held files")
+    decide = readme.play("Decide what happens to held files")
     decided = stage.play(decide, "-i", "erp,", **local)
     assert (decided.status, decided.counts["changed"]) == (0, 1)
     assert "report-1.json" in decided.output

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command `filedrop`: the engine with a command line. What it does is in commands/."""
+"""Parse the command line of `filedrop`, the engine as a program. The subcommands are in the other files of command/."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..loop.deadline import Interruption
 from ..states import OUTCOMES
 from ..version import VERSION
 from .console import ERROR, INFO, Console
-from .context import CommandContext, refusal
+from .context import CommandContext, error_document
 from .exit_status import WELL, status_of_error
 from .on_arrival import run_and_wait
 from .report import history, list_files, status
@@ -35,83 +35,83 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _DESCRIPTION = """\
 Moves files between this host and providers: complete, verified, once, and never lost.
 
-What there is to move is said by jobs, and with whom by accounts, one JSON file each. What has been moved is in the
-ledger, by which the next run completes whatever was cut off."""
+A job says what to move. An account says how to reach the other side. Each is one JSON file. The ledger records what
+was moved. The next run uses it to complete whatever was interrupted."""
 
 _EPILOG = f"""\
 examples:
   filedrop check                      can all jobs work, and what would they do?
   filedrop run invoices               run the job invoices now
-  filedrop run invoices --dry-run     tell what that would do, and do nothing
+  filedrop run invoices --dry-run     show what that would do, and change nothing
   filedrop status                     is all well?
-  filedrop history invoices -n 5      the last 5 files of the job
-  filedrop list reports               what waits at the provider?
+  filedrop history invoices -n 5      show the last 5 files of the job
+  filedrop list reports               show what waits at the provider
   filedrop resolve invoices i-7.xml --resend
-                                      it did not arrive: send it again
-  filedrop status --json | jq .jobs   for programs
+                                      the file did not arrive: send it again
+  filedrop status --json | jq .jobs   output for programs
 
 exit status:
-  0  all is well; nothing to do is well, too
-  1  some files failed, or the run was ended early: the next one tries again
-  2  the job could not run: the configuration, the connection, the disk
-  3  a person is needed: files are held for a decision (filedrop resolve), or there is no ledger (filedrop init)
-  4  another run of the job is at work
+  0  all is well; this includes a run with nothing to do
+  1  some files failed, or the run ended early; the next run tries again
+  2  the job could not run: an error in the configuration, the connection or the disk
+  3  a person is needed: files are held for a decision (filedrop resolve), or the ledger is missing (filedrop init)
+  4  another run of the job is active
 
 files:
   {DEFAULT_FOLDER}/accounts/NAME.json   how to reach a mailbox
   {DEFAULT_FOLDER}/jobs/NAME.json       what to move
-  {DEFAULT_FOLDER}/keys/NAME            private keys, passwords; each for its owner alone
+  {DEFAULT_FOLDER}/keys/NAME            private keys and passwords; each readable by its owner only
   {SYSTEM_LEDGER}    the ledger; keep it"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Execute the command; return its exit status."""
+    """Run the command and return its exit status."""
     given = _parser().parse_args(arguments)
-    voice = Console(as_json=given.json, quiet=given.quiet)
+    console = Console(as_json=given.json, quiet=given.quiet)
     for number in _SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a shell's background
+        if signal.getsignal(number) is not signal.SIG_IGN:  # ignored under nohup, or in a shell's background
             signal.signal(number, _interrupt)
     try:
-        return _dispatch(given, voice)
+        return _dispatch(given, console)
     except FiledropError as error:
-        return _refuse(voice, error)
+        return _refuse(console, error)
     except Interruption as interruption:
-        return _refuse(voice, interruption.error)
+        return _refuse(console, interruption.error)
     except BrokenPipeError:
-        # Whoever read the answer has heard enough; Python must not try to write the rest of it at its end.
+        # The reader has closed the pipe. Without this, Python would report an error when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WELL
     except Exception as error:
         if given.debug:
-            voice.raw(traceback.format_exc())
-        return _refuse(voice, _unexpected(error, debug=given.debug))
+            console.raw(traceback.format_exc())
+        return _refuse(console, _unexpected(error, debug=given.debug))
 
 
-def _dispatch(given: argparse.Namespace, voice: Console) -> int:
-    setting = CommandContext(Configuration(given.config), given.ledger, voice, everything=given.verbose)
+def _dispatch(given: argparse.Namespace, console: Console) -> int:
+    context = CommandContext(Configuration(given.config), given.ledger, console, everything=given.verbose)
     if given.command == "run" and given.wait:
-        return run_and_wait(setting, given.job, force=given.force)
+        return run_and_wait(context, given.job, force=given.force)
     if given.command == "run":
-        return run(setting, given.job, dry_run=given.dry_run, force=given.force)
+        return run(context, given.job, dry_run=given.dry_run, force=given.force)
     if given.command == "check":
-        return check(setting, given.jobs)
+        return check(context, given.jobs)
     if given.command == "status":
-        return status(setting, given.jobs)
+        return status(context, given.jobs)
     if given.command == "history":
-        return history(setting, given.job, limit=given.limit, since=given.since, outcomes=given.outcome)
+        return history(context, given.job, limit=given.limit, since=given.since, outcomes=given.outcome)
     if given.command == "list":
-        return list_files(setting, given.job)
+        return list_files(context, given.job)
     if given.command == "resolve":
-        return resolve(setting, given.job, given.files, given.decision, dry_run=given.dry_run)
-    return init(setting)
+        return resolve(context, given.job, given.files, given.decision, dry_run=given.dry_run)
+    return init(context)
 
 
-def _refuse(voice: Console, error: FiledropError) -> int:
-    if voice.as_json:
-        voice.answer(refusal(error), [])
-    # Who mails whatever is said need not hear that the run before is still at work.
+def _refuse(console: Console, error: FiledropError) -> int:
+    if console.as_json:
+        console.answer(error_document(error), [])
+    # With --quiet, cron mails every line on stderr. A run that is still active is no reason for a mail.
     busy = isinstance(error, JobRunning)
-    voice.happened(INFO if busy else ERROR, "refused", str(error), reason=error.reason)
+    console.log(INFO if busy else ERROR, "refused", str(error), reason=error.reason)
     return status_of_error(error)
 
 
@@ -120,18 +120,18 @@ def _unexpected(error: Exception, *, debug: bool) -> FiledropError:
     where = f"{os.path.basename(frames[-1].filename)}, line {frames[-1].lineno}" if frames else "an unknown place"
     return FiledropError(
         "unexpected",
-        f"An error that filedrop has no words for: {type(error).__name__}: {error} ({where}).",
-        "Nothing is lost: the next run goes on from what the ledger says. Please report this"
-        + ("." if debug else ", with what --debug adds to it."),
+        f"Unexpected error: {type(error).__name__}: {error} ({where}).",
+        "No file is lost: the next run continues from the ledger. Please report this error"
+        + ("." if debug else ", together with the output of --debug."),
     )
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    """End the run where it is, once; whoever is impatient has SIGKILL, and the next run completes that, too."""
+    """End the run at this point, once. SIGKILL remains possible; the next run completes that as well."""
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     name = signal.Signals(number).name
-    raise Interruption(RunEnded("interrupted", f"The run was ended by {name}.", "The next run goes on where it was."))
+    raise Interruption(RunEnded("interrupted", f"The run was ended by {name}.", "The next run continues from there."))
 
 
 # --- the command line
@@ -157,67 +157,67 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     one = add("run", "run a job now")
-    one.add_argument("job", metavar="JOB", help="its name, as in the name of its file")
+    one.add_argument("job", metavar="JOB", help="the job's name, which is the name of its file")
     how = one.add_mutually_exclusive_group()
-    how.add_argument("--dry-run", action="store_true", help="connect and tell what would be done, and do nothing")
+    how.add_argument("--dry-run", action="store_true", help="connect and show what would be done; change nothing")
     how.add_argument(
-        "--wait", action="store_true", help="first wait until new files are settled; then for those that come meanwhile"
+        "--wait", action="store_true", help="wait until new files are settled; run again for files that come meanwhile"
     )
     one.add_argument("--force", action="store_true", help="run the job even if it is disabled")
-    some = add("check", "connect for some jobs, or all that are enabled, and tell what a run would do")
-    some.add_argument("jobs", metavar="JOB", nargs="*", help="their names; all by default")
-    all_ = add("status", "tell how the jobs fare: their last runs, and what waits for a person")
-    all_.add_argument("jobs", metavar="JOB", nargs="*", help="their names; all by default")
-    past = add("history", "tell what became of files: what is held or unfinished first, then the latest")
-    past.add_argument("job", metavar="JOB", nargs="?", help="the files of this job only")
-    past.add_argument("-n", "--limit", metavar="N", type=_positive, default=50, help="at most so many (%(default)s)")
-    past.add_argument("--since", metavar="WHEN", help="only what changed since, such as 7d or 2026-04-10T06:00:00Z")
-    past.add_argument("--outcome", choices=OUTCOMES, action="append", default=[], help="only this; may be given again")
+    some = add("check", "connect for some jobs, or for all enabled ones, and show what a run would do")
+    some.add_argument("jobs", metavar="JOB", nargs="*", help="names of jobs; default: all")
+    all_ = add("status", "show the state of the jobs: their last runs, and what waits for a person")
+    all_.add_argument("jobs", metavar="JOB", nargs="*", help="names of jobs; default: all")
+    past = add("history", "show what log to files: held and unfinished ones first, then the latest")
+    past.add_argument("job", metavar="JOB", nargs="?", help="show the files of this job only")
+    past.add_argument("-n", "--limit", metavar="N", type=_positive, default=50, help="at most N files (%(default)s)")
+    past.add_argument("--since", metavar="WHEN", help="only changes since then, such as 7d or 2026-04-10T06:00:00Z")
+    past.add_argument("--outcome", choices=OUTCOMES, action="append", default=[], help="only this outcome; repeatable")
     there = add("list", "list the job's folder on the server")
-    there.add_argument("job", metavar="JOB", help="its name")
-    decision = add("resolve", "decide what becomes of files that are held", _RESOLVING)
-    decision.add_argument("job", metavar="JOB", help="the job that holds them")
+    there.add_argument("job", metavar="JOB", help="the job's name")
+    decision = add("resolve", "decide what happens to files that are held", _RESOLVING)
+    decision.add_argument("job", metavar="JOB", help="the job that holds the files")
     decision.add_argument("files", metavar="FILE", nargs="+", help="the file's name, or the path of its original")
     which = decision.add_mutually_exclusive_group(required=True)
     for choice, meaning in _DECISIONS.items():
         which.add_argument(f"--{choice}", dest="decision", action="store_const", const=choice, help=meaning)
-    decision.add_argument("--dry-run", action="store_true", help="tell what would be decided, and decide nothing")
+    decision.add_argument("--dry-run", action="store_true", help="show what would be decided; change nothing")
     add(
         "init",
-        "make the ledger, on a new host",
-        "Make the ledger, on a new host. Nothing else ever makes one: if it was lost, restore it from a backup, for a "
-        "job that keeps its originals would send all of them again.",
+        "create the ledger on a new host",
+        "Create the ledger on a new host. No other command creates one. If the ledger was lost, restore it from a "
+        "backup: with a new ledger, a job that keeps its originals would send all of them again.",
     )
     return parser
 
 
 def _add_common(parser: argparse.ArgumentParser, *, for_subcommand: bool) -> None:
-    """The options that may stand before the subcommand, or after it."""
+    """Add the options that are accepted before or after the subcommand."""
 
     def add(*flags: str, default: object, **more: Any) -> None:
         parser.add_argument(*flags, default=argparse.SUPPRESS if for_subcommand else default, **more)
 
-    add("--config", metavar="DIR", default=DEFAULT_FOLDER, help=f"the folder of accounts and jobs ({DEFAULT_FOLDER})")
+    add("--config", metavar="DIR", default=DEFAULT_FOLDER, help=f"folder of accounts and jobs ({DEFAULT_FOLDER})")
     add("--ledger", metavar="FILE", default=SYSTEM_LEDGER, help=f"the ledger ({SYSTEM_LEDGER})")
-    add("--json", action="store_true", default=False, help="answer with one JSON document")
-    add("-q", "--quiet", action="store_true", default=False, help="say nothing while all is well")
-    add("-v", "--verbose", action="store_true", default=False, help="tell of every file")
-    add("--debug", action="store_true", default=False, help="tell where an unexpected error happened")
+    add("--json", action="store_true", default=False, help="print one JSON document")
+    add("-q", "--quiet", action="store_true", default=False, help="print nothing while all is well")
+    add("-v", "--verbose", action="store_true", default=False, help="show every file")
+    add("--debug", action="store_true", default=False, help="print the traceback of an unexpected error")
 
 
 _RESOLVING = """\
-A file is held where only a person can find out what became of it, for example because the connection broke just as the
-provider may have taken it. Ask the provider, decide, and the next run of the job goes by it."""
+A file is held when only a person can find out what log to it. For example, the connection broke just when the
+provider may have taken the file. Ask the provider, then decide. The next run of the job acts on the decision."""
 
 _DECISIONS = {
-    "resend": "it did not arrive: move it again",
-    "delivered": "it arrived: go on with its original as after a transfer",
-    "discard": "it is not to be moved: leave it alone until it changes",
+    "resend": "the file did not arrive: move it again",
+    "delivered": "the file arrived: dispose of its original as after a transfer",
+    "discard": "do not move the file: leave it alone until it changes",
 }
 
 
 def _positive(text: str) -> int:
     found = int(text) if text.isascii() and text.isdigit() else 0
     if not 0 < found <= MOST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST}")
     return found

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the command tells what it does: to a person, to the journal, or to a program.
+"""Print the command's output for a person, the systemd journal, or a program.
 
-The answer goes to the standard output: sentences, or one JSON document. What happens on the way goes to the standard
-error: sentences, or, where that is the journal, lines of ``key=value`` with a priority that the journal understands.
+The answer goes to stdout, as sentences or as one JSON document. Events go to stderr, as sentences. If stderr is the
+journal, events are lines of ``key=value`` with a syslog priority.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any, TextIO
 from ..local.names import shown
 
 ERROR, WARNING, INFO = 3, 4, 6
-"""Priorities of syslog (RFC 5424), which the journal takes from the beginning of a line (sd-daemon(3))."""
+"""Priorities of syslog (RFC 5424). The journal reads them from the beginning of a line (sd-daemon(3))."""
 
 
 class Console:
-    """One invocation's way of telling.
+    """Write the output of one invocation.
 
-    :param as_json: the answer is one JSON document.
-    :param quiet: say nothing while all is well, for those who mail whatever is said.
+    :param as_json: print the answer as one JSON document.
+    :param quiet: print nothing while all is well, so that cron mails only what needs attention.
     """
 
     def __init__(
@@ -40,13 +40,14 @@ class Console:
 
     @property
     def may_draw(self) -> bool:
-        """Whether somebody watches who would like to see a bar move."""
+        """Whether stderr is a terminal on which a progress bar may be drawn."""
         return not self.quiet and not self.to_journal and self._err.isatty()
 
     def answer(self, document: Mapping[str, Any], lines: Iterable[str], *, well: bool = True) -> None:
-        """What was asked for, as a document for programs and as lines for people.
+        """Print the answer to the command: a document for programs, or lines for people.
 
-        The journal has it from `happened` already, unless a program reads it.
+        Lines are not printed to the journal, because `log` has already written the events there. A JSON document is
+        always printed.
         """
         if self.as_json:
             self._write(self._out, json.dumps(_printable(document), ensure_ascii=False, indent=2))
@@ -54,8 +55,8 @@ class Console:
             for line in lines:
                 self._write(self._out, shown(line))
 
-    def happened(self, priority: int, event: str, sentence: str = "", **more: object) -> None:
-        """Something that the journal keeps, and that a person needs to be told only if there is a sentence."""
+    def log(self, priority: int, event: str, sentence: str = "", **more: object) -> None:
+        """Log an event. The journal gets every event; a person sees only those with a sentence."""
         if self.to_journal:
             told = {"event": event, **more, **({"message": sentence} if sentence else {})}
             self._write(self._err, f"<{priority}>{key_values(told)}")
@@ -63,20 +64,20 @@ class Console:
             self._write(self._err, f"filedrop: {shown(sentence)}")
 
     def raw(self, text: str) -> None:
-        """Whatever helps to find out what is wrong, to the standard error."""
+        """Write text for debugging to stderr."""
         for line in text.rstrip("\n").splitlines():
             self._write(self._err, f"<7>{line}" if self.to_journal else line)
 
     @staticmethod
     def _write(stream: TextIO, text: str) -> None:
-        # What the terminal's character set has not, it shows escaped.
+        # Characters that the terminal's encoding does not have are escaped.
         encoding = stream.encoding or "utf-8"
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         stream.flush()
 
 
 def is_journal(stream: TextIO) -> bool:
-    """Whether a stream goes to systemd's journal (systemd.exec(5), JOURNAL_STREAM)."""
+    """Whether a stream is connected to the systemd journal (systemd.exec(5), JOURNAL_STREAM)."""
     said = os.environ.get("JOURNAL_STREAM", "")
     try:
         status = os.fstat(stream.fileno())
@@ -86,7 +87,7 @@ def is_journal(stream: TextIO) -> bool:
 
 
 def key_values(values: Mapping[str, object]) -> str:
-    """``key=value`` words; a value that is no plain word is quoted as in JSON. What is None is left out."""
+    """Format values as ``key=value`` words. Values that are not plain words are quoted as in JSON; None is left out."""
     return " ".join(f"{name}={_word(value)}" for name, value in values.items() if value is not None)
 
 
@@ -100,7 +101,7 @@ def _word(value: object) -> str:
 
 
 def _printable(value: Any) -> Any:
-    """A copy in which no text has anything in it that a terminal or a strict reader of JSON would stumble over."""
+    """Copy a value; in each text, escape what could disturb a terminal or a strict JSON parser."""
     if isinstance(value, str):
         return shown(value)
     if isinstance(value, Mapping):
@@ -111,7 +112,7 @@ def _printable(value: Any) -> Any:
 
 
 def bytes_in_words(size: int) -> str:
-    """A size as people read it; K is 1024."""
+    """Format a size in bytes for people. Units are powers of 1024."""
     number, unit = float(size), "B"
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if number < 1000 or unit == "TiB":
@@ -121,5 +122,5 @@ def bytes_in_words(size: int) -> str:
 
 
 def count_of(number: int, what: str) -> str:
-    """A number with its noun, such as ``1 file`` and ``2 files``."""
+    """Format a number with its noun, such as ``1 file`` and ``2 files``."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

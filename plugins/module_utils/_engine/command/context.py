@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What all subcommands have in common."""
+"""What all subcommands share: paths, the console, and common checks."""
 
 from __future__ import annotations
 
@@ -23,44 +23,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CommandContext:
-    """What all subcommands have in common: where things lie, and how to tell.
+    """Hold what all subcommands need: the configuration, the ledger's path, and the console.
 
-    :ivar everything: tell of every file, not only of those that somebody has to look at.
+    :ivar everything: show every file, not only those that need attention.
     """
 
     configuration: Configuration
     ledger: str
-    voice: Console
+    console: Console
     everything: bool = False
 
 
-def refusal(error: FiledropError) -> dict[str, Any]:
-    """The document of what could not be done."""
+def error_document(error: FiledropError) -> dict[str, Any]:
+    """Build the JSON document that describes an error."""
     return {"status": status_of_error(error), "error": {"reason": error.reason, "message": str(error)}}
 
 
-def moment(seconds: float) -> str:
-    """A time in seconds since 1970 as ISO 8601 has it, in UTC."""
+def iso_time(seconds: float) -> str:
+    """Format a time in seconds since 1970 as ISO 8601, in UTC."""
     try:
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-    except (OverflowError, ValueError, OSError):  # a server may say anything
+    except (OverflowError, ValueError, OSError):  # the time may come from a server, and be any number
         return str(seconds)
 
 
 def require_ledger(path: str) -> None:
-    """:raises LedgerError: there is none, and nobody but `init` may make one."""
+    """:raises LedgerError: the ledger does not exist. Only `init` may create it."""
     try:
         os.stat(path)
     except FileNotFoundError:
         raise missing(path) from None
     except OSError:
-        return  # whoever opens it says why that cannot be done
+        return  # opening it will fail, and that error says why
 
 
 def require_owner(ledger: str, job: str) -> None:
-    """Refuse root's hand where the runs are another user's: what root leaves behind, that user could not touch.
+    """Refuse to run as root where another user runs the jobs. That user could not use the files that root creates.
 
-    :raises InputError: we are root, and the ledger is somebody else's.
+    :raises InputError: we are root, and the ledger belongs to another user.
     """
     owner = os.stat(ledger).st_uid
     if os.geteuid() != 0 or owner == 0:
@@ -71,7 +71,7 @@ def require_owner(ledger: str, job: str) -> None:
         user = f"#{owner}"
     raise InputError(
         "wrong_user",
-        f"The ledger {ledger!r} belongs to {user}, and a run as root would leave files that {user} cannot touch.",
+        f"The ledger {ledger!r} belongs to {user}. A run as root would leave files that {user} cannot use.",
         f"Run: systemctl start filedrop@{job}.service, or, where cron starts the jobs: "
         f"sudo -u {user} filedrop run {job}",
     )

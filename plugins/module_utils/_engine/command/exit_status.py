@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an exit status of the command means, and which one an outcome has."""
+"""Define the exit statuses of the command, and derive them from errors and counts."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 WELL, SOME_FAILED, COULD_NOT_RUN, NEEDS_A_PERSON, ALREADY_RUNNING = range(5)
 
 ENDED_EARLY = ("time_limit", "interrupted", "cut_off")
-"""Reasons of runs that began well, and whose rest is for the next one."""
+"""Reason codes of runs that ended early. The next run continues with the rest."""
 
 _BY_GRAVITY = (WELL, SOME_FAILED, ALREADY_RUNNING, NEEDS_A_PERSON, COULD_NOT_RUN)
 
 
-def gravest(statuses: Iterable[int]) -> int:
-    """The status of several jobs together: that of the one which fared worst."""
+def worst_status(statuses: Iterable[int]) -> int:
+    """Return the worst status of several jobs."""
     return max(statuses, key=_BY_GRAVITY.index, default=WELL)
 
 
 def status_of_error(error: FiledropError) -> int:
-    """The status of what an error kept from being done, or ended early."""
+    """Return the status for an error that prevented a run or ended it early."""
     if isinstance(error, JobRunning):
         return ALREADY_RUNNING
     if isinstance(error, LedgerError) and error.reason == "ledger_missing":
@@ -37,9 +37,9 @@ def status_of_error(error: FiledropError) -> int:
 
 
 def status_of_counts(counts: Mapping[str, Any]) -> int:
-    """The status of a run that came to its end, by how many files had each outcome.
+    """Return the status of a complete run from the number of files with each outcome.
 
-    What waits for a person counts more than what failed, for that may mend itself.
+    A held file weighs more than a failed one: a held file needs a person, a failed one is retried by the next run.
     """
     if counts["held"]:
         return NEEDS_A_PERSON
@@ -47,7 +47,7 @@ def status_of_counts(counts: Mapping[str, Any]) -> int:
 
 
 def status_of_past(run: PastRun) -> int:
-    """The status that a run had which is remembered."""
+    """Return the status of an earlier run from its record in the ledger."""
     if run.reason:
         return SOME_FAILED if run.reason in ENDED_EARLY else COULD_NOT_RUN
     return status_of_counts({"held": run.held, "failed": run.failed})

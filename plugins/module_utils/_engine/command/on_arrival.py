@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``run --wait``: for jobs that are started because a file has appeared.
+"""Run ``run --wait``: execute a job that was started because a file has appeared.
 
-Such a file is younger than its job wants files to be, and more of them come while the first are under way, when
-nobody watches the folder. So the run waits until they are settled, and is followed by another one as long as something
-has changed meanwhile. What stays in the folder, held or failed, changes nothing, and so begins no run.
+A new file is younger than the job's ``settle``. More files can arrive during the run, when systemd does not watch the
+folder. So the run first waits until the files are settled. Afterwards it starts again as long as files have changed.
+Files that stay in the folder, because they are held or have failed, do not start another run.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from .context import CommandContext
 
 PATIENCE = 60.0
-"""Seconds that are waited, beyond the job's own `settle`, for files that go on changing."""
+"""Seconds to wait for files that keep changing, in addition to the job's own `settle`."""
 
 MOST_RUNS = 10
-"""After so many, what still comes is for the next start."""
+"""Runs in one start. Files that arrive after the last one are left for the next start."""
 
 
-class _Seen(NamedTuple):
-    """A file as it was; times in ns since 1970."""
+class _FileState(NamedTuple):
+    """Record the state of a file; times in ns since 1970."""
 
     path: str
     inode: int
@@ -43,23 +43,24 @@ class _Seen(NamedTuple):
     changed: int
 
 
-def run_and_wait(setting: CommandContext, name: str, *, force: bool) -> int:
-    """Execute a job as soon as the files in its folders are settled, and again while others come; return the status
-    of the last run, which has looked at all of them.
+def run_and_wait(context: CommandContext, name: str, *, force: bool) -> int:
+    """Execute a job once its files are settled, and again while new ones arrive.
 
-    :raises InputError: one JSON document is asked for, and there may be several runs to tell of.
+    Return the status of the last run, which has checked all files.
+
+    :raises InputError: ``--json`` is given. It prints one document, and there may be several runs.
     """
-    if setting.voice.as_json:
-        raise InputError("option_invalid", "--json: a run with --wait may be several.", "Leave one of the two out.")
-    configured = setting.configuration.job(name)
+    if context.console.as_json:
+        raise InputError("option_invalid", "--json: --wait can start several runs.", "Use only one of the two flags.")
+    configured = context.configuration.job(name)
     job, limit = configured.job, configured.time_limit
     if not job.arrivals:
-        return run(setting, name, dry_run=False, force=force)
+        return run(context, name, dry_run=False, force=force)
     began = time.monotonic()
     patience = began + job.settle + PATIENCE
     for _attempt in range(MOST_RUNS):
-        before = _when_settled(job, patience)
-        status = run(setting, name, dry_run=False, force=force)
+        before = _wait_until_settled(job, patience)
+        status = run(context, name, dry_run=False, force=force)
         now = time.monotonic()
         if status == COULD_NOT_RUN or now > patience or (limit is not None and now > began + limit):
             break
@@ -68,10 +69,10 @@ def run_and_wait(setting: CommandContext, name: str, *, force: bool) -> int:
     return status
 
 
-def _when_settled(job: Job, patience: float) -> set[_Seen]:
-    """Wait for the youngest file; return what is there then.
+def _wait_until_settled(job: Job, patience: float) -> set[_FileState]:
+    """Wait until the youngest file is settled; return the files that are present then.
 
-    :param patience: the time, by the monotonic clock, until which waiting is worth it.
+    :param patience: monotonic time after which to stop waiting.
     """
     while True:
         found = _present(job)
@@ -84,12 +85,12 @@ def _when_settled(job: Job, patience: float) -> set[_Seen]:
         time.sleep(rest + 0.01)
 
 
-def _present(job: Job) -> set[_Seen]:
-    """The files that the job may take. What cannot be looked at is for the run to tell of."""
+def _present(job: Job) -> set[_FileState]:
+    """Return the files that the job may take. Unreadable folders and files are left out; the run reports them."""
     return {found for source in job.arrivals for found in _files(source, job)}
 
 
-def _files(source: str, job: Job) -> Iterator[_Seen]:
+def _files(source: str, job: Job) -> Iterator[_FileState]:
     try:
         names = [os.path.join(source, name) for name in os.listdir(source) if is_wanted(name, job)]
     except NotADirectoryError:
@@ -102,4 +103,4 @@ def _files(source: str, job: Job) -> Iterator[_Seen]:
         except OSError:
             continue
         if modes.S_ISREG(status.st_mode):
-            yield _Seen(path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            yield _FileState(path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

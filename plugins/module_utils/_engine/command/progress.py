@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A bar that shows how far a run is, on a terminal, where the library rich is there. Nothing depends on it."""
+"""Show a progress bar on a terminal if the library rich is installed. Nothing else depends on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress(title: str, *, draw: bool) -> Iterator[Observer | None]:
-    """An observer that draws a bar while the block is at work; None where nobody watches, or rich is missing."""
+    """Yield an observer that draws a bar during the block; None if ``draw`` is false or rich is missing."""
     made = _make() if draw else None
     if made is None:
         yield None
@@ -43,7 +43,7 @@ def _make() -> Any:
 
 
 class _Bar:
-    """See `Observer`."""
+    """Draw the bar; implements `Observer`."""
 
     def __init__(self, made: Any, title: str) -> None:
         self._made = made

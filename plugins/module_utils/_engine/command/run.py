@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``run`` and ``check``: jobs are executed, or what that would do is predicted."""
+"""Run ``run`` and ``check``: execute a job, or predict what a run would do."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import FiledropError, InputError
 from ..local.names import shown
 from .console import ERROR, INFO, WARNING, bytes_in_words, count_of
-from .context import CommandContext, refusal, require_ledger, require_owner
-from .exit_status import WELL, gravest, status_of_counts, status_of_error
+from .context import CommandContext, error_document, require_ledger, require_owner
+from .exit_status import WELL, status_of_counts, status_of_error, worst_status
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -21,94 +21,94 @@ if TYPE_CHECKING:
     from ..transfer.result import FileOutcome, RunResult
 
 _PRIORITIES = {"failed": ERROR, "held": WARNING, "delivered": INFO, "skipped": INFO}
-_TOLD = ("failed", "held")
-_EVERYTHING = ("failed", "held", "delivered", "skipped")
+_NEEDS_ATTENTION = ("failed", "held")
+_ALL_OUTCOMES = ("failed", "held", "delivered", "skipped")
 
 
-def run(setting: CommandContext, name: str, *, dry_run: bool, force: bool) -> int:
+def run(context: CommandContext, name: str, *, dry_run: bool, force: bool) -> int:
     """Execute a job once, or predict what that would do."""
-    job = setting.configuration.job(name)
+    job = context.configuration.job(name)
     if not (job.enabled or force or dry_run):
         raise InputError(
             "job_disabled", f"The job {name} is disabled.", "Set enabled to true in its file, or run it with --force."
         )
-    require_ledger(setting.ledger)
+    require_ledger(context.ledger)
     if not dry_run:
-        require_owner(setting.ledger, name)
-    status, document, lines = _execute(setting, job, dry_run=dry_run)
-    setting.voice.answer(document, lines, well=status == WELL)
+        require_owner(context.ledger, name)
+    status, document, lines = _execute(context, job, dry_run=dry_run)
+    context.console.answer(document, lines, well=status == WELL)
     return status
 
 
-def check(setting: CommandContext, chosen: Sequence[str]) -> int:
-    """Connect for some jobs, or for all that are enabled, and predict what a run would do."""
-    require_ledger(setting.ledger)
+def check(context: CommandContext, chosen: Sequence[str]) -> int:
+    """Connect for the chosen jobs, or for all that are enabled, and predict what a run would do."""
+    require_ledger(context.ledger)
     documents, lines, statuses = [], [], []
-    for name in chosen or setting.configuration.job_names():
+    for name in chosen or context.configuration.job_names():
         try:
-            job = setting.configuration.job(name)
+            job = context.configuration.job(name)
             if not chosen and not job.enabled:
                 lines.append(f"{name}: disabled.")
                 continue
-            status, document, told = _execute(setting, job, dry_run=True)
+            status, document, reported = _execute(context, job, dry_run=True)
         except FiledropError as error:
-            status, document = status_of_error(error), {"job": name, **refusal(error)}
-            told = [f"{name}: {error}"]
+            status, document = status_of_error(error), {"job": name, **error_document(error)}
+            reported = [f"{name}: {error}"]
         statuses.append(status)
         documents.append(document)
-        lines.extend(told)
+        lines.extend(reported)
         if (document["error"] or {}).get("reason") == "interrupted":
-            break  # whoever ended this one meant all of them
-    status = gravest(statuses)
-    setting.voice.answer({"status": status, "jobs": documents}, lines or ["There are no jobs."], well=status == WELL)
+            break  # the signal was meant for the whole command
+    status = worst_status(statuses)
+    context.console.answer({"status": status, "jobs": documents}, lines or ["There are no jobs."], well=status == WELL)
     return status
 
 
-def _execute(setting: CommandContext, job: ConfiguredJob, *, dry_run: bool) -> tuple[int, dict[str, Any], list[str]]:
-    """Run a job, or predict that; return its status, its document, and lines for people."""
-    from ..run.runner import run as execute  # with paramiko, which the other subcommands can do without
+def _execute(context: CommandContext, job: ConfiguredJob, *, dry_run: bool) -> tuple[int, dict[str, Any], list[str]]:
+    """Run a job or predict its run; return its exit status, its JSON document, and lines for people."""
+    from ..run.runner import run as execute  # imports paramiko, which other subcommands do not need
 
-    voice = setting.voice
-    account = setting.configuration.account(job.account)
+    console = context.console
+    account = context.configuration.account(job.account)
     about = {"job": job.name, "account": account.name, "direction": job.job.direction}
-    voice.happened(INFO, "check_began" if dry_run else "run_began", **about)
-    with progress(job.name, draw=voice.may_draw) as observer:
+    console.log(INFO, "check_began" if dry_run else "run_began", **about)
+    with progress(job.name, draw=console.may_draw) as observer:
         result = execute(
             job.job,
             account,
-            ledger=setting.ledger,
+            ledger=context.ledger,
             check=dry_run,
             time_limit=job.time_limit,
             retention=job.retention,
             observer=observer,
         )
     status = status_of_error(result.error) if result.error else status_of_counts(result.summary)
-    _note_in_journal(setting, about, result, status, dry_run=dry_run, most=job.job.max_results)
-    return status, _document(job, about, result, status, dry_run=dry_run), list(_lines(setting, job, result, dry_run))
+    _log_result(context, about, result, status, dry_run=dry_run, most=job.job.max_results)
+    return status, _document(job, about, result, status, dry_run=dry_run), list(_lines(context, job, result, dry_run))
 
 
-def _note_in_journal(
-    setting: CommandContext, about: Mapping[str, object], result: RunResult, status: int, *, dry_run: bool, most: int
+def _log_result(
+    context: CommandContext, about: Mapping[str, object], result: RunResult, status: int, *, dry_run: bool, most: int
 ) -> None:
-    voice = setting.voice
-    if not voice.to_journal:
+    console = context.console
+    if not console.to_journal:
         return
-    outcomes = _worth_telling(setting, result.outcomes, dry_run=dry_run, journal=True)
+    outcomes = _outcomes_to_report(context, result.outcomes, dry_run=dry_run, journal=True)
     for outcome in outcomes[:most]:
-        told = outcome.as_dict()
-        sentence = told.pop("message")
+        values = outcome.as_dict()
+        sentence = values.pop("message")
         priority = _PRIORITIES[outcome.outcome]
-        voice.happened(priority, f"file_{told.pop('outcome')}", sentence, job=about["job"], **_given(told))
+        console.log(priority, f"file_{values.pop('outcome')}", sentence, job=about["job"], **_without_empty(values))
     if len(outcomes) > most:
-        voice.happened(INFO, "files_not_listed", job=about["job"], count=len(outcomes) - most)
+        console.log(INFO, "files_not_listed", job=about["job"], count=len(outcomes) - most)
     for note in result.notes:
-        voice.happened(WARNING, "run_note", note, job=about["job"])
+        console.log(WARNING, "run_note", note, job=about["job"])
     priority = INFO if status == WELL else ERROR if result.error or result.summary["failed"] else WARNING
     reason = {} if result.error is None else {"reason": result.error.reason}
     sentence = "" if result.error is None else str(result.error)
     pruned = {} if result.pruned is None else {f"pruned_{name}": n for name, n in result.pruned._asdict().items()}
     event = "check_ended" if dry_run else "run_ended"
-    voice.happened(priority, event, sentence, **about, status=status, **result.summary, **pruned, **reason)
+    console.log(priority, event, sentence, **about, status=status, **result.summary, **pruned, **reason)
 
 
 def _document(
@@ -123,11 +123,11 @@ def _document(
         "files": [outcome.as_dict() for outcome in result.outcomes[: job.job.max_results]],
         "notes": list(result.notes),
         "pruned": None if result.pruned is None else result.pruned._asdict(),
-        "error": None if result.error is None else refusal(result.error)["error"],
+        "error": None if result.error is None else error_document(result.error)["error"],
     }
 
 
-def _lines(setting: CommandContext, job: ConfiguredJob, result: RunResult, dry_run: bool) -> Iterator[str]:
+def _lines(context: CommandContext, job: ConfiguredJob, result: RunResult, dry_run: bool) -> Iterator[str]:
     counts = result.summary
     delivered = counts["delivered"]
     parts = [f"{count_of(counts[outcome], 'file')} {outcome}" for outcome in ("held", "failed") if counts[outcome]]
@@ -138,21 +138,21 @@ def _lines(setting: CommandContext, job: ConfiguredJob, result: RunResult, dry_r
         parts.append(f"{counts['skipped']} skipped")
     if result.error is None or parts:
         yield f"{job.name}: {', '.join(parts) or 'nothing to do'}, in {counts['seconds']:.1f} s."
-    told = _worth_telling(setting, result.outcomes, dry_run=dry_run)
-    for outcome in told[: job.job.max_results]:
-        yield f"  {outcome.outcome:<9}  {shown(outcome.name)}  {_why(outcome)}".rstrip()
-    if len(told) > job.job.max_results:
-        yield f"  ... and {count_of(len(told) - job.job.max_results, 'file')} more."
+    reported = _outcomes_to_report(context, result.outcomes, dry_run=dry_run)
+    for outcome in reported[: job.job.max_results]:
+        yield f"  {outcome.outcome:<9}  {shown(outcome.name)}  {_detail(outcome)}".rstrip()
+    if len(reported) > job.job.max_results:
+        yield f"  ... and {count_of(len(reported) - job.job.max_results, 'file')} more."
     if result.pruned is not None and any(result.pruned):
         removed = count_of(result.pruned.archived, "archived file")
-        yield f"  No longer kept: {removed}, {count_of(result.pruned.history, 'row')} of history."
+        yield f"  Removed by retention: {removed}, {count_of(result.pruned.history, 'row')} of history."
     for note in result.notes:
         yield f"  {note}"
     if result.error is not None:
         yield f"{job.name}: {result.error}"
 
 
-def _why(outcome: FileOutcome) -> str:
+def _detail(outcome: FileOutcome) -> str:
     if outcome.message:
         return f"{outcome.reason}: {outcome.message}"
     if outcome.outcome != "delivered":
@@ -161,15 +161,15 @@ def _why(outcome: FileOutcome) -> str:
     return f"-> {shown(outcome.local_path if is_pickup else outcome.remote_path)}"
 
 
-def _worth_telling(
-    setting: CommandContext, outcomes: Sequence[FileOutcome], *, dry_run: bool, journal: bool = False
+def _outcomes_to_report(
+    context: CommandContext, outcomes: Sequence[FileOutcome], *, dry_run: bool, journal: bool = False
 ) -> list[FileOutcome]:
-    """The files to tell of: what somebody has to look at; for the journal, whatever moved, too."""
-    told: tuple[str, ...] = _EVERYTHING if setting.everything or dry_run else _TOLD
+    """Select the files to report: those that need attention and, for the journal, those that were moved."""
+    selected: tuple[str, ...] = _ALL_OUTCOMES if context.everything or dry_run else _NEEDS_ATTENTION
     if journal and not dry_run:
-        told = (*told, "delivered")
-    return [outcome for outcome in outcomes if outcome.outcome in told]
+        selected = (*selected, "delivered")
+    return [outcome for outcome in outcomes if outcome.outcome in selected]
 
 
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in (None, "")}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An account: how to reach one mailbox."""
+"""Define an account: how to reach one mailbox."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..errors import InputError
 from . import options as read
 from .presets import Preset, preset_named
 
-# Protocols that an account can name, and the port that each has by custom.
+# Supported protocols, each with its default port.
 PORTS: Mapping[str, int] = {"sftp": 22}
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})")
@@ -26,10 +26,10 @@ _SLOWEST = 1024  # bytes a second
 
 @dataclass(frozen=True)
 class Account:
-    """How to reach one mailbox. Secrets stay out of its repr.
+    """Hold the account's settings. Secrets do not appear in its repr.
 
-    ``timeout`` is in seconds without an answer; ``host_keys`` are public keys or ``SHA256:`` fingerprints, as given;
-    ``bandwidth_limit`` is in bytes a second, None for no limit.
+    ``timeout`` is in seconds without an answer. ``host_keys`` are public keys or ``SHA256:`` fingerprints, as given.
+    ``bandwidth_limit`` is in bytes per second; None means no limit.
     """
 
     name: str
@@ -48,19 +48,19 @@ class Account:
 
 
 def account_from_options(options: Mapping[str, object]) -> Account:
-    """An Account from the account options, by their public names, over the defaults of ``preset``.
+    """Build an Account from options by their public names. Options that are not given come from ``preset``.
 
-    Entries that are no account options are ignored, so the parameters of a module can be passed as they are.
+    Entries that are not account options are ignored, so a module can pass all its parameters.
 
-    :raises InputError: an option cannot be meant as it stands, or a needed one is missing.
+    :raises InputError: an option is invalid, or a required one is missing.
     """
     preset_name = read.text(options, "preset")
     preset = preset_named(preset_name)
     found = read.merged(options, preset.account)
     protocol = read.choice(found, "protocol", tuple(PORTS), "sftp")
-    host = _host(_needed(found, "host", preset))
+    host = _host(_required(found, "host", preset))
     port = read.integer(found, "port", PORTS[protocol], low=1, high=65535)
-    username = _username(_needed(found, "username", preset))
+    username = _username(_required(found, "username", preset))
     private_key_file, passphrase, password = _credentials(found)
     return Account(
         name=_name(found, username, host, port),
@@ -80,11 +80,11 @@ def account_from_options(options: Mapping[str, object]) -> Account:
 
 
 def account_name(options: Mapping[str, object]) -> str | None:
-    """The name under which a ledger knows an account, from whatever of it the options say; None if they say nothing.
+    """Return the account's name in the ledger, from as many options as are given; None if none of them is given.
 
-    ``account`` is taken as it stands, for a name that was made from user name, host and port may be given back.
+    ``account`` is not validated, so a default name (made from user name, host and port) is accepted as well.
 
-    :raises InputError: too little is said to tell the name.
+    :raises InputError: the given options are not enough to determine the name.
     """
     given = read.text(options, "account")
     if given is not None or not any(options.get(name) for name in ("preset", "username", "host")):
@@ -93,27 +93,27 @@ def account_name(options: Mapping[str, object]) -> str | None:
     return account_from_options({**options, **nobody}).name
 
 
-def _needed(options: Mapping[str, object], name: str, preset: Preset) -> str:
+def _required(options: Mapping[str, object], name: str, preset: Preset) -> str:
     value = read.text(options, name)
     if value is not None:
         return value
-    finding = f"this is not given, and the preset {preset.name} does not say it" if preset.name else "this is not given"
-    raise read.missing(name, finding, f"Set {name} to what the provider told you.")
+    no_default = f", and the preset {preset.name} has no default for it" if preset.name else ""
+    raise read.missing(name, f"this option is missing{no_default}", f"Set {name} to what the provider told you.")
 
 
 def _host(value: str) -> str:
-    """A host name or an IP address. Whatever stands before an @ may be a password, and is never shown."""
+    """Check a host name or an IP address. Text before an @ may be a password, so it is never shown."""
     if "@" in value or "://" in value:
         raise InputError(
             "option_invalid",
-            "host: this looks like a URL or like user@host (not shown here: it may have a password in it).",
-            "Give only the name or the address in host; the rest has options of its own: protocol, username, port.",
+            "host: the value looks like a URL or like user@host (not shown here, as it may contain a password).",
+            "Set host to the name or the address only; protocol, username and port are options of their own.",
         )
     bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
     if _is_address(bare) or _HOST_NAME.fullmatch(value):
         return bare
     why = "is neither a host name nor an IP address"
-    raise read.refused("host", value, why, "Give only the name or the address; a port number goes in port.")
+    raise read.invalid("host", value, why, "Set host to the name or the address only; the port number goes in port.")
 
 
 def _is_address(value: str) -> bool:
@@ -126,22 +126,22 @@ def _is_address(value: str) -> bool:
 
 def _username(value: str) -> str:
     if not value.isprintable():
-        why = "has a line break or another control character in it"
-        raise read.refused("username", value, why, "Write the user name exactly as the provider gave it.")
+        why = "contains a line break or another control character"
+        raise read.invalid("username", value, why, "Write the user name exactly as the provider gave it.")
     return value
 
 
 def _credentials(options: Mapping[str, object]) -> tuple[str | None, str | None, str | None]:
-    """Private key file, passphrase, password: at least one way to prove who we are."""
+    """Return private key file, passphrase and password. A key or a password is required."""
     private_key_file = read.local_path(options, "private_key_file")
     passphrase = read.text(options, "passphrase", secret=True)
     password = read.text(options, "password", secret=True)
     if private_key_file is None and password is None:
-        finding = "neither this nor password is given, and filedrop never tries keys of its own choice"
+        finding = "this option and password are both missing, and filedrop never tries other keys on its own"
         raise read.missing("private_key_file", finding, "Set private_key_file to the path of your private key.")
     if passphrase is not None and private_key_file is None:
-        finding = "this is not given, though there is a passphrase for it"
-        raise read.missing("private_key_file", finding, "Set it, or leave passphrase out.")
+        finding = "this option is missing, but a passphrase is given"
+        raise read.missing("private_key_file", finding, "Set private_key_file, or remove passphrase.")
     return private_key_file, passphrase, password
 
 
@@ -151,8 +151,8 @@ def _bandwidth_limit(options: Mapping[str, object]) -> int | None:
         return None
     rate = read.size(given, name="bandwidth_limit")
     if rate < _SLOWEST:
-        why = f"is less than {_SLOWEST} bytes a second, which servers take for a dead connection"
-        raise read.refused("bandwidth_limit", given, why, "Set bandwidth_limit to 1K or more, such as 500K or 10M.")
+        why = f"is less than {_SLOWEST} bytes per second, at which servers assume a dead connection"
+        raise read.invalid("bandwidth_limit", given, why, "Set bandwidth_limit to 1K or more, such as 500K or 10M.")
     return rate
 
 

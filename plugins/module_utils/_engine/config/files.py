@@ -2,14 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The accounts and jobs of a host: one JSON file each, named like what it describes.
+"""Read the accounts and jobs of a host: one JSON file each. The file's name is the name of the account or job.
 
     accounts/NAME.json    the options of an account
-    jobs/NAME.json        the options of a job, its account, its direction, and when and how long it runs
-    keys/NAME             private keys and other secrets, each for nobody but its owner
+    jobs/NAME.json        the options of a job, with its account, direction, schedule and time limit
+    keys/NAME             private keys and other secrets, each readable by its owner only
 
-What is not known is refused by name: a mistyped option that is silently ignored would move files in another way than
-its author meant.
+Unknown options are errors: a silently ignored typo could move the wrong files.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from typing import Any, NoReturn
 from ..errors import FiledropError, InputError
 from . import options as read
 from .account import Account, account_from_options
-from .credentials import located, read_secret, require_private
+from .credentials import read_secret, require_private, resolve_reference
 from .job import READERS, Job
 from .presets import Preset, preset_named
 from .schedule import DAY, WEEK, Schedule, duration, schedule_from_options
@@ -52,7 +51,7 @@ _LONGEST_RETENTION = 100 * 366 * DAY
 
 @dataclass(frozen=True)
 class ConfiguredJob:
-    """A job with what its file says beyond the movement itself; ``time_limit`` and ``retention`` in seconds."""
+    """Hold a job with the options of its file that are not part of the movement. Times are in seconds."""
 
     job: Job
     account: str
@@ -67,43 +66,43 @@ class ConfiguredJob:
 
 
 class Configuration:
-    """What the files under a folder such as ``/etc/filedrop`` say. Each is read when it is asked for.
+    """Read the files under a folder such as ``/etc/filedrop``. Each file is read when it is needed.
 
-    :raises InputError: from every method, for a file that cannot be meant as it stands; it names the file.
+    :raises InputError: from every method, if a file is missing or invalid. The error names the file.
     """
 
     def __init__(self, folder: str = DEFAULT_FOLDER) -> None:
         self.folder = folder
 
     def job_names(self) -> list[str]:
-        """All jobs, in the order of their names."""
+        """Return the names of all jobs, sorted."""
         folder = os.path.join(self.folder, "jobs")
         try:
             found = [name[: -len(".json")] for name in os.listdir(folder) if name.endswith(".json") and name[0] != "."]
         except FileNotFoundError:
-            raise InputError("file_missing", f"{folder}: there is no such folder.", _ELSEWHERE) from None
+            raise InputError("file_missing", f"{folder}: no such folder.", _FOLDER_HINT) from None
         except OSError as error:
             raise _unreadable(folder, error) from None
         for name in found:
             if not read.LABEL.fullmatch(name):
-                raise InputError("option_invalid", f"{folder}/{name}.json: {_NO_NAME}", _NAMES)
+                raise InputError("option_invalid", f"{folder}/{name}.json: {_INVALID_NAME}", _NAME_RULES)
         return sorted(found)
 
     def job(self, name: str) -> ConfiguredJob:
-        """One job, with the defaults of its account's preset."""
+        """Read one job, with the defaults of its account's preset."""
         path = self._path("jobs", name, of="job")
         options, _status = _read_object(path)
-        with _In(path):
+        with _ErrorLocation(path):
             direction = read.choice(options, "direction", tuple(JOB_OPTIONS), "")
             if not direction:
-                raise read.missing("direction", "this is not given", f"Set it to {' or '.join(JOB_OPTIONS)}.")
+                raise read.missing("direction", "this option is missing", f"Set it to {' or '.join(JOB_OPTIONS)}.")
             _refuse_unknown(options, JOB_OPTIONS[direction], _JOB_HINTS)
             account = read.text(options, "account")
             if account is None:
-                raise read.missing("account", "this is not given", f"Name a file of {self.folder}/accounts.")
+                raise read.missing("account", "this option is missing", f"Name a file in {self.folder}/accounts.")
             read.label(account, name="account")
         preset = self._preset_of(account)
-        with _In(path):
+        with _ErrorLocation(path):
             return ConfiguredJob(
                 job=READERS[direction](options, preset, name=name),
                 account=account,
@@ -114,10 +113,10 @@ class Configuration:
             )
 
     def account(self, name: str) -> Account:
-        """One account, with its secrets. Its name is its name in the ledger, too."""
+        """Read one account with its secrets. The file's name is also the account's name in the ledger."""
         path = self._path("accounts", name, of="account")
         options, status = _read_object(path)
-        with _In(path):
+        with _ErrorLocation(path):
             _refuse_unknown(options, ACCOUNT_OPTIONS, _ACCOUNT_HINTS)
             for secret in SECRETS:
                 if options.get(secret) is not None:
@@ -127,25 +126,25 @@ class Configuration:
     def _preset_of(self, account: str) -> Preset:
         path = self._path("accounts", account, of="account")
         options, _status = _read_object(path)
-        with _In(path):
+        with _ErrorLocation(path):
             return preset_named(read.text(options, "preset"))
 
     def _with_secrets(self, options: Mapping[str, object]) -> dict[str, object]:
-        """The options with the content of the files that they name for secrets."""
+        """Replace the options that name files of secrets by the content of these files."""
         keys = os.path.join(self.folder, "keys")
         found = dict(options)
         key = read.text(options, "private_key_file")
         if key is not None:
-            found["private_key_file"] = located(key, keys, option="private_key_file")
+            found["private_key_file"] = resolve_reference(key, keys, option="private_key_file")
         for secret in SECRETS:
             option = f"{secret}_file"
             reference = read.text(options, option)
             if reference is None:
                 continue
             if options.get(secret) is not None:
-                way_out = f"Leave {secret} out."
-                raise InputError("option_invalid", f"{option}: this is given beside {secret}.", way_out)
-            path = read.absolute(located(reference, keys, option=option), name=option)
+                way_out = f"Remove {secret} or {option}."
+                raise InputError("option_invalid", f"{option}: cannot be used together with {secret}.", way_out)
+            path = read.absolute(resolve_reference(reference, keys, option=option), name=option)
             found[secret] = read_secret(path, option=option)
         return found
 
@@ -154,8 +153,8 @@ class Configuration:
         return os.path.join(self.folder, kind, f"{name}.json")
 
 
-class _In:
-    """While it is open, errors about options say in which file they stand."""
+class _ErrorLocation:
+    """Add the file's path to errors about options that are raised within the block."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -168,17 +167,17 @@ class _In:
             raise InputError(error.reason, f"{self._path}: {error.finding}", error.way_out) from error
 
 
-_NO_NAME = "this is no name that a job can have."
-_NAMES = "Use 1 to 63 small letters, digits and underscores, and begin with a letter or digit."
+_INVALID_NAME = "this is not a valid name of a job."
+_NAME_RULES = "Use 1 to 63 lower-case letters, digits and underscores; begin with a letter or digit."
 _JOB_HINTS = {
-    "ledger": "All jobs of a host have one ledger; another one is named with --ledger.",
-    "name": "A job is named like its file.",
+    "ledger": "All jobs of a host share one ledger; use --ledger to select another one.",
+    "name": "The name of the file is the name of the job.",
 }
-_ACCOUNT_HINTS = {"account": "An account is named like its file.", "name": "An account is named like its file."}
+_ACCOUNT_HINTS = dict.fromkeys(("account", "name"), "The name of the file is the name of the account.")
 
 
 def _read_object(path: str) -> tuple[dict[str, Any], os.stat_result]:
-    """A JSON object from a file, with the file's status; no option stands in it twice."""
+    """Read a JSON object and the status of its file; duplicate options are errors."""
     try:
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
@@ -187,8 +186,8 @@ def _read_object(path: str) -> tuple[dict[str, Any], os.stat_result]:
         raise _unreadable(path, error) from None
     try:
         if len(body) > LONGEST_FILE:
-            raise ValueError("it is larger than any such file")
-        found = json.loads(body.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_no_number)
+            raise ValueError(f"it is larger than {LONGEST_FILE} bytes")
+        found = json.loads(body.decode("utf-8"), object_pairs_hook=_reject_duplicates, parse_constant=_reject_constant)
     except RecursionError:
         raise _malformed(path, "it is nested too deeply") from None
     except UnicodeDecodeError:
@@ -199,42 +198,40 @@ def _read_object(path: str) -> tuple[dict[str, Any], os.stat_result]:
     except ValueError as error:
         raise _malformed(path, str(error)) from None
     if not isinstance(found, dict):
-        raise _malformed(path, f"it must be a dictionary, and is {read.kind_of(found)}")
+        raise _malformed(path, f"it must be a dictionary, but is {read.kind_of(found)}")
     return found, status
 
 
-def _once_each(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicates(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise ValueError(f"it has {read.shown(name)} twice")
+            raise ValueError(f"it has {read.abbreviated(name)} twice")
         found[name] = value
     return found
 
 
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
+def _reject_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a valid number")
 
 
 def _malformed(path: str, why: str) -> InputError:
-    return InputError("file_malformed", f"{path}: this is not the JSON that is expected: {why}.", "Correct the file.")
+    return InputError("file_malformed", f"{path}: the file is not the expected JSON: {why}.", "Correct the file.")
 
 
 def _unreadable(path: str, error: OSError) -> FiledropError:
     if isinstance(error, FileNotFoundError):
-        return InputError("file_missing", f"{path}: there is no such file.", _SIBLINGS.format(_siblings(path)))
+        return InputError("file_missing", f"{path}: no such file.", _EXISTING_NAMES.format(_existing_names(path)))
     why = (error.strerror or str(error)).lower()
-    return InputError(
-        "file_unreadable", f"{path}: this cannot be read: {why}.", "Give the user that runs this the right to it."
-    )
+    return InputError("file_unreadable", f"{path}: cannot be read: {why}.", "Allow the user of this run to read it.")
 
 
-_SIBLINGS = "There are: {}."
-_ELSEWHERE = "Make it, or name the folder of your accounts and jobs with --config."
+_EXISTING_NAMES = "Existing names: {}."
+_FOLDER_HINT = "Create it, or set --config to the folder of your accounts and jobs."
 
 
-def _siblings(path: str) -> str:
-    """What could have been meant by a file that is not there."""
+def _existing_names(path: str) -> str:
+    """List the files that exist, as a hint for a mistyped name."""
     try:
         found = sorted(name[: -len(".json")] for name in os.listdir(os.path.dirname(path)) if name.endswith(".json"))
     except OSError:
@@ -251,9 +248,9 @@ def _refuse_unknown(options: Mapping[str, object], known: Iterable[str], hints: 
         if name in hints:
             way_out = hints[name]
         elif elsewhere:
-            way_out = f"It is an option of jobs with the direction {elsewhere[0]}."
+            way_out = f"It is an option for jobs with direction {elsewhere[0]}."
         elif near:
             way_out = f"Did you mean {near[0]}?"
         else:
-            way_out = f"Known are: {', '.join(sorted(known))}."
-        raise InputError("option_unknown", f"{read.shown(name)}: this is no option here.", way_out)
+            way_out = f"Known options: {', '.join(sorted(known))}."
+        raise InputError("option_unknown", f"{read.abbreviated(name)}: unknown option.", way_out)

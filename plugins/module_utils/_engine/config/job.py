@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A job: one movement of files for one account, with all its policies decided."""
+"""Define a job: one movement of files for one account, with all its options."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _FILE_MODE = re.compile(r"0?[4-7][0-7]{2}")
 _MAX_SHARES = 10_000
 _MAX_RESULTS = 100_000
 _PLACEHOLDERS = ("name", "stem", "random")
-# A name has at most 255 bytes nearly everywhere; what the pattern does not use is for what the placeholders stand for.
+# Most file systems limit a name to 255 bytes. What the pattern leaves is for the values of the placeholders.
 _TEMP_NAME_BYTES = 100
 _NAME_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
 class Share:
-    """One of ``count`` equal shares of the files, which hosts of one mailbox have between them; ``index`` from 0."""
+    """Define one of ``count`` equal shares of the files, for hosts that share a mailbox; ``index`` starts at 0."""
 
     index: int
     count: int
@@ -109,9 +109,8 @@ class LocalFolders(NamedTuple):
 class Dropoff:
     """Send local files to a folder on the server. Sizes are in bytes, times in seconds.
 
-    ``sources`` are absolute paths of folders or files. ``include`` and ``exclude`` are fnmatch patterns that mind the
-    case and look at the file name; an empty ``include`` means all. ``archive_dir`` None means ``archive`` inside each
-    source folder.
+    ``sources`` are absolute paths of folders or files. ``include`` and ``exclude`` are case-sensitive fnmatch patterns
+    for the file name; an empty ``include`` means all. ``archive_dir`` None means ``archive`` inside each source folder.
     """
 
     direction: ClassVar[str] = "dropoff"
@@ -160,8 +159,9 @@ class Dropoff:
 class Pickup:
     """Fetch files from a folder on the server into ``dest``. Units and patterns as in Dropoff.
 
-    ``min_free`` is what must stay free on the file system of ``dest``. ``group`` (a name or a number) and ``file_mode``
-    (permission bits) are given to each file before it is seen in ``dest``; None leaves them to the system.
+    ``min_free`` is the space in bytes that must stay free on the file system of ``dest``. ``group`` (a name or a
+    number) and ``file_mode`` (permission bits) are set on each file before it appears in ``dest``; None leaves them to
+    the system.
     """
 
     direction: ClassVar[str] = "pickup"
@@ -199,8 +199,8 @@ class Pickup:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """Look at a folder on the server. Patterns as in Dropoff."""
+class ListingJob:
+    """List a folder on the server. Patterns as in Dropoff."""
 
     remote_dir: str
     include: tuple[str, ...] = ()
@@ -209,17 +209,17 @@ class Listing:
 
 
 def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name: str | None = None) -> Dropoff:
-    """A Dropoff from options by their public names, over the defaults of the preset. Looks at no disk.
+    """Build a Dropoff from options by their public names, over the defaults of the preset. Reads no files.
 
-    :param name: the job's name; without one it is derived from ``src``, and so is the same in every run.
-    :raises InputError: an option cannot be meant as it stands, or a needed one is missing.
+    :param name: the job's name. Without one, the name is derived from ``src``, so it is the same in every run.
+    :raises InputError: an option is invalid, or a required one is missing.
     """
     found = read.merged(options, preset.dropoff)
     sources = _sources(found)
     archive_dir = read.local_path(found, "archive_dir")
     if archive_dir in sources:
         why = "is also in src, so archived files would be sent again"
-        raise read.refused("archive_dir", archive_dir, why, "Set it to another folder, on the same file system.")
+        raise read.invalid("archive_dir", archive_dir, why, "Set it to another folder, on the same file system.")
     return Dropoff(
         name=_job_name(name, "dropoff", sources),
         sources=sources,
@@ -241,15 +241,15 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
 
 
 def pickup_from_options(options: Mapping[str, object], preset: Preset, *, name: str | None = None) -> Pickup:
-    """A Pickup from options by their public names, over the defaults of the preset. Looks at no disk.
+    """Build a Pickup from options by their public names, over the defaults of the preset. Reads no files.
 
-    :param name: the job's name; without one it is derived from the two folders, and so is the same in every run.
-    :raises InputError: an option cannot be meant as it stands, or a needed one is missing.
+    :param name: the job's name. Without one, it is derived from the two folders, so it is the same in every run.
+    :raises InputError: an option is invalid, or a required one is missing.
     """
     found = read.merged(options, preset.pickup)
     dest = read.local_path(found, "dest")
     if dest is None:
-        raise read.missing("dest", "this is not given", "Set dest to the folder that the files are to come into.")
+        raise read.missing("dest", "this option is missing", "Set dest to the local folder for the fetched files.")
     remote_dir = _remote_dir(found, preset)
     after = read.choice(found, "after", AFTER_PICKUP, Pickup.after)
     return Pickup(
@@ -274,24 +274,24 @@ def pickup_from_options(options: Mapping[str, object], preset: Preset, *, name: 
     )
 
 
-def listing_from_options(options: Mapping[str, object], preset: Preset) -> Listing:
-    """A Listing from options by their public names; the preset's pickup folder unless another is named.
+def listing_from_options(options: Mapping[str, object], preset: Preset) -> ListingJob:
+    """Build the job from options by their public names. The default folder is the preset's pickup folder.
 
-    :raises InputError: an option cannot be meant as it stands, or a needed one is missing.
+    :raises InputError: an option is invalid, or a required one is missing.
     """
     found = read.merged(options, {name: value for name, value in preset.pickup.items() if name == "remote_dir"})
-    return Listing(
+    return ListingJob(
         remote_dir=_remote_dir(found, preset),
         include=read.patterns(found, "include"),
         exclude=read.patterns(found, "exclude"),
-        max_results=read.integer(found, "max_results", Listing.max_results, low=0, high=_MAX_RESULTS),
+        max_results=read.integer(found, "max_results", ListingJob.max_results, low=0, high=_MAX_RESULTS),
     )
 
 
 def folders_from_options(options: Mapping[str, object], preset: Preset) -> tuple[tuple[str, ...], str | None]:
-    """The remote folders to look at when a connection is described, and the one in which things may be tried, if any.
+    """Return the remote folders that a connection test checks, and the folder in which it may create files, if any.
 
-    Without ``folders``, those that the preset drops off into and picks up from; else the login folder.
+    Without ``folders``, these are the preset's drop-off and pickup folders; without a preset, the login folder.
     """
     named = read.strings(options, "folders")
     if not named:
@@ -307,9 +307,9 @@ READERS: Mapping[str, Callable[..., Job]] = {"dropoff": dropoff_from_options, "p
 def _sources(options: Mapping[str, object]) -> tuple[str, ...]:
     found = read.strings(options, "src")
     if found is None:
-        raise read.missing("src", "this is not given", "Set src to a folder, a file, or a list of them.")
+        raise read.missing("src", "this option is missing", "Set src to a folder, a file, or a list of them.")
     if not found:
-        raise read.refused("src", [], "names nothing to send", "Set src to a folder, a file, or a list of them.")
+        raise read.invalid("src", [], "contains nothing to send", "Set src to a folder, a file, or a list of them.")
     return tuple(dict.fromkeys(read.absolute(path, name="src") for path in found))
 
 
@@ -317,7 +317,8 @@ def _remote_dir(options: Mapping[str, object], preset: Preset) -> str:
     found = read.remote_folder(options, "remote_dir")
     if found is not None:
         return found
-    finding = f"this is not given, and the preset {preset.name} does not say it" if preset.name else "this is not given"
+    no_default = f", and the preset {preset.name} has no default for it" if preset.name else ""
+    finding = f"this option is missing{no_default}"
     raise read.missing("remote_dir", finding, "Set remote_dir to the folder on the server; '.' is the login folder.")
 
 
@@ -326,13 +327,13 @@ def _move_dir(options: Mapping[str, object], after: str, remote_dir: str) -> str
     if after != "move":
         return None
     if found is None:
-        finding = "this is not given, and after=move needs it"
+        finding = "this option is missing, but after=move requires it"
         raise read.missing(
             "move_dir", finding, "Set move_dir to a folder on the server, or set after to delete or keep."
         )
     if found == remote_dir:
         why = "is remote_dir itself, so the files would stay where they are"
-        raise read.refused("move_dir", found, why, "Set it to another folder on the server.")
+        raise read.invalid("move_dir", found, why, "Set it to another folder on the server.")
     return found
 
 
@@ -342,7 +343,7 @@ def _max_bytes(options: Mapping[str, object]) -> int | None:
         return None
     found = read.size(value, name="max_bytes")
     if found == 0:
-        raise read.refused("max_bytes", value, "lets no file through", "Leave max_bytes out for no limit.")
+        raise read.invalid("max_bytes", value, "would allow no file", "Remove max_bytes for no limit.")
     return found
 
 
@@ -351,21 +352,21 @@ def _share(options: Mapping[str, object]) -> Share | None:
     if value is None:
         return None
     if not isinstance(value, Mapping) or set(value) != {"index", "count"} or None in value.values():
-        way_out = "Write share with the number of hosts in count, and in index which of them this is, from 0."
-        raise read.refused("share", value, "is not a dictionary with index and count", way_out)
+        way_out = "Set count to the number of hosts, and index to the number of this host, starting at 0."
+        raise read.invalid("share", value, "is not a dictionary with index and count", way_out)
     found = {f"share.{name}": entry for name, entry in value.items()}
     count = read.integer(found, "share.count", 1, low=1, high=_MAX_SHARES)
     return Share(read.integer(found, "share.index", 0, low=0, high=count - 1), count)
 
 
 def _group(options: Mapping[str, object]) -> str | None:
-    """A group's name or number as text; whether there is one is seen when the job runs."""
+    """Return a group's name or number as text. The run checks whether it exists."""
     value = options.get("group")
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32 - 1:
         return str(value)
     found = read.text(options, "group")
     if found is not None and not _GROUP.fullmatch(found):
-        raise read.refused("group", found, "is not the name of a group", "Name a group of this host, or its number.")
+        raise read.invalid("group", found, "is not a valid group name", "Use a group of this host, by name or number.")
     return found
 
 
@@ -373,16 +374,16 @@ def _file_mode(options: Mapping[str, object]) -> int | None:
     value = options.get("file_mode")
     if value is None:
         return None
-    way_out = 'Write the permissions as octal digits in quotes, such as "0640"; their owner must be able to read files.'
+    way_out = 'Write the permissions as octal digits in quotes, such as "0640". Owners must be able to read them.'
     if isinstance(value, int):
-        raise read.refused("file_mode", value, "is a number, which may have been meant to be octal or not", way_out)
+        raise read.invalid("file_mode", value, "is a number, so it is not clear whether it is octal", way_out)
     if not isinstance(value, str) or not _FILE_MODE.fullmatch(value):
-        raise read.refused("file_mode", value, "is nothing that a delivered file can have", way_out)
+        raise read.invalid("file_mode", value, "is not a valid file mode", way_out)
     return int(value, 8)
 
 
 def _temp_name(options: Mapping[str, object], default: str) -> str:
-    """A pattern for temp names on the server, checked as far as that goes without a file's name."""
+    """Check the pattern for temporary names on the server, as far as possible without a file's name."""
     pattern = read.text(options, "temp_name")
     if pattern is None:
         return default
@@ -391,26 +392,26 @@ def _temp_name(options: Mapping[str, object], default: str) -> str:
     literal = re.sub(r"\{[^{}]*\}", "", pattern)
     why = ""
     if "{" in literal or "}" in literal:
-        why = "has a brace without its pair in it"
+        why = "contains a brace without its counterpart"
     elif unknown := [found for found in placeholders if found not in _PLACEHOLDERS]:
-        why = f"has a placeholder that does not exist: {{{unknown[0]}}}"
+        why = f"contains an unknown placeholder: {{{unknown[0]}}}"
     elif "/" in literal or not literal.isprintable():
-        why = "has a / or a control character in it, and a temp file lies beside the final one"
+        why = "contains a / or a control character; a temporary file must be in the folder of the final one"
     elif not {"random", "name"} & set(placeholders):
-        why = "has neither {random} nor {name} in it, so two files could get the same temp name"
+        why = "contains neither {random} nor {name}, so two files could get the same temporary name"
     elif pattern == "{name}":
-        why = "is the final name itself"
+        why = "is the same as the final name"
     elif len(literal.encode()) > _TEMP_NAME_BYTES:
-        why = f"would grow too long: {_TEMP_NAME_BYTES} bytes besides the placeholders are the most"
+        why = f"is too long: at most {_TEMP_NAME_BYTES} bytes besides the placeholders are allowed"
     elif len(placeholders) > len(set(placeholders)) or {"name", "stem"} <= set(placeholders):
-        why = "would grow too long: use each placeholder once, and only one of {name} and {stem}"
+        why = "can become too long: use each placeholder once, and only one of {name} and {stem}"
     if why:
-        raise read.refused("temp_name", pattern, why, way_out)
+        raise read.invalid("temp_name", pattern, why, way_out)
     return pattern
 
 
 def _job_name(given: str | None, direction: str, places: tuple[str, ...]) -> str:
-    """The same for the same places in any order; a digest stands for what would be too long to read."""
+    """Derive a name that does not depend on the order of sources. A digest replaces the end of a very long one."""
     if given is not None:
         return read.label(given, name="name")
     named = ", ".join(sorted(places)) if direction == "dropoff" else " > ".join(places)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Options as people write them, made into values that the engine can rely on.
+"""Validate options as people write them, and convert them to values that the engine can rely on.
 
-Every reader takes the options, the name of one, and says what is allowed; what is refused raises InputError with the
-name, the value found, the reason and the way out. ``None`` always means "not given".
+Each function takes the options, the name of one, and its limits. An invalid value raises InputError with the name, the
+value, the reason and what to do. ``None`` always means "not given".
 """
 
 from __future__ import annotations
@@ -18,28 +18,31 @@ from ..errors import InputError
 
 Options = Mapping[str, object]
 
-_SHOWN = 200
+_MAX_SHOWN = 200
 _SIZE = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 LABEL = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
 
 
-def shown(value: object) -> str:
-    """A value for an error: as Python writes it, cut where it grows too long to read. Never call it with a secret."""
+def abbreviated(value: object) -> str:
+    """Format a value for an error, as Python's repr, cut to 200 characters. Never call it with a secret."""
     text = repr(value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
 
 
 def kind_of(value: object) -> str:
-    """The type of a value in the words of YAML, for errors."""
+    """Return the type of a value in YAML's terms, for errors."""
     names = {dict: "a dictionary", list: "a list", tuple: "a list", bool: "a boolean", str: "text"}
     names.update({int: "an integer", float: "a number", type(None): "nothing"})
-    return names.get(type(value), f"of the type {type(value).__name__}")
+    return names.get(type(value), f"of type {type(value).__name__}")
 
 
-def refused(name: str, value: object, why: str, way_out: str) -> InputError:
-    """An InputError that shows the option and the value found."""
-    return InputError("option_invalid", f"{name}: {shown(value)} {why}.", way_out)
+def invalid(name: str, value: object, why: str, way_out: str) -> InputError:
+    """Build an InputError that shows the option and its invalid value."""
+    return InputError("option_invalid", f"{name}: {abbreviated(value)} {why}.", way_out)
+
+
+refused = invalid  # the name until ledger/ uses the new one
 
 
 def missing(name: str, finding: str, way_out: str) -> InputError:
@@ -47,24 +50,24 @@ def missing(name: str, finding: str, way_out: str) -> InputError:
 
 
 def merged(options: Options, defaults: Options) -> dict[str, object]:
-    """The options over the defaults of a preset: whatever is given explicitly wins."""
+    """Merge the options over the defaults of a preset. A value that is given wins."""
     return {**defaults, **{name: value for name, value in options.items() if value is not None}}
 
 
 def text(options: Options, name: str, *, secret: bool = False) -> str | None:
-    """Text without NUL; a secret's value never gets into the error."""
+    """Read text without NUL. The value of a secret never appears in the error."""
     value = options.get(name)
     if value is None:
         return None
     if not isinstance(value, str):
-        finding = f"{name}: this must be text, and is {kind_of(value)}"
-        finding += "." if secret else f": {shown(value)}."
+        finding = f"{name}: the value must be text, but is {kind_of(value)}"
+        finding += "." if secret else f": {abbreviated(value)}."
         raise InputError("option_invalid", finding, f"Put the value of {name} in quotes.")
     if not value or "\0" in value:
-        finding = f"{name}: this is empty." if not value else f"{name}: this has a NUL character in it."
-        raise InputError("option_invalid", finding, f"Give {name} a value, or leave it out.")
+        finding = f"{name}: the value is empty." if not value else f"{name}: the value contains a NUL character."
+        raise InputError("option_invalid", finding, f"Give {name} a value, or remove it.")
     if not _is_utf_8(value):
-        finding = f"{name}: this is not UTF-8" + ("." if secret else f": {shown(value)}.")
+        finding = f"{name}: the value is not UTF-8" + ("." if secret else f": {abbreviated(value)}.")
         raise InputError("option_invalid", finding, f"Write the value of {name} in UTF-8.")
     return value
 
@@ -82,7 +85,7 @@ def boolean(options: Options, name: str, *, default: bool) -> bool:
     if value is None:
         return default
     if not isinstance(value, bool):
-        raise refused(name, value, "is neither true nor false", f"Set {name} to true or false, without quotes.")
+        raise invalid(name, value, "is neither true nor false", f"Set {name} to true or false, without quotes.")
     return value
 
 
@@ -91,12 +94,12 @@ def choice(options: Options, name: str, choices: Sequence[str], default: str) ->
     if value is None:
         return default
     if value not in choices:
-        raise refused(name, value, "is not a value that it can have", f"Set {name} to one of: {', '.join(choices)}.")
+        raise invalid(name, value, "is not a valid value", f"Set {name} to one of: {', '.join(choices)}.")
     return str(value)
 
 
 def number(options: Options, name: str, default: float, *, low: float, high: float, above: bool = False) -> float:
-    """A number of seconds or the like, ``low <= value <= high``; with ``above``, ``low < value``."""
+    """Read a number with ``low <= value <= high``; with ``above``, ``low < value``."""
     value = options.get(name)
     if value is None:
         return default
@@ -106,9 +109,9 @@ def number(options: Options, name: str, default: float, *, low: float, high: flo
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]+(\.[0-9]+)?\s*", value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise refused(name, value, "is not a number", way_out)
+        raise invalid(name, value, "is not a number", way_out)
     if not low <= value <= high or (above and value == low):
-        raise refused(name, value, "is out of range", way_out)
+        raise invalid(name, value, "is out of range", way_out)
     return float(value)
 
 
@@ -119,30 +122,30 @@ def _integer(value: object) -> int | None:
 
 
 def integer(options: Options, name: str, default: int, *, low: int, high: int) -> int:
-    """A whole number, ``low <= value <= high``."""
+    """Read a whole number with ``low <= value <= high``."""
     value = options.get(name)
     if value is None:
         return default
     way_out = f"Set {name} to a whole number from {low} to {high}."
     whole = _integer(value)
     if whole is None:
-        raise refused(name, value, "is not a whole number", way_out)
+        raise invalid(name, value, "is not a whole number", way_out)
     if not low <= whole <= high:
-        raise refused(name, value, "is out of range", way_out)
+        raise invalid(name, value, "is out of range", way_out)
     return whole
 
 
 def limit(options: Options, name: str) -> int | None:
-    """How many at most: 1 or more, or None for no limit."""
+    """Read a maximum count: 1 or more, or None for no limit."""
     return integer(options, name, 0, low=1, high=2**62) if options.get(name) is not None else None
 
 
 def size(value: object, *, name: str = "size") -> int:
-    """A number of bytes, from ``500``, ``"500"``, ``"500M"``, ``"1.5G"`` or ``"500MiB"``.
+    """Convert a size to bytes: ``500``, ``"500"``, ``"500M"``, ``"1.5G"`` or ``"500MiB"``.
 
     K, M, G and T are powers of 1024.
 
-    :raises InputError: anything else.
+    :raises InputError: the value is not such a size.
     """
     found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     count: object = value
@@ -152,52 +155,52 @@ def size(value: object, *, name: str = "size") -> int:
         count = int(digits) * factor if digits.isdigit() else int(float(digits) * factor)
     if isinstance(count, bool) or not isinstance(count, int):
         way_out = f"Set {name} to bytes, or to a number with K, M, G or T (powers of 1024), such as 500M."
-        raise refused(name, value, "is not a size", way_out)
+        raise invalid(name, value, "is not a size", way_out)
     if not 0 <= count < 2**63:
-        raise refused(name, value, "is out of range", f"Set {name} to 0 bytes or more, and less than 8388608T.")
+        raise invalid(name, value, "is out of range", f"Set {name} to 0 bytes or more, and less than 8388608T.")
     return count
 
 
 def strings(options: Options, name: str) -> tuple[str, ...] | None:
-    """A list of texts, or one text for a list of one. None when not given; an empty list stays empty."""
+    """Read a list of texts; a single text is a list of one. None if not given; an empty list stays empty."""
     value = options.get(name)
     if value is None:
         return None
     entries = [value] if isinstance(value, str) else value
     if not isinstance(entries, (list, tuple)):
-        finding = f"{name}: this must be text or a list of texts, and is {kind_of(value)}: {shown(value)}."
+        finding = f"{name}: the value must be text or a list of texts, but is {kind_of(value)}: {abbreviated(value)}."
         raise InputError("option_invalid", finding, f"Write {name} as a list, one entry a line.")
     for index, entry in enumerate(entries):
         where = f"{name}, entry {index + 1}"
         if not isinstance(entry, str):
-            finding = f"{where}: this must be text, and is {kind_of(entry)}: {shown(entry)}."
+            finding = f"{where}: the value must be text, but is {kind_of(entry)}: {abbreviated(entry)}."
             raise InputError("option_invalid", finding, "Put it in quotes.")
         if not entry.strip() or "\0" in entry:
-            raise refused(where, entry, "is empty or has a NUL character in it", "Take it out, or give it a value.")
+            raise invalid(where, entry, "is empty or contains a NUL character", "Remove the entry, or give it a value.")
     return tuple(entries)
 
 
 def patterns(options: Options, name: str) -> tuple[str, ...]:
-    """fnmatch patterns that are compared with a file's name."""
+    """Read fnmatch patterns, which are compared with a file's name."""
     found = strings(options, name) or ()
     for pattern in found:
         if "/" in pattern:
-            why = "has a / in it, and patterns are compared with the name of a file, so it would never match"
-            raise refused(name, pattern, why, "Name the folder in src, or in remote_dir, and only the file here.")
+            why = "contains a /; patterns are compared with the file's name only, so it would never match"
+            raise invalid(name, pattern, why, "Set the folder in src or remote_dir; write only the file's name here.")
     return found
 
 
 def absolute(value: str, *, name: str) -> str:
-    """A local path, with ``~`` expanded, without doubled or trailing slashes. ``..`` stays: it may cross a link.
+    """Read a local path: ``~`` is expanded, extra slashes are removed, ``..`` stays (it may cross a link).
 
-    :raises InputError: the path is not absolute, has a NUL in it, or is not UTF-8, which a ledger could not keep.
+    :raises InputError: the path is not absolute, contains a NUL, or is not UTF-8 (the ledger cannot store it).
     """
     expanded = os.path.expanduser(value)
     if not expanded.startswith("/") or "\0" in expanded:
-        why = "is not an absolute path" if "\0" not in expanded else "has a NUL character in it"
-        raise refused(name, value, why, f"Write {name} from the root on, such as /srv/files, or from a home with ~.")
+        why = "is not an absolute path" if "\0" not in expanded else "contains a NUL character"
+        raise invalid(name, value, why, f"Set {name} to an absolute path, such as /srv/files, or begin it with ~.")
     if expanded != expanded.encode("utf-8", "ignore").decode("utf-8"):
-        raise refused(name, value, "is not UTF-8", "Rename the folder that is not, or reach it by a link that is.")
+        raise invalid(name, value, "is not UTF-8", "Rename the folder, or use a link to it with a name in UTF-8.")
     return "/" + "/".join(part for part in expanded.split("/") if part not in ("", "."))
 
 
@@ -207,15 +210,15 @@ def local_path(options: Options, name: str) -> str | None:
 
 
 def remote_folder(options: Options, name: str) -> str | None:
-    """A folder on the server, absolute or from the login folder; ``.`` is the login folder itself."""
+    """Read a folder on the server, absolute or relative to the login folder; ``.`` is the login folder."""
     value = text(options, name)
     return None if value is None else (value.rstrip("/") or "/")
 
 
 def label(value: object, *, name: str) -> str:
-    """A name of an account or a job."""
+    """Check the name of an account or a job."""
     if not isinstance(value, str) or not LABEL.fullmatch(value):
-        why = "is not a name that it can have"
-        way_out = "Use 1 to 63 small letters, digits and underscores, and begin with a letter or digit."
-        raise refused(name, value, why, way_out)
+        why = "is not a valid name"
+        way_out = "Use 1 to 63 lower-case letters, digits and underscores; begin with a letter or digit."
+        raise invalid(name, value, why, way_out)
     return value

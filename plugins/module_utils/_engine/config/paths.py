@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where things lie on a host when nobody says otherwise."""
+"""Define the default paths on a host."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ SYSTEM_LEDGER = "/var/lib/filedrop/ledger.sqlite3"
 
 
 def default_ledger() -> str:
-    """The path of this user's ledger: the system's for root, else one in the state folder (XDG base directories)."""
+    """Return this user's ledger: the system's for root, else one in the state folder (XDG base directories)."""
     if os.geteuid() == 0:
         return SYSTEM_LEDGER
     state = os.environ.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(state):  # the specification says to ignore a relative one
+    if not os.path.isabs(state):  # the specification says to ignore a relative path
         state = os.path.join(os.path.expanduser("~"), ".local", "state")
     return os.path.join(state, "filedrop", "ledger.sqlite3")

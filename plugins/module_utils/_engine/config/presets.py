@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The providers, as data: what one of them needs, under the names of our own options.
+"""Define the providers as data: defaults for filedrop's own options.
 
-A preset only gives defaults. An option that is set explicitly always wins. Adding a provider is adding an entry here.
+An option that is set explicitly always wins over a preset. To add a provider, add an entry here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _AMILI_SFTP = Preset(
     name="amili_sftp",
     title="Amili, standard SFTP file drop-off and pickup",
     account={"protocol": "sftp", "host": "sftp.amili.se", "port": 22},
-    # Their guide names no right to rename in input/, and says that a file is processed once its upload completes.
+    # Amili's guide grants no right to rename in input/. It says that a file is processed once its upload completes.
     dropoff={"remote_dir": "input", "upload": "direct"},
     pickup={"remote_dir": "pickup"},
 )
@@ -39,9 +39,9 @@ PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in (_AMILI_SFTP,
 
 
 def preset_named(name: str | None) -> Preset:
-    """The preset of that name; an empty one for None.
+    """Return the preset with that name; an empty one for None.
 
-    :raises InputError: there is none of that name. The error lists what exists.
+    :raises InputError: unknown preset. The error lists the known ones.
     """
     if name is None:
         return Preset()
@@ -49,7 +49,7 @@ def preset_named(name: str | None) -> Preset:
         known = ", ".join(sorted(PRESETS))
         raise InputError(
             "preset_unknown",
-            f"preset: there is none named {name!r}.",
-            f"Use one of: {known}; or leave preset out and set host, remote_dir and the other options yourself.",
+            f"preset: unknown preset {name!r}.",
+            f"Use one of: {known}; or remove preset and set host, remote_dir and the other options yourself.",
         )
     return PRESETS[name]

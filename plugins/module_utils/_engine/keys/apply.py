@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of a key pair: written beside, durable, put in place at once, and the old ones back if anything fails."""
+"""Write the files of a key pair: durable, put in place atomically, and the old ones restored after any failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ..errors import DependencyError, DiskError, InputError
 from ..local.folder import Folder, disk_error, rename_new
 from .formats import encode_private, public_part
-from .plan import DEFAULT_BITS, Found, Plan, Wanted, new_owner, public_line
+from .plan import DEFAULT_BITS, Found, KeyPairSpec, Plan, new_owner, public_line
 
 if TYPE_CHECKING:
     from .formats import PrivateKey
@@ -28,17 +28,17 @@ WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 @dataclass(frozen=True)
 class Backup:
-    """Where the old files are now; None where there was none."""
+    """Paths of the old files after a replacement; None if there was no old file."""
 
     private: str | None = None
     public: str | None = None
 
 
-def carry_out(wanted: Wanted, found: Found, plan: Plan) -> Backup:
-    """Do what was planned. Whatever fails, the old pair is in place again afterwards.
+def carry_out(wanted: KeyPairSpec, found: Found, plan: Plan) -> Backup:
+    """Carry out a plan. After any failure, the old pair is in place again.
 
-    :raises DiskError: a file could not be written, or another pair has just come.
-    :raises DependencyError: encrypting needs the library bcrypt.
+    :raises DiskError: a file could not be written, or another process has just created one (``key_appeared``).
+    :raises DependencyError: encryption requires the library bcrypt.
     :raises InputError: the passphrase is too long for this version of cryptography.
     """
     with _folder(wanted) as folder:
@@ -53,7 +53,7 @@ def carry_out(wanted: Wanted, found: Found, plan: Plan) -> Backup:
 
 
 def generate(kind: str, bits: int) -> PrivateKey:
-    """A new private key."""
+    """Generate a new private key."""
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
     if kind == "ed25519":
@@ -65,12 +65,15 @@ def generate(kind: str, bits: int) -> PrivateKey:
 
 
 @contextlib.contextmanager
-def _folder(wanted: Wanted) -> Iterator[Folder]:
-    """The open folder of the pair, made if it is missing. All goes through it, wherever its path leads meanwhile."""
+def _folder(wanted: KeyPairSpec) -> Iterator[Folder]:
+    """Open the folder of the pair, and create it if it is missing.
+
+    All work uses its descriptor, so replacing the folder meanwhile has no effect.
+    """
     try:
         with contextlib.suppress(FileExistsError):
             os.mkdir(wanted.folder, 0o700)
-            os.chown(wanted.folder, _or_leave(wanted.uid), _or_leave(wanted.gid))
+            os.chown(wanted.folder, _or_unchanged(wanted.uid), _or_unchanged(wanted.gid))
     except OSError as error:
         raise disk_error(error, f"make the folder {wanted.folder}") from error
     folder = Folder(wanted.folder)
@@ -83,7 +86,7 @@ def _folder(wanted: Wanted) -> Iterator[Folder]:
         folder.close()
 
 
-def _write_pair(wanted: Wanted, folder: Folder, found: Found, plan: Plan, key: PrivateKey) -> Backup:
+def _write_pair(wanted: KeyPairSpec, folder: Folder, found: Found, plan: Plan, key: PrivateKey) -> Backup:
     public = public_line(public_part(key), plan.comment) + "\n"
     owner = new_owner(wanted, found)
     parts = (
@@ -96,13 +99,13 @@ def _write_pair(wanted: Wanted, folder: Folder, found: Found, plan: Plan, key: P
     try:
         for _name, body, mode in parts:
             beside.append(_write_beside(folder, body, mode, owner))
-        _save(wanted, folder, plan, saved)
+        _back_up(wanted, folder, plan, saved)
         for (name, _body, _mode), temporary in zip(parts, beside):
             _place(folder, temporary, name, over=name in saved)
             placed.append(name)
         os.fsync(folder.fd)
     except BaseException:
-        _put_back(folder, saved, placed)
+        _restore(folder, saved, placed)
         _remove(folder, *beside)
         raise
     paths = {name: folder.path_of(backup) for name, backup in saved.items()}
@@ -117,24 +120,27 @@ def _encoded(key: PrivateKey, passphrase: str | None) -> bytes:
     except UnsupportedAlgorithm:
         raise DependencyError(
             "bcrypt_missing",
-            "A private key can only be encrypted with the Python library bcrypt, which is not there.",
+            "Encrypting a private key requires the Python library bcrypt, which is missing.",
             "Install it: the package python3-bcrypt, or bcrypt from PyPI.",
         ) from None
     except ValueError:
         raise InputError(
             "passphrase_too_long",
-            "The cryptography library on this host takes no passphrase of that length.",
-            "Use one of at most 72 bytes.",
+            "The passphrase is too long for the cryptography library on this host.",
+            "Use a passphrase of at most 72 bytes.",
         ) from None
 
 
 def _write_beside(folder: Folder, body: bytes, mode: int, owner: tuple[int, int]) -> str:
-    """A finished, durable file under a temporary name in the same folder. No instant lets others open a private one."""
+    """Write a complete, durable file under a temporary name in the same folder; return that name.
+
+    The file has its final mode from the start, so others can never open a private key.
+    """
     temporary = f".filedrop.{secrets.token_hex(8)}"
     descriptor = os.open(temporary, WRITE_NEW, mode, dir_fd=folder.fd)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)  # the umask may have taken away from it
+            os.fchmod(descriptor, mode)  # os.open has applied the umask
             os.fchown(descriptor, *owner)
             file.write(body)
             file.flush()
@@ -145,9 +151,9 @@ def _write_beside(folder: Folder, body: bytes, mode: int, owner: tuple[int, int]
     return temporary
 
 
-def _save(wanted: Wanted, folder: Folder, plan: Plan, saved: dict[str, str]) -> None:
-    """Give the old files second names that go together as a pair, and note them in ``saved``."""
-    # A private key that appears where none was is not ours to replace.
+def _back_up(wanted: KeyPairSpec, folder: Folder, plan: Plan, saved: dict[str, str]) -> None:
+    """Give the old files backup names that form a pair, and record them in ``saved``."""
+    # If no private key was planned to be replaced, one that has just appeared must not be overwritten.
     old = [wanted.name, wanted.public_name] if plan.action == "replace" else [wanted.public_name]
     old = [name for name in old if folder.status(name) is not None]
     stem = base = f"{wanted.name}.replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
@@ -168,13 +174,13 @@ def _place(folder: Folder, temporary: str, name: str, *, over: bool) -> None:
     elif not rename_new(folder, temporary, folder, name):
         raise DiskError(
             "key_appeared",
-            f"Somebody else has just made {folder.path_of(name)}.",
-            "Run again, and see what is there then.",
+            f"Another process has just created {folder.path_of(name)}.",
+            "Run again; the next run will take the new file into account.",
         )
 
 
-def _put_back(folder: Folder, saved: dict[str, str], placed: list[str]) -> None:
-    """Undo as much as was done."""
+def _restore(folder: Folder, saved: dict[str, str], placed: list[str]) -> None:
+    """Undo what was done so far."""
     _remove(folder, *(name for name in placed if name not in saved))
     for name, backup in saved.items():
         with contextlib.suppress(OSError):
@@ -183,8 +189,8 @@ def _put_back(folder: Folder, saved: dict[str, str], placed: list[str]) -> None:
             _remove(folder, backup)
 
 
-def _write_public(wanted: Wanted, folder: Folder, found: Found, comment: str) -> None:
-    """Make the public key file say what the private key says."""
+def _write_public(wanted: KeyPairSpec, folder: Folder, found: Found, comment: str) -> None:
+    """Write the public key file that belongs to the private key."""
     private = found.private
     if private is None or private.public is None:
         return
@@ -198,7 +204,7 @@ def _write_public(wanted: Wanted, folder: Folder, found: Found, comment: str) ->
 
 
 def _set_rights(folder: Folder, name: str, *, close: bool, uid: int | None = None, gid: int | None = None) -> None:
-    """Give a file to somebody, and, with ``close``, take it from everybody else; touch nothing that is so already."""
+    """Set owner and group; with ``close``, remove all permissions of others. Do nothing where nothing differs."""
     if folder.status(name) is None:
         return
     descriptor = os.open(name, READ_HERE, dir_fd=folder.fd)
@@ -207,12 +213,12 @@ def _set_rights(folder: Folder, name: str, *, close: bool, uid: int | None = Non
         if close and status.st_mode & 0o077:
             os.fchmod(descriptor, 0o600)
         if uid not in (None, status.st_uid) or gid not in (None, status.st_gid):
-            os.fchown(descriptor, _or_leave(uid), _or_leave(gid))
+            os.fchown(descriptor, _or_unchanged(uid), _or_unchanged(gid))
     finally:
         os.close(descriptor)
 
 
-def _or_leave(number: int | None) -> int:
+def _or_unchanged(number: int | None) -> int:
     return -1 if number is None else number
 
 

@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Public keys as bytes and lines, and the loading of a private key.
+"""Parse public keys as bytes and lines, and load private keys.
 
-A public key's *blob* is its encoding of RFC 4253 section 6.6: a string with the type, then the key's own fields. The
-*line* is what stands in ``authorized_keys``, ``known_hosts`` and ``.pub`` files: the type, the blob in base64, perhaps
-a comment.
+A public key's *blob* is its encoding by RFC 4253 section 6.6: a string with the type, then the fields of the key. Its
+*line* is the form in ``authorized_keys``, ``known_hosts`` and ``.pub`` files: type, blob in base64, optional comment.
 """
 
 from __future__ import annotations
@@ -32,17 +31,17 @@ if TYPE_CHECKING:
 
     PrivateKey = Union[ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey]
 
-MAX_KEY_FILE = 65536  # bytes; the largest real key, RSA of 16,384 bits, takes less than a fifth of it
+MAX_KEY_FILE = 65536  # bytes; the largest real key, RSA with 16,384 bits, needs less than a fifth of it
 OPENSSH_MAGIC = b"openssh-key-v1\0"
 CURVES = {"nistp256": 256, "nistp384": 384, "nistp521": 521}
 PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----\s(.*?)-----END \1PRIVATE KEY-----", re.DOTALL)
-NAME_IT = "Name the file that ssh-keygen or the module courier.filedrop.keypair has made."
+KEY_FILE_HINT = "Set it to a private key file made by ssh-keygen or by the module courier.filedrop.keypair."
 PUBLIC_STARTS = (b"ssh-", b"ecdsa-", b"sk-", b"---- BEGIN SSH2 PUBLIC", b"-----BEGIN PUBLIC", b"-----BEGIN RSA PUBLIC")
 
 
 @dataclass(frozen=True)
 class PublicKey:
-    """An SSH public key: its type, such as ``ssh-ed25519``, and its blob."""
+    """Hold an SSH public key: its type, such as ``ssh-ed25519``, and its blob."""
 
     type: str
     blob: bytes
@@ -58,20 +57,20 @@ class PublicKey:
 
     @property
     def bits(self) -> int:
-        """The size as ``ssh-keygen -l`` tells it."""
+        """The size in bits, as shown by ``ssh-keygen -l``."""
         return _checked_bits(self.type, _fields(self.blob))
 
 
 def fingerprint(public_blob: bytes) -> str:
-    """``SHA256:`` and the digest of the blob in base64 without padding, as ``ssh-keygen -l`` prints it."""
+    """Return ``SHA256:`` and the digest of the blob in base64 without padding, as printed by ``ssh-keygen -l``."""
     digest = hashlib.sha256(public_blob).digest()
     return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
 
 
 def parse_blob(blob: bytes) -> PublicKey:
-    """The public key that a blob encodes.
+    """Parse the blob of a public key.
 
-    :raises ValueError: it is cut short, has something behind its end, or is of a type that filedrop does not take.
+    :raises ValueError: it is cut short, has extra bytes at its end, or has an unsupported type.
     """
     fields = _fields(blob)
     if not fields:
@@ -82,9 +81,9 @@ def parse_blob(blob: bytes) -> PublicKey:
 
 
 def parse_line(type_name: str, encoded: str) -> PublicKey:
-    """The public key of the first two words of a line.
+    """Parse a public key from the first two words of a line.
 
-    :raises ValueError: the words do not make one; the text says why.
+    :raises ValueError: the words are not a valid key; the text says why.
     """
     try:
         blob = base64.b64decode(encoded, validate=True)
@@ -92,12 +91,12 @@ def parse_line(type_name: str, encoded: str) -> PublicKey:
         raise ValueError("its second word is not base64") from None
     key = parse_blob(blob)
     if key.type != type_name:
-        raise ValueError(f"it says {type_name}, and its base64 part says {key.type}")
+        raise ValueError(f"its type is {type_name}, but its base64 part contains a key of type {key.type}")
     return key
 
 
 def _fields(blob: bytes) -> list[bytes]:
-    """The strings (RFC 4251 section 5) that a blob consists of."""
+    """Split a blob into its strings (RFC 4251 section 5)."""
     fields = []
     position = 0
     while position < len(blob):
@@ -107,7 +106,7 @@ def _fields(blob: bytes) -> list[bytes]:
 
 
 def _string(data: bytes, position: int) -> tuple[bytes, int]:
-    """The string at a position, and the position behind it."""
+    """Return the string at a position, and the position after it."""
     start = position + 4
     length = int.from_bytes(data[position:start], "big")
     if start > len(data) or start + length > len(data):
@@ -116,31 +115,31 @@ def _string(data: bytes, position: int) -> tuple[bytes, int]:
 
 
 def _checked_bits(type_name: str, fields: list[bytes]) -> int:
-    """The size of a key in bits, once its fields are seen to be those of its type (RFC 4253, 5656, 8709)."""
+    """Check the fields of a key against its type (RFC 4253, 5656, 8709); return the size of the key in bits."""
     if type_name == "ssh-ed25519":
         if [len(field) for field in fields[1:]] != [32]:
-            raise ValueError("it is not as long as an ed25519 key")
+            raise ValueError("it does not have the length of an ed25519 key")
         return 256
     if type_name == "ssh-rsa":
         if len(fields) != 3 or not fields[1] or not fields[2]:
-            raise ValueError("it does not have the two numbers of an RSA key")
+            raise ValueError("it does not consist of the two numbers of an RSA key")
         return int.from_bytes(fields[2], "big").bit_length()
     if type_name.startswith("ecdsa-sha2-"):
         curve = type_name[len("ecdsa-sha2-") :]
         if curve in CURVES and len(fields) == 3 and fields[1] == curve.encode("ascii"):
             if len(fields[2]) == 1 + 2 * ((CURVES[curve] + 7) // 8) and fields[2][0] == 4:
                 return CURVES[curve]
-            raise ValueError(f"it has no point of the curve {curve}")
+            raise ValueError(f"it is not a point on the curve {curve}")
     raise ValueError(f"keys of type {type_name} are not supported")
 
 
 def load_private_key(path: str, passphrase: str | None) -> PKey:
-    """The private key in a file, ready to log in with.
+    """Load the private key from a file, ready for a login.
 
-    Takes ed25519, ECDSA and RSA keys in the formats of OpenSSH, PKCS#8 and OpenSSL. A passphrase that the key does not
-    need is ignored.
+    Supported are ed25519, ECDSA and RSA keys in the formats of OpenSSH, PKCS#8 and OpenSSL. A passphrase that the key
+    does not need is ignored.
 
-    :raises AuthenticationError: the key cannot be used. It names the file and the reason, and nothing of the content.
+    :raises AuthenticationError: the key cannot be used. The error names the file and the reason, never the content.
     """
     require()
     body, status = read_private(path)
@@ -148,11 +147,11 @@ def load_private_key(path: str, passphrase: str | None) -> PKey:
     if mode & forbidden_mode(path):
         raise AuthenticationError(
             "key_exposed",
-            f"The private key file {path} has mode {mode:04o}: others than its owner may use it.",
-            f"Run: chmod 600 {path}. If others may have read it, make a new key and have the provider remove this one.",
+            f"The private key file {path} has mode {mode:04o}: users other than its owner can use it.",
+            f"Run: chmod 600 {path}. If others may have read it, make a new key and have this one removed.",
         )
     key = decode_private(body, path, passphrase)
-    # The one format that paramiko has read for all types since 2.12.
+    # paramiko reads this format for all key types since 2.12.
     plain = io.StringIO(encode_private(key, None).decode("ascii"))
     type_name = public_part(key).type
     if type_name == "ssh-ed25519":
@@ -163,30 +162,32 @@ def load_private_key(path: str, passphrase: str | None) -> PKey:
 
 
 def read_private(path: str) -> tuple[bytes, os.stat_result]:
-    """The content and status of a private key file, whatever its mode.
+    """Read the content and status of a private key file, whatever its mode.
 
     :raises AuthenticationError: ``key_missing``, ``key_unreadable``, ``key_malformed``.
     """
     try:
-        # A named pipe must not hang us, so it is opened without waiting.
+        # O_NONBLOCK: opening a named pipe must not block.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise _cannot_open(path, error) from None
     except ValueError:
         raise AuthenticationError(
-            "key_missing", f"A private key file {path!r} cannot exist: the name has a null byte.", NAME_IT
+            "key_missing", f"The private key file {path!r} cannot exist: its name contains a null byte.", KEY_FILE_HINT
         ) from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
-            raise AuthenticationError("key_unreadable", f"{path} is {kind}, not a private key file.", NAME_IT)
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise AuthenticationError(
+                "key_unreadable", f"{path} is {kind}, so it is not a private key file.", KEY_FILE_HINT
+            )
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             body = file.read(MAX_KEY_FILE + 1)
     finally:
         os.close(descriptor)
     if len(body) > MAX_KEY_FILE:
-        raise AuthenticationError("key_malformed", f"{path} is larger than any private key.", NAME_IT)
+        raise AuthenticationError("key_malformed", f"{path} is too large to be a private key.", KEY_FILE_HINT)
     return body, status
 
 
@@ -195,20 +196,20 @@ def _cannot_open(path: str, error: OSError) -> AuthenticationError:
         return AuthenticationError(
             "key_missing",
             f"The private key file {path} does not exist.",
-            "Name the right file, or make a key pair with the module courier.filedrop.keypair and have it registered.",
+            "Correct the path, or make a key pair with the module courier.filedrop.keypair and register it.",
         )
     return AuthenticationError(
         "key_unreadable",
         f"The private key file {path} cannot be read: {(error.strerror or str(error)).lower()}.",
-        "Run as the user who owns the key, or name a key of this user.",
+        "Run as the user who owns the key, or use a key of this user.",
     )
 
 
 def decode_private(body: bytes, path: str, passphrase: str | None) -> PrivateKey:
-    """The key in the content of a private key file, as an object of the library cryptography.
+    """Decode the content of a private key file, to a key object of the library cryptography.
 
-    :raises AuthenticationError: ``key_malformed``, ``key_encrypted`` (there is no passphrase), ``key_passphrase``
-        (it is another one), ``key_unsupported``.
+    :raises AuthenticationError: ``key_malformed``, ``key_encrypted`` (the passphrase is missing), ``key_passphrase``
+        (the passphrase is wrong), ``key_unsupported``.
     """
     from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -221,7 +222,7 @@ def decode_private(body: bytes, path: str, passphrase: str | None) -> PrivateKey
     if encrypted and not passphrase:
         raise AuthenticationError(
             "key_encrypted",
-            f"The private key {path} is encrypted, and there is no passphrase.",
+            f"The private key {path} is encrypted, but no passphrase is given.",
             "Set passphrase, or use a key without one.",
         )
     secret = passphrase.encode("utf-8", "surrogateescape") if encrypted and passphrase else None
@@ -229,7 +230,7 @@ def decode_private(body: bytes, path: str, passphrase: str | None) -> PrivateKey
     try:
         key = load(armoured[0] + b"\n", secret)
     except UnsupportedAlgorithm:
-        raise _unsupported(path, "cryptography does not know its type, or the way it is encrypted") from None
+        raise _unsupported(path, "cryptography does not know its type or its encryption") from None
     except (ValueError, TypeError, InvalidTag):
         raise _undecodable(path, encrypted) from None
     if not isinstance(key, (ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
@@ -238,7 +239,7 @@ def decode_private(body: bytes, path: str, passphrase: str | None) -> PrivateKey
 
 
 def encode_private(key: PrivateKey, passphrase: str | None) -> bytes:
-    """The content of a private key file, in the format of OpenSSH."""
+    """Encode a private key as the content of a file, in OpenSSH's format."""
     from cryptography.hazmat.primitives.serialization import (
         BestAvailableEncryption,
         Encoding,
@@ -254,7 +255,7 @@ def encode_private(key: PrivateKey, passphrase: str | None) -> bytes:
 
 
 def public_part(key: PrivateKey) -> PublicKey:
-    """The public key that belongs to a private one."""
+    """Return the public key that belongs to a private key."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     type_name, encoded = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii").split()
@@ -262,7 +263,7 @@ def public_part(key: PrivateKey) -> PublicKey:
 
 
 def is_encrypted(body: bytes) -> bool:
-    """Whether the private key in a file's content needs a passphrase."""
+    """Whether the private key in a file's content requires a passphrase."""
     found = PEM.search(body)
     if found is None:
         return False
@@ -273,7 +274,7 @@ def is_encrypted(body: bytes) -> bool:
 
 
 def public_beside(body: bytes) -> PublicKey | None:
-    """The public key that stands unencrypted in a file of OpenSSH's format; None in other formats."""
+    """Return the public key that a file in OpenSSH's format contains unencrypted; None for other formats."""
     found = PEM.search(body)
     if found is None or found[1] != b"OPENSSH ":
         return None
@@ -284,7 +285,7 @@ def public_beside(body: bytes) -> PublicKey | None:
 
 
 def _envelope(encoded: bytes) -> tuple[bytes, bytes]:
-    """Cipher name and public blob of a file in OpenSSH's format (OpenSSH's PROTOCOL.key); empty where it is damaged."""
+    """Return cipher name and public blob of a file in OpenSSH's format (PROTOCOL.key); empty if it is damaged."""
     try:
         content = base64.b64decode(encoded)
         if not content.startswith(OPENSSH_MAGIC):
@@ -306,27 +307,27 @@ def _no_key(body: bytes, path: str) -> AuthenticationError:
             f"Convert it: puttygen {path} -O private-openssh-new -o NEWFILE",
         )
     if body.lstrip().startswith(PUBLIC_STARTS):
-        finding = f"{path} holds a public key, and the private one is needed."
+        finding = f"{path} contains a public key, but the private key is required."
     elif not body.strip():
         finding = f"The private key file {path} is empty."
     else:
-        finding = f"{path} holds no private key that filedrop knows (in the format of OpenSSH, PKCS#8 or OpenSSL)."
-    return AuthenticationError("key_malformed", finding, NAME_IT)
+        finding = f"{path} contains no private key in a known format (OpenSSH, PKCS#8 or OpenSSL)."
+    return AuthenticationError("key_malformed", finding, KEY_FILE_HINT)
 
 
 def _undecodable(path: str, encrypted: bool) -> AuthenticationError:
     if encrypted:
         return AuthenticationError(
             "key_passphrase",
-            f"The private key {path} cannot be decrypted: it has another passphrase, or is damaged.",
-            f"Set the right passphrase; the command ssh-keygen -y -f {path} tries one.",
+            f"The private key {path} cannot be decrypted: the passphrase is wrong, or the file is damaged.",
+            f"Set the right passphrase. To test one, run: ssh-keygen -y -f {path}",
         )
     return AuthenticationError(
-        "key_malformed", f"The private key {path} is damaged.", f"See what the command ssh-keygen -y -f {path} says."
+        "key_malformed", f"The private key {path} is damaged.", f"For details, run: ssh-keygen -y -f {path}"
     )
 
 
 def _unsupported(path: str, why: str) -> AuthenticationError:
     return AuthenticationError(
-        "key_unsupported", f"The private key {path} cannot be used: {why}.", "Make one of type ed25519, ecdsa or rsa."
+        "key_unsupported", f"The private key {path} cannot be used: {why}.", "Use a key of type ed25519, ecdsa or rsa."
     )

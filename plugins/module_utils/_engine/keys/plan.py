@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A key pair on disk: what is there, and what has to be done about it. The doing is in ``keyfiles``.
+"""Compare a key pair on disk with the options, and plan what to do. The plan is carried out in ``apply``.
 
-A private key that is gone cannot be had back, and a public key that a provider has registered cannot be made again. So
-nothing is replaced unless that is asked for, and then the old pair stays beside the new one.
+A lost private key cannot be restored, and a public key that a provider has registered cannot be made again. So nothing
+is replaced unless that is requested, and even then the old pair is kept beside the new one.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ DEFAULT_BITS = {"ecdsa": 256, "ed25519": 256, "rsa": 3072}
 CURVE_BITS = (256, 384, 521)
 RSA_BITS = (2048, 16384)
 MAX_PUBLIC_FILE = 65536  # bytes
-NOT_YET = "(known once it is generated)"
-OFFER = "To make a new pair instead, set replace to mismatch: the old one is kept beside it."
+NOT_YET = "(known after it is generated)"
+OFFER = "To generate a new pair instead, set replace to mismatch; the old pair is kept beside it."
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The pair that should be there. ``bits`` and ``comment`` of None leave what an existing key has."""
+class KeyPairSpec:
+    """Specify the required pair. With None for ``bits`` or ``comment``, an existing key keeps its own."""
 
     path: str
     type: str = "ed25519"
@@ -65,7 +65,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class FoundPrivate:
-    """A private key file. ``public`` is None where it cannot be told; ``trouble`` says why the key cannot be used."""
+    """Describe a private key file. ``public`` is None if unknown; ``trouble`` says why the key cannot be used."""
 
     public: PublicKey | None
     trouble: AuthenticationError | None
@@ -77,7 +77,7 @@ class FoundPrivate:
 
 @dataclass(frozen=True)
 class FoundPublic:
-    """A public key file: its text, and whose it is."""
+    """Describe a public key file: its text, owner and group."""
 
     text: str
     uid: int
@@ -99,7 +99,7 @@ class FoundPublic:
 
 @dataclass(frozen=True)
 class Found:
-    """What is there now."""
+    """Describe the pair that exists now; None for a missing file."""
 
     private: FoundPrivate | None
     public: FoundPublic | None
@@ -107,13 +107,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do.
+    """Say what to do.
 
     :ivar action: ``keep``, ``create`` or ``replace`` the private key.
-    :ivar comment: what the public key file will say.
-    :ivar write_public: the public key file has to be written.
-    :ivar close: others may use the private key file now; that ends.
-    :ivar give: the files have to become somebody else's.
+    :ivar comment: the comment of the public key file afterwards.
+    :ivar write_public: write the public key file.
+    :ivar close: remove the permissions of other users from the private key file.
+    :ivar give: change the owner or group of the files.
     """
 
     action: str
@@ -127,27 +127,27 @@ class Plan:
         return self.action != "keep" or self.write_public or self.close or self.give
 
 
-def wanted_from_options(options: Mapping[str, object]) -> Wanted:
-    """Options of the module keypair, checked.
+def spec_from_options(options: Mapping[str, object]) -> KeyPairSpec:
+    """Validate the options of the module keypair.
 
-    :raises InputError: a value that cannot be meant as it stands.
+    :raises InputError: an option has an invalid value.
     """
     path = os.path.abspath(str(options["path"]))
     if path.endswith(".pub"):
         raise InputError(
-            "path_is_public", f"path is {path}, a public key file.", "Name the private key; .pub is added to it."
+            "path_is_public", f"path: {path} is a public key file.", "Set path to the private key; .pub is appended."
         )
     comment = options.get("comment")
     if isinstance(comment, str) and not comment.isprintable():
         raise InputError(
-            "comment_malformed", f"comment is {comment!r}: it has control characters.", "Use one line of text."
+            "comment_malformed", f"comment: {comment!r} contains control characters.", "Use one line of text."
         )
     passphrase = options.get("passphrase")
     if passphrase == "":
-        raise InputError("passphrase_empty", "passphrase is empty.", "Leave it out for a key without a passphrase.")
+        raise InputError("passphrase_empty", "passphrase: the value is empty.", "Remove it for an unencrypted key.")
     kind = str(options.get("type") or "ed25519")
     owner, group = options.get("owner"), options.get("group")
-    return Wanted(
+    return KeyPairSpec(
         path=path,
         type=kind,
         bits=_bits(kind, options.get("bits")),
@@ -163,13 +163,13 @@ def _bits(kind: str, bits: object) -> int | None:
     if bits is None:
         return None
     possible = {
-        "ed25519": (bits == 256, "Leave bits out: all ed25519 keys have 256."),
-        "ecdsa": (bits in CURVE_BITS, "An ecdsa key has 256, 384 or 521 bits."),
-        "rsa": (isinstance(bits, int) and RSA_BITS[0] <= bits <= RSA_BITS[1], "An rsa key has 2048 to 16384 bits."),
+        "ed25519": (bits == 256, "Remove bits: every ed25519 key has 256."),
+        "ecdsa": (bits in CURVE_BITS, "Set bits to 256, 384 or 521."),
+        "rsa": (isinstance(bits, int) and RSA_BITS[0] <= bits <= RSA_BITS[1], "Set bits to 2048 to 16384."),
     }
     fits, way_out = possible[kind]
     if not fits or not isinstance(bits, int):
-        raise InputError("bits_impossible", f"bits is {bits}, which no {kind} key has, or none that is sound.", way_out)
+        raise InputError("bits_impossible", f"bits: {bits} is not a secure and valid size of an {kind} key.", way_out)
     return bits
 
 
@@ -181,16 +181,16 @@ def _id_of(option: str, name: str, look_up: Callable[[str], int]) -> int:
     except KeyError:
         raise InputError(
             f"{option}_unknown",
-            f"{option} is {name!r}, which this host does not know.",
+            f"{option}: {name!r} does not exist on this host.",
             "Create it, or correct the name.",
         ) from None
 
 
-# What is there
+# Find what exists
 
 
-def inspect(wanted: Wanted) -> Found:
-    """Look at the pair.
+def inspect(wanted: KeyPairSpec) -> Found:
+    """Read the pair that exists now.
 
     :raises InputError: ``path`` or its public key file is a link.
     :raises AuthenticationError: ``key_unreadable``.
@@ -199,7 +199,7 @@ def inspect(wanted: Wanted) -> Found:
     return Found(private=_find_private(wanted), public=_find_public(wanted))
 
 
-def _find_private(wanted: Wanted) -> FoundPrivate | None:
+def _find_private(wanted: KeyPairSpec) -> FoundPrivate | None:
     if _status(wanted.path) is None:
         return None
     try:
@@ -223,19 +223,19 @@ def _find_private(wanted: Wanted) -> FoundPrivate | None:
     )
 
 
-def _find_public(wanted: Wanted) -> FoundPublic | None:
+def _find_public(wanted: KeyPairSpec) -> FoundPublic | None:
     status = _status(wanted.public_path)
     if status is None:
         return None
     if not stat.S_ISREG(status.st_mode):
         raise InputError(
-            "public_not_a_file", f"{wanted.public_path} is no regular file.", "Move it away, or name another path."
+            "public_not_a_file", f"{wanted.public_path} is not a regular file.", "Move it away, or change path."
         )
     try:
         with open(wanted.public_path, "rb") as file:
             text = file.read(MAX_PUBLIC_FILE).decode("utf-8", "backslashreplace")
     except OSError:
-        text = ""  # what we cannot read is not what we want there
+        text = ""  # an unreadable file counts as different, and is written anew
     return FoundPublic(text=text.strip(), uid=status.st_uid, gid=status.st_gid)
 
 
@@ -247,26 +247,26 @@ def _status(path: str) -> os.stat_result | None:
     except OSError as error:
         raise disk_error(error, f"look at {path}") from error
     if stat.S_ISLNK(status.st_mode):
-        raise InputError("path_is_link", f"{path} is a link to {os.readlink(path)}.", "Name the file that it leads to.")
+        raise InputError("path_is_link", f"{path} is a link to {os.readlink(path)}.", "Set path to the link's target.")
     return status
 
 
-# What to do
+# Decide what to do
 
 
-def make_plan(wanted: Wanted, found: Found) -> Plan:
-    """Decide, from nothing but what is wanted and what is there.
+def make_plan(wanted: KeyPairSpec, found: Found) -> Plan:
+    """Plan the changes from the specified pair and the existing one alone.
 
-    :raises InputError: ``key_differs``, ``public_key_alone``: doing it would replace a key, and that was not asked for.
-    :raises AuthenticationError: the key cannot be used, and replacing it was not asked for.
+    :raises InputError: ``key_differs``, ``public_key_alone``: a key would be replaced, and that is not requested.
+    :raises AuthenticationError: the key cannot be used, and replacing it is not requested.
     """
     old = found.private
     if old is None:
         if found.public is not None and wanted.replace == "never":
             raise InputError(
                 "public_key_alone",
-                f"{wanted.public_path} is there, and its private key {wanted.path} is not.",
-                "Put the private key back, remove the public one, or name another path. " + OFFER,
+                f"{wanted.public_path} exists, but its private key {wanted.path} does not.",
+                "Restore the private key, remove the public one, or change path. " + OFFER,
             )
         return Plan(action="create", comment=wanted.comment or "")
     differences = [] if old.trouble else _differences(wanted, old)
@@ -277,14 +277,14 @@ def make_plan(wanted: Wanted, found: Found) -> Plan:
     if differences:
         raise InputError(
             "key_differs",
-            f"The private key {wanted.path} stays as it is, though " + " and ".join(differences) + ".",
-            "Correct the options, or name another path. " + OFFER,
+            f"The private key {wanted.path} is kept, although " + " and ".join(differences) + ".",
+            "Correct the options, or change path. " + OFFER,
         )
     return _amend(wanted, found, old)
 
 
-def _differences(wanted: Wanted, old: FoundPrivate) -> list[str]:
-    """In which ways a usable key is another one than wanted."""
+def _differences(wanted: KeyPairSpec, old: FoundPrivate) -> list[str]:
+    """List how a usable key differs from the specified one."""
     if old.public is None:
         return []
     kind, bits = _kind(old.public), old.public.bits
@@ -294,14 +294,14 @@ def _differences(wanted: Wanted, old: FoundPrivate) -> list[str]:
     elif wanted.bits is not None and bits != wanted.bits:
         found.append(f"it has {bits} bits, not {wanted.bits}")
     elif kind == "rsa" and bits < RSA_BITS[0]:
-        found.append(f"it has {bits} bits, which is too few to be sound")
+        found.append(f"it has {bits} bits, which is too few to be secure")
     if wanted.passphrase is not None and not old.encrypted:
-        found.append(f"it is not encrypted, and there is a passphrase (ssh-keygen -p -f {wanted.path} encrypts it)")
+        found.append(f"it is not encrypted, but a passphrase is given (to encrypt it: ssh-keygen -p -f {wanted.path})")
     return found
 
 
-def _amend(wanted: Wanted, found: Found, old: FoundPrivate) -> Plan:
-    """What a key that stays may need beside it."""
+def _amend(wanted: KeyPairSpec, found: Found, old: FoundPrivate) -> Plan:
+    """Plan the changes for a private key that is kept."""
     comment = _comment(wanted, found, old.public)
     line = public_line(old.public, comment) if old.public else ""
     owners = [(each.uid, each.gid) for each in (old, found.public) if each is not None]
@@ -314,8 +314,8 @@ def _amend(wanted: Wanted, found: Found, old: FoundPrivate) -> Plan:
     )
 
 
-def _comment(wanted: Wanted, found: Found, key: PublicKey | None) -> str:
-    """The comment that is wanted, else the one that the key's own public file has."""
+def _comment(wanted: KeyPairSpec, found: Found, key: PublicKey | None) -> str:
+    """Return the specified comment, else the one in the key's public key file."""
     if wanted.comment is not None:
         return wanted.comment
     if found.public is not None and key is not None and found.public.key == key:
@@ -331,59 +331,59 @@ def public_line(key: PublicKey, comment: str) -> str:
     return f"{key.line} {comment}".rstrip()
 
 
-def check_possible(wanted: Wanted, plan: Plan) -> None:
-    """Refuse now, in check mode too, what the doing could only fail at.
+def check_possible(wanted: KeyPairSpec, plan: Plan) -> None:
+    """Refuse early, also in check mode, what would fail when the plan is carried out.
 
-    :raises DiskError: the folder cannot be written to, or made.
-    :raises InputError: the files would have to be given to another user, which only root can do.
+    :raises DiskError: the folder is not writable, or cannot be created.
+    :raises InputError: the files would have to be given to another user or group, which only root can do.
     """
     if not plan.changed:
         return
     folder = wanted.folder
     if not os.path.isdir(folder):
         if os.path.lexists(folder):
-            raise DiskError("folder_missing", f"{folder} is no folder.", "Name another path.")
+            raise DiskError("folder_missing", f"{folder} is not a folder.", "Change path.")
         parent = os.path.dirname(folder)
         if not os.path.isdir(parent):
             raise DiskError(
                 "folder_missing",
                 f"Neither the folder {folder} nor the one above it exists.",
-                "Make it, or correct path; only the last folder is made.",
+                "Create it, or correct path; only the last folder is created.",
             )
         folder = parent
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise DiskError("folder_denied", f"The folder {folder} cannot be written to.", "Run as a user who may.")
+        raise DiskError("folder_denied", f"The folder {folder} is not writable.", "Run as a user who may write to it.")
     if os.geteuid() != 0:
         groups = {os.getegid(), *os.getgroups()}
         if wanted.uid not in (None, os.geteuid()) or (wanted.gid is not None and wanted.gid not in groups):
             raise InputError(
                 "owner_denied",
                 "Only root can give files to another user or group.",
-                "Leave owner and group out, or set become.",
+                "Remove owner and group, or set become.",
             )
 
 
-def new_owner(wanted: Wanted, found: Found) -> tuple[int, int]:
-    """Who gets a new pair: those named, else, if we may decide that, those who had the old one. -1 leaves it open."""
+def new_owner(wanted: KeyPairSpec, found: Found) -> tuple[int, int]:
+    """Return owner and group for a new pair: the specified ones; else, as root, those of the old pair; else -1."""
     old = found.private if os.geteuid() == 0 else None
     uid = wanted.uid if wanted.uid is not None else old.uid if old else -1
     gid = wanted.gid if wanted.gid is not None else old.gid if old else -1
     return uid, gid
 
 
-# What to show
+# Describe it for the diff
 
 
 def describe(found: Found) -> dict[str, str]:
-    """The pair as people see it, for a diff; empty if there is none. Nothing private."""
+    """Describe the existing pair for a diff; empty if there is none. Contains nothing private."""
     shown: dict[str, str] = {}
     private = found.private
     if private is not None:
         key = private.public
         shown.update(
-            type=_kind(key) if key else "(cannot be told)",
-            bits=str(key.bits) if key else "(cannot be told)",
-            fingerprint=key.fingerprint if key else "(cannot be told)",
+            type=_kind(key) if key else "(unknown)",
+            bits=str(key.bits) if key else "(unknown)",
+            fingerprint=key.fingerprint if key else "(unknown)",
             encrypted="yes" if private.encrypted else "no",
             mode=f"{private.mode:04o}",
             owner=_name_of(private.uid, lambda uid: pwd.getpwuid(uid).pw_name),
@@ -394,8 +394,8 @@ def describe(found: Found) -> dict[str, str]:
     return shown
 
 
-def predict(wanted: Wanted, found: Found, plan: Plan) -> dict[str, str]:
-    """What `describe` would say afterwards, as far as anybody can know that before."""
+def predict(wanted: KeyPairSpec, found: Found, plan: Plan) -> dict[str, str]:
+    """Predict the result of `describe` after the plan is carried out, as far as it can be known."""
     if not plan.changed:
         return describe(found)
     shown = dict.fromkeys(("type", "bits", "fingerprint", "encrypted", "mode", "owner", "group"), "")
@@ -425,7 +425,7 @@ def predict(wanted: Wanted, found: Found, plan: Plan) -> dict[str, str]:
     return shown
 
 
-def _predicted_owner(wanted: Wanted, found: Found, plan: Plan) -> tuple[int, int]:
+def _predicted_owner(wanted: KeyPairSpec, found: Found, plan: Plan) -> tuple[int, int]:
     uid, gid = new_owner(wanted, found)
     if plan.action == "keep" and found.private is not None:
         uid = found.private.uid if wanted.uid is None else wanted.uid

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Local files: read so that a change is noticed, written so that a power cut does no harm, moved so that nothing is
-overwritten.
+"""Read local files so that changes are noticed, write them so that they survive a power cut, and move them without
+overwriting.
 
-A folder is opened once and everything in it is addressed relative to that: whoever replaces the folder by a link in
-the meantime leads nobody astray. Links are never followed.
+A folder is opened once, and everything in it is addressed relative to its descriptor. So replacing the folder by a link
+has no effect on a run. Links are never followed.
 """
 
 from __future__ import annotations
@@ -29,24 +29,25 @@ _SET_ID = modes.S_ISUID | modes.S_ISGID
 
 _REASONS = {
     errno.ENOENT: ("local_missing", "it does not exist", "Create it, or correct the path."),
-    errno.ENOTDIR: ("local_missing", "it is no folder", "Name a folder."),
-    errno.EACCES: ("local_denied", "permission denied", "Give the user that runs this the right to it."),
-    errno.EPERM: ("local_denied", "permission denied", "Give the user that runs this the right to it."),
+    errno.ENOTDIR: ("local_missing", "it is not a folder", "Set it to a folder."),
+    errno.EACCES: ("local_denied", "permission denied", "Give the user of this run the permission."),
+    errno.EPERM: ("local_denied", "permission denied", "Give the user of this run the permission."),
     errno.EROFS: ("local_denied", "the file system is read-only", "Make it writable."),
-    errno.ENOSPC: ("disk_full", "the disk is full", "Make room; the next run goes on where this one stopped."),
-    errno.EDQUOT: ("disk_full", "the quota is used up", "Make room; the next run goes on where this one stopped."),
+    errno.ENOSPC: ("disk_full", "the disk is full", "Free some space; the next run continues from there."),
+    errno.EDQUOT: ("disk_full", "the quota is used up", "Free some space; the next run continues from there."),
 }
 
 
 def disk_error(error: OSError, doing: str) -> DiskError:
-    """What an error of the operating system means for what we were doing."""
+    """Convert an error of the operating system to a DiskError that says what could not be done."""
     reason, meaning, way_out = _REASONS.get(error.errno or 0, ("disk_failed", str(error.strerror or error), ""))
     return DiskError(reason, f"Cannot {doing}: {meaning}.", way_out)
 
 
 class LocalFile(NamedTuple):
-    """A file as it was seen: equal to what is seen later if, and only if, it is still the same. Sizes in bytes, times
-    in ns.
+    """Record a file as it was seen. It equals a later record if, and only if, the file is unchanged.
+
+    Size in bytes, time in ns.
     """
 
     name: str
@@ -56,26 +57,26 @@ class LocalFile(NamedTuple):
     inode: int
 
 
-def _seen(name: str, status: os.stat_result) -> LocalFile:
+def _record_of(name: str, status: os.stat_result) -> LocalFile:
     return LocalFile(name, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
 
 
 def regular(name: str, status: os.stat_result) -> LocalFile | None:
-    """What was seen, if it is a regular file."""
-    return _seen(name, status) if modes.S_ISREG(status.st_mode) else None
+    """Return the file's record if it is a regular file, else None."""
+    return _record_of(name, status) if modes.S_ISREG(status.st_mode) else None
 
 
 class Folder:
-    """An open folder. ``path`` is for people; the work goes through its descriptor.
+    """Hold an open folder. ``path`` is for messages; all work uses the descriptor.
 
     :param option: the option that names the folder, for errors.
-    :raises DiskError: from every method, for what the operating system refuses.
+    :raises DiskError: from every method, if the operating system refuses the operation.
     """
 
     def __init__(self, path: str, *, option: str = "") -> None:
         self.fd = -1
         self.path = path
-        self._beginning = os.path.join(path, "")
+        self._prefix = os.path.join(path, "")
         self._called = f"the folder {path!r}" + (f" (`{option}`)" if option else "")
         try:
             self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -83,7 +84,7 @@ class Folder:
             raise disk_error(error, f"open {self._called}") from error
 
     def close(self) -> None:
-        """Done with it; a folder that is dropped is closed too, as a file object is."""
+        """Close the folder. A folder without references is closed as well, like a file object."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
@@ -92,17 +93,17 @@ class Folder:
         self.close()
 
     def path_of(self, name: str) -> str:
-        return f"{self._beginning}{name}"
+        return f"{self._prefix}{name}"
 
     def names(self) -> list[str]:
-        """Every name, without a look at what it is."""
+        """Return every name, without its type."""
         try:
             return os.listdir(self.fd)
         except OSError as error:
             raise disk_error(error, f"list {self._called}") from error
 
     def listing(self) -> Iterator[tuple[str, os.stat_result]]:
-        """Every name with its status; what vanishes meanwhile is left out."""
+        """Yield every name with its status. Files that disappear meanwhile are left out."""
         try:
             with os.scandir(self.fd) as found:
                 for item in found:
@@ -114,7 +115,7 @@ class Folder:
             raise disk_error(error, f"list {self._called}") from error
 
     def status(self, name: str) -> os.stat_result | None:
-        """What stands under a name now (a link itself, not what it points to), or None."""
+        """Return the status of a name (of a link itself, not of its target), or None if it does not exist."""
         try:
             return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
@@ -123,12 +124,12 @@ class Folder:
             raise disk_error(error, f"look at {self.path_of(name)!r}") from error
 
     def file(self, name: str) -> LocalFile | None:
-        """The regular file of that name, or None."""
+        """Return the regular file with that name, or None."""
         status = self.status(name)
         return regular(name, status) if status else None
 
     def free_name(self, name: str) -> str:
-        """The name itself, or its first version that nobody has here."""
+        """Return the name itself, or its first version that does not exist here."""
         candidate, number = name, 1
         while self.status(candidate) is not None:
             number += 1
@@ -136,12 +137,12 @@ class Folder:
         return candidate
 
     def free_bytes(self) -> int:
-        """What an ordinary user may still write on this file system."""
+        """Return the bytes that an ordinary user can still write on this file system."""
         status = os.statvfs(self.fd)
         return status.f_bavail * status.f_frsize
 
     def require_writable(self) -> None:
-        """Refuse before anything is transferred what could only fail after it."""
+        """Raise DiskError if the folder is not writable: before a transfer, rather than after it."""
         if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.fd):
             raise disk_error(OSError(errno.EACCES, ""), f"write to {self._called}")
 
@@ -154,13 +155,13 @@ class Folder:
             raise disk_error(error, f"delete {self.path_of(name)!r}") from error
 
     def make(self, name: str) -> Folder:
-        """The folder of that name in this one, made if there is none, with this one's rights."""
+        """Return the subfolder with that name. If it is missing, create it with this folder's permissions."""
         try:
             with suppress(FileExistsError):
-                # The system hands the set-group-ID bit down by itself, and a confined service may not ask for it.
+                # The system passes on the set-group-ID bit itself, and a sandboxed service may not set it.
                 os.mkdir(name, modes.S_IMODE(os.fstat(self.fd).st_mode) & ~_SET_ID, dir_fd=self.fd)
             made = Folder(self.path_of(name))
-            # Whoever made it, and moved files into it, may have been killed before this: see Syncer.sync_move.
+            # An earlier run may have been killed after mkdir and before this sync: see Syncer.sync_move.
             os.fsync(made.fd)
             os.fsync(self.fd)
         except OSError as error:
@@ -169,11 +170,11 @@ class Folder:
 
 
 def rename_new(old_folder: Folder, old: str, new_folder: Folder, new: str) -> bool:
-    """Give a file another name, atomically, and only if nobody has that name; say whether it was done."""
+    """Rename a file atomically, only if the new name is free; return whether it was renamed."""
     try:
         if _renameat2 is None or not _renameat2(old_folder.fd, os.fsencode(old), new_folder.fd, os.fsencode(new)):
             os.link(old, new, src_dir_fd=old_folder.fd, dst_dir_fd=new_folder.fd, follow_symlinks=False)
-            os.fsync(new_folder.fd)  # or a power cut could leave neither name
+            os.fsync(new_folder.fd)  # otherwise a power cut could leave neither name
             os.unlink(old, dir_fd=old_folder.fd)
     except FileExistsError:
         return False
@@ -181,7 +182,7 @@ def rename_new(old_folder: Folder, old: str, new_folder: Folder, new: str) -> bo
 
 
 def publish(folder: Folder, part: str, final: str) -> bool:
-    """Give a finished part its final name, if nobody has that; say whether it was done."""
+    """Give a finished part its final name, only if that is free; return whether it was renamed."""
     try:
         return rename_new(folder, part, folder, final)
     except OSError as error:
@@ -189,9 +190,9 @@ def publish(folder: Folder, part: str, final: str) -> bool:
 
 
 def _find_renameat2() -> Callable[[int, bytes, int, bytes], bool] | None:
-    """renameat2(2) of Linux, by way of glibc 2.28 or musl 1.2.6 and newer; None where there is none.
+    """Return renameat2(2) of Linux, from glibc 2.28 or musl 1.2.6 and newer; None if the C library does not have it.
 
-    What is found says whether the file system (NFS does not) and the kernel know RENAME_NOREPLACE.
+    The returned function is False if the kernel or the file system (such as NFS) does not know RENAME_NOREPLACE.
     """
     try:
         function = ctypes.CDLL(None, use_errno=True).renameat2
@@ -214,9 +215,9 @@ _renameat2 = _find_renameat2()
 
 
 class Outgoing:
-    """A local file while it is sent: hashed as it is read, and the same file from its first byte to its last.
+    """Read a local file to send it: compute its hash, and make sure that it does not change while it is read.
 
-    :raises TransferError: ``changed_while_read``, from every method, when it is no longer the file that was seen.
+    :raises TransferError: ``changed_while_read``, from every method, if the file has changed.
     """
 
     def __init__(self, folder: Folder, seen: LocalFile) -> None:
@@ -237,7 +238,7 @@ class Outgoing:
             raise
 
     def read(self, length: int) -> bytes:
-        """Exactly the next ``length`` bytes."""
+        """Read exactly the next ``length`` bytes."""
         try:
             data = os.read(self._fd, length)
         except OSError as error:
@@ -248,15 +249,15 @@ class Outgoing:
         return data
 
     def check_unchanged(self) -> None:
-        if _seen(self._seen.name, os.fstat(self._fd)) != self._seen:
-            raise self._changed("its size, its time or the file itself is another")
+        if _record_of(self._seen.name, os.fstat(self._fd)) != self._seen:
+            raise self._changed("its size, its time or the file itself is different")
 
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
 
     def lend_access_to(self, fd: int) -> None:
-        """Give a copy the owner of this file, as far as we may, and then its mode."""
+        """Give a copy the owner of this file, as far as permitted, and then its mode."""
         status = os.fstat(self._fd)
         with suppress(PermissionError):
             os.fchown(fd, status.st_uid, status.st_gid)
@@ -269,12 +270,12 @@ class Outgoing:
         return TransferError(
             "changed_while_read",
             f"{names.quoted(self._folder.path_of(self._seen.name))} was changed while it was read: {how}.",
-            "It is tried again at the next run; raise `settle` if its writer takes longer.",
+            "The next run tries again; raise `settle` if its writer needs longer.",
         )
 
 
 def sha256_of(folder: Folder, seen: LocalFile) -> str:
-    """The SHA-256 of a file that is still the one that was seen."""
+    """Compute the SHA-256 of a file; raise TransferError if it has changed since it was seen."""
     outgoing = Outgoing(folder, seen)
     try:
         rest = seen.size
@@ -287,14 +288,14 @@ def sha256_of(folder: Folder, seen: LocalFile) -> str:
 
 
 def remove_parts(folder: Folder, prefix: str, keep: Container[str] = ()) -> None:
-    """Remove what a crashed run of a job left of its parts."""
+    """Remove the parts that a crashed run of a job left behind."""
     for name in folder.names():
         if name.startswith(prefix) and name not in keep:
             folder.remove(name)
 
 
 def digest_of(folder: Folder, name: str, algorithm: str) -> str:
-    """Another hash than SHA-256 of a file that was just written."""
+    """Compute a digest other than SHA-256 of a file that was just written."""
     digest = hashlib.new(algorithm, usedforsecurity=False)
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.fd)
     with os.fdopen(fd, "rb") as content:
@@ -304,21 +305,21 @@ def digest_of(folder: Folder, name: str, algorithm: str) -> str:
 
 
 WRITE_OUT = 8 * 1024 * 1024
-"""Bytes of a file on its way in after which the disk is to begin with them: the fewer are left for the sync at its end,
-which all have to wait for."""
+"""Start to write a file to disk after this many bytes. Fewer bytes are then left for the final sync, which delays all
+files."""
 
 
 class Part:
-    """A file on its way in, under a temporary name beside its final one; hashed as it is written.
+    """Write a received file under a temporary name beside its final one, and compute its hash.
 
-    :param prefix: what all parts of one job begin with, so that its next run knows what a crash left behind.
+    :param prefix: the beginning of all part names of one job, so that its next run finds what a crash left behind.
     """
 
     def __init__(self, folder: Folder, prefix: str) -> None:
         self._folder = folder
         self.name = f"{prefix}{secrets.token_hex(6)}.part"
         self.size = 0
-        self._begun = 0  # bytes that the disk has been told to begin with
+        self._begun = 0  # bytes that the disk has started to write
         self._is_settled = False
         self._hash = hashlib.sha256()
         try:
@@ -336,11 +337,11 @@ class Part:
             raise disk_error(error, f"write to {self._folder.path!r}") from error
         self.size += len(data)
         if self.size - self._begun >= WRITE_OUT:
-            self._begin()
+            self._start_writeback()
 
-    def _begin(self) -> None:
-        """Let the disk begin. This request is named for what it does to clean pages; dirty ones it starts to write."""
-        with suppress(OSError, AttributeError):  # macOS has none
+    def _start_writeback(self) -> None:
+        """Start to write to disk. The request's name says what it does to clean pages; dirty ones are written out."""
+        with suppress(OSError, AttributeError):  # not available on macOS
             os.posix_fadvise(self.fd, self._begun, self.size - self._begun, os.POSIX_FADV_DONTNEED)
         self._begun = self.size
 

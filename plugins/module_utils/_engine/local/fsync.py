@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Making local files durable, many in one go."""
+"""Make local files durable, many at the same time."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ..loop.loop import Batch, Future
 from .folder import disk_error
 
 THREADS = 8
-"""A disk takes several syncs at once and does them together."""
+"""Disks process several concurrent syncs together."""
 
 
 class Syncer(Batch):
-    """The flow's batch of descriptors that wait for fsync(2): files before they are published, folders after."""
+    """Collect file descriptors for fsync(2), as a batch of the loop: files before publishing, folders after it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._waiting: dict[int, list[Future[None]]] = {}
-        self._left: set[int] = set()  # those of the folders that files have left
+        self._left: set[int] = set()  # the folders among them that files have moved out of
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="filedrop-sync")
 
     def sync(self, fd: int) -> Future[None]:
-        """Settled when what was written to the descriptor so far survives a power cut.
+        """Return a future that is done when all data written to the descriptor so far survives a power cut.
 
-        :raises DiskError: the disk could not do that; the file must not be trusted.
+        :raises DiskError: from the future: the sync failed, so the file must not be trusted.
         """
         answer: Future[None] = Future()
         self._waiting.setdefault(fd, []).append(answer)
@@ -37,15 +37,15 @@ class Syncer(Batch):
         return answer
 
     async def sync_new(self, file: int, folder: int) -> None:
-        """The same for a new file, and for the name that it has in a folder: neither survives by the other's sync."""
+        """Sync a new file and the folder that contains its name. Each needs a sync of its own."""
         for answer in (self.sync(file), self.sync(folder)):
             await answer
 
     async def sync_move(self, into: int, out_of: int) -> None:
-        """The same for a file that has moved from one folder to another, whose descriptors these are.
+        """Sync a move from one folder to another, given the descriptors of both.
 
-        A folder that a file has left is synced after all others, and only if that went well: a power cut may leave a
-        file with both of its names, but never with neither.
+        A folder that a file has left is synced after all others, and only if these syncs succeeded. So a power cut may
+        leave a file with both of its names, but never with neither.
         """
         self._left.add(out_of)
         for answer in (self.sync(into), self.sync(out_of)):
@@ -60,13 +60,13 @@ class Syncer(Batch):
         last = [fd for fd in waiting if fd in left]
         errors.update(zip(last, [failed] * len(last) if failed else self._threads.map(_sync, last)))
         for fd, answers in waiting.items():
-            _tell(answers, errors[fd])
+            _set_results(answers, errors[fd])
 
     def close(self) -> None:
         self._threads.shutdown()
 
 
-def _tell(answers: Iterable[Future[None]], error: OSError | None) -> None:
+def _set_results(answers: Iterable[Future[None]], error: OSError | None) -> None:
     for answer in answers:
         if error is None:
             answer.set_result(None)

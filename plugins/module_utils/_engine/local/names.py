@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""File names: which are safe, which are temporary, and how to make new ones."""
+"""Decide which file names are safe or temporary, and create new names."""
 
 from __future__ import annotations
 
@@ -15,47 +15,47 @@ import unicodedata
 from ..errors import TransferError
 
 LONGEST_NAME = 255
-"""Bytes; what Linux file systems take."""
+"""Bytes; the limit of Linux file systems."""
 
 TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", ".filepart", ".temp", ".inprocess", ".uploading")
-"""What senders in the field give to a file that is not whole yet."""
+"""Suffixes that senders in practice use for a file that is not complete yet."""
 
-WAY_OUT = "Rename it where it comes from, or exclude it; the other files are not held up by it."
+WAY_OUT = "Rename it at its source, or exclude it. Other files are not affected."
 
 
 def shown(name: str) -> str:
-    """A name for people and results: bytes that are no UTF-8, and control characters, escaped."""
+    """Format a name for people and results: escape bytes that are not UTF-8, and control characters."""
     readable = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(letter if not _is_control(letter) else f"\\x{ord(letter):02x}" for letter in readable)
 
 
 def quoted(text: str) -> str:
-    """A name or path for a sentence, in quotes."""
+    """Format a name or path for a sentence, in quotes."""
     return f"'{shown(text)}'"
 
 
 def check_name(name: str) -> None:
-    """Accept what can only mean one file in one folder.
+    """Accept only names that refer to exactly one file in one folder.
 
-    :raises TransferError: ``name_refused``, for anything else.
+    :raises TransferError: ``name_refused``, for any other name.
     """
-    finding = _objection(name)
+    finding = _refusal_reason(name)
     if finding:
         raise TransferError("name_refused", f"The name {quoted(name[:300])} is refused: {finding}.", WAY_OUT)
 
 
-def _objection(name: str) -> str:
+def _refusal_reason(name: str) -> str:
     if name in ("", ".", ".."):
-        return "it names no file"
+        return "it is not the name of a file"
     if "/" in name:
-        return "it has a path separator in it"
+        return "it contains a path separator"
     if not name.isprintable() and any(_is_control(letter) for letter in name):
-        return "it has a control character in it"
+        return "it contains a control character"
     try:
         length = len(name.encode("utf-8"))
     except UnicodeEncodeError:
         return "it is not UTF-8"
-    return f"it has {length} bytes, and {LONGEST_NAME} are allowed" if length > LONGEST_NAME else ""
+    return f"it has {length} bytes, but at most {LONGEST_NAME} are allowed" if length > LONGEST_NAME else ""
 
 
 def _is_control(letter: str) -> bool:
@@ -63,14 +63,12 @@ def _is_control(letter: str) -> bool:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a name says that its sender is not done yet."""
+    """Whether a name marks a file that its sender has not completed yet."""
     return name.lower().endswith(TEMPORARY_SUFFIXES)
 
 
 def version(name: str, number: int) -> str:
-    """The name of another file of the same name: ``report.xml`` becomes ``report.2.xml``. The stem is cut where it
-    would grow too long.
-    """
+    """Return a versioned name: ``report.xml`` becomes ``report.2.xml``. A stem that is too long is cut."""
     stem, extension = os.path.splitext(name)
     suffix = f".{number}{extension}"
     room = LONGEST_NAME - len(suffix.encode())
@@ -81,12 +79,12 @@ def version(name: str, number: int) -> str:
 
 
 def cut(text: str, length: int) -> str:
-    """The beginning of a text, ``length`` bytes of UTF-8 at most, in whole characters."""
+    """Return the beginning of a text: at most ``length`` bytes of UTF-8, in whole characters."""
     return text.encode("utf-8")[:length].decode("utf-8", "ignore")
 
 
 def part_prefix(account: str, job: str) -> str:
-    """How the local parts of a job begin: its next run, and nobody else, removes those that a crash left behind."""
+    """Return the prefix of a job's local parts. Only the job's next run removes parts that a crash left behind."""
     return f".filedrop-{hashlib.sha256(f'{account}{chr(0)}{job}'.encode()).hexdigest()[:12]}-"
 
 
@@ -94,22 +92,23 @@ _CLAIM = ".filedrop-claim-"
 
 
 def claim(name: str) -> str:
-    """A hidden name on the server for a file that this host is about to fetch. It tells people whose it is, and nobody
-    takes it for a whole file.
+    """Return a hidden name for a file on the server that this host is about to fetch (a claim).
+
+    The name contains the host's name, and nobody can mistake it for a complete file.
     """
     host = re.sub(r"[^A-Za-z0-9.-]", "", os.uname().nodename.partition(".")[0])[:32]
     return temporary(f"{_CLAIM}{host}-{{random}}-{{name}}.part", name)
 
 
 def is_claim(name: str) -> bool:
-    """Whether a name is a claim, be it of another host."""
+    """Whether a name is a claim, of this or any other host."""
     return name.startswith(_CLAIM)
 
 
 def temporary(pattern: str, name: str) -> str:
-    """A temporary name after a pattern with ``{name}``, ``{stem}`` and ``{random}`` in it.
+    """Build a temporary name from a pattern with ``{name}``, ``{stem}`` and ``{random}``.
 
-    Where the name is too long for the pattern it is cut, and its digest tells it from others that begin like it.
+    A name that is too long for the pattern is cut, and a digest distinguishes it from names with the same beginning.
     """
     random = secrets.token_hex(4)
     room = LONGEST_NAME - len(pattern.format(name="", stem="", random=random).encode())

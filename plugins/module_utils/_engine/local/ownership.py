@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What root makes beside somebody's ledger is theirs too, or their own next run could not use it.
+"""Give files that root creates beside a user's ledger to that user. Otherwise the user's next run could not use them.
 
-SQLite does the same with the files that it makes beside a database.
+SQLite does the same with the files that it creates beside a database.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def leave_to_owner(fd: int, of: str) -> None:
-    """As root: give an open file or folder that is root's to the owner of another; as anybody else: nothing to do.
+    """If we are root, give an open file or folder that root owns to the owner of another path. Otherwise do nothing.
 
-    :param of: path of what belongs to the right one already.
+    :param of: a path that has the right owner already.
     """
     found = os.fstat(fd)
-    # A file that has another name as well may be one that somebody would like to be given.
+    # Never give away a file with a second hard link: an attacker may have created that link to get the file.
     if os.geteuid() != 0 or found.st_uid != 0 or (modes.S_ISREG(found.st_mode) and found.st_nlink > 1):
         return
     owner = os.stat(of)
     if owner.st_uid != 0:
-        # Where even root may not (a user namespace, NFS), the run is none the worse for it.
+        # Even root may be refused (in a user namespace, on NFS). The run continues without it.
         with suppress(PermissionError):
             os.fchown(fd, owner.st_uid, owner.st_gid)
 
 
 def make_folder(path: str) -> None:
-    """Make a folder, and those above it that are missing, for their owner alone: whom the first one above belongs to.
+    """Create a folder and its missing parents, with mode 0700. They get the owner of the first existing parent.
 
-    :raises OSError: it cannot be made, or is something else.
+    :raises OSError: it cannot be created, or is not a folder.
     """
     if os.path.isdir(path):
         return

@@ -61,4 +61,4 @@ CHANGES = (
     ),
 )
 
-HARMLESS = {}
+HARMLESS: dict[tuple[str, str], str] = {}

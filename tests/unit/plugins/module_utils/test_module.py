@@ -113,16 +113,16 @@ def test_a_verdict_tells_how_many_and_the_first_few() -> None:
     reason, text = _module.verdict(result_of([*failed, outcome("h", "held", "Who knows."), outcome("d", "delivered")]))
     assert reason == "files_failed"
     assert text == (
-        "5 files failed, the originals stay where they were. f0: Broken 0. f1: Broken 1. f2: Broken 2. "
-        "And 2 more, see `files` in the result. 1 file held and left as they are. h: Who knows. "
-        "Delivered all the same: 1 file."
+        "5 files failed; the originals stay where they were. f0: Broken 0. f1: Broken 1. f2: Broken 2. "
+        "And 2 more; see `files` in the result. 1 file held; they stay as they are. h: Who knows. "
+        "Delivered nevertheless: 1 file."
     )
 
 
 def test_held_files_alone_fail_too() -> None:
     assert _module.verdict(result_of([outcome("h", "held", "Who knows.")])) == (
         "files_held",
-        "1 file held and left as they are. h: Who knows.",
+        "1 file held; they stay as they are. h: Who knows.",
     )
 
 
@@ -131,25 +131,25 @@ def test_what_ended_the_run_comes_first_and_nothing_hides_it() -> None:
     found = result_of([outcome("f", "failed", "Broken."), outcome("h", "held", "Who knows.")], error=error)
     reason, text = _module.verdict(found)
     assert reason == "host_key_changed"
-    assert text.startswith("The key is another one. 1 file failed, the originals stay where they were. 1 file held ")
+    assert text.startswith("The key is another one. 1 file failed; the originals stay where they were. 1 file held; ")
     assert "Broken." not in text
 
 
 def test_in_check_mode_nothing_is_said_to_be_delivered() -> None:
     found = result_of([outcome("f", "failed", "Broken."), outcome("d", "delivered")])
-    assert _module.verdict(found, check=True)[1].endswith("Would be delivered all the same: 1 file.")
+    assert _module.verdict(found, check=True)[1].endswith("Would still be delivered: 1 file.")
 
 
 @pytest.mark.parametrize(
     ("options", "found"),
     [
         ({"port": 70000}, "port: 70000 is out of range."),
-        ({"preset": "amili"}, "preset: there is none named 'amili'."),
-        ({"src": {"a": 1}}, "src: this must be text or a list of texts, and is a dictionary: {'a': 1}."),
+        ({"preset": "amili"}, "preset: unknown preset 'amili'."),
+        ({"src": {"a": 1}}, "src: the value must be text or a list of texts, but is a dictionary: {'a': 1}."),
         ({"src": "out"}, "src: 'out' is not an absolute path."),
-        ({"remote_dir": None}, "remote_dir: this is not given."),
+        ({"remote_dir": None}, "remote_dir: this option is missing."),
         ({"max_bytes": "much"}, "max_bytes: 'much' is not a size."),
-        ({"username": None, "password": "hunter-two"}, "username: this is not given."),
+        ({"username": None, "password": "hunter-two"}, "username: this option is missing."),
     ],
     ids=str,
 )

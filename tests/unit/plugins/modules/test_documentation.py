@@ -132,7 +132,7 @@ def test_the_engine_s_defaults_are_told(name: str, monkeypatch: pytest.MonkeyPat
                 told = expected[field.name].get("default")
                 if told is None:
                     value = f"{field.default:g}" if isinstance(field.default, float) else field.default
-                    assert f"Default: V({value}), unless O(preset) says otherwise." in words(options[field.name])
+                    assert f"Default: V({value}), unless O(preset) has another one." in words(options[field.name])
                 else:
                     assert read.size(told) == field.default
 

@@ -139,7 +139,7 @@ def test_a_key_open_to_others_is_closed_with_a_warning(run: Run, tmp_path: Path)
         assert told["changed"]
         assert "mode: 0644" in told["diff"]["before"]
         assert "mode: 0600" in told["diff"]["after"]
-        assert "was open to others" in json.dumps(told["warnings"])
+        assert "was accessible to users other than its owner" in json.dumps(told["warnings"])
     assert not run()["changed"]
 
 

@@ -119,12 +119,12 @@ def test_a_job_by_hand_has_no_timer() -> None:
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ({"every": 15}, "filedrop_jobs.invoices.every: 15 is not a stretch of time."),
+        ({"every": 15}, "filedrop_jobs.invoices.every: 15 is not a duration."),
         ({"every": 15}, "(The value is an integer.)"),
-        ({"src": 5}, "filedrop_jobs.invoices.src: this must be text or a list of texts, and is an integer"),
+        ({"src": 5}, "filedrop_jobs.invoices.src: the value must be text or a list of texts, but is an integer"),
         ({"exlude": []}, "Did you mean exclude?"),
-        ({"account": "amil"}, "'amil' is not described by filedrop_accounts, which has: amili"),
-        ({"dest": "/srv"}, "It is an option of jobs with the direction pickup."),
+        ({"account": "amil"}, "'amil' is not defined in filedrop_accounts, which has: amili"),
+        ({"dest": "/srv"}, "It is an option for jobs with direction pickup."),
     ],
 )
 def test_a_job_that_cannot_be_meant_is_refused_by_name(option: dict[str, Any], told: str) -> None:
@@ -134,13 +134,13 @@ def test_a_job_that_cannot_be_meant_is_refused_by_name(option: dict[str, Any], t
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ({"username": 2001234}, "filedrop_accounts.amili.username: this must be text, and is an integer"),
+        ({"username": 2001234}, "filedrop_accounts.amili.username: the value must be text, but is an integer"),
         ({"host_keys": ["x"]}, "filedrop_accounts.amili.host_keys[0] is 'x'"),
-        ({"host_keys": []}, "filedrop_accounts.amili.host_keys: this is not given"),
-        ({"private_key_file": "my key"}, "'my key' is not a path"),
-        ({"password": 5}, "filedrop_accounts.amili: password: this must be text, and is an integer."),
-        ({"password": "a", "password_file": "/b"}, "password_file: this is given beside password."),
-        ({"private_key": "a", "private_key_file": "/b"}, "private_key_file: this is given beside private_key."),
+        ({"host_keys": []}, "filedrop_accounts.amili.host_keys: this option is missing"),
+        ({"private_key_file": "my key"}, "'my key' cannot be used in a unit file"),
+        ({"password": 5}, "filedrop_accounts.amili: password: the value must be text, but is an integer."),
+        ({"password": "a", "password_file": "/b"}, "password_file: cannot be used together with password."),
+        ({"private_key": "a", "private_key_file": "/b"}, "private_key_file: cannot be used together with private_key."),
     ],
 )
 def test_an_account_that_cannot_be_meant_is_refused_by_name(option: dict[str, Any], told: str) -> None:
@@ -149,8 +149,8 @@ def test_an_account_that_cannot_be_meant_is_refused_by_name(option: dict[str, An
 
 def test_what_is_no_dictionary_or_has_no_name_is_refused() -> None:
     text = refusal({"amili": AMILI}, {"invoices": "x", "In voices": INVOICES})
-    assert "filedrop_jobs.invoices: this must be a dictionary of options, and is text: 'x'." in text
-    assert "'In voices' is not a name that it can have" in text
+    assert "filedrop_jobs.invoices: the value must be a dictionary of options, but is text: 'x'." in text
+    assert "'In voices' is not a valid name" in text
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
@@ -212,10 +212,10 @@ def test_hosts_with_cron_are_spread_as_those_with_systemd_are() -> None:
     [
         (
             {"on_calendar": "Mon *-*-1..7 06:00", "every": None},
-            "filedrop_jobs.invoices.on_calendar: 'Mon *-*-1..7 06:00'",
+            "filedrop_jobs.invoices.on_calendar: cron cannot express 'Mon *-*-1..7 06:00'",
         ),
-        ({"on_calendar": "06:00 UTC", "every": None, "enabled": False}, "cannot be said in the words of cron"),
-        ({"on_arrival": True}, "filedrop_jobs.invoices.on_arrival: true is what cron cannot do"),
+        ({"on_calendar": "06:00 UTC", "every": None, "enabled": False}, "cron cannot express"),
+        ({"on_arrival": True}, "filedrop_jobs.invoices.on_arrival: cron does not support this option"),
     ],
 )
 def test_what_cron_cannot_do_is_refused(option: dict[str, Any], told: str) -> None:

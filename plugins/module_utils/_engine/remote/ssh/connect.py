@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From an account to an SSH connection that is ready for work, over paramiko 2.12 and newer.
+"""Open an SSH connection for an account, with paramiko 2.12 and newer.
 
-The order is the promise: key exchange, the server's key compared with the account's, and only then anything secret.
+The order is a security promise: first the key exchange, then the check of the server's key, and only then any secret.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["agreed_algorithms", "banner_of", "host_key_of", "offered_host_keys", "open_transport"]
 
-KEEPALIVE = 15  # seconds; shorter than the patience of the firewalls in between
+KEEPALIVE = 15  # seconds; shorter than the idle timeout of firewalls on the way
 
 
 def open_transport(account: Account) -> Transport:
-    """Connect, check the host key, log in. The caller closes the transport.
+    """Connect, check the host key, and log in. The caller closes the transport.
 
     :raises InputError: malformed ``host_keys``; ``no_credentials``.
     :raises AuthenticationError: the key cannot be used, or the server refused the user.
@@ -44,7 +44,7 @@ def open_transport(account: Account) -> Transport:
     """
     require()
     trusted = TrustedKeys.parse(account.host_keys)
-    # What is wrong on our side is told before the server is bothered.
+    # Report errors on our side before connecting.
     key = None
     if account.private_key_file is not None:
         key = load_private_key(account.private_key_file, account.passphrase)
@@ -52,7 +52,7 @@ def open_transport(account: Account) -> Transport:
         raise InputError(
             "no_credentials",
             f"The account {account.name} has neither a private key nor a password.",
-            "Set private_key_file, or password.",
+            "Set private_key_file or password.",
         )
     transport = _trusted_transport(account, trusted)
     with _closed_on_error(transport):
@@ -62,7 +62,7 @@ def open_transport(account: Account) -> Transport:
 
 
 def offered_host_keys(host: str, port: int, timeout: float) -> list[HostKey]:
-    """Every host key that a server proves to own: one key exchange for each type that it names, and no login.
+    """Return every host key that a server proves to own: one key exchange for each type that it offers, and no login.
 
     :raises UnreachableError, ServerBusy, ProtocolError, TrustError: as :func:`open_transport`.
     """
@@ -75,7 +75,7 @@ def offered_host_keys(host: str, port: int, timeout: float) -> list[HostKey]:
 
 
 def _trusted_transport(account: Account, trusted: TrustedKeys) -> Transport:
-    """A transport whose server has proved to own a key that the account trusts."""
+    """Return a transport whose server has proved to own a key that the account trusts."""
     offered = []
     for transport, key in _offers(account.host, account.port, account.timeout, trusted.algorithms()):
         if trusted.trusts(key.type, key.blob):
@@ -83,12 +83,12 @@ def _trusted_transport(account: Account, trusted: TrustedKeys) -> Transport:
         transport.close()
         offered.append(key)
         if not trusted.digests:
-            break  # the pinned types came first, so another exchange has nothing better to show
+            break  # the pinned types came first, so another exchange cannot show a better key
     raise _not_trusted(account, trusted, offered)
 
 
 def _not_trusted(account: Account, trusted: TrustedKeys, offered: Sequence[HostKey]) -> TrustError:
-    shows = f"The server on {account.host} port {account.port} shows the host key " + ", ".join(
+    shows = f"The server on {account.host} port {account.port} presents the host key " + ", ".join(
         f"{key.type} {key.fingerprint}" for key in offered
     )
     entry = f"'{offered[0].line}'" if len(offered) == 1 else "the fingerprint"
@@ -96,21 +96,21 @@ def _not_trusted(account: Account, trusted: TrustedKeys, offered: Sequence[HostK
         return TrustError(
             "host_key_unknown",
             f"{shows}, and host_keys of the account is empty.",
-            "Compare the fingerprint with what the provider published, not with anything learned over this connection. "
-            f"If they agree, put {entry} into host_keys.",
+            "Compare the fingerprint with the one that the provider published, not with data from this connection. "
+            f"If they agree, add {entry} to host_keys.",
         )
     return TrustError(
         "host_key_changed",
-        f"{shows}, which is not one that the account trusts ({trusted}). Nothing secret was sent.",
-        "Either another machine answers in the provider's place, or the provider has changed its key. Ask; compare the "
-        f"fingerprint with what the provider published; only if they agree, put {entry} into host_keys.",
+        f"{shows}, which the account does not trust (it trusts {trusted}). No secret was sent.",
+        "Either another machine answers in place of the provider's, or the provider has changed its key. Ask the "
+        f"provider and compare the fingerprint with the published one. Only if they agree, add {entry} to host_keys.",
     )
 
 
 def _offers(host: str, port: int, timeout: float, first: Sequence[str]) -> Iterator[tuple[Transport, HostKey]]:
-    """A transport after its key exchange for each host key of a server: the preferred one, then each other type.
+    """Yield a transport after its key exchange for each host key of a server: the preferred one, then each other type.
 
-    Whoever takes a transport closes it before asking for the next.
+    The caller closes each transport before asking for the next one.
     """
     transport = negotiate(host, port, timeout, first)
     with _closed_on_error(transport):

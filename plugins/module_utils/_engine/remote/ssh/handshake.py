@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The key exchange with an SSH server: nothing weak, the fast first, and a plain reason where there is none.
+"""Exchange keys with an SSH server: no weak algorithms, the fastest first, and a clear reason for a failure.
 
-Figures for the order of ciphers and MACs: seconds of our CPU for 192 MiB to and from OpenSSH 9.2 on loopback.
+The order of ciphers and MACs is by seconds of our CPU for 192 MiB to and from OpenSSH 9.2 on loopback:
 
 ==================================  ============  ============
 cipher and MAC                      send          receive
@@ -29,20 +29,18 @@ from typing import TYPE_CHECKING, Any, Union, cast
 from ..._deps import paramiko
 from ...errors import ProtocolError, ServerBusy, TrustError, UnreachableError
 from ...keys.formats import PublicKey, parse_blob
-from .tcp import connect
+from .tcp import open_connection
 
 if TYPE_CHECKING:
     from paramiko import Message, Transport
 
 NoSession = Union[UnreachableError, ServerBusy, TrustError, ProtocolError]
 
-WINDOW = 32 * 1024 * 1024  # bytes that a server may send ahead, on a channel that asks for no other window
-MAX_PACKET = 256 * 1024 + 1024  # a read of 255 KiB, the most that OpenSSH gives, with its framing
-LONGEST_READ = (
-    1024 * 1024
-)  # bytes of one packet; what claims to be longer is no SSH packet, or meant to fill our memory
-# One AES key may serve 2**32 blocks, 64 GiB (RFC 4344 section 3.2), and OpenSSH uses that. paramiko would stop for new
-# keys every 512 MiB.
+WINDOW = 32 * 1024 * 1024  # bytes that a server may send ahead, on a channel that does not set its own window
+MAX_PACKET = 256 * 1024 + 1024  # bytes: a read of 255 KiB, the most that OpenSSH returns, with its framing
+LONGEST_READ = 1024 * 1024  # bytes of one packet; a longer one is not an SSH packet, or an attempt to fill our memory
+# One AES key may encrypt 2**32 blocks, 64 GiB (RFC 4344 section 3.2), and OpenSSH uses this limit. paramiko would pause
+# for new keys every 512 MiB.
 REKEY_BYTES = 32 * 1024**3
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr", "aes192-ctr")
 MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-512")
@@ -53,18 +51,20 @@ BUSY = re.compile(
     re.IGNORECASE,
 )
 HOST_NOT_ALLOWED = 1  # RFC 4253 section 11.1
-LATER = "Try again later; if it goes on, ask the provider how many connections are allowed, and from which addresses."
-SHOWN = 200  # characters of a server's own words
+TRY_LATER = (
+    "Try again later. If it persists, ask the provider how many connections it allows, and from which addresses."
+)
+MAX_SHOWN = 200  # characters of a text from the server
 
 
 @dataclass
 class ServerBanner:
-    """What a server said about itself on one connection, as far as it came.
+    """Record what a server said about itself on one connection, as far as it was received.
 
     :ivar greeting: its lines before the key exchange; the last one is its version, such as ``SSH-2.0-OpenSSH_9.2``.
-    :ivar algorithms: what it offers, best first: ``kex``, ``host_key``, ``cipher``, ``mac``.
+    :ivar algorithms: its algorithms, best first: ``kex``, ``host_key``, ``cipher``, ``mac``.
     :ivar farewell: reason code and text of its DISCONNECT message (RFC 4253 section 11.1).
-    :ivar unreadable: it greeted with bytes that are no text.
+    :ivar unreadable: its greeting was not text.
     """
 
     greeting: list[str] = field(default_factory=list)
@@ -78,13 +78,13 @@ class ServerBanner:
 
 
 def banner_of(transport: Transport) -> ServerBanner:
-    """What the server of a transport made here said about itself."""
-    words = getattr(transport, "filedrop_words", None)
-    return words if isinstance(words, ServerBanner) else ServerBanner()
+    """Return what the server of a transport made by `negotiate` said about itself."""
+    banner = getattr(transport, "filedrop_banner", None)
+    return banner if isinstance(banner, ServerBanner) else ServerBanner()
 
 
 def host_key_of(transport: Transport) -> PublicKey:
-    """The key that the server has proved to own.
+    """Return the key that the server has proved to own.
 
     :raises ProtocolError: ``host_key_malformed``.
     """
@@ -92,12 +92,12 @@ def host_key_of(transport: Transport) -> PublicKey:
         return parse_blob(transport.get_remote_server_key().asbytes())
     except ValueError as error:
         raise ProtocolError(
-            "host_key_malformed", f"The server's host key cannot be read: {error}.", "Tell the provider."
+            "host_key_malformed", f"The server's host key cannot be parsed: {error}.", "Report it to the provider."
         ) from None
 
 
 def agreed_algorithms(transport: Transport) -> dict[str, str]:
-    """What both sides settled on: ``kex``, ``host_key``, ``cipher``, ``mac`` (``implicit`` if the cipher does that)."""
+    """Return the negotiated ``kex``, ``host_key``, ``cipher`` and ``mac`` (``implicit`` if the cipher includes it)."""
     offered = banner_of(transport).algorithms.get("kex", ())
     cipher = transport.local_cipher
     return {
@@ -111,14 +111,14 @@ def agreed_algorithms(transport: Transport) -> dict[str, str]:
 def negotiate(
     host: str, port: int, timeout: float, host_key_algorithms: Sequence[str] = (), *, only: bool = False
 ) -> Transport:
-    """Connect and exchange keys. Who the server is has not been judged, and nobody has logged in. The caller closes.
+    """Connect and exchange keys. The host key is not checked yet, and nobody is logged in. The caller closes it.
 
     :param timeout: seconds for the connection, and again for the key exchange.
-    :param host_key_algorithms: how the server should preferably prove who it is; with ``only``, the only ways to.
-    :raises UnreachableError, ServerBusy, TrustError, ProtocolError: see :func:`.ssh.open_transport`.
+    :param host_key_algorithms: preferred signature algorithms for the host key; with ``only``, no others are allowed.
+    :raises UnreachableError, ServerBusy, TrustError, ProtocolError: see :func:`.connect.open_transport`.
     """
-    _quiet()
-    connection = connect(host, port, timeout)
+    _silence_paramiko()
+    connection = open_connection(host, port, timeout)
     try:
         transport = paramiko.Transport(
             connection,
@@ -131,50 +131,50 @@ def negotiate(
         raise
     try:
         _configure(transport, timeout, host_key_algorithms, only=only)
-        words = _listen(transport)
+        banner = _record_banner(transport)
         done = threading.Event()
         transport.start_client(event=done)
         in_time = done.wait(timeout)
         if not (in_time and transport.is_active() and transport.initial_kex_done):
-            raise _no_session(f"{host} port {port}", timeout, words, in_time, transport.saved_exception)
+            raise _no_session(f"{host} port {port}", timeout, banner, in_time, transport.saved_exception)
     except BaseException:
-        cast(Any, transport).packetizer.complete_handshake()  # ends a timer that would outlive the transport
+        cast(Any, transport).packetizer.complete_handshake()  # stops a timer that would outlive the transport
         transport.close()
         connection.close()
         raise
     return transport
 
 
-def shown(text: str) -> str:
-    """A server's own words: on one line, without control characters, not endless."""
+def printable(text: str) -> str:
+    """Make a text from a server safe to show: on one line, without control characters, at most 200 characters."""
     line = " ".join(text.split())
     safe = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in line)
-    return safe if len(safe) <= SHOWN else safe[:SHOWN] + "..."
+    return safe if len(safe) <= MAX_SHOWN else safe[:MAX_SHOWN] + "..."
 
 
 def quoted(text: str) -> str:
-    """A sentence with a server's own words."""
-    return f'It says: "{shown(text)}".'
+    """Format a text from the server as a sentence."""
+    return f'The server says: "{printable(text)}".'
 
 
 def _configure(transport: Transport, timeout: float, host_key_algorithms: Sequence[str], *, only: bool) -> None:
     options = transport.get_security_options()
-    options.ciphers = _sound(options.ciphers, CIPHERS)
-    options.digests = _sound(options.digests, _macs(transport))
-    # A server chooses the group of a group exchange, and paramiko lets it be small: the fixed groups go first.
-    options.kex = _sound(options.kex, [name for name in options.kex if "group-exchange" not in name])
-    options.key_types = tuple(host_key_algorithms) if only else _sound(options.key_types, host_key_algorithms)
+    options.ciphers = _without_weak(options.ciphers, CIPHERS)
+    options.digests = _without_weak(options.digests, _macs(transport))
+    # In a group exchange the server chooses the group, and paramiko accepts small ones. So fixed groups go first.
+    options.kex = _without_weak(options.kex, [name for name in options.kex if "group-exchange" not in name])
+    options.key_types = tuple(host_key_algorithms) if only else _without_weak(options.key_types, host_key_algorithms)
     inner = cast(Any, transport)
     inner.packetizer.REKEY_BYTES = REKEY_BYTES
-    # paramiko would give up on its own; the waiting is done, and told, here.
+    # paramiko has time limits of its own; ours are shorter, so that the error is ours.
     inner.banner_timeout = inner.handshake_timeout = timeout + 5
     inner.auth_timeout = inner.clear_to_send_timeout = timeout
     _limit_packets(inner)
-    _spare_old_paramiko(inner)
+    _skip_log_formatting(inner)
 
 
 def _limit_packets(transport: Any) -> None:
-    """paramiko believes any length that a packet claims, and reads on until it has that much."""
+    """Limit the length of a packet. paramiko accepts any length and reads until it has that many bytes."""
     read_all = transport.packetizer.read_all
 
     def read_some(length: int, check_rekey: bool = False) -> bytes:
@@ -186,20 +186,20 @@ def _limit_packets(transport: Any) -> None:
 
 
 def _macs(transport: Transport) -> Sequence[str]:
-    """Encrypt-then-MAC first, except where paramiko (before 3.4) cannot notice messages cut out by CVE-2023-48795."""
+    """Prefer encrypt-then-MAC, except with paramiko before 3.4, which cannot detect the attack of CVE-2023-48795."""
     if hasattr(transport, "advertise_strict_kex"):
         return MACS
     return sorted(MACS, key=lambda name: "-etm" in name)
 
 
-def _sound(available: Sequence[str], preferred: Sequence[str]) -> tuple[str, ...]:
-    """What this paramiko has and is not weak, the preferred first."""
+def _without_weak(available: Sequence[str], preferred: Sequence[str]) -> tuple[str, ...]:
+    """Return the available algorithms that are not weak, the preferred ones first."""
     sound = [name for name in available if not WEAK.search(name)]
     return tuple([name for name in preferred if name in sound] + [name for name in sound if name not in preferred])
 
 
-def _spare_old_paramiko(transport: Any) -> None:
-    """paramiko 2 formats every message for an error text that nobody sees: more than half of the work of sending."""
+def _skip_log_formatting(transport: Any) -> None:
+    """Skip needless work in paramiko 2: it formats every message for a log text, at over half the cost of sending."""
     if not hasattr(paramiko, "py3compat"):
         return
     send = transport.packetizer.send_message
@@ -210,108 +210,112 @@ def _spare_old_paramiko(transport: Any) -> None:
     transport.packetizer.send_message = send_bytes
 
 
-def _listen(transport: Transport) -> ServerBanner:
-    """Keep what paramiko reads and then only logs: the greeting, the offered algorithms, the farewell."""
+def _record_banner(transport: Transport) -> ServerBanner:
+    """Record what paramiko reads and only logs: the greeting, the offered algorithms, the DISCONNECT message."""
     inner = cast(Any, transport)
-    words = ServerBanner()
-    inner.filedrop_words = words
+    banner = ServerBanner()
+    inner.filedrop_banner = banner
     readline, parse_kex_init, parse_disconnect = (
         inner.packetizer.readline,
         inner._parse_kex_init,
         inner._parse_disconnect,
     )
 
-    def hear_line(limit: float) -> str:
+    def record_line(limit: float) -> str:
         try:
             line = str(readline(limit))
         except UnicodeError:
-            words.unreadable = True
+            banner.unreadable = True
             raise
-        words.greeting.append(line)
+        banner.greeting.append(line)
         return line
 
-    def hear_offer(message: Message) -> None:
-        # The lists come after a cookie of 16 bytes; the type byte is gone already (RFC 4253 section 7.1).
+    def record_algorithms(message: Message) -> None:
+        # The lists follow a cookie of 16 bytes; the type byte is already consumed (RFC 4253 section 7.1).
         copy = paramiko.Message(message.get_remainder())
         copy.get_bytes(16)
         lists = [tuple(copy.get_list()) for _number in range(6)]
-        words.algorithms = {"kex": lists[0], "host_key": lists[1], "cipher": lists[3], "mac": lists[5]}
+        banner.algorithms = {"kex": lists[0], "host_key": lists[1], "cipher": lists[3], "mac": lists[5]}
         parse_kex_init(message)
 
-    def hear_farewell(message: Message) -> None:
+    def record_farewell(message: Message) -> None:
         copy = paramiko.Message(message.get_remainder())
-        words.farewell = (copy.get_int(), copy.get_string().decode("utf-8", "backslashreplace"))
+        banner.farewell = (copy.get_int(), copy.get_string().decode("utf-8", "backslashreplace"))
         parse_disconnect(message)
 
-    inner.packetizer.readline = hear_line
-    inner._parse_kex_init = hear_offer
-    inner._parse_disconnect = hear_farewell
-    return words
+    inner.packetizer.readline = record_line
+    inner._parse_kex_init = record_algorithms
+    inner._parse_disconnect = record_farewell
+    return banner
 
 
 def _no_session(
-    where: str, timeout: float, words: ServerBanner, in_time: bool, error: BaseException | None
+    where: str, timeout: float, banner: ServerBanner, in_time: bool, error: BaseException | None
 ) -> NoSession:
-    """Why there is no session, in the user's terms."""
+    """Return the error that says why the key exchange failed."""
     if not in_time:
-        stage = "greets and then does not go on" if words.greeting else "accepts connections and says nothing"
+        stage = "sends its greeting and then nothing" if banner.greeting else "accepts connections but sends nothing"
         return UnreachableError(
             "no_answer",
             f"The server on {where} {stage} for {timeout:g} s.",
-            "Check that an SSH server listens there; if it is only slow, raise timeout.",
+            "Check that an SSH server listens there. If it is only slow, raise timeout.",
         )
-    if not words.version:
-        return _no_greeting(where, words)
+    if not banner.version:
+        return _no_greeting(where, banner)
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
-        offer = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in words.algorithms.items())
+        offer = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in banner.algorithms.items())
         return UnreachableError(
             "no_common_algorithm",
-            f"The server on {where} offers nothing that is still sound: {shown(str(error))}. "
-            f"It offers {offer or words.version}.",
+            f"The server on {where} offers no secure algorithm: {printable(str(error))}. "
+            f"It offers {offer or banner.version}.",
             "Ask the provider to support current algorithms; filedrop uses no SHA-1, MD5, DSA, 3DES or CBC.",
         )
-    if words.farewell is not None:
-        return _dismissed(where, words.farewell)
+    if banner.farewell is not None:
+        return _disconnected(where, banner.farewell)
     if error is None or isinstance(error, (EOFError, OSError)):
-        return ServerBusy("server_busy", f"The server on {where} closed the connection during the key exchange.", LATER)
+        return ServerBusy(
+            "server_busy", f"The server on {where} closed the connection during the key exchange.", TRY_LATER
+        )
     if "ignature" in str(error):
         return TrustError(
             "host_key_unproven",
-            f"The server on {where} shows a host key that it cannot prove to own.",
-            "Do not connect; tell the provider.",
+            f"The server on {where} presents a host key, but cannot prove to own it.",
+            "Do not connect, and inform the provider.",
         )
-    what = shown(str(error) or type(error).__name__)
-    return ProtocolError("key_exchange_failed", f"The key exchange with {where} failed: {what}.", "Tell the provider.")
+    what = printable(str(error) or type(error).__name__)
+    return ProtocolError(
+        "key_exchange_failed", f"The key exchange with {where} failed: {what}.", "Report it to the provider."
+    )
 
 
-def _no_greeting(where: str, words: ServerBanner) -> UnreachableError | ServerBusy:
-    said = " ".join(words.greeting)
+def _no_greeting(where: str, banner: ServerBanner) -> UnreachableError | ServerBusy:
+    said = " ".join(banner.greeting)
     if BUSY.search(said):
-        return ServerBusy("server_busy", f"The server on {where} takes no connection now. {quoted(said)}", LATER)
-    if said or words.unreadable:
+        return ServerBusy("server_busy", f"The server on {where} accepts no connection now. {quoted(said)}", TRY_LATER)
+    if said or banner.unreadable:
         return UnreachableError(
             "not_ssh",
-            f"What listens on {where} is no SSH server. {quoted(said) if said else 'It sends bytes that are no text.'}",
+            f"The server on {where} is not an SSH server. {quoted(said) if said else 'It does not send text.'}",
             "Check host, port and protocol.",
         )
     return ServerBusy(
         "server_busy",
         f"The server on {where} closed the connection before greeting: "
-        "it has too many connections, blocks this address, or is no SSH server.",
-        LATER,
+        "it has too many connections, blocks this address, or is not an SSH server.",
+        TRY_LATER,
     )
 
 
-def _dismissed(where: str, farewell: tuple[int, str]) -> UnreachableError | ServerBusy:
+def _disconnected(where: str, farewell: tuple[int, str]) -> UnreachableError | ServerBusy:
     code, text = farewell
     finding = f"The server on {where} ended the connection (reason {code}). {quoted(text)}"
     if code == HOST_NOT_ALLOWED:
         return UnreachableError("host_refused", finding, "Ask the provider to allow the address of this host.")
-    return ServerBusy("server_busy", finding, LATER)
+    return ServerBusy("server_busy", finding, TRY_LATER)
 
 
-def _quiet() -> None:
-    """Without any handler, Python prints paramiko's warnings and tracebacks to the standard error."""
+def _silence_paramiko() -> None:
+    """Attach a handler to paramiko's logger. Without one, Python prints its warnings and tracebacks to stderr."""
     logger = logging.getLogger("paramiko")
     if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
         logger.addHandler(logging.NullHandler())

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which server is the right one: the host keys that an account pins."""
+"""Decide which server to trust, by the host keys that an account pins."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...keys.formats import PublicKey, parse_line
 
 HostKey = PublicKey
 
-# How a key of each type signs, best first (RFC 5656, 8332, 8709). SHA-1 signatures (named ssh-rsa) are not among them.
+# Signature algorithms by key type, best first (RFC 5656, 8332, 8709). SHA-1 signatures (named ssh-rsa) are excluded.
 SIGNATURES = {
     "ssh-ed25519": ("ssh-ed25519",),
     "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
@@ -25,20 +25,20 @@ SIGNATURES = {
     "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
     "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
 }
-# ``SHA256:...`` alone, or a line as ``ssh-keygen -l`` prints it: bits, fingerprint, comment, type.
+# ``SHA256:...`` alone, or a line as printed by ``ssh-keygen -l``: bits, fingerprint, comment, type.
 FINGERPRINT = re.compile(r"(?:\d{3,5} )?SHA256:([A-Za-z0-9+/]{43})=?(?: .*)?")
-SHOWN = 80  # characters of a malformed entry
+MAX_SHOWN = 80  # characters of a malformed entry
 WAY_OUT = (
-    "An entry is a public key (ssh-ed25519 AAAA...), a line of known_hosts, or a fingerprint (SHA256:...). "
+    "Each entry must be a public key (ssh-ed25519 AAAA...), a line of known_hosts, or a fingerprint (SHA256:...). "
     "The module courier.filedrop.host_keys_info shows what the server offers."
 )
 
 
 @dataclass(frozen=True)
 class TrustedKeys:
-    """The host keys that one account trusts.
+    """Hold the host keys that one account trusts.
 
-    :ivar keys: whole public keys.
+    :ivar keys: complete public keys.
     :ivar digests: SHA-256 digests of blobs, where only fingerprints are known.
     """
 
@@ -47,7 +47,7 @@ class TrustedKeys:
 
     @classmethod
     def parse(cls, entries: Sequence[str]) -> TrustedKeys:
-        """Read the entries of ``host_keys``. An entry may have several lines; empty ones and comments are passed over.
+        """Parse the entries of ``host_keys``. An entry may have several lines; empty lines and comments are ignored.
 
         :raises InputError: ``host_keys_malformed``; shows the entry's number (from 0) and text.
         """
@@ -57,7 +57,7 @@ class TrustedKeys:
             lines = [line.strip() for line in entry.splitlines()]
             lines = [line for line in lines if line and not line.startswith("#")]
             if not lines:
-                raise _malformed(index, entry, "it holds no key")
+                raise _malformed(index, entry, "it contains no key")
             for line in lines:
                 try:
                     parsed = _parse_entry(line)
@@ -73,48 +73,48 @@ class TrustedKeys:
         return bool(self.keys or self.digests)
 
     def __str__(self) -> str:
-        """Type and fingerprint of each, for messages."""
+        """Return type and fingerprint of each key, for messages."""
         return ", ".join(
             [f"{key.type} {key.fingerprint}" for key in self.keys]
             + ["SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=") for digest in self.digests]
         )
 
     def algorithms(self) -> tuple[str, ...]:
-        """How the pinned keys sign, in the order of the entries; empty if only fingerprints are pinned."""
+        """Return signature algorithms of the pinned keys, in their order; empty if only fingerprints are pinned."""
         return tuple(dict.fromkeys(name for key in self.keys for name in SIGNATURES[key.type]))
 
     def trusts(self, type_name: str, blob: bytes) -> bool:
-        """Whether a key that a server has proved to own is one of these."""
+        """Whether the account trusts a key that the server has proved to own."""
         if any(key.type == type_name and key.blob == blob for key in self.keys):
             return True
         return hashlib.sha256(blob).digest() in self.digests
 
 
 def _parse_entry(line: str) -> PublicKey | bytes:
-    """A public key, or the digest of one.
+    """Parse a public key, or the digest of one.
 
-    :raises ValueError: with the reason.
+    :raises ValueError: the entry is invalid; the text says why.
     """
     if "PRIVATE KEY" in line:
-        raise ValueError("it is a private key, which never belongs here")
+        raise ValueError("it is a private key, which must never be used here")
     if line.startswith("@"):
-        raise ValueError("markers such as @cert-authority and @revoked are not supported: give the host's own key")
+        raise ValueError("markers such as @cert-authority and @revoked are not supported; use the host's own key")
     if line.upper().startswith("MD5:") or re.match(r"(\d+ )?(MD5:)?([0-9a-f]{2}:){15}", line, re.IGNORECASE):
-        raise ValueError("MD5 fingerprints prove too little: ask for the SHA-256 one")
+        raise ValueError("MD5 fingerprints are not secure; ask the provider for the SHA-256 fingerprint")
     if "SHA256:" in line:
         found = FINGERPRINT.fullmatch(line)
         if found is None:
-            raise ValueError("a SHA256: fingerprint has 43 characters of base64")
+            raise ValueError("a SHA256: fingerprint must have 43 characters of base64")
         return base64.b64decode(found[1] + "=")
     words = line.split()
-    # known_hosts puts the host before the type; whose key it is there says nothing here.
+    # A line of known_hosts has the host's name before the key type. The name is not used.
     at = next((at for at, word in enumerate(words[:2]) if _looks_like_type(word)), None)
     if at is None:
-        raise ValueError("it begins with no known key type")
+        raise ValueError("it does not begin with a known key type")
     if words[at] not in SIGNATURES:
         raise ValueError(f"host keys of type {words[at]} are not supported")
     if at + 1 >= len(words):
-        raise ValueError("the key itself is missing after its type")
+        raise ValueError("the key is missing after its type")
     return parse_line(words[at], words[at + 1])
 
 
@@ -125,8 +125,8 @@ def _looks_like_type(word: str) -> bool:
 def _malformed(index: int, text: str, why: str) -> InputError:
     if "PRIVATE KEY" in text:
         shown = "(not shown)"
-    elif len(text) > SHOWN:
-        shown = f"{text[:SHOWN]!r}..."
+    elif len(text) > MAX_SHOWN:
+        shown = f"{text[:MAX_SHOWN]!r}..."
     else:
         shown = repr(text)
     return InputError("host_keys_malformed", f"host_keys[{index}] is {shown}: {why}.", WAY_OUT)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What comes on a channel, in place of paramiko's own buffers."""
+"""Buffer received data of a channel, in place of paramiko's own buffers."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from ..._deps import paramiko
 
 
 class ReceiveBuffer:
-    """What has come on a channel, until it is read; all of it at once.
+    """Keep the data that a channel has received until it is read, all of it at once.
 
-    Stands in for `paramiko.buffered_pipe.BufferedPipe`, which copies every byte three times, and wakes its reader for
-    every packet.
+    Replaces `paramiko.buffered_pipe.BufferedPipe`, which copies every byte three times and wakes its reader for every
+    packet.
     """
 
     def __init__(self) -> None:
         self._chunks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._came = self._taken = 0  # bytes; each is counted by one thread alone
+        self._received = self._taken = 0  # bytes; each counter is changed by one thread only
         self._closed = False
         self._event: Any = None
-        self._telling = threading.Lock()
+        self._event_lock = threading.Lock()
 
     def __len__(self) -> int:
-        return self._came - self._taken
+        return self._received - self._taken
 
     def set_event(self, event: Any) -> None:
-        """What to set while there is something to read, or nothing will come any more."""
+        """Set the event that is set while data can be read, or after the end of the data."""
         self._event = event
-        self._tell()
+        self._set_event()
 
     def feed(self, data: bytes) -> None:
         if data:
-            self._came += len(data)
+            self._received += len(data)
             self._put(data)
 
     def close(self) -> None:
@@ -48,10 +48,10 @@ class ReceiveBuffer:
         return len(self) > 0
 
     def read(self, _length: int, timeout: float | None = None) -> bytes:
-        """Everything that has come, or nothing at the end.
+        """Return all received data; empty at the end.
 
-        :param timeout: seconds; None: as long as it takes.
-        :raises paramiko.buffered_pipe.PipeTimeout: nothing came.
+        :param timeout: seconds; None waits without limit.
+        :raises paramiko.buffered_pipe.PipeTimeout: nothing was received in time.
         """
         try:
             chunks = [self._chunks.get(timeout=timeout)]
@@ -59,10 +59,10 @@ class ReceiveBuffer:
             raise paramiko.buffered_pipe.PipeTimeout from None
         while not self._chunks.empty():
             chunks.append(self._chunks.get())
-        if self._closed:  # and stays so
+        if self._closed:  # keep the end marker for the next read
             self._chunks.put(b"")
         if self._event is not None:
-            self._tell()
+            self._set_event()
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self._taken += len(data)
         return data
@@ -70,20 +70,21 @@ class ReceiveBuffer:
     def _put(self, data: bytes) -> None:
         self._chunks.put(data)
         if self._event is not None:
-            self._tell()
+            self._set_event()
 
-    def _tell(self) -> None:
-        with self._telling:
+    def _set_event(self) -> None:
+        with self._event_lock:
             if self._chunks.empty():
                 self._event.clear()
             else:
                 self._event.set()
 
 
-class Discarded(ReceiveBuffer):
-    """Where what a server says on the side goes (``sftp-server -e``): as nobody reads it, it must not lie there to be
-    read.
-    """
+class NullBuffer(ReceiveBuffer):
+    """Discard what a server writes to stderr (``sftp-server -e``). Nobody reads it, so it must not pile up."""
 
     def feed(self, data: bytes) -> None:
         pass
+
+
+Discarded = NullBuffer  # the name until sftp/session.py uses the new one

@@ -54,8 +54,8 @@ def test_a_key_is_known_by_what_it_is_and_not_by_its_comment(key: Key) -> None:
 @pytest.mark.parametrize(
     ("public_key", "reason", "text"),
     [
-        ("", "public_key_malformed", "it is not a type and a key"),
-        ("ssh-ed25519", "public_key_malformed", "it is not a type and a key"),
+        ("", "public_key_malformed", "it does not consist of a type and a key"),
+        ("ssh-ed25519", "public_key_malformed", "it does not consist of a type and a key"),
         ("ssh-ed25519 AAAA!", "public_key_malformed", "not base64"),
         (
             "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIMkPWkUbEDdLSoLZFI57LBLLYhCUeyCZdKZDKIELWSpN",

@@ -78,7 +78,7 @@ def test_a_fault_is_the_same_as_text_and_as_data(text: str, data: dict[str, Any]
     [
         ("slow", "fault_unknown", "'slow'.*write_fails"),
         ("", "fault_unknown", "''"),
-        ("close_fails:bytes=1", "fault_parameter_unknown", "'bytes'.*none of its own.*account"),
+        ("close_fails:bytes=1", "fault_parameter_unknown", "'bytes'.*Its own parameters: none.*account"),
         ("write_fails:byte=1", "fault_parameter_unknown", "'byte'.*bytes"),
         ("write_fails:bytes=-1", "fault_parameter_invalid", "bytes of the fault write_fails is '-1'"),
         ("write_fails:bytes=1.5", "fault_parameter_invalid", "whole number"),

@@ -62,7 +62,7 @@ def test_it_serves_until_it_is_interrupted(environment: dict[str, str], tmp_path
             assert found is not None
             assert (found.pid, found.port) == (pid, port)
             again = program(sys.executable, "-m", MODULE, "--path", path, env=environment)
-            assert (again.returncode, "running already" in again.stdout) == (2, True)
+            assert (again.returncode, "already running" in again.stdout) == (2, True)
             ports.append(port)
         assert not daemon.look(path).held
     assert ports[0] == ports[1]
@@ -90,7 +90,7 @@ def test_it_misbehaves_as_asked_and_not_the_next_time(environment: dict[str, str
         ((), "no account"),
         (("--public-key", "/nonexistent.pub"), "/nonexistent.pub"),
         (("--public-key", os.devnull), "public key"),
-        (("--fault", "slow"), "has no fault 'slow'"),
+        (("--fault", "slow"), "Unknown fault 'slow'"),
         (("--fault", "write_fails:bytes=x"), "'x'"),
     ],
 )

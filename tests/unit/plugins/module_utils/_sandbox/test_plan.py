@@ -68,9 +68,9 @@ def test_the_first_time_needs_an_account() -> None:
 def test_the_difference_shows_no_secret(before: Settings, key: Key) -> None:
     alice = account("alice", public_keys=[key.public], password="another")
     after = replace(before, accounts=(alice, account("bob", public_keys=[key.public])))
-    shown = plan.shown(after, started=True, before=before)
-    assert [one["password"] for one in shown["accounts"]] == ["another one", "none"]
-    assert [one["password"] for one in plan.shown(before, started=False)["accounts"]] == ["set"]
-    assert plan.shown(None, started=False) == {"state": "absent"}
+    shown = plan.diff_state(after, started=True, before=before)
+    assert [one["password"] for one in shown["accounts"]] == ["changed", "none"]
+    assert [one["password"] for one in plan.diff_state(before, started=False)["accounts"]] == ["set"]
+    assert plan.diff_state(None, started=False) == {"state": "absent"}
     for text in (alice.password, 'another"', "correct horse"):
         assert str(text) not in str(shown)

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.command import cli
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.exit_status import (
-    gravest,
     status_of_counts,
     status_of_error,
     status_of_past,
+    worst_status,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
     ConnectionLost,
@@ -44,9 +44,7 @@ def test_an_error_that_nobody_expected_is_one_line(
     monkeypatch.setattr(cli, "_dispatch", broken)
     assert cli.main(["status"]) == 2
     told = capsys.readouterr().err
-    assert told.startswith(
-        "filedrop: An error that filedrop has no words for: ZeroDivisionError: by nothing (test_cli.py"
-    )
+    assert told.startswith("filedrop: Unexpected error: ZeroDivisionError: by nothing (test_cli.py")
     assert (told.count("\n"), "--debug" in told) == (1, True)
 
 
@@ -109,7 +107,7 @@ def test_the_status_of_runs(held: int, failed: int, reason: str, status: int) ->
 
 
 def test_the_gravest_status_counts() -> None:
-    assert gravest([]) == 0
-    assert gravest([0, 1, 0]) == 1
-    assert gravest([0, 1, 3, 4]) == 3
-    assert gravest([3, 2, 1]) == 2
+    assert worst_status([]) == 0
+    assert worst_status([0, 1, 0]) == 1
+    assert worst_status([0, 1, 3, 4]) == 3
+    assert worst_status([3, 2, 1]) == 2

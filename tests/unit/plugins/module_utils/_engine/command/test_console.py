@@ -86,8 +86,8 @@ def told(**how: bool) -> tuple[Console, io.StringIO, io.StringIO]:
 
 def test_people_are_told_sentences_and_programs_documents() -> None:
     for as_json in (False, True):
-        voice, out, _err = told(as_json=as_json)
-        voice.answer({"name": "caf\udce9\n", "list": [("a", None, True)]}, ["One.", "Two\x1b[31m."])
+        console, out, _err = told(as_json=as_json)
+        console.answer({"name": "caf\udce9\n", "list": [("a", None, True)]}, ["One.", "Two\x1b[31m."])
         if as_json:
             assert json.loads(out.getvalue()) == {"name": "caf\\xe9\\x0a", "list": [["a", None, True]]}
         else:
@@ -95,18 +95,18 @@ def test_people_are_told_sentences_and_programs_documents() -> None:
 
 
 def test_quiet_is_quiet_only_while_all_is_well() -> None:
-    voice, out, err = told(quiet=True)
-    voice.answer({}, ["Well."])
-    voice.happened(INFO, "event", "Well.")
+    console, out, err = told(quiet=True)
+    console.answer({}, ["Well."])
+    console.log(INFO, "event", "Well.")
     assert (out.getvalue(), err.getvalue()) == ("", "")
-    voice.answer({}, ["Not well."], well=False)
-    voice.happened(ERROR, "event", "Not well.")
+    console.answer({}, ["Not well."], well=False)
+    console.log(ERROR, "event", "Not well.")
     assert (out.getvalue(), err.getvalue()) == ("Not well.\n", "filedrop: Not well.\n")
 
 
 def test_a_person_is_not_told_what_has_no_sentence() -> None:
-    voice, _out, err = told()
-    voice.happened(INFO, "event", key="value")
+    console, _out, err = told()
+    console.log(INFO, "event", key="value")
     assert err.getvalue() == ""
 
 

@@ -117,7 +117,7 @@ def test_what_is_needed_and_missing_is_named(name: str, preset: str | None) -> N
         return
     error = refusal(**{name: None, "preset": preset})
     assert error.reason == "option_missing"
-    assert error.finding.startswith(f"{name}: this is not given")
+    assert error.finding.startswith(f"{name}: this option is missing")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_secret_is_never_shown(name: str, value: object) -> None:
 
 
 def test_there_must_be_a_key_or_a_password() -> None:
-    assert "neither this nor password" in refusal(private_key_file=None).finding
+    assert "this option and password are both missing" in refusal(private_key_file=None).finding
     assert account(private_key_file=None, password="word").private_key_file is None
     assert "passphrase" in refusal(private_key_file=None, password="word", passphrase="words").finding
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.credentials import (
     forbidden_mode,
-    located,
     read_secret,
+    resolve_reference,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
 
@@ -37,23 +37,23 @@ def secret(path: Path, body: bytes = b"s3cret words\n", mode: int = 0o600) -> st
 
 
 def test_a_path_is_itself() -> None:
-    assert located("/keys/amili", "/etc/filedrop/keys", option="private_key_file") == "/keys/amili"
+    assert resolve_reference("/keys/amili", "/etc/filedrop/keys", option="private_key_file") == "/keys/amili"
 
 
 def test_a_credential_is_among_the_keys_when_no_unit_hands_one_over() -> None:
-    assert located("credential:amili", "/etc/filedrop/keys", option="o") == "/etc/filedrop/keys/amili"
+    assert resolve_reference("credential:amili", "/etc/filedrop/keys", option="o") == "/etc/filedrop/keys/amili"
 
 
 def test_what_a_unit_hands_over_comes_first(handed_over: Path) -> None:
     secret(handed_over / "amili")
-    assert located("credential:amili", "/keys", option="o") == str(handed_over / "amili")
-    assert located("credential:other", "/keys", option="o") == "/keys/other"
+    assert resolve_reference("credential:amili", "/keys", option="o") == str(handed_over / "amili")
+    assert resolve_reference("credential:other", "/keys", option="o") == "/keys/other"
 
 
 @pytest.mark.parametrize("name", ["", "../shadow", "a/b", ".hidden", "a b", "x" * 300])
 def test_a_name_that_is_no_credential_s_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match="names no credential"):
-        located(f"credential:{name}", "/keys", option="password_file")
+    with pytest.raises(InputError, match="is not a valid credential name"):
+        resolve_reference(f"credential:{name}", "/keys", option="password_file")
 
 
 @pytest.mark.parametrize("body", [b"s3cret words", b"s3cret words\n", b"s3cret words\r\n"])
@@ -92,6 +92,6 @@ def test_the_mask_of_an_access_control_list_is_no_group_s_right(handed_over: Pat
 
 def test_what_is_not_there_and_what_is_no_file_is_told_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
-    for name, why in (("absent", "no such file"), ("pipe", "holds no secret")):
+    for name, why in (("absent", "no such file"), ("pipe", "contains no valid secret")):
         with pytest.raises(InputError, match=why):
             read_secret(str(tmp_path / name), option="passphrase_file")

@@ -87,9 +87,9 @@ def test_a_preset_fills_in_and_the_job_beats_it(house: House) -> None:
     ("option", "way_out"),
     [
         ("setle", "Did you mean settle?"),
-        ("dest", "It is an option of jobs with the direction pickup."),
+        ("dest", "It is an option for jobs with direction pickup."),
         ("ledger", "--ledger"),
-        ("xyzzy", "Known are: account, after, ambiguous, archive_dir, "),
+        ("xyzzy", "Known options: account, after, ambiguous, archive_dir, "),
     ],
 )
 def test_an_unknown_option_is_refused_by_name_with_the_nearest(house: House, option: str, way_out: str) -> None:
@@ -101,14 +101,14 @@ def test_an_unknown_option_is_refused_by_name_with_the_nearest(house: House, opt
     ("change", "finding"),
     [
         ({"direction": "import"}, "direction: 'import'"),
-        ({"direction": None}, "direction: this is not given"),
-        ({"account": None}, "account: this is not given"),
-        ({"account": "../amili"}, "account: '../amili' is not a name"),
-        ({"src": None}, "src: this is not given"),
+        ({"direction": None}, "direction: this option is missing"),
+        ({"account": None}, "account: this option is missing"),
+        ({"account": "../amili"}, "account: '../amili' is not a valid name"),
+        ({"src": None}, "src: this option is missing"),
         ({"settle": "soon"}, "settle: 'soon' is not a number"),
         ({"enabled": "false"}, "enabled: 'false' is neither true nor false"),
         ({"time_limit": "0s"}, "time_limit: '0s' is out of range"),
-        ({"retention": 90}, "retention: 90 is not a stretch of time"),
+        ({"retention": 90}, "retention: 90 is not a duration"),
         ({"every": "7m"}, "every: '7m' divides neither"),
     ],
 )
@@ -120,11 +120,11 @@ def test_a_bad_value_is_told_with_its_file(house: House, change: dict[str, objec
     ("content", "finding"),
     [
         ("", "expecting value (line 1, column 1)"),
-        ("[]", "it must be a dictionary, and is a list"),
+        ("[]", "it must be a dictionary, but is a list"),
         ('{"src": "/a", "src": "/b"}', "it has 'src' twice"),
-        ('{"settle": NaN}', "NaN is no number"),
+        ('{"settle": NaN}', "NaN is not a valid number"),
         ("[" * 100_000, "it is nested too deeply"),
-        (" " * (1024**2 + 1), "larger than any such file"),
+        (" " * (1024**2 + 1), "larger than 1048576 bytes"),
     ],
 )
 def test_a_file_that_is_not_the_json_expected(house: House, content: str, finding: str) -> None:
@@ -140,18 +140,18 @@ def test_a_file_that_is_no_text(house: House) -> None:
 
 def test_a_job_that_there_is_not_is_told_what_there_is(house: House) -> None:
     house.put("jobs/invoices.json", DROPOFF)
-    with pytest.raises(InputError, match="there is no such file") as caught:
+    with pytest.raises(InputError, match="no such file") as caught:
         house.read.job("invoice")
-    assert caught.value.way_out == "There are: invoices."
-    with pytest.raises(InputError, match=r"job: '\.\./accounts/amili' is not a name"):
+    assert caught.value.way_out == "Existing names: invoices."
+    with pytest.raises(InputError, match=r"job: '\.\./accounts/amili' is not a valid name"):
         house.read.job("../accounts/amili")
 
 
 def test_a_job_whose_account_there_is_not(house: House) -> None:
     house.put("jobs/one.json", {**DROPOFF, "account": "billit"})
-    with pytest.raises(InputError, match=r"accounts/billit\.json: there is no such file") as caught:
+    with pytest.raises(InputError, match=r"accounts/billit\.json: no such file") as caught:
         house.read.job("one")
-    assert caught.value.way_out == "There are: amili."
+    assert caught.value.way_out == "Existing names: amili."
 
 
 def test_the_jobs_by_name(house: House) -> None:
@@ -159,12 +159,12 @@ def test_the_jobs_by_name(house: House) -> None:
         house.put(f"jobs/{name}", DROPOFF)
     assert house.read.job_names() == ["a", "b"]
     house.put("jobs/My Job.json", DROPOFF)
-    with pytest.raises(InputError, match=r"My Job\.json: this is no name"):
+    with pytest.raises(InputError, match=r"My Job\.json: this is not a valid name"):
         house.read.job_names()
 
 
 def test_no_folder_of_jobs_is_an_error_not_an_empty_list(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="jobs: there is no such folder"):
+    with pytest.raises(InputError, match="jobs: no such folder"):
         Configuration(str(tmp_path)).job_names()
 
 
@@ -205,11 +205,11 @@ def test_a_job_can_be_read_by_who_may_not_read_the_secrets(house: House) -> None
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
-        ({"user": "x"}, "'user': this is no option"),
-        ({"account": "amili"}, "'account': this is no option"),
-        ({"password": "a", "password_file": "/b"}, "password_file: this is given beside password"),
+        ({"user": "x"}, "'user': unknown option"),
+        ({"account": "amili"}, "'account': unknown option"),
+        ({"password": "a", "password_file": "/b"}, "password_file: cannot be used together with password"),
         ({"password_file": "relative"}, "password_file: 'relative' is not an absolute path"),
-        ({"preset": "other"}, "preset: there is none named 'other'"),
+        ({"preset": "other"}, "preset: unknown preset 'other'"),
         ({"port": 0}, "port: 0 is out of range"),
     ],
 )

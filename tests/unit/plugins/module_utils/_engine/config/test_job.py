@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
     Dropoff,
-    Listing,
+    ListingJob,
     Pickup,
     Share,
     dropoff_from_options,
@@ -124,16 +124,16 @@ def test_commas_and_odd_characters_in_src_survive() -> None:
 @pytest.mark.parametrize(
     ("value", "found"),
     [
-        (None, "src: this is not given."),
-        ([], "src: [] names nothing to send."),
+        (None, "src: this option is missing."),
+        ([], "src: [] contains nothing to send."),
         ("", "src, entry 1: '' is empty"),
         (["/a", " "], "src, entry 2: ' ' is empty"),
         ("outbox", "src: 'outbox' is not an absolute path."),
         (["/a", "b"], "src: 'b' is not an absolute path."),
-        ({"path": "/a"}, "src: this must be text or a list of texts, and is a dictionary: {'path': '/a'}."),
-        (7, "src: this must be text or a list of texts, and is an integer: 7."),
-        (["/a", 7], "src, entry 2: this must be text, and is an integer: 7."),
-        (True, "src: this must be text or a list of texts, and is a boolean: True."),
+        ({"path": "/a"}, "src: the value must be text or a list of texts, but is a dictionary: {'path': '/a'}."),
+        (7, "src: the value must be text or a list of texts, but is an integer: 7."),
+        (["/a", 7], "src, entry 2: the value must be text, but is an integer: 7."),
+        (True, "src: the value must be text or a list of texts, but is a boolean: True."),
     ],
 )
 def test_src_says_what_was_found(value: object, found: str) -> None:
@@ -181,29 +181,29 @@ def test_bad_values_are_refused_with_name_and_value(make: object, options: dict[
 )
 def test_choices_are_listed_when_another_is_given(make: object, name: str) -> None:
     error = refusal(make, **{name: "other"})
-    assert error.finding == f"{name}: 'other' is not a value that it can have."
+    assert error.finding == f"{name}: 'other' is not a valid value."
     assert error.way_out.startswith(f"Set {name} to one of: ")
 
 
 @pytest.mark.parametrize(("make", "after"), [(dropoff, "move"), (pickup, "archive")])
 def test_the_two_directions_have_their_own_afters(make: object, after: str) -> None:
-    assert refusal(make, after=after).finding == f"after: {after!r} is not a value that it can have."
+    assert refusal(make, after=after).finding == f"after: {after!r} is not a valid value."
 
 
 @pytest.mark.parametrize("value", ["", "in\0put", 7, ["in"]])
 def test_remote_dir_is_text_with_something_in_it(value: object) -> None:
-    assert refusal(dropoff, remote_dir=value).finding.startswith("remote_dir: this ")
+    assert refusal(dropoff, remote_dir=value).finding.startswith("remote_dir: the value ")
 
 
 def test_remote_dir_is_needed_unless_a_preset_names_it() -> None:
     error = refusal(pickup, remote_dir=None)
-    assert (error.reason, error.finding) == ("option_missing", "remote_dir: this is not given.")
-    with pytest.raises(InputError, match="the preset own does not say it"):
+    assert (error.reason, error.finding) == ("option_missing", "remote_dir: this option is missing.")
+    with pytest.raises(InputError, match="the preset own has no default for it"):
         pickup_from_options({"dest": "/srv/in"}, Preset(name="own"))
 
 
 def test_moving_needs_another_folder() -> None:
-    assert "after=move needs it" in refusal(pickup, after="move").finding
+    assert "after=move requires it" in refusal(pickup, after="move").finding
     assert "is remote_dir itself" in refusal(pickup, after="move", move_dir="out/").finding
     assert pickup(after="keep", move_dir="done").move_dir is None
 
@@ -227,18 +227,18 @@ def test_temp_name_patterns(pattern: str) -> None:
 @pytest.mark.parametrize(
     ("pattern", "why"),
     [
-        ("{name}", "is the final name itself"),
-        ("part", "has neither {random} nor {name}"),
-        ("{stem}.part", "has neither {random} nor {name}"),
-        ("tmp/{name}", "has a / or a control character"),
-        ("{name}\n", "has a / or a control character"),
-        ("{name}.{date}", "has a placeholder that does not exist: {date}"),
-        ("{name.__class__}", "has a placeholder that does not exist: {name.__class__}"),
-        ("{name}{", "has a brace without its pair"),
-        ("{{random}}", "has a brace without its pair"),
-        ("{name}" + "x" * 101, "would grow too long"),
-        ("{name}{name}", "would grow too long"),
-        ("{name}.{stem}", "would grow too long"),
+        ("{name}", "is the same as the final name"),
+        ("part", "contains neither {random} nor {name}"),
+        ("{stem}.part", "contains neither {random} nor {name}"),
+        ("tmp/{name}", "contains a / or a control character"),
+        ("{name}\n", "contains a / or a control character"),
+        ("{name}.{date}", "contains an unknown placeholder: {date}"),
+        ("{name.__class__}", "contains an unknown placeholder: {name.__class__}"),
+        ("{name}{", "contains a brace without its counterpart"),
+        ("{{random}}", "contains a brace without its counterpart"),
+        ("{name}" + "x" * 101, "too long"),
+        ("{name}{name}", "too long"),
+        ("{name}.{stem}", "too long"),
     ],
 )
 def test_temp_name_patterns_that_are_refused(pattern: str, why: str) -> None:
@@ -265,16 +265,16 @@ def test_a_given_name_is_checked() -> None:
 
 
 def test_a_listing_looks_where_the_preset_picks_up_unless_told_otherwise() -> None:
-    assert listing_from_options({}, AMILI) == Listing(remote_dir="pickup")
+    assert listing_from_options({}, AMILI) == ListingJob(remote_dir="pickup")
     found = listing_from_options({"remote_dir": "input", "include": ["*.xml"], "max_results": 5}, AMILI)
-    assert found == Listing(remote_dir="input", include=("*.xml",), max_results=5)
-    with pytest.raises(InputError, match="remote_dir: this is not given"):
+    assert found == ListingJob(remote_dir="input", include=("*.xml",), max_results=5)
+    with pytest.raises(InputError, match="remote_dir: this option is missing"):
         listing_from_options({}, NONE)
 
 
 def test_a_listing_takes_only_the_folder_from_a_preset() -> None:
     preset = Preset(name="own", pickup={"remote_dir": "out", "include": ["*.csv"], "max_results": 3})
-    assert listing_from_options({}, preset) == Listing(remote_dir="out")
+    assert listing_from_options({}, preset) == ListingJob(remote_dir="out")
 
 
 def test_the_folders_to_look_at_are_those_named_or_the_preset_s_or_the_login_folder() -> None:
@@ -312,7 +312,7 @@ def test_permissions_that_cannot_be_meant_are_refused(mode: object) -> None:
 
 
 def test_a_number_of_yaml_s_is_told_why_it_is_refused() -> None:
-    assert "may have been meant to be octal or not" in refusal(pickup, file_mode=416).finding
+    assert "is a number, so it is not clear whether it is octal" in refusal(pickup, file_mode=416).finding
 
 
 @pytest.mark.parametrize("group", ["a group", "-erp", "x" * 33, -1, True, "erp\nroot"])

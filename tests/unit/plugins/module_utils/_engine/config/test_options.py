@@ -34,7 +34,7 @@ def test_sizes_are_bytes_or_a_number_with_a_unit_of_1024(value: object, expected
 def test_what_is_no_size_is_refused_with_its_name_and_value(value: object) -> None:
     with pytest.raises(InputError) as caught:
         read.size(value, name="min_free")
-    assert caught.value.finding.startswith(f"min_free: {read.shown(value)} is ")
+    assert caught.value.finding.startswith(f"min_free: {read.abbreviated(value)} is ")
     assert "Set min_free to" in caught.value.way_out
 
 
@@ -42,9 +42,9 @@ def test_what_is_no_size_is_refused_with_its_name_and_value(value: object) -> No
     ("value", "kind"), [({"a": 1}, "a dictionary"), (7, "an integer"), (True, "a boolean"), (1.5, "a number")]
 )
 def test_a_list_of_texts_refuses_other_types_and_names_the_type(value: object, kind: str) -> None:
-    with pytest.raises(InputError, match=f"src: this must be text or a list of texts, and is {kind}: "):
+    with pytest.raises(InputError, match=f"src: the value must be text or a list of texts, but is {kind}: "):
         read.strings({"src": value}, "src")
-    with pytest.raises(InputError, match=f"src, entry 2: this must be text, and is {kind}: "):
+    with pytest.raises(InputError, match=f"src, entry 2: the value must be text, but is {kind}: "):
         read.strings({"src": ["/a", value]}, "src")
 
 
@@ -61,7 +61,7 @@ def test_a_list_may_be_one_text_or_not_given_or_empty() -> None:
 
 
 def test_a_pattern_with_a_slash_would_never_match_and_is_refused() -> None:
-    with pytest.raises(InputError, match=r"exclude: 'old/\*' has a / in it"):
+    with pytest.raises(InputError, match=r"exclude: 'old/\*' contains a /"):
         read.patterns({"exclude": ["old/*"]}, "exclude")
 
 
@@ -113,7 +113,7 @@ def test_a_secret_of_a_wrong_type_is_not_shown() -> None:
     with pytest.raises(InputError) as caught:
         read.text({"password": 428801}, "password", secret=True)
     assert "428801" not in str(caught.value)
-    assert "password: this must be text, and is an integer." in str(caught.value)
+    assert "password: the value must be text, but is an integer." in str(caught.value)
 
 
 @pytest.mark.parametrize("value", ["a", "0", "amili_1", "a" * 63])
@@ -123,5 +123,5 @@ def test_labels(value: str) -> None:
 
 @pytest.mark.parametrize("value", ["", "_a", "A", "a-b", "a b", "a" * 64, "é", "a\n", 7, None])
 def test_what_is_no_label_is_refused(value: object) -> None:
-    with pytest.raises(InputError, match=r"account: .*small letters"):
+    with pytest.raises(InputError, match=r"account: .*lower-case letters"):
         read.label(value, name="account")

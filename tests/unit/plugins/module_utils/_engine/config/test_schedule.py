@@ -8,8 +8,8 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.schedule import (
     Schedule,
     duration,
+    format_duration,
     schedule_from_options,
-    written,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
 
@@ -27,20 +27,20 @@ def test_stretches_of_time(text: str | None, seconds: int | None) -> None:
 
 @pytest.mark.parametrize("value", [90, "90", "", "1.5h", "h", "15 minutes", "-1h", True, ["1h"], "1h30m", "٣m"])
 def test_what_is_no_stretch_of_time_is_refused_with_an_example(value: object) -> None:
-    with pytest.raises(InputError, match=r"time_limit: .* is not a stretch of time") as caught:
+    with pytest.raises(InputError, match=r"time_limit: .* is not a duration") as caught:
         read(value)
     assert "such as 1m" in caught.value.way_out
 
 
 @pytest.mark.parametrize("text", ["59s", "25h", "999999999w"])
 def test_a_stretch_out_of_range_is_told_the_range(text: str) -> None:
-    with pytest.raises(InputError, match="1m is the least, and 1d the most"):
+    with pytest.raises(InputError, match="at least 1m and at most 1d are allowed"):
         read(text)
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(90, "90s"), (900, "15m"), (3600, "1h"), (86400, "1d"), (604800, "1w")])
 def test_it_is_written_in_the_largest_unit_that_fits(seconds: int, text: str) -> None:
-    assert written(seconds) == text
+    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize("text", ["1m", "5m", "15m", "30m", "45m", "1h", "90m", "2h", "6h", "12h", "1d"])
@@ -66,7 +66,7 @@ def test_a_calendar_that_would_be_another_line_of_a_unit_is_refused() -> None:
 
 
 def test_two_schedules_are_refused() -> None:
-    with pytest.raises(InputError, match="beside every"):
+    with pytest.raises(InputError, match="together with every"):
         schedule_from_options({"every": "1h", "on_calendar": "daily"})
 
 

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError, FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import apply, formats
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import plan as plan_module
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys.plan import Wanted
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys.plan import KeyPairSpec
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -27,12 +27,12 @@ def path(tmp_path: Path) -> Path:
 
 
 def ensure(path: Path, **options: Any) -> apply.Backup:
-    want = Wanted(str(path), **options)
+    want = KeyPairSpec(str(path), **options)
     there = plan_module.inspect(want)
     plan = plan_module.make_plan(want, there)
     backup = apply.carry_out(want, there, plan)
     after = plan_module.inspect(want)
-    assert not plan_module.make_plan(Wanted(str(path), **{**options, "replace": "never"}), after).changed
+    assert not plan_module.make_plan(KeyPairSpec(str(path), **{**options, "replace": "never"}), after).changed
     return backup
 
 
@@ -167,7 +167,7 @@ def test_rights_are_given(path: Path) -> None:
         assert (path.stat().st_uid, path.stat().st_gid) == (0, 54321)
     else:
         with pytest.raises(FiledropError) as caught:
-            plan_module.check_possible(Wanted(str(path), uid=0), plan_module.Plan("create", ""))
+            plan_module.check_possible(KeyPairSpec(str(path), uid=0), plan_module.Plan("create", ""))
         assert caught.value.reason in ("owner_denied", "folder_missing")
 
 
@@ -177,7 +177,7 @@ def test_a_link_is_not_followed(path: Path, link: str) -> None:
     other = path.with_name("other")
     other.with_suffix(".pub" if link.endswith(".pub") else "").symlink_to(path)
     with pytest.raises(FiledropError) as caught:
-        plan_module.inspect(Wanted(str(other)))
+        plan_module.inspect(KeyPairSpec(str(other)))
     assert caught.value.reason == "path_is_link"
     assert str(path) in caught.value.finding
 
@@ -185,7 +185,7 @@ def test_a_link_is_not_followed(path: Path, link: str) -> None:
 def test_a_public_key_that_is_a_folder_is_refused(path: Path) -> None:
     path.with_suffix(".pub").mkdir(parents=True)
     with pytest.raises(FiledropError) as caught:
-        plan_module.inspect(Wanted(str(path)))
+        plan_module.inspect(KeyPairSpec(str(path)))
     assert caught.value.reason == "public_not_a_file"
 
 
@@ -238,7 +238,7 @@ def test_a_pair_that_somebody_else_has_just_made_is_not_replaced(path: Path, mon
         return apply.generate(kind, bits)
 
     monkeypatch.setattr(apply, "generate", meanwhile)
-    want = Wanted(str(path))
+    want = KeyPairSpec(str(path))
     there = plan_module.inspect(want)
     with pytest.raises(DiskError) as caught:
         apply.carry_out(want, there, plan_module.make_plan(want, there))

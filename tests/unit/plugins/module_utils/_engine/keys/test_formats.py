@@ -82,7 +82,7 @@ def test_a_damaged_blob_is_refused(name: str) -> None:
 
 
 def test_a_line_that_contradicts_itself_is_refused() -> None:
-    with pytest.raises(ValueError, match="it says ssh-rsa, and its base64 part says ssh-ed25519"):
+    with pytest.raises(ValueError, match="its type is ssh-rsa, but its base64 part contains a key of type ssh-ed25519"):
         formats.parse_line("ssh-rsa", LINE.split()[1])
     with pytest.raises(ValueError, match="not base64"):
         formats.parse_line("ssh-ed25519", "AAAA*")
@@ -125,14 +125,14 @@ def test_a_key_that_others_may_use_is_refused(tmp_path: Path, mode: int) -> None
 @pytest.mark.parametrize(
     ("body", "reason", "words"),
     [
-        (LINE.encode(), "key_malformed", "holds a public key"),
+        (LINE.encode(), "key_malformed", "contains a public key"),
         (b"", "key_malformed", "is empty"),
-        (b"hello\n", "key_malformed", "holds no private key"),
+        (b"hello\n", "key_malformed", "contains no private key"),
         (b"PuTTY-User-Key-File-3: ssh-ed25519\n", "key_unsupported", "PuTTY"),
         (b"-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n", "key_malformed", "is damaged"),
         (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "key_malformed", "damaged"),
-        (b"-----BEGIN OPENSSH PRIVATE KEY-----\n", "key_malformed", "holds no private key"),
-        (b"x" * 70000, "key_malformed", "larger than any private key"),
+        (b"-----BEGIN OPENSSH PRIVATE KEY-----\n", "key_malformed", "contains no private key"),
+        (b"x" * 70000, "key_malformed", "too large to be a private key"),
     ],
 )
 def test_what_is_no_private_key_is_told(tmp_path: Path, body: bytes, reason: str, words: str) -> None:

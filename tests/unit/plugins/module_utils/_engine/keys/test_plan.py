@@ -24,8 +24,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys.plan
     Found,
     FoundPrivate,
     FoundPublic,
+    KeyPairSpec,
     Plan,
-    Wanted,
 )
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
@@ -34,13 +34,13 @@ OTHER = formats.public_part(ed25519.Ed25519PrivateKey.generate())
 ECDSA = formats.public_part(ec.generate_private_key(ec.SECP384R1()))
 RSA = formats.public_part(rsa.generate_private_key(public_exponent=65537, key_size=2048))
 SMALL_RSA = formats.PublicKey("ssh-rsa", b"\0\0\0\7ssh-rsa\0\0\0\3\1\0\1\0\0\0\x80" + b"\xff" * 128)
-WANTED = Wanted("/keys/id")
+WANTED = KeyPairSpec("/keys/id")
 PRIVATE = FoundPrivate(ED25519, None, encrypted=False, mode=0o600, uid=0, gid=0)
 PUBLIC = FoundPublic(f"{ED25519.line} hello there", uid=0, gid=0)
 PAIR = Found(PRIVATE, PUBLIC)
 
 
-def wanted(**changes: Any) -> Wanted:
+def wanted(**changes: Any) -> KeyPairSpec:
     return dataclasses.replace(WANTED, **changes)
 
 
@@ -48,7 +48,7 @@ def found(**changes: Any) -> Found:
     return Found(dataclasses.replace(PRIVATE, **changes), PUBLIC)
 
 
-def refusal(want: Wanted, there: Found) -> FiledropError:
+def refusal(want: KeyPairSpec, there: Found) -> FiledropError:
     with pytest.raises(FiledropError) as caught:
         plan_module.make_plan(want, there)
     assert want.path in caught.value.finding
@@ -80,10 +80,10 @@ def test_always_is_always() -> None:
         (wanted(type="ecdsa", bits=256), found(public=ECDSA), "it has 384 bits, not 256"),
         (wanted(type="rsa", bits=4096), found(public=RSA), "it has 2048 bits, not 4096"),
         (wanted(type="rsa"), found(public=SMALL_RSA), "it has 1024 bits, which is too few"),
-        (wanted(passphrase="secret"), PAIR, "it is not encrypted, and there is a passphrase"),
+        (wanted(passphrase="secret"), PAIR, "it is not encrypted, but a passphrase is given"),
     ],
 )
-def test_another_key_than_wanted_is_never_replaced_unasked(want: Wanted, there: Found, words: str) -> None:
+def test_another_key_than_wanted_is_never_replaced_unasked(want: KeyPairSpec, there: Found, words: str) -> None:
     error = refusal(want, there)
     assert isinstance(error, InputError)
     assert error.reason == "key_differs"
@@ -105,7 +105,7 @@ def test_a_key_that_cannot_be_used_is_never_replaced_unasked(reason: str) -> Non
     there = found(public=None, trouble=AuthenticationError(reason, "/keys/id is bad.", "Mend it."))
     error = refusal(WANTED, there)
     assert (error.reason, error.finding) == (reason, "/keys/id is bad.")
-    assert error.way_out.startswith("Mend it. To make a new pair")
+    assert error.way_out.startswith("Mend it. To generate a new pair")
     assert plan_module.make_plan(wanted(replace="mismatch"), there).action == "replace"
 
 
@@ -164,28 +164,28 @@ def test_files_are_given_to_whom_they_shall_belong(change: dict[str, int], give:
 )
 def test_options_that_cannot_be_meant(options: dict[str, object], reason: str) -> None:
     with pytest.raises(InputError) as caught:
-        plan_module.wanted_from_options({"path": "/keys/id", **options})
+        plan_module.spec_from_options({"path": "/keys/id", **options})
     assert caught.value.reason == reason
     assert caught.value.way_out
 
 
 def test_options_become_what_is_wanted() -> None:
     options = {"path": "keys/../id", "comment": " c ", "passphrase": "secret", "owner": "root", "group": "12345"}
-    want = plan_module.wanted_from_options(options)
-    assert want == Wanted(os.path.abspath("id"), comment="c", passphrase="secret", uid=0, gid=12345)
+    want = plan_module.spec_from_options(options)
+    assert want == KeyPairSpec(os.path.abspath("id"), comment="c", passphrase="secret", uid=0, gid=12345)
     assert "secret" not in repr(want)
 
 
 def test_a_folder_that_cannot_be_used_is_told_before_anything_is_done(tmp_path: Path) -> None:
     plan = Plan("create", "")
-    plan_module.check_possible(Wanted(str(tmp_path / "new" / "id")), plan)
+    plan_module.check_possible(KeyPairSpec(str(tmp_path / "new" / "id")), plan)
     with pytest.raises(DiskError) as caught:
-        plan_module.check_possible(Wanted(str(tmp_path / "a" / "b" / "id")), plan)
+        plan_module.check_possible(KeyPairSpec(str(tmp_path / "a" / "b" / "id")), plan)
     assert caught.value.reason == "folder_missing"
     (tmp_path / "file").touch()
-    with pytest.raises(DiskError, match="is no folder"):
-        plan_module.check_possible(Wanted(str(tmp_path / "file" / "id")), plan)
-    plan_module.check_possible(Wanted(str(tmp_path / "a" / "b" / "id")), Plan("keep", "", write_public=False))
+    with pytest.raises(DiskError, match="is not a folder"):
+        plan_module.check_possible(KeyPairSpec(str(tmp_path / "file" / "id")), plan)
+    plan_module.check_possible(KeyPairSpec(str(tmp_path / "a" / "b" / "id")), Plan("keep", "", write_public=False))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_folder_that_cannot_be_used_is_told_before_anything_is_done(tmp_path: 
         (wanted(replace="mismatch"), found(public=None, trouble=AuthenticationError("key_malformed", "/keys/id"))),
     ],
 )
-def test_the_prediction_invents_no_fingerprint_and_differs_from_what_is_there(want: Wanted, there: Found) -> None:
+def test_the_prediction_invents_no_fingerprint_and_differs_from_what_is_there(want: KeyPairSpec, there: Found) -> None:
     plan = plan_module.make_plan(want, there)
     before, after = plan_module.describe(there), plan_module.predict(want, there, plan)
     assert before != after

@@ -40,9 +40,9 @@ def test_what_can_only_mean_one_file_is_accepted(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("", "it names no file"),
-        (".", "it names no file"),
-        ("..", "it names no file"),
+        ("", "it is not the name of a file"),
+        (".", "it is not the name of a file"),
+        ("..", "it is not the name of a file"),
         ("a/b", "path separator"),
         ("/etc/passwd", "path separator"),
         ("../up", "path separator"),
@@ -54,7 +54,7 @@ def test_what_can_only_mean_one_file_is_accepted(name: str) -> None:
         ("delete\x7f", "control character"),
         ("next\x85line", "control character"),
         (NOT_UTF_8, "not UTF-8"),
-        ("a" * 256, "256 bytes, and 255 are allowed"),
+        ("a" * 256, "256 bytes, but at most 255 are allowed"),
         ("ü" * 128, "256 bytes"),
         ("x" * 100_000, "100000 bytes"),
     ],

@@ -119,7 +119,7 @@ def test_silence_is_noticed_within_the_timeout(serve: Serve, first: tuple[bytes,
     error = failure(serve(keeps(*first)), timeout=0.6)
     assert 0.5 < time.monotonic() - started < 3
     assert error.reason == "no_answer"
-    assert ("says nothing" in error.finding) == (first == ())
+    assert ("but sends nothing" in error.finding) == (first == ())
     assert "0.6 s" in error.finding
 
 
@@ -166,20 +166,20 @@ def test_a_server_that_says_it_is_full_is_busy(serve: Serve, line: bytes) -> Non
 
 
 @pytest.mark.parametrize(
-    ("bytes_said", "shown"),
+    ("bytes_said", "printable"),
     [
         (b"220 ftp.example.com ready\r\n", "220 ftp.example.com ready"),
         (b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n", "HTTP/1.1 400 Bad Request Server: x"),
         (b"\x1b[31mred\r\n", "\\x1b[31mred"),
-        (b"\x15\x03\xff\n", "It sends bytes that are no text"),
+        (b"\x15\x03\xff\n", "It does not send text"),
         (b"y" * 5000 + b"\n", "y" * 200 + "..."),
     ],
 )
-def test_what_is_no_ssh_server_is_quoted_safely(serve: Serve, bytes_said: bytes, shown: str) -> None:
+def test_what_is_no_ssh_server_is_quoted_safely(serve: Serve, bytes_said: bytes, printable: str) -> None:
     error = failure(serve(says(bytes_said)))
     assert isinstance(error, UnreachableError)
     assert error.reason == "not_ssh"
-    assert error.finding.rstrip('".').endswith(shown.rstrip("."))
+    assert error.finding.rstrip('".').endswith(printable.rstrip("."))
 
 
 def test_lines_before_the_version_are_passed_over(serve: Serve) -> None:
@@ -201,7 +201,7 @@ def test_a_farewell_is_quoted(serve: Serve, code: int, reason: str) -> None:
     goodbye = packet(b"\x01", code.to_bytes(4, "big"), text(b"Come \x07back\xff later"), text(b""))
     error = failure(serve(says(VERSION, goodbye)))
     assert error.reason == reason
-    assert 'It says: "Come \\x07back\\xff later".' in error.finding
+    assert 'The server says: "Come \\x07back\\xff later".' in error.finding
 
 
 def test_an_old_protocol_is_told(serve: Serve) -> None:

@@ -201,7 +201,7 @@ def test_a_wrong_password_is_refused_with_what_is_allowed(door: Open) -> None:
 def test_the_banner_is_told_with_a_refusal(door: Open) -> None:
     account, _door = door(get_banner=lambda: ("Account\x07 locked\r\n", "en-US"))
     error = refusal(changed(account, password=SECRET + "-no"))
-    assert 'It says: "Account\\x07 locked".' in error.finding
+    assert 'The server says: "Account\\x07 locked".' in error.finding
 
 
 def test_an_account_without_credentials_never_connects(door: Open) -> None:
@@ -251,7 +251,7 @@ def test_a_farewell_during_the_login_is_told(door: Open, code: int, reason: str)
     behaviour.password_answer = dismiss
     error = refusal(changed(account, password=SECRET))
     assert error.reason == reason
-    assert 'It says: "Too many authentication failures".' in error.finding
+    assert 'The server says: "Too many authentication failures".' in error.finding
 
 
 def test_a_server_that_says_nothing_of_signatures_gets_a_second_try(door: Open, key_file: Callable[[str], str]) -> None:

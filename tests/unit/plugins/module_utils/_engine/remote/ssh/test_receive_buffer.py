@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.receive_buffer import (
-    Discarded,
+    NullBuffer,
     ReceiveBuffer,
 )
 from paramiko.buffered_pipe import PipeTimeout
@@ -78,7 +78,7 @@ def test_what_came_before_anybody_selected_is_told(end: bool) -> None:
 
 
 def test_what_is_said_on_the_side_is_nothing_to_read() -> None:
-    inbox, pipe = Discarded(), make_pipe()
+    inbox, pipe = NullBuffer(), make_pipe()
     try:
         inbox.set_event(pipe)
         inbox.feed(b"sftp-server: a line of a log")
