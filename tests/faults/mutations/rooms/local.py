@@ -80,7 +80,7 @@ CHANGES = (
         SYNC,
     ),
     Change(
-        "_tell",
+        "_set_results",
         replace("_a.set_exception(...)", "_a.set_result(None)"),
         "an error of a sync is passed over",
         SYNC,

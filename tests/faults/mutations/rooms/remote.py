@@ -69,7 +69,7 @@ CHANGES = (
         set_argument("paramiko.Transport(...)", "disabled_algorithms", "{}"),
         "SHA-1 signatures are taken",
     ),
-    Change("_sound", drop_filter("not WEAK.search(_)"), "weak algorithms are taken"),
+    Change("_without_weak", drop_filter("not WEAK.search(_)"), "weak algorithms are taken"),
     Change("log_in", drop_operand("not _.accepted"), "the password is sent though the key was enough"),
 )
 
