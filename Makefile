@@ -142,6 +142,10 @@ command: ## the command filedrop, one executable file, under build/
 	@mkdir -p build
 	@$(PYTHON) plugins/module_utils/_build.py build/filedrop
 
+.PHONY: docs
+docs: .venv/test.stamp $(LINKED) | packages-docs ## the tables and pictures of the documentation that are made from the engine
+	$(VENV)/python tests/tools/states_docs.py
+
 .PHONY: format
 format: .venv/test.stamp ## let the formatter and the linter mend what they can
 	$(VENV)/ruff check --fix .
@@ -159,11 +163,13 @@ help: ## this text
 
 # Debian's packages
 
-.PHONY: packages-lint packages-tests packages-bench packages-hosts
+.PHONY: packages-lint packages-tests packages-docs packages-bench packages-hosts
 packages-lint:
 	@tests/tools/debian-packages shellcheck
 packages-tests:
 	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone strace time python3-paramiko
+packages-docs:
+	@tests/tools/debian-packages graphviz
 packages-bench:
 	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone strace time
 HOSTS := podman runc netavark aardvark-dns iptables mmdebstrap openssh-client

@@ -105,17 +105,17 @@ class Step(NamedTuple):
 
 
 _UNFINISHED = (S.INTENT, S.CREATED, S.WRITTEN, S.CLOSED)
-_DECIDABLE = (S.HELD, S.AWAITING_NAME, S.RESEND, S.DISCARDING, S.DISCARDED)
+_DECIDABLE = (S.HELD, S.RESEND, S.DISCARDED)
+_DECIDABLE_RENAME = (*_DECIDABLE, S.AWAITING_NAME, S.DISCARDING)
 
 _DROPOFF = (
-    Step([S.NEW, *_UNFINISHED, S.AWAITING_NAME, S.RESEND], S.INTENT, "the name is free: the upload begins, or again"),
+    Step([S.NEW, *_UNFINISHED, S.RESEND], S.INTENT, "the name is free: the upload begins, or begins again"),
     Step([S.INTENT, S.CREATED], S.CREATED, "the server created the file, or our own part is written anew"),
     Step([S.CREATED], S.WRITTEN, "every byte and the size are acknowledged"),
     Step([S.WRITTEN], S.CLOSED, "the close is acknowledged, or the whole file was found"),
     Step(_UNFINISHED, S.HELD, "only a person can decide"),
-    Step([*_UNFINISHED, S.AWAITING_NAME, S.RESEND], S.ABANDONED, "nothing of it is left on the server"),
+    Step([*_UNFINISHED, S.RESEND], S.ABANDONED, "nothing of it is left on the server"),
     Step([S.DELIVERED], S.DELIVERED, "the original is disposed of by a later run"),
-    Step([S.DISCARDING], S.DISCARDED, "our temporary file is gone"),
     Step(_DECIDABLE, S.RESEND, "decision: resend"),
     Step(_DECIDABLE, S.DELIVERED, "decision: delivered"),
     Step(_DECIDABLE, S.DISCARDED, "decision: discard"),
@@ -129,13 +129,19 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
     "rename": (
         *_DROPOFF,
         Step([S.CLOSED], S.RENAMED, "the server renamed it, or it was found under its final name"),
-        Step([S.ACCEPTED], S.RENAMED, "our temporary file is gone"),
         Step([S.RENAMED], S.HELD, "what the server shows under the final name is not what was sent"),
+        Step([S.RENAMED], S.DELIVERED, "the original is disposed of"),
         Step([S.CLOSED], S.AWAITING_NAME, "another file has the final name"),
         Step([S.AWAITING_NAME], S.CLOSED, "the final name is free again"),
-        Step([S.RENAMED], S.DELIVERED, "the original is disposed of"),
-        Step(_DECIDABLE, S.ACCEPTED, "decision: delivered, and our temporary file may be there"),
-        Step(_DECIDABLE, S.DISCARDING, "decision: discard, and our temporary file may be there"),
+        Step([S.AWAITING_NAME], S.INTENT, "the upload is gone, and the job sends such files again"),
+        Step([S.AWAITING_NAME], S.ABANDONED, "the upload is gone, and the original is another file now"),
+        Step([S.ACCEPTED], S.RENAMED, "our temporary file is gone"),
+        Step([S.DISCARDING], S.DISCARDED, "our temporary file is gone"),
+        Step(_DECIDABLE_RENAME, S.RESEND, "decision: resend"),
+        Step(_DECIDABLE_RENAME, S.DELIVERED, "decision: delivered"),
+        Step(_DECIDABLE_RENAME, S.DISCARDED, "decision: discard"),
+        Step(_DECIDABLE_RENAME, S.ACCEPTED, "decision: delivered, and our temporary file may be there"),
+        Step(_DECIDABLE_RENAME, S.DISCARDING, "decision: discard, and our temporary file may be there"),
     ),
     "pickup": (
         Step([S.NEW, S.CLAIMING], S.CLAIMING, "the host is about to claim the file"),
@@ -210,11 +216,11 @@ class Seen(Enum):
     """What the server shows under a name, beside the size that was recorded."""
 
     NOTHING = "nothing"
-    EMPTY = "an empty file"
-    SHORTER = "a shorter file"
+    EMPTY = "empty"
+    SHORTER = "shorter"
     WHOLE = "our size"
-    WHOLE_EMPTY = "an empty file, like ours"
-    OTHER = "a longer file, or one of unknown size"
+    WHOLE_EMPTY = "empty, as it should be"
+    OTHER = "longer, or of unknown size"
 
 
 class Visibility(Enum):
@@ -222,8 +228,8 @@ class Visibility(Enum):
 
     SEEN = "seen"
     UNSEEN = "not seen"
-    UNKNOWN = "not known"
-    TAKEN = "not seen, on a server that shows partial uploads: taken at once"
+    UNKNOWN = "unknown"
+    TAKEN = "not seen, on a server that shows partial uploads"
 
 
 class LocalPart(Enum):
