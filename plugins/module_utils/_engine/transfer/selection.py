@@ -9,9 +9,9 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import TransferError
 
@@ -60,7 +60,7 @@ def is_in_share(name: str, share: Share | None) -> bool:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Sight:
     """What decides whether a file is taken now. Size in bytes, time in ns since 1970; None where nobody tells."""
 
     name: str
@@ -88,12 +88,12 @@ class Settling:
         self._note = note
         self._found_any = False
 
-    def unsettled(self, candidates: Iterable[Candidate]) -> set[str]:
+    def unsettled(self, files: Iterable[Sight]) -> set[str]:
         """The names of those that have to wait."""
         if not self._settle:
             return set()
         now = time.time()
-        young = [one for one in candidates if one.mtime_ns is None or now - one.mtime_ns / 1e9 < self._settle]
+        young = [one for one in files if one.mtime_ns is None or now - one.mtime_ns / 1e9 < self._settle]
         if not young:
             return set()
         self._found_any = True
@@ -168,36 +168,52 @@ MOST_NAMES = 200_000
 """As many names of a folder one run takes at most."""
 
 
+class Candidate(NamedTuple):
+    """A file that may be taken. Its time is in the unit of its direction, and ``rest`` is for that alone to read."""
+
+    time: int
+    name: str
+    rest: str
+
+
 class Oldest:
-    """The oldest of any number of candidates, each a tuple that begins with its time and its name.
+    """The oldest of any number of candidates. Each is kept as one string, which needs half the memory of a tuple.
 
     :ivar left_out: how many younger ones were left out: they are for later runs.
     """
 
     def __init__(self, most: int = MOST_NAMES) -> None:
         self._most = most
-        self._kept: list[tuple[Any, ...]] = []
+        self._kept: list[str] = []
         self.left_out = 0
 
-    def add(self, candidate: tuple[Any, ...]) -> None:
-        self._kept.append(candidate)
+    def add(self, candidate: Candidate) -> None:
+        """Keep a candidate. Its name has no NUL byte."""
+        self._kept.append(f"{candidate.time + _BEFORE_ALL:020d}\0{candidate.name}\0{candidate.rest}")
         if len(self._kept) >= 2 * self._most:
             self._trim()
 
-    def discard(self, names: Container[str]) -> None:
-        """Forget the candidates of these names."""
-        self._kept = [candidate for candidate in self._kept if candidate[1] not in names]
+    def discard(self, names: Collection[str]) -> set[str]:
+        """Forget the candidates of these names; return which there were."""
+        found = {kept.split("\0")[1] for kept in self._kept} & set(names)
+        self._kept = [kept for kept in self._kept if kept.split("\0")[1] not in found]
+        return found
 
-    def take(self) -> list[tuple[Any, ...]]:
-        """All that are kept, oldest first; they are the caller's from now on."""
+    def take(self) -> Iterator[Candidate]:
+        """All that are kept, oldest first. Each is forgotten when it is taken."""
         self._trim()
-        kept, self._kept = self._kept, []
-        return kept
+        self._kept.reverse()
+        while self._kept:
+            time, name, rest = self._kept.pop().split("\0")
+            yield Candidate(int(time) - _BEFORE_ALL, name, rest)
 
     def _trim(self) -> None:
         self._kept.sort()
         self.left_out += max(0, len(self._kept) - self._most)
         del self._kept[self._most :]
+
+
+_BEFORE_ALL = 2**63  # no time is so far before 1970, so the sum sorts as text
 
 
 def left_for_later(files: int) -> str:

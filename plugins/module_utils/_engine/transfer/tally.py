@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,8 @@ class Tally:
         self.observer: Observer | None = None
         self.delivered = 0
         self._most = max(most, FEWEST)
-        self._origins: set[int] = set()  # hashes of what was delivered: a hundred thousand paths need 10 MiB
+        self._origins = array("q")  # hashes of what was delivered: of a hundred thousand files, the paths need 10 MiB
+        self._before: frozenset[int] = frozenset()  # those of earlier attempts
         self._bytes = 0
         self._delivered: list[FileOutcome] = []
         self._others: dict[str, FileOutcome] = {}
@@ -45,6 +47,7 @@ class Tally:
 
     def begin_attempt(self) -> None:
         """Forget what the attempt before did not deliver: it is planned anew."""
+        self._before = frozenset(self._origins)
         self._counts = dict.fromkeys(ORDER, 0)
         self._others.clear()
         self._failures.clear()
@@ -52,13 +55,13 @@ class Tally:
 
     def add(self, outcome: FileOutcome) -> None:
         """Count an outcome, unless the file was delivered by an earlier attempt."""
-        if hash(outcome.origin) in self._origins:
+        if hash(outcome.origin) in self._before:
             return
         self._changed |= outcome.changed
         self._replace_earlier(outcome.origin)
         if outcome.outcome == "delivered":
             self.delivered += 1
-            self._origins.add(hash(outcome.origin))
+            self._origins.append(hash(outcome.origin))
             self._bytes += outcome.size or 0
             if len(self._delivered) < self._most:
                 self._delivered.append(outcome)

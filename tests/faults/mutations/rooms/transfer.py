@@ -13,7 +13,7 @@ CHANGES = (
     Change("Settling.unsettled", always("_.mtime_ns is None or _"), "what is old has to settle, too"),
     Change(
         "Tally.add",
-        never("hash(outcome.origin) in self._origins"),
+        never("hash(outcome.origin) in self._before"),
         "what was delivered over an earlier connection is forgotten",
     ),
 )

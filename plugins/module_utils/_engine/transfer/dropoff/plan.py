@@ -10,6 +10,7 @@ import os
 import stat as modes
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ...config.job import ARCHIVE
@@ -26,6 +27,7 @@ from ..selection import (
     Candidate,
     Oldest,
     Settling,
+    Sight,
     empty_refused,
     is_in_share,
     is_wanted,
@@ -92,10 +94,8 @@ class DropoffPlan:
     def items(self) -> Iterator[Item]:
         """The items. Each is made when its turn comes, so that a large folder needs little memory."""
         waiting = self._oldest.take()
-        waiting.reverse()
-        while waiting:
-            some = [waiting.pop() for _one in range(min(LOOKED_UP_AT_ONCE, len(waiting)))]
-            yield from self._items_of(some)
+        while some := list(islice(waiting, LOOKED_UP_AT_ONCE)):
+            yield from self._items_of([(one.name, int(one.rest)) for one in some])
         for source in self._sources:
             source.settling.end()
 
@@ -142,7 +142,7 @@ class DropoffPlan:
         self._add(file.mtime_ns if file else 0, row.name, len(self._sources) - 1, file.size if file else 0)
 
     def _add(self, mtime_ns: int, name: str, source: int, size: int) -> None:
-        self._oldest.add((mtime_ns, name, source))
+        self._oldest.add(Candidate(mtime_ns, name, str(source)))
         self.files += 1
         self.size += size
 
@@ -184,13 +184,13 @@ class DropoffPlan:
 
     # --- what is to be done with it
 
-    def _items_of(self, some: Sequence[tuple[int, str, int]]) -> Iterator[Item]:
+    def _items_of(self, some: Sequence[tuple[str, int]]) -> Iterator[Item]:
         """The items of some files, which are looked up in the ledger and on the disk together."""
         found: dict[tuple[int, str], Item] = {}
         for number, source in enumerate(self._sources):
-            wanted = [name for _time, name, at in some if at == number]
+            wanted = [name for name, at in some if at == number]
             found.update(((number, item.name), item) for item in self._items_in(source, wanted))
-        for _time, name, number in some:
+        for name, number in some:
             item = found.get((number, name))
             if item is not None and (item.row is not None or self._is_first_of_name(item)):
                 yield item
@@ -235,8 +235,8 @@ class DropoffPlan:
         )
 
     def _settled(self, source: _Source, items: list[Item]) -> Iterator[Item]:
-        candidates = [Candidate(item.file.name, item.file.size, item.file.mtime_ns) for item in items if item.file]
-        unsettled = source.settling.unsettled(candidates)
+        files = [Sight(item.file.name, item.file.size, item.file.mtime_ns) for item in items if item.file]
+        unsettled = source.settling.unsettled(files)
         for item in items:
             if item.name not in unsettled:
                 yield item

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ...errors import FiledropError, HoldError, TransferError
@@ -21,6 +23,7 @@ from ..selection import (
     Candidate,
     Oldest,
     Settling,
+    Sight,
     empty_refused,
     is_in_share,
     is_wanted,
@@ -60,12 +63,13 @@ class PickupPlan:
         self._watched = watched
         self._settling = Settling(ledger, self._key, job.settle, note=not check)
         self._oldest = Oldest()
-        self._names: set[str] = set()
+        self._oldest_checksums = Oldest()
+        self._hashes = array("q")  # of names: of a million, the names themselves need 60 MiB
+        self._listed_twice: set[int] = set()
         self._page: dict[str, Entry] = {}
         self._sidecars: dict[str, Entry] = {}
         self._claimed: Mapping[str, Entry] = {}
         self._coming: set[str] = set()
-        self._checksums: list[tuple[int, str, int, bool]] = []
         self.known = 0
         self.files = 0
         self.size = 0
@@ -75,7 +79,7 @@ class PickupPlan:
     @property
     def left_out(self) -> int:
         """How many files are left for later runs, because a run takes only so many names."""
-        return self._oldest.left_out
+        return self._oldest.left_out + self._oldest_checksums.left_out
 
     # --- what there is
 
@@ -99,25 +103,19 @@ class PickupPlan:
         :param claimed: by their own names, where the files are that this job has claimed.
         """
         self._claimed = claimed
-        for name, entry in claimed.items():
-            if name in self._names:
-                later = outcome_of(entry._replace(path=join(self._job.remote_dir, name))).skip(earlier_first())
-                later.origin += " (a later file)"
-                self._tally.add(later)
-            self._names.discard(name)
-            self._page.pop(name, None)
-            if name in self._watched:
-                self.present.add(name)
+        self.present.update(claimed.keys() & self._watched)
         self._ask_ledger()
-        self._oldest.discard(claimed)
+        if claimed:
+            for name in self._oldest.discard(claimed) | self._oldest_checksums.discard(claimed):
+                self._let_wait(claimed[name])
+        self._find_listed_twice()
         for name, entry in claimed.items():
             self._accept(entry._replace(path=join(self._job.remote_dir, name)))
             for digest in DIGESTS:  # its checksum goes with it, even if the share has changed since
                 sidecar = self._sidecars.get(f"{name}.{digest}")
-                if sidecar and sidecar.name not in self._names and sidecar.name not in claimed:
+                if sidecar and sidecar.name not in claimed and not self._is_asked_for(sidecar.name):
                     self._accept(sidecar)
         self._ask_ledger()
-        self._names.clear()
 
     def _is_asked_for(self, name: str) -> bool:
         if names.is_temporary(name):
@@ -128,20 +126,18 @@ class PickupPlan:
         """Keep a file that can be fetched; refuse one that has no safe name."""
         try:
             names.check_name(entry.name)
-            if entry.name in self._names:
-                raise _listed_twice(entry)
             if entry.size == 0 and self._job.empty == "refuse":
                 raise empty_refused()
         except TransferError as error:
-            self._refuse(entry, error, again=entry.name in self._names)
+            self._refuse(entry, error)
             return
         if entry.size == 0 and self._job.empty == "skip":
             self._tally.add(outcome_of(entry).skip(empty_refused()))
             return
-        self._names.add(entry.name)
-        self._page[entry.name] = entry
-        if len(self._page) == LOOKED_UP_AT_ONCE:
+        if len(self._page) == LOOKED_UP_AT_ONCE or entry.name in self._page:
             self._ask_ledger()
+        self._hashes.append(hash(entry.name))
+        self._page[entry.name] = entry
 
     def _ask_ledger(self) -> None:
         """Leave out what came before and stays where it is. (What was abandoned, or discarded, did not come.)"""
@@ -152,8 +148,9 @@ class PickupPlan:
                     del page[name]
                     self.known += 1
         for entry in page.values():
-            size = -1 if entry.size is None else entry.size
-            self._oldest.add((entry.mtime or 0, entry.name, size, entry.mtime is None))
+            is_checksum = self._job.verify == "sidecar" and vouched_by(entry.name)
+            oldest = self._oldest_checksums if is_checksum else self._oldest
+            oldest.add(Candidate(entry.mtime or 0, entry.name, f"{_told(entry.size)}/{_told(entry.mtime)}"))
             self.files += 1
             self.size += entry.size or 0
 
@@ -161,11 +158,7 @@ class PickupPlan:
 
     def items(self) -> Iterator[Item]:
         """The items. Each is made when its turn comes, so that a large folder needs little memory."""
-        waiting = self._oldest.take()
-        if self._job.verify == "sidecar":
-            self._checksums = [one for one in waiting if vouched_by(one[1])]
-            waiting = [one for one in waiting if not vouched_by(one[1])]
-        for item in self._in_turn(waiting):
+        for item in self._in_turn(self._oldest):
             if self._job.verify == "sidecar":
                 self._coming.add(item.entry.name)
             yield item
@@ -175,7 +168,7 @@ class PickupPlan:
 
         :param came: the names of files that this run delivered.
         """
-        for item in self._in_turn(self._checksums):
+        for item in self._in_turn(self._oldest_checksums):
             stem = vouched_by(item.entry.name)
             if stem in came or (stem not in self._coming and self._came_with(item, stem)):
                 yield item
@@ -190,15 +183,22 @@ class PickupPlan:
         row = self._ledger.latest(*self._key, [stem]).get(stem)
         return row is not None and row.state in CAME and (item.entry.mtime or 0) <= row.changed_at
 
-    def _in_turn(self, waiting: list[tuple[int, str, int, bool]]) -> Iterator[Item]:
-        waiting.reverse()
-        while waiting:
-            some = [waiting.pop() for _one in range(min(LOOKED_UP_AT_ONCE, len(waiting)))]
-            yield from self._items_of([self._entry(*one) for one in some])
+    def _in_turn(self, oldest: Oldest) -> Iterator[Item]:
+        entries = self._each_once(oldest.take())
+        while some := list(islice(entries, LOOKED_UP_AT_ONCE)):
+            yield from self._items_of(some)
 
-    def _entry(self, mtime: int, name: str, size: int, is_timeless: bool) -> Entry:
-        path = join(self._job.remote_dir, name)
-        return Entry(name, path, None if size < 0 else size, None if is_timeless else mtime, None)
+    def _each_once(self, candidates: Iterable[Candidate]) -> Iterator[Entry]:
+        seen = set()
+        for one in candidates:
+            size, mtime = (int(text) if text else None for text in one.rest.split("/"))
+            entry = Entry(one.name, join(self._job.remote_dir, one.name), size, mtime, None)
+            if hash(one.name) in self._listed_twice:
+                if one.name in seen:
+                    self._refuse(entry, _listed_twice(entry), again=True)
+                    continue
+                seen.add(one.name)
+            yield entry
 
     def _items_of(self, entries: Sequence[Entry]) -> Iterator[Item]:
         files = {entry.name: entry for entry in entries}
@@ -242,7 +242,7 @@ class PickupPlan:
     def _leave_unsettled(self, files: dict[str, Entry], vouchers: Mapping[str, Entry]) -> None:
         """A file waits for its checksum to be settled too."""
         looked_at = {entry.name: entry for entry in (*files.values(), *vouchers.values())}
-        unsettled = self._settling.unsettled(_candidate(entry) for entry in looked_at.values())
+        unsettled = self._settling.unsettled(_sight(entry) for entry in looked_at.values())
         waiting = {name for name, voucher in vouchers.items() if voucher.name in unsettled} | unsettled
         for name in [name for name in files if name in waiting]:
             self._tally.add(outcome_of(files.pop(name)).skip(unsettled_error(self._job.settle)))
@@ -259,6 +259,17 @@ class PickupPlan:
                 found[name] = several[0]
         return found
 
+    def _let_wait(self, claimed: Entry) -> None:
+        """A later file has the name of one that this host has claimed."""
+        later = outcome_of(claimed._replace(path=join(self._job.remote_dir, claimed.name))).skip(earlier_first())
+        later.origin += " (a later file)"
+        self._tally.add(later)
+
+    def _find_listed_twice(self) -> None:
+        hashes = array("q", sorted(self._hashes))
+        self._listed_twice = {one for one, other in zip(hashes, hashes[1:]) if one == other}
+        del self._hashes[:]
+
     def _refuse(self, entry: Entry, error: FiledropError, *, again: bool = False) -> None:
         outcome = outcome_of(entry).blame(error)
         if again:
@@ -266,8 +277,12 @@ class PickupPlan:
         self._tally.add(outcome)
 
 
-def _candidate(entry: Entry) -> Candidate:
-    return Candidate(entry.name, entry.size or 0, mtime_ns_of(entry))
+def _sight(entry: Entry) -> Sight:
+    return Sight(entry.name, entry.size or 0, mtime_ns_of(entry))
+
+
+def _told(number: int | None) -> str:
+    return "" if number is None else str(number)
 
 
 def _file_awaited() -> TransferError:
@@ -282,5 +297,5 @@ def _listed_twice(entry: Entry) -> TransferError:
     return TransferError(
         "listed_twice",
         f"The server lists {entry.path!r} twice, and only one of the two can be asked for.",
-        "The first of them is fetched; ask the provider what the other is.",
+        "One of them is fetched; ask the provider what the other is.",
     )

@@ -11,6 +11,7 @@ from collections import Counter
 from enum import Enum
 
 import pytest
+import states_docs
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import (
     DECISIONS,
     HISTORY,
@@ -29,7 +30,6 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.states im
     track_of,
     verdict_on,
 )
-from tools import states_docs
 
 AXES: dict[str, tuple[type[Enum], type[Enum]]] = {
     "direct": (Seen, Visibility),

@@ -17,8 +17,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.le
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer import selection
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import (
     Allowance,
-    Candidate,
     Settling,
+    Sight,
     is_in_share,
     is_wanted,
 )
@@ -42,9 +42,9 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def candidate(name: str, *, age: float | None, size: int = 10) -> Candidate:
+def candidate(name: str, *, age: float | None, size: int = 10) -> Sight:
     """A file whose time is so many seconds before NOW; None: the server does not tell its time."""
-    return Candidate(name, size, None if age is None else int((NOW - age) * 1e9))
+    return Sight(name, size, None if age is None else int((NOW - age) * 1e9))
 
 
 def settling(ledger: Ledger, *, settle: float = 5, note: bool = True) -> Settling:
