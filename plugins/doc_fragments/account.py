@@ -30,14 +30,17 @@ options:
   protocol:
     description:
       - How to talk to the server.
+      - V(folder) is a folder of the host that runs the module, or of a network mount on it, that is used as a mailbox.
+        It needs O(root), and has no host, port, user, keys or connections.
       - "Default: V(sftp), unless O(preset) says otherwise."
     type: str
     choices:
       - sftp
+      - folder
   host:
     description:
       - The name or the address of the server, without protocol, user name or port.
-      - Needed unless O(preset) says it.
+      - Needed with O(protocol=sftp), unless O(preset) says it.
     type: str
   port:
     description:
@@ -46,13 +49,13 @@ options:
     type: int
   username:
     description:
-      - The user name, as the provider gave it. Needed. For Amili this is the creditor number.
+      - The user name, as the provider gave it. Needed with O(protocol=sftp). For Amili this is the creditor number.
     type: str
   private_key_file:
     description:
       - Path of the private key, on the host that runs the module. Nobody but its owner may be able to read it.
-      - Needed unless O(password) is set. Only this key is tried; neither an agent nor the keys of a home folder
-        are.
+      - Needed with O(protocol=sftp), unless O(password) is set.
+      - Only this key is tried; neither an agent nor the keys of a home folder are.
       - Create one with M(courier.filedrop.keypair).
     type: path
   passphrase:
@@ -91,6 +94,12 @@ options:
         of 1024 bytes, such as V(500K) or V(10M).
       - "Default: as many as go."
     type: str
+  root:
+    description:
+      - The folder that is the mailbox, as an absolute path. Needed with O(protocol=folder), and only allowed there.
+      - Remote folders are inside it, whether or not they begin with a slash. No link below it is followed.
+      - Without O(account), this path is the account's name in the ledger.
+    type: path
 requirements:
   - Python 3.9 or newer, on the host that runs the module
   - paramiko 2.12 or newer, on the host that runs the module
@@ -117,6 +126,7 @@ options:
     type: str
     choices:
       - sftp
+      - folder
   host:
     description:
       - The server, as the jobs have it. Only for the account's name; nobody is connected to.
@@ -158,6 +168,10 @@ options:
     description:
       - Not used, since nobody is connected to. It is taken so that C(module_defaults) of the action group fit.
     type: str
+  root:
+    description:
+      - The folder that is the mailbox, as the jobs have it. Only for the account's name.
+    type: path
 requirements:
   - Python 3.9 or newer, on the host that runs the module
 """

@@ -53,7 +53,7 @@ FILES = (
         "ledger/database.py",
         "ledger/locks.py",
         "local/ownership.py",
-        "transfer/pickup/permissions.py",
+        "local/permissions.py",
     ),
     *("transfer/canary.py", "loop/limiter.py", "errors.py"),
     *(

@@ -76,7 +76,7 @@ HARMLESS = {
     (
         "transfer/pickup/job_run.py",
         "PickupRun.__init__",
-        "`self._access = access_for(job.group, job.file_mode...` before `self._dest.require_writable()`",
+        "`self._access = permissions_for(job.group, job.file...` before `self._dest.require_writable()`",
     ): _LOOKS,
     (
         "transfer/pickup/job_run.py",

@@ -48,7 +48,7 @@ class Dropoff:
 
     ``sources`` are absolute paths of folders or files. ``include`` and ``exclude`` are fnmatch patterns that mind the
     case and look at the file name; an empty ``include`` means all. ``archive_dir`` None means ``archive`` inside each
-    source folder.
+    source folder. ``group`` and ``file_mode`` are as in Pickup, for an account of the protocol ``folder``.
     """
 
     direction: ClassVar[str] = "dropoff"
@@ -68,6 +68,8 @@ class Dropoff:
     max_files: int | None = None
     max_bytes: int | None = None
     max_results: int = 1000
+    group: str | None = None
+    file_mode: int | None = None
     share: Share | None = None
 
 
@@ -139,6 +141,8 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
         max_files=read.limit(found, "max_files"),
         max_bytes=_max_bytes(found),
         max_results=read.integer(found, "max_results", Dropoff.max_results, low=0, high=_MAX_RESULTS),
+        group=_group(found),
+        file_mode=_file_mode(found),
         share=_share(found),
     )
 

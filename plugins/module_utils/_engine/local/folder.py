@@ -19,7 +19,7 @@ import secrets
 import stat as modes
 from collections.abc import Container, Iterator
 from contextlib import suppress
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Protocol
 
 from ..errors import DiskError, TransferError
 from . import names
@@ -168,7 +168,14 @@ class Folder:
         return made
 
 
-def rename_new(old_folder: Folder, old: str, new_folder: Folder, new: str) -> bool:
+class OpenFolder(Protocol):
+    """Anything that has a folder's descriptor."""
+
+    @property
+    def fd(self) -> int: ...
+
+
+def rename_new(old_folder: OpenFolder, old: str, new_folder: OpenFolder, new: str) -> bool:
     """Give a file another name, atomically, and only if nobody has that name; say whether it was done."""
     try:
         if _renameat2 is None or not _renameat2(old_folder.fd, os.fsencode(old), new_folder.fd, os.fsencode(new)):

@@ -18,6 +18,7 @@ from ..errors import ConnectionLost, FiledropError, RunEnded, ServerBusy, Unreac
 from ..ledger.ledger import Ledger
 from ..ledger.locks import JobKey, only_run
 from ..local.fsync import Syncer
+from ..local.permissions import Permissions, permissions_for
 from ..loop.deadline import Deadline, Interruption
 from ..loop.loop import Loop
 from ..remote import Entry, Remote, connect
@@ -87,7 +88,7 @@ def run(
                 adopt(book, job, account.name)
             work = _work(job, account.name, book, syncer, check=check)
             work.deadline, work.observer = deadline, observer
-            result = _persist(work, account, book, syncer)
+            result = _persist(work, account, book, syncer, permissions_for(job.group, job.file_mode))
             if retention is not None and not check and result.error is None:
                 _prune(result, job, account.name, book, before=began - retention, listed=work.listed)
         except FiledropError as error:
@@ -137,13 +138,15 @@ def _work(job: Dropoff | Pickup, account: str, ledger: Ledger, syncer: Syncer, *
     return PickupRun(job, account, ledger, syncer, check=check)
 
 
-def _persist(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer) -> RunResult:
+def _persist(
+    work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer, permissions: Permissions
+) -> RunResult:
     """Try, and try again after a lost connection or where the server is busy, as long as that gets anywhere."""
     pauses = iter(PAUSES)
     while True:
         moved = work.moved
         try:
-            _attempt(work, account, ledger, syncer)
+            _attempt(work, account, ledger, syncer, permissions)
             return work.result(None)
         except (ConnectionLost, ServerBusy, UnreachableError) as error:
             if work.moved > moved:
@@ -162,11 +165,11 @@ def _is_worth_another_try(error: FiledropError) -> bool:
     return not isinstance(error, UnreachableError) or error.reason == "port_closed"
 
 
-def _attempt(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer) -> None:
+def _attempt(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer, permissions: Permissions) -> None:
     """One connection: plan anew, for the last one may have changed anything, and work through the plan."""
     if not work.prepare():
         return
-    with closing(connect(account)) as remote:
+    with closing(connect(account, permissions)) as remote:
         flow = Loop(work.deadline.watch(remote), [syncer, ledger, *remote.batches])
         flow.run(_work_through(work, watched(remote, work.observer), flow))
 

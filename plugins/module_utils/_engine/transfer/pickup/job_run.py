@@ -21,6 +21,7 @@ from ...errors import (
 from ...ledger.decisions import RESOLVED
 from ...ledger.ledger import CLAIMING, FORGOTTEN
 from ...local.folder import Folder
+from ...local.permissions import permissions_for
 from ...remote import Entry, Remote, join
 from ..base import JobRun
 from ..result import FileOutcome, RunResult
@@ -28,7 +29,6 @@ from ..selection import Allowance, vouched_by
 from .claims import REFUSED, ClaimedElsewhere, Claims, earlier_first
 from .disk_space import SpaceReservation
 from .item import Item
-from .permissions import access_for
 from .plan import PickupPlan, file_awaited
 from .workflow import PickupWorkflow
 
@@ -53,7 +53,7 @@ class PickupRun(JobRun[Item]):
         self._syncer = syncer
         self._dest = Folder(job.dest, option="dest")
         self._dest.require_writable()
-        self._access = access_for(job.group, job.file_mode)
+        self._access = permissions_for(job.group, job.file_mode)
         self._wanted: set[str] = set()
         self._sidecars: Sequence[Item] = ()
         self._flow: PickupWorkflow

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from ...config.job import Pickup
     from ...ledger.ledger import Ledger
     from ...local.fsync import Syncer
+    from ...local.permissions import Permissions
     from .claims import Claims
     from .disk_space import SpaceReservation
-    from .permissions import Access
 
 CAME = ("fetched", "kept", "discarded")
 """The states of history that say that a file has been here."""
@@ -58,7 +58,7 @@ class PickupWorkflow:
     ledger: Ledger
     syncer: Syncer
     dest: Folder
-    access: Access
+    access: Permissions
     room: SpaceReservation
     claims: Claims
     places: set[str] = field(default_factory=set)
