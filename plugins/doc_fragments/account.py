@@ -30,14 +30,17 @@ options:
   protocol:
     description:
       - The protocol of the server.
+      - V(folder) is a folder of the host that runs the module, or of a network mount on it, that is used as a mailbox.
+        It needs O(root), and has no host, port, user, keys or connections.
       - "Default: V(sftp), unless O(preset) has another one."
     type: str
     choices:
       - sftp
+      - folder
   host:
     description:
       - The name or the address of the server, without protocol, user name or port.
-      - Required, unless O(preset) has a default.
+      - Required with O(protocol=sftp), unless O(preset) has a default.
     type: str
   port:
     description:
@@ -46,12 +49,13 @@ options:
     type: int
   username:
     description:
-      - The user name, as the provider gave it. Required. For Amili this is the creditor number.
+      - The user name, as the provider gave it. Required with O(protocol=sftp). For Amili this is the creditor number.
     type: str
   private_key_file:
     description:
       - Path of the private key, on the host that runs the module. Only its owner may be able to read it.
-      - Required, unless O(password) is set. Only this key is tried, never the keys of an agent or of a home folder.
+      - Required with O(protocol=sftp), unless O(password) is set.
+      - Only this key is tried, never the keys of an agent or of a home folder.
       - Create one with M(courier.filedrop.keypair).
     type: path
   passphrase:
@@ -90,6 +94,12 @@ options:
         number with a unit of 1024 bytes, such as V(500K) or V(10M).
       - "Default: no limit."
     type: str
+  root:
+    description:
+      - The folder that is the mailbox, as an absolute path. Required with O(protocol=folder), and only allowed there.
+      - Remote folders are inside it, whether or not they begin with a slash. No link below it is followed.
+      - Without O(account), this path is the account's name in the ledger.
+    type: path
 requirements:
   - Python 3.9 or newer, on the host that runs the module
   - paramiko 2.12 or newer, on the host that runs the module
@@ -116,6 +126,7 @@ options:
     type: str
     choices:
       - sftp
+      - folder
   host:
     description:
       - The server, as in the jobs. Used only for the account's name; the module does not connect.
@@ -157,6 +168,10 @@ options:
     description:
       - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
     type: str
+  root:
+    description:
+      - The folder that is the mailbox, as in the jobs. Used only for the account's name.
+    type: path
 requirements:
   - Python 3.9 or newer, on the host that runs the module
 """

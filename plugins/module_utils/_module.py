@@ -35,7 +35,7 @@ Result = dict[str, Any]
 ACCOUNT_SPEC: dict[str, Any] = {
     "account": {"type": "str"},
     "preset": {"type": "str"},
-    "protocol": {"type": "str", "choices": ["sftp"]},
+    "protocol": {"type": "str", "choices": ["sftp", "folder"]},
     "host": {"type": "str"},
     "port": {"type": "int"},
     "username": {"type": "str"},
@@ -46,6 +46,7 @@ ACCOUNT_SPEC: dict[str, Any] = {
     "timeout": {"type": "float"},
     "connections": {"type": "int"},
     "bandwidth_limit": {"type": "str"},
+    "root": {"type": "path"},
 }
 
 FOLDER_SPEC: dict[str, Any] = {
@@ -108,7 +109,7 @@ def answer(module: AnsibleModule, work: Callable[[], Result], *, offline: bool =
     :param offline: the module does not connect, so the libraries for connections may be missing.
     """
     with Answer(module):
-        if not offline:
+        if not offline and module.params.get("protocol") != "folder":
             with_library()
             require()
         result = work()
@@ -147,8 +148,9 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
     A file that failed or is held fails the task, after all files are processed and with the full result.
     """
     with Answer(module):
-        with_library()
-        require()
+        if module.params["protocol"] != "folder":
+            with_library()
+            require()
         job = job_from_options(module.params, preset_named(module.params["preset"]))
         account = account_from_options(module.params)
         found = run(job, account, ledger=ledger_path(module), check=module.check_mode, create_ledger=True)

@@ -15,8 +15,17 @@ from ..errors import InputError
 from . import options as read
 from .presets import Preset, preset_named
 
-# Supported protocols, each with its default port.
 PORTS: Mapping[str, int] = {"sftp": 22}
+"""The usual port of each protocol that has ports."""
+
+OF_PROTOCOL: Mapping[str, tuple[str, ...]] = {
+    "sftp": (
+        *("host", "port", "username", "host_keys", "connections"),
+        *("private_key_file", "passphrase", "passphrase_file", "password", "password_file"),
+    ),
+    "folder": ("root",),
+}
+"""The protocols, and the options that each has beside those of every protocol."""
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})")
 _MAX_CONNECTIONS = 16
@@ -29,7 +38,8 @@ class Account:
     """Hold the account's settings. Secrets do not appear in its repr.
 
     ``timeout`` is in seconds without an answer. ``host_keys`` are public keys or ``SHA256:`` fingerprints, as given.
-    ``bandwidth_limit`` is in bytes per second; None means no limit.
+    ``bandwidth_limit`` is in bytes per second; None means no limit. ``root`` is an absolute path, for the protocol
+    ``folder``, which has no host, no user and no key.
     """
 
     name: str
@@ -45,6 +55,7 @@ class Account:
     connections: int = 1
     bandwidth_limit: int | None = None
     preset: str | None = None
+    root: str | None = None
 
 
 def account_from_options(options: Mapping[str, object]) -> Account:
@@ -57,7 +68,10 @@ def account_from_options(options: Mapping[str, object]) -> Account:
     preset_name = read.text(options, "preset")
     preset = preset_named(preset_name)
     found = read.merged(options, preset.account)
-    protocol = read.choice(found, "protocol", tuple(PORTS), "sftp")
+    protocol = read.choice(found, "protocol", tuple(OF_PROTOCOL), "sftp")
+    _refuse_other_protocols(options, protocol)
+    if protocol == "folder":
+        return _folder_account(found)
     host = _host(_required(found, "host", preset))
     port = read.integer(found, "port", PORTS[protocol], low=1, high=65535)
     username = _username(_required(found, "username", preset))
@@ -72,11 +86,45 @@ def account_from_options(options: Mapping[str, object]) -> Account:
         passphrase=passphrase,
         password=password,
         host_keys=read.strings(found, "host_keys") or (),
-        timeout=read.number(found, "timeout", 30.0, low=0, high=_DAY, above=True),
+        timeout=_timeout(found),
         connections=read.integer(found, "connections", 1, low=1, high=_MAX_CONNECTIONS),
         bandwidth_limit=_bandwidth_limit(found),
         preset=preset_name,
     )
+
+
+def _folder_account(found: Mapping[str, object]) -> Account:
+    root = read.local_path(found, "root")
+    if root is None:
+        raise read.missing("root", "this option is missing", "Set root to the folder that is the mailbox.")
+    given = found.get("account")
+    return Account(
+        name=root if given is None else read.label(given, name="account"),
+        protocol="folder",
+        host="",
+        port=0,
+        username="",
+        timeout=_timeout(found),
+        bandwidth_limit=_bandwidth_limit(found),
+        preset=read.text(found, "preset"),
+        root=root,
+    )
+
+
+def _timeout(options: Mapping[str, object]) -> float:
+    return read.number(options, "timeout", Account.timeout, low=0, high=_DAY, above=True)
+
+
+def _refuse_other_protocols(options: Mapping[str, object], protocol: str) -> None:
+    """Refuse the options of other protocols: without an error, their effect would be silently missing."""
+    for other, names in OF_PROTOCOL.items():
+        for name in names:
+            if options.get(name) is not None and name not in OF_PROTOCOL[protocol]:
+                raise InputError(
+                    "option_unknown",
+                    f"{name}: unknown option for protocol {protocol}.",
+                    f"Leave it out, or set protocol to {other}.",
+                )
 
 
 def account_name(options: Mapping[str, object]) -> str | None:
@@ -87,8 +135,10 @@ def account_name(options: Mapping[str, object]) -> str | None:
     :raises InputError: the given options are not enough to determine the name.
     """
     given = read.text(options, "account")
-    if given is not None or not any(options.get(name) for name in ("preset", "username", "host")):
+    if given is not None or not any(options.get(name) for name in ("preset", "username", "host", "root")):
         return given
+    if options.get("root") is not None:
+        return account_from_options({**options, **dict.fromkeys(OF_PROTOCOL["sftp"])}).name
     nobody = {"private_key_file": None, "passphrase": None, "password": "none"}
     return account_from_options({**options, **nobody}).name
 

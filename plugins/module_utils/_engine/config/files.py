@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 from ..errors import FiledropError, InputError
 from . import options as read
-from .account import Account, account_from_options
+from .account import OF_PROTOCOL, Account, account_from_options
 from .credentials import read_secret, require_private, resolve_reference
 from .job import READERS, Job
 from .presets import Preset, preset_named
@@ -32,7 +32,18 @@ DEFAULT_FOLDER = "/etc/filedrop"
 LONGEST_FILE = 1024**2  # bytes
 
 ACCOUNT_OPTIONS = (
-    *("preset", "protocol", "host", "port", "username", "host_keys", "timeout", "connections", "bandwidth_limit"),
+    *(
+        "preset",
+        "protocol",
+        "host",
+        "port",
+        "username",
+        "host_keys",
+        "timeout",
+        "connections",
+        "bandwidth_limit",
+        "root",
+    ),
     *("private_key_file", "passphrase", "passphrase_file", "password", "password_file"),
 )
 SECRETS = ("passphrase", "password")
@@ -42,7 +53,7 @@ _COMMON = (
     *("remote_dir", "include", "exclude", "settle", "empty", "max_files", "max_bytes", "max_results", "after"),
 )
 JOB_OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "dropoff": (*_COMMON, "src", "upload", "temp_name", "archive_dir", "ambiguous", "on_arrival"),
+    "dropoff": (*_COMMON, "src", "upload", "temp_name", "archive_dir", "ambiguous", "on_arrival", "group", "file_mode"),
     "pickup": (*_COMMON, "dest", "move_dir", "verify", "on_duplicate", "min_free", "group", "file_mode"),
 }
 
@@ -101,8 +112,10 @@ class Configuration:
             if account is None:
                 raise read.missing("account", "this option is missing", f"Name a file in {self.folder}/accounts.")
             read.label(account, name="account")
-        preset = self._preset_of(account)
+        preset, protocol = self._preset_and_protocol_of(account)
         with _ErrorLocation(path):
+            if direction == "dropoff" and protocol != "folder":
+                _refuse_permissions(options, protocol)
             return ConfiguredJob(
                 job=READERS[direction](options, preset, name=name),
                 account=account,
@@ -123,11 +136,12 @@ class Configuration:
                     require_private(path, status, option=secret)
             return account_from_options({**self._with_secrets(options), "account": name})
 
-    def _preset_of(self, account: str) -> Preset:
+    def _preset_and_protocol_of(self, account: str) -> tuple[Preset, str]:
         path = self._path("accounts", account, of="account")
         options, _status = _read_object(path)
         with _ErrorLocation(path):
-            return preset_named(read.text(options, "preset"))
+            preset = preset_named(read.text(options, "preset"))
+            return preset, read.choice({**preset.account, **options}, "protocol", tuple(OF_PROTOCOL), "sftp")
 
     def _with_secrets(self, options: Mapping[str, object]) -> dict[str, object]:
         """Replace the options that name files of secrets by the content of these files."""
@@ -237,6 +251,17 @@ def _existing_names(path: str) -> str:
     except OSError:
         found = []
     return ", ".join(found) or "none"
+
+
+def _refuse_permissions(options: Mapping[str, object], protocol: str) -> None:
+    """Only files of this host have a group and a mode that a drop-off can set."""
+    for name in ("group", "file_mode"):
+        if options.get(name) is not None:
+            raise InputError(
+                "option_unknown",
+                f"{name}: unknown option for a drop-off over the protocol {protocol}.",
+                "Leave it out; only a drop-off into an account of the protocol folder has it, and a pickup.",
+            )
 
 
 def _refuse_unknown(options: Mapping[str, object], known: Iterable[str], hints: Mapping[str, str]) -> None:

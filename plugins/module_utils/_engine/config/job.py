@@ -79,6 +79,8 @@ class Job(Protocol):
     @property
     def group(self) -> str | None: ...
     @property
+    def file_mode(self) -> int | None: ...
+    @property
     def arrivals(self) -> tuple[str, ...]:
         """Folders and files of this host whose arrival can start the job."""
 
@@ -111,6 +113,7 @@ class Dropoff:
 
     ``sources`` are absolute paths of folders or files. ``include`` and ``exclude`` are case-sensitive fnmatch patterns
     for the file name; an empty ``include`` means all. ``archive_dir`` None means ``archive`` inside each source folder.
+    ``group`` and ``file_mode`` are as in Pickup, for an account of the protocol ``folder``.
     """
 
     direction: ClassVar[str] = "dropoff"
@@ -236,6 +239,8 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
         max_files=read.limit(found, "max_files"),
         max_bytes=_max_bytes(found),
         max_results=read.integer(found, "max_results", Dropoff.max_results, low=0, high=_MAX_RESULTS),
+        group=_group(found),
+        file_mode=_file_mode(found),
         share=_share(found),
     )
 

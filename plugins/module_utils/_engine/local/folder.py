@@ -19,7 +19,7 @@ import secrets
 import stat as modes
 from collections.abc import Container, Iterator
 from contextlib import suppress
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Protocol
 
 from ..errors import DiskError, TransferError
 from . import names
@@ -169,7 +169,14 @@ class Folder:
         return made
 
 
-def rename_new(old_folder: Folder, old: str, new_folder: Folder, new: str) -> bool:
+class OpenFolder(Protocol):
+    """Anything that has a folder's descriptor."""
+
+    @property
+    def fd(self) -> int: ...
+
+
+def rename_new(old_folder: OpenFolder, old: str, new_folder: OpenFolder, new: str) -> bool:
     """Rename a file atomically, only if the new name is free; return whether it was renamed."""
     try:
         if _renameat2 is None or not _renameat2(old_folder.fd, os.fsencode(old), new_folder.fd, os.fsencode(new)):

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable
 
+from ..local.permissions import Permissions
+from .folder import folder_remote
 from .interface import Entry, Features, Incoming, Outgoing, Received, Remote, Uploaded, entries_in, join
 from .sftp.remote import SftpRemote
 
@@ -33,14 +35,16 @@ __all__ = [
     "join",
 ]
 
-PROTOCOLS: Mapping[str, Callable[[Account], Remote]] = {
-    "sftp": SftpRemote,
+PROTOCOLS: Mapping[str, Callable[[Account, Permissions], Remote]] = {
+    "sftp": lambda account, _permissions: SftpRemote(account),
+    "folder": folder_remote,
 }
 
 
-def connect(account: Account) -> Remote:
+def connect(account: Account, permissions: Permissions | None = None) -> Remote:
     """A session for an account: connected, the server's key checked, the user accepted.
 
+    :param permissions: group and mode of the files that are uploaded, where the protocol can set them.
     :raises TrustError, AuthenticationError, UnreachableError, ServerBusy: see `errors`; nothing is retried here.
     """
-    return PROTOCOLS[account.protocol](account)
+    return PROTOCOLS[account.protocol](account, permissions or Permissions())

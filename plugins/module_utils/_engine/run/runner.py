@@ -153,7 +153,7 @@ def _attempt(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer
     """One connection: plan anew, for the last one may have changed anything, and work through the plan."""
     if not work.begin_attempt():
         return
-    with closing(connect(account)) as remote:
+    with closing(connect(account, work.permissions)) as remote:
         flow = Loop(work.deadline.watch(remote), [syncer, ledger, *remote.batches])
         flow.run(_work_through(work, watched(remote, work.observer), flow))
 

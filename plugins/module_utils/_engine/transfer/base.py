@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ..errors import ENDS_THE_RUN, FiledropError, NotReached, OriginalStays, Replaced, RunEnded
+from ..local.permissions import Permissions, permissions_for
 from ..loop.deadline import Deadline, Interruption
 from .result import FileOutcome, RunResult
 from .selection import Allowance, beyond_allowance
@@ -35,6 +36,7 @@ class JobRun(ABC, Generic[Item]):
     :ivar deadline: until when files may be begun.
     :ivar prune_before: older rows of the ledger are forgotten after the run, in seconds since 1970; None: no row.
     :ivar tally: the outcomes.
+    :ivar permissions: of the copies that the job makes on this host.
     """
 
     def __init__(self, job: Job, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> None:
@@ -43,6 +45,7 @@ class JobRun(ABC, Generic[Item]):
         self.deadline = Deadline(None)
         self.prune_before: float | None = None
         self.tally = Tally(job.max_results)
+        self.permissions = Permissions()
         self._ledger = ledger
         self._syncer = syncer
         self._check = check
@@ -60,6 +63,7 @@ class JobRun(ABC, Generic[Item]):
 
         :raises DiskError: the job cannot begin.
         """
+        self.permissions = permissions_for(self.job.group, self.job.file_mode)
 
     def begin_attempt(self) -> bool:
         """Look at what is here before a connection is made; return whether one is needed.

@@ -19,7 +19,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine import st
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config import job as engine
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config import options as read
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import (
-    PORTS,
+    OF_PROTOCOL,
     Account,
     account_from_options,
 )
@@ -101,7 +101,7 @@ def test_secrets_are_no_log_and_what_only_looks_like_one_is_not(name: str, monke
 @pytest.mark.parametrize(
     ("name", "option", "choices"),
     [
-        ("dropoff", "protocol", tuple(PORTS)),
+        ("dropoff", "protocol", tuple(OF_PROTOCOL)),
         ("dropoff", "upload", engine.UPLOADS),
         ("dropoff", "after", engine.AFTER_DROPOFF),
         ("dropoff", "ambiguous", engine.AMBIGUOUS),

@@ -14,7 +14,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.fi
 from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, LEDGER_SPEC
 
 ONLY_IN_FILES = {"account", "direction", "enabled", "every", "on_calendar", "time_limit", "retention", "share"}
-ONLY_OF = {"dropoff": {"on_arrival"}, "pickup": {"group", "file_mode"}}
+ONLY_OF = {"dropoff": {"on_arrival", "group", "file_mode"}, "pickup": {"group", "file_mode"}}
 
 
 class Built(Exception):

@@ -23,7 +23,6 @@ from ..selection import is_wanted, left_for_later
 from .claims import REFUSED, ClaimedElsewhere, Claims
 from .disk_space import SpaceReservation
 from .item import Item, outcome_of
-from .permissions import Access, access_for
 from .plan import PickupPlan
 from .workflow import DUPLICATE, PickupWorkflow
 
@@ -39,7 +38,6 @@ class PickupRun(JobRun[Item]):
 
     job: Pickup
     _dest: Folder
-    _access: Access
     _workflow: PickupWorkflow
     _claims: Claims | None = None
     _plan_of_files: PickupPlan | None = None
@@ -50,9 +48,9 @@ class PickupRun(JobRun[Item]):
         self._present: frozenset[str] | None = None  # which of the names that matter are on the server
 
     def open(self) -> None:
+        super().open()
         self._dest = Folder(self.job.dest, option="dest")
         self._dest.require_writable()
-        self._access = access_for(self.job.group, self.job.file_mode)
 
     def _prepare(self) -> bool:
         return True
@@ -61,7 +59,7 @@ class PickupRun(JobRun[Item]):
         tools = (self.job, self.account, remote, self._ledger)
         claims = self._claims = Claims(*tools, self.deadline)
         space = SpaceReservation(self._dest, self.job.min_free)
-        self._workflow = PickupWorkflow(*tools, self._syncer, self._dest, self._access, space, claims)
+        self._workflow = PickupWorkflow(*tools, self._syncer, self._dest, self.permissions, space, claims)
         rows = self._ledger.open_rows(self.account, self.job.direction, self.job.name)
         plan = self._plan_of_files = PickupPlan(
             self.job,

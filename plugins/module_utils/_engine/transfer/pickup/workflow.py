@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from ...config.job import Pickup
     from ...ledger.ledger import Ledger, Row
     from ...local.fsync import Syncer
+    from ...local.permissions import Permissions
     from ..result import FileOutcome
     from .claims import Claim, Claims
     from .disk_space import SpaceReservation
-    from .permissions import Access
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class PickupWorkflow:
     ledger: Ledger
     syncer: Syncer
     dest: Folder
-    access: Access
+    permissions: Permissions
     space: SpaceReservation
     claims: Claims
     places: set[str] = field(default_factory=set)
@@ -85,7 +85,7 @@ class PickupWorkflow:
         """Fetch the file whole and durable, with the group and mode that it will have, or not at all."""
         entry = claim.entry
         look = await download_whole(self.remote, entry, part)
-        self.access.give(part.fd)
+        self.permissions.give(part.fd)
         await self.syncer.sync_new(part.fd, self.dest.fd)  # meanwhile the server answers
         require_unchanged(entry, await look)
         if self.job.verify == "reread":

@@ -24,6 +24,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.le
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as folder_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fsync import Syncer
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.permissions import Permissions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import requests
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.upload import Upload
@@ -35,7 +36,6 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.
     STAT,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff import archive as archive_module
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.permissions import Access
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
     Answer,
@@ -722,10 +722,10 @@ def test_what_is_to_be_fetched_again_and_is_gone_is_closed(scene: Scene) -> None
 
 
 def test_a_part_that_cannot_be_made_ready_is_removed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_access: Access, _fd: int) -> None:
+    def refuse(_access: Permissions, _fd: int) -> None:
         raise DiskError("group_denied", "No.")
 
-    monkeypatch.setattr(Access, "give", refuse)
+    monkeypatch.setattr(Permissions, "give", refuse)
     scene.put(scene.server.pickup / NAME)
     assert scene.pick_up("delete") == f"{LIST}, {CAME}, unlink PART"
 

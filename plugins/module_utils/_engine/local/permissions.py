@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whose a delivered file is: the group and the permissions that it has when it is first seen."""
+"""Group and permission bits that a file gets when it is delivered."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import grp
 import os
 from dataclasses import dataclass
 
-from ...errors import DiskError
-from ...local.folder import disk_error
+from ..errors import DiskError
+from .folder import disk_error
 
 
 @dataclass(frozen=True)
-class Access:
+class Permissions:
     """A group's number and permission bits; None leaves either as the system made it."""
 
     gid: int | None = None
@@ -24,7 +24,7 @@ class Access:
     def give(self, fd: int) -> None:
         """Give them to an open file of ours.
 
-        :raises DiskError: the system does not let us.
+        :raises DiskError: the system does not allow it.
         """
         try:
             if self.gid is not None:
@@ -32,16 +32,16 @@ class Access:
             if self.mode is not None:
                 os.fchmod(fd, self.mode)
         except OSError as error:
-            raise disk_error(error, "give a fetched file its group and permissions") from error
+            raise disk_error(error, "give a delivered file its group and permissions") from error
 
 
-def access_for(group: str | None, mode: int | None) -> Access:
+def permissions_for(group: str | None, mode: int | None) -> Permissions:
     """What a job's ``group`` and ``file_mode`` mean on this host.
 
-    :raises DiskError: there is no such group, or we may not give files to it. Said before anything is fetched.
+    :raises DiskError: there is no such group, or we may not give files to it. Raised before anything is transferred.
     """
     if group is None:
-        return Access(mode=mode)
+        return Permissions(mode=mode)
     gid = _number_of(group)
     if os.geteuid() != 0 and gid not in {os.getegid(), *os.getgroups()}:
         raise DiskError(
@@ -49,7 +49,7 @@ def access_for(group: str | None, mode: int | None) -> Access:
             f"The user that runs this is not in the group {group!r} (`group`), and so may not give files to it.",
             "Add the user to the group, or name one that it is in.",
         )
-    return Access(gid, mode)
+    return Permissions(gid, mode)
 
 
 def _number_of(group: str) -> int:
