@@ -84,6 +84,10 @@ HARMLESS = {
         "_no_session",
         'never mind `"ignature" in str(error)`',
     ): "Nobody is talked to either way; only the error has other words.",
+    (
+        "_check_registration",
+        "never mind `account.private_key_file is None`",
+    ): "Only the advice of an error has other words.",
     ("Sessions._poll", "never mind `len(busy) == 1`"): _QUICKER,
     ("_packet", "never mind `kind == packets.DATA`"): _QUICKER,
     ("Reader.attributes", "never mind `flags == _USUAL_FLAGS`"): _QUICKER,
