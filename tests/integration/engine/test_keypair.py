@@ -98,11 +98,11 @@ def test_the_private_key_is_private_from_its_first_instant(tmp_path: Path, impor
     path, trace = tmp_path / "keys" / "id", tmp_path / "trace"
     code = (
         f"import sys; sys.path.insert(0, {str(import_path)!r})\n"
-        f"from {plan.__name__} import Wanted, inspect, make_plan\n"
+        f"from {plan.__name__} import KeyPairSpec, inspect, make_plan\n"
         f"from {apply.__name__} import carry_out\n"
-        f"want = Wanted({str(path)!r}, passphrase='correct horse')\n"
+        f"want = KeyPairSpec({str(path)!r}, passphrase='correct horse')\n"
         "for replace in ('never', 'always'):\n"
-        "    want = Wanted(want.path, passphrase=want.passphrase, replace=replace)\n"
+        "    want = KeyPairSpec(want.path, passphrase=want.passphrase, replace=replace)\n"
         "    there = inspect(want)\n"
         "    carry_out(want, there, make_plan(want, there))\n"
     )

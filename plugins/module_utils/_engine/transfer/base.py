@@ -52,6 +52,7 @@ class JobRun(ABC, Generic[Item]):
         self._allowance = Allowance(job.max_files, job.max_bytes)
         self._rounds: Iterator[Iterator[Item]] = iter(())
         self._round: Iterator[Item] = iter(())
+        self._waiting: dict[int, Item] = {}  # by identity: handed out, and not begun yet
 
     @property
     def observer(self) -> Observer | None:
@@ -73,6 +74,7 @@ class JobRun(ABC, Generic[Item]):
         self.tally.begin_attempt()
         self._allowance.begin_attempt()
         self._round, self._rounds = iter(()), iter(())
+        self._waiting.clear()
         return self._prepare()
 
     async def plan(self, remote: Remote) -> None:
@@ -84,7 +86,13 @@ class JobRun(ABC, Generic[Item]):
         """The items, in rounds that follow one another. Each item is made when its turn comes."""
         for items in self._rounds:
             self._round = items
-            yield items
+            yield self._handed_out(items)
+
+    def _handed_out(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items, each of which waits for its turn until `process` begins it."""
+        for item in items:
+            self._waiting[id(item)] = item
+            yield item
 
     @abstractmethod
     def _prepare(self) -> bool:
@@ -132,6 +140,7 @@ class JobRun(ABC, Generic[Item]):
 
         :raises FiledropError: what ends the attempt.
         """
+        self._waiting.pop(id(item), None)
         try:
             self.deadline.check()
             outcome = await (self.predict(item) if self._check else self.transfer(item))
@@ -153,7 +162,7 @@ class JobRun(ABC, Generic[Item]):
         """All outcomes. Files whose turn did not come are skipped."""
         if error is not None:
             with suppress(FiledropError):  # a ledger that has just failed
-                for items in (self._round, *self._rounds):
+                for items in (iter(self._waiting.values()), self._round, *self._rounds):
                     for item in items:
                         self.tally.interrupt(self.outcome_of(item).skip(NotReached()))
         return self.tally.result(error)
