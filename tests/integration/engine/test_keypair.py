@@ -25,7 +25,7 @@ KINDS = [("ed25519", None), ("ecdsa", 256), ("ecdsa", 384), ("ecdsa", 521), ("rs
 
 
 def ensure(path: Path, **options: Any) -> None:
-    want = plan.Wanted(str(path), **options)
+    want = plan.KeyPairSpec(str(path), **options)
     there = plan.inspect(want)
     apply.carry_out(want, there, plan.make_plan(want, there))
 
@@ -68,7 +68,7 @@ def test_a_pair_of_ssh_keygen_is_kept(tmp_path: Path, kind: str, passphrase: str
     path = tmp_path / "id"
     size = ["-b", "2048"] if kind == "rsa" else []
     told("ssh-keygen", "-q", "-t", kind, *size, "-m", style, "-N", passphrase, "-C", "a comment", "-f", str(path))
-    want = plan.Wanted(str(path), type=kind, passphrase=passphrase or None)
+    want = plan.KeyPairSpec(str(path), type=kind, passphrase=passphrase or None)
     assert not plan.make_plan(want, plan.inspect(want)).changed
     key = formats.load_private_key(str(path), passphrase or None)
     assert formats.fingerprint(key.asbytes()) == told("ssh-keygen", "-l", "-f", str(path)).split()[1]
@@ -98,11 +98,11 @@ def test_the_private_key_is_private_from_its_first_instant(tmp_path: Path, impor
     path, trace = tmp_path / "keys" / "id", tmp_path / "trace"
     code = (
         f"import sys; sys.path.insert(0, {str(import_path)!r})\n"
-        f"from {plan.__name__} import Wanted, inspect, make_plan\n"
+        f"from {plan.__name__} import KeyPairSpec, inspect, make_plan\n"
         f"from {apply.__name__} import carry_out\n"
-        f"want = Wanted({str(path)!r}, passphrase='correct horse')\n"
+        f"want = KeyPairSpec({str(path)!r}, passphrase='correct horse')\n"
         "for replace in ('never', 'always'):\n"
-        "    want = Wanted(want.path, passphrase=want.passphrase, replace=replace)\n"
+        "    want = KeyPairSpec(want.path, passphrase=want.passphrase, replace=replace)\n"
         "    there = inspect(want)\n"
         "    carry_out(want, there, make_plan(want, there))\n"
     )
