@@ -34,10 +34,14 @@ AT_ONCE := -n 4 --dist worksteal
 COLLECTION := build/collections/ansible_collections/courier/filedrop
 SHIPPED := $(shell find galaxy.yml LICENSE *.md changelogs docs extensions meta playbooks plugins roles -type f -not -name '*.pyc')
 
-# The engine's own tests run in each of these as well, with neither Ansible nor anything else in it.
+# The engine's own tests run in each of these as well, with neither Ansible nor anything else in it: day by day those of
+# what can differ there (the connection, keys, and files on their way), and with FULL or ARGS all of them.
 ENGINE_VENVS := python-3.9 paramiko-2.12 paramiko-3.5
 ENGINE_UNIT := tests/unit/plugins/module_utils/_engine
 ENGINE_INTEGRATION := tests/integration/engine
+OLDER_UNIT := $(if $(FULL)$(ARGS),$(ENGINE_UNIT),$(addprefix $(ENGINE_UNIT)/,keys remote))
+OLDER_INTEGRATION := $(if $(FULL)$(ARGS),$(ENGINE_INTEGRATION),$(addprefix $(ENGINE_INTEGRATION)/test_,$(addsuffix .py, \
+    bad_connection cuts keypair many_files move ssh)))
 
 ##@ To see it work
 
@@ -48,8 +52,8 @@ demo: $(COLLECTION)/MANIFEST.json ## from nothing to a delivered file, against a
 ##@ To test it
 
 .PHONY: test
-test: ## everything below, and at the end what failed
-	@tests/tools/run-parts lint sanity unit crashes power storms fuzz hosts integration
+test: .venv/test.stamp $(COLLECTION)/MANIFEST.json ## everything below but what takes hours, and at the end what failed
+	@tests/tools/run-parts --beside "hosts sanity" lint unit crashes power storms fuzz integration
 
 .PHONY: lint lint-python lint-imports lint-types lint-yaml lint-ansible lint-shell lint-changelog
 lint: ## formatter, linters and the strict type checker
@@ -59,9 +63,13 @@ lint-python: .venv/test.stamp
 	$(VENV)/ruff check .
 lint-imports: .venv/test.stamp $(LINKED)
 	PYTHONPATH=build/tree $(VENV)/lint-imports --no-cache pyproject.toml
+# pytest's own source needs a newer Python than the engine; and tests replace what a module of the engine has imported.
+TYPES_OF_TESTS := --python-version 3.11 --implicit-reexport
+PARTNER_CHECK := tests/faults/partner_check
 lint-types: .venv/test.stamp $(LINKED)
-	$(VENV)/mypy tests/tools/*.py
 	$(VENV)/mypy $(TYPED:%=--package ansible_collections.courier.filedrop.plugins.%)
+	$(VENV)/mypy $(TYPES_OF_TESTS) --exclude ^$(PARTNER_CHECK)/ tests
+	MYPYPATH=plugins/module_utils:$(PARTNER_CHECK):tests/support $(VENV)/mypy $(TYPES_OF_TESTS) $(PARTNER_CHECK)
 lint-yaml: .venv/test.stamp
 	$(VENV)/yamllint --strict .
 lint-ansible: .venv/test.stamp $(LINKED)
@@ -76,7 +84,7 @@ sanity: .venv/test.stamp | packages-lint ## ansible-test sanity, on every Python
 	$(VENV)/python tests/tools/sanity.py $(ARGS)
 
 .PHONY: unit integration
-unit: ## unit tests; those of the engine on three releases of paramiko (ARGS='-k ledger')
+unit: ## unit tests; those of keys and connections on three releases of paramiko (ARGS='-k ledger')
 	@tests/tools/run-parts $(ENGINE_VENVS:%=unit-on-%) unit-on-paramiko-5.1
 integration: ## tests against OpenSSH, on the same releases, and of the installed artefact
 	@tests/tools/run-parts $(ENGINE_VENVS:%=integration-on-%) integration-on-ansible-2.17 integration-on-paramiko-5.1
@@ -90,9 +98,9 @@ integration-on-ansible-2.17: build/venvs/ansible-2.17.stamp | packages-tests
 	build/venvs/ansible-2.17/bin/python -m pytest $(AT_ONCE) tests/integration/playbooks $(ARGS)
 # python-3.9 may be missing.
 $(ENGINE_VENVS:%=unit-on-%): unit-on-%: build/venvs/%.stamp | packages-tests
-	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(AT_ONCE) $(ENGINE_UNIT) $(ARGS)
+	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(AT_ONCE) $(OLDER_UNIT) $(ARGS)
 $(ENGINE_VENVS:%=integration-on-%): integration-on-%: build/venvs/%.stamp | packages-tests
-	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(AT_ONCE) $(ENGINE_INTEGRATION) $(ARGS)
+	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(AT_ONCE) $(OLDER_INTEGRATION) $(ARGS)
 
 .PHONY: crashes power storms fuzz faults mutations
 crashes: .venv/test.stamp | packages-tests ## kill runs at every step, cut their connections, and run again (ARGS='-k pickup')
@@ -104,8 +112,8 @@ storms: .venv/test.stamp | packages-tests ## random storms of crashes, cuts and 
 fuzz: build/venvs/fuzz.stamp .venv/test.stamp ## fuzz what a server can send, led by coverage (FUZZ='--seconds 3600 --target servers')
 	$(VENV)/python -m pytest tests/faults/fuzz
 	build/venvs/fuzz/bin/python tests/faults/fuzz/fuzz.py $(if $(FULL),--seconds 60) $(FUZZ)
-faults: ## the four above for every variant, every recovery, thousands of storms, 100,000 files (75 minutes)
-	@FULL=--full tests/tools/run-parts crashes power storms fuzz
+faults: ## the four above for every variant, every recovery, thousands of storms, 100,000 files, all on older releases (80 minutes)
+	@FULL=--full tests/tools/run-parts crashes power storms fuzz $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
 mutations: .venv/test.stamp | packages-tests ## take syncs, checks and commits out of the engine one by one, into docs/mutations.md (hours)
 	$(VENV)/python tests/faults/mutations --whole --write docs/mutations.md $(ARGS)
 
@@ -134,6 +142,10 @@ command: ## the command filedrop, one executable file, under build/
 	@mkdir -p build
 	@$(PYTHON) plugins/module_utils/_build.py build/filedrop
 
+.PHONY: docs
+docs: .venv/test.stamp $(LINKED) | packages-docs ## the tables and pictures of the documentation that are made from the engine
+	$(VENV)/python tests/tools/states_docs.py
+
 .PHONY: format
 format: .venv/test.stamp ## let the formatter and the linter mend what they can
 	$(VENV)/ruff check --fix .
@@ -151,11 +163,13 @@ help: ## this text
 
 # Debian's packages
 
-.PHONY: packages-lint packages-tests packages-bench packages-hosts
+.PHONY: packages-lint packages-tests packages-docs packages-bench packages-hosts
 packages-lint:
 	@tests/tools/debian-packages shellcheck
 packages-tests:
 	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone strace time python3-paramiko
+packages-docs:
+	@tests/tools/debian-packages graphviz
 packages-bench:
 	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone strace time
 HOSTS := podman runc netavark aardvark-dns iptables mmdebstrap openssh-client

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ._engine._deps import PARAMIKO_IMPORT_ERROR, require
 from ._engine.config.account import account_from_options
-from ._engine.config.job import Dropoff, Pickup
+from ._engine.config.job import Job
 from ._engine.config.paths import default_ledger
 from ._engine.config.presets import Preset, preset_named
 from ._engine.errors import DependencyError, FiledropError
@@ -141,7 +141,7 @@ def presentable(value: Any) -> Any:
     return value
 
 
-def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], Preset], Dropoff | Pickup]) -> None:
+def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], Preset], Job]) -> None:
     """Run the job that the module's options describe, and return what happened to every file.
 
     A file that failed or is held fails the task, after all files are processed and with the full result.
@@ -156,7 +156,7 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
         module.warn(presentable(note))
     result = transfer_result(found, job)
     if module._diff:
-        result["diff"] = transfer_diff(found.outcomes, job)
+        result["diff"] = transfer_diff(found, job)
     result = presentable(result)
     reason, text = verdict(found, check=module.check_mode)
     if reason:
@@ -164,7 +164,7 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
     module.exit_json(**result)
 
 
-def transfer_result(found: RunResult, job: Dropoff | Pickup) -> Result:
+def transfer_result(found: RunResult, job: Job) -> Result:
     """Build the result of dropoff and pickup, in the same form for success and failure."""
     return {
         "changed": found.changed,
@@ -179,14 +179,13 @@ def verdict(found: RunResult, *, check: bool = False) -> tuple[str, str]:
 
     If an error ended the run, the message has that error and only the numbers of files, so that the error is visible.
     """
-    failed = [outcome for outcome in found.outcomes if outcome.outcome == "failed"]
-    held = [outcome for outcome in found.outcomes if outcome.outcome == "held"]
+    failed, held = found.counts["failed"], found.counts["held"]
     show = 0 if found.error else _FIRST_FEW
     parts = [str(found.error)] if found.error else []
     if failed:
-        parts.append(_summary_of(failed, "failed; the originals stay where they were", show))
+        parts.append(_summary_of(found, "failed", "failed; the originals stay where they were", show))
     if held:
-        parts.append(_summary_of(held, "held; they stay as they are", show))
+        parts.append(_summary_of(found, "held", "held; they stay as they are", show))
     delivered = found.summary["delivered"]
     if parts and delivered:
         parts.append(f"{'Would still be delivered' if check else 'Delivered nevertheless'}: {_files(delivered)}.")
@@ -194,44 +193,39 @@ def verdict(found: RunResult, *, check: bool = False) -> tuple[str, str]:
     return reason, " ".join(parts)
 
 
-def _summary_of(outcomes: list[FileOutcome], what: str, show: int) -> str:
-    """Format a number of files, with the messages of the first few."""
-    first = "".join(f" {names.shown(each.name)}: {each.message or each.reason}" for each in outcomes[:show])
-    more = len(outcomes) - show
+def _summary_of(found: RunResult, which: str, what: str, show: int) -> str:
+    """Format how many files have an outcome, with the messages of the first few."""
+    count = found.counts[which]
+    first = [outcome for outcome in found.outcomes if outcome.outcome == which][:show]
+    messages = "".join(f" {names.shown(each.name)}: {each.message or each.reason}" for each in first)
+    more = count - show
     rest = f" And {more} more; see `files` in the result." if show and more > 0 else ""
-    return f"{_files(len(outcomes))} {what}.{first}{rest}"
+    return f"{_files(count)} {what}.{messages}{rest}"
 
 
 def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
 
-def transfer_diff(outcomes: Iterable[FileOutcome], job: Dropoff | Pickup) -> list[Result]:
+def transfer_diff(found: RunResult, job: Job) -> list[Result]:
     """Build the diff for both sides: the files that the job added, removed and moved."""
-    delivered = [each for each in outcomes if each.outcome == "delivered"]
-    told = delivered[: job.max_results]
-    part = f", the first {len(told)} of {len(delivered)}" if len(told) < len(delivered) else ""
+    delivered = found.counts["delivered"]
+    told = [each for each in found.outcomes if each.outcome == "delivered"][: job.max_results]
+    part = f", the first {len(told)} of {delivered}" if len(told) < delivered else ""
     originals = [each.origin for each in told]
     left = [path for each in told for path in _left_of(each, job)]
-    if isinstance(job, Dropoff):
-        added = [each.remote_path for each in told]
-        return [_difference(f"local files{part}", originals, left), _difference(f"remote files{part}", [], added)]
-    added = [each.local_path for each in told]
-    return [_difference(f"remote files{part}", originals, left), _difference(f"local files{part}", [], added)]
+    sides = {"local": [each.local_path for each in told], "remote": [each.remote_path for each in told]}
+    del sides[job.origin]
+    ((copies, added),) = sides.items()
+    return [_difference(f"{job.origin} files{part}", originals, left), _difference(f"{copies} files{part}", [], added)]
 
 
-def _left_of(outcome: FileOutcome, job: Dropoff | Pickup) -> list[str]:
+def _left_of(outcome: FileOutcome, job: Job) -> list[str]:
     """Return the paths of a delivered file's original afterwards."""
-    if job.after == "keep" or outcome.reason == "changed_before_delete":
+    if outcome.reason == "changed_before_delete":
         return [outcome.origin]
-    if job.after == "delete":
-        return []
-    if isinstance(job, Pickup):
-        return [f"{job.move_dir}/{outcome.name}"]
-    if outcome.reason == "predicted":
-        folder = job.archive_dir or os.path.join(os.path.dirname(outcome.origin), names.ARCHIVE)
-        return [os.path.join(folder, outcome.name)]
-    return [outcome.local_path]
+    decided = "" if outcome.reason == "predicted" else outcome.local_path
+    return job.original_after(outcome.name, outcome.origin, decided)
 
 
 def _difference(title: str, before: list[str], after: list[str]) -> Result:

@@ -24,7 +24,6 @@ from ..module_utils._engine.command.on_arrival import PATIENCE
 from ..module_utils._engine.config import options as read
 from ..module_utils._engine.config.credentials import REFERENCE
 from ..module_utils._engine.config.files import SECRETS, Configuration, ConfiguredJob
-from ..module_utils._engine.config.job import Dropoff
 from ..module_utils._engine.errors import FiledropError
 from ..module_utils._engine.remote.ssh.hostkeys import TrustedKeys
 from . import _units as units
@@ -358,7 +357,7 @@ def _job_units(job: ConfiguredJob, account: _Account, host: Host) -> list[dict[s
         credentials=account.credentials if host.hands_over else (),
         writable=writable,
         readable=readable,
-        gives_group=not isinstance(job.job, Dropoff) and job.job.group is not None,
+        gives_group=job.job.group is not None,
         time_limit=job.time_limit,
         patience=math.ceil(job.job.settle + PATIENCE) if job.schedule.on_arrival else None,
     )
@@ -419,18 +418,13 @@ def _calendar(job: ConfiguredJob, host: Host) -> list[str]:
 
 def _folders(job: ConfiguredJob) -> tuple[list[str], list[str]]:
     """Return the folders in which a job writes, and those that it only reads."""
-    movement = job.job
-    if not isinstance(movement, Dropoff):
-        return [movement.dest], []
-    if movement.after == "keep":
-        return [], list(movement.sources)
-    return [*movement.sources, *([movement.archive_dir] if movement.archive_dir else [])], []
+    return list(job.job.folders.written), list(job.job.folders.read)
 
 
 def _places(job: ConfiguredJob) -> list[dict[str, Any]]:
     """List the folders of a job, with the permissions that the service user needs there."""
     writable, readable = _folders(job)
-    option = "src" if isinstance(job.job, Dropoff) else "dest"
+    option = job.job.folders.option
     return [
         {"variable": f"filedrop_jobs.{job.name}.{option}", "path": path, "write": path in writable}
         for path in (*writable, *readable)

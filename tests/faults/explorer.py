@@ -356,7 +356,7 @@ def _of_two(pair: Pair) -> Iterator[str]:
     if len(kept_out) == len(pair[:2]):
         yield "restless: each of two runs has kept the other one out"
     for result in kept_out:
-        if result.outcomes or status_of_error(result.error) != ALREADY_RUNNING:
+        if result.error is None or result.outcomes or status_of_error(result.error) != ALREADY_RUNNING:
             yield f"restless: a run that was kept out ended with {result.outcomes}"
     if _was_kept_out(pair.second) and pair.seconds > AT_ONCE:
         yield "restless: a second run took a while to say that there is another one"

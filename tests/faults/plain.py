@@ -36,47 +36,6 @@ HIDDEN = b".in."
 _WAS_CUT, _BROKEN = 3, 4  # how a relay ends
 
 
-class PlainTransport:
-    """What the engine's session needs of an SSH transport and of its one channel, over a local socket."""
-
-    saved_exception = None
-
-    def __init__(self, address: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(address)
-
-    def open_session(self, timeout: float) -> PlainTransport:
-        self._socket.settimeout(timeout)
-        return self
-
-    def invoke_subsystem(self, name: str) -> None:
-        """There is nothing else."""
-
-    def settimeout(self, timeout: float) -> None:
-        self._socket.settimeout(timeout)
-
-    def send(self, data: bytes) -> int:
-        return self._socket.send(data)
-
-    def recv(self, length: int) -> bytes:
-        try:
-            return self._socket.recv(length)
-        except BlockingIOError:
-            raise socket.timeout from None
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
-
-    def join(self, timeout: float) -> None:
-        """There is nothing to wait for: where the channel ends, the connection has ended."""
-
-    def is_active(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        self._socket.close()
-
-
 class Cut(NamedTuple):
     """Where a connection ends: at the request of this number, which is ``lost`` with all that follow it, or ``done`` by
     the server, but its answer is lost, or comes ``late``: the server gets it, and what follows it, when the client has
@@ -233,7 +192,7 @@ def openssh(root: Path) -> Callable[[socket.socket], int]:
     program = _sftp_server()
 
     def serve(connection: socket.socket) -> int:
-        process = subprocess.Popen([program, "-d", str(root)], stdin=connection, stdout=connection)
+        process = subprocess.Popen([program, "-d", str(root)], stdin=connection.fileno(), stdout=connection.fileno())
         process.returncode = 0  # we wait for it ourselves
         return process.pid
 

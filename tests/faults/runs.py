@@ -18,16 +18,18 @@ from typing import Any, NamedTuple, Protocol
 
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
+    Job,
     dropoff_from_options,
     pickup_from_options,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import remote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import sessions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.workflow import PARTIAL_UPLOADS
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import PARTIAL_UPLOADS
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
+from support.pipe import PipeConnection, unix_socket
 from support.sshd import SshServer
 
 from . import books, plain
@@ -204,8 +206,8 @@ class Stage:
     def _account(self) -> Account:
         if isinstance(self.server, plain.PlainServer):
             address = self.server.address
-            engine: Any = remote
-            engine.open_transport = lambda _account: plain.PlainTransport(address)
+            engine: Any = sessions
+            engine.open_connection = lambda who: PipeConnection(lambda: unix_socket(address), timeout=who.timeout)
             return Account(ACCOUNT, "sftp", "nowhere", 22, "nobody", timeout=60.0)
         server = self.server
         return Account(
@@ -213,7 +215,7 @@ class Stage:
             private_key_file=server.private_key_file, host_keys=tuple(server.host_keys), timeout=60.0,
         )  # fmt: skip
 
-    def _job(self) -> runner.Dropoff | runner.Pickup:
+    def _job(self) -> Job:
         world, options = self.world, dict(self.variant.options)
         if options.pop("other_disk", False):
             options["archive_dir"] = str(world.shelf)

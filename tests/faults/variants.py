@@ -66,7 +66,7 @@ class Variant:
 
 
 # What cannot be known after a crash, by server and upload: whether a whole file was taken or lost.
-_HELD_DROPOFFS = {
+_HELD_DROPOFFS: dict[str, dict[str, frozenset[str]]] = {
     "openssh": {"rename": frozenset(), "direct": frozenset()},
     "taking": {"rename": frozenset({"ambiguous", "vanished"}), "direct": frozenset()},
     "hiding": {"rename": frozenset({"ambiguous"}), "direct": frozenset({"ambiguous"})},

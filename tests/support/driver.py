@@ -18,7 +18,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,8 @@ def _execute(run: Mapping[str, Any]) -> dict[str, Any]:
     from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 
     options = dict(run["job"])
-    from_options = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}[options.pop("direction")]
+    readers: dict[str, Callable[..., Any]] = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}
+    from_options = readers[options.pop("direction")]
     try:
         account = account_from_options(run["account"])
         job = from_options(options, preset_named(account.preset))

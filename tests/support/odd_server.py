@@ -2,12 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An SFTP server whose every answer a test can change, over real SSH on loopback."""
+"""An SFTP server whose every answer a test can change: over a pipe, or over real SSH on loopback."""
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Coroutine, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Optional, TypeVar
@@ -15,13 +17,17 @@ from typing import Any, Callable, Optional, TypeVar
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop, completed
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Remote, Uploaded
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import sessions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import sftp_server
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.accounts import account
-from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Fault, Serve
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Fault, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import Sandbox
-from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Kind, packet
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, BadMessage, Kind, packet
 
+from .pipe import PipeConnection
 from .sandbox_client import USERNAME, make_key
 
 T = TypeVar("T")
@@ -54,18 +60,21 @@ class Packet:
 class OddServer(Fault):
     """A sandbox that does what ``hooks`` say: for some kinds of requests, in the place of its own service.
 
+    It serves over a pipe: nothing listens, and there is no SSH.
+
+    :ivar is_openssh: whether it says that it is OpenSSH.
     :ivar seen: the kinds of all requests so far, and of those with a length also that.
     """
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.hooks: dict[Kind, Hook] = {}
         self.seen: list[tuple[Kind, int]] = []
+        self.is_openssh = False
         self._stack = stack
+        self._ends: list[socket.socket] = []
         self._key = make_key(folder / "keys")
         users = [account(USERNAME, public_keys=[self._key.public])]
-        self.sandbox = stack.enter_context(
-            Sandbox(folder / "sandbox", accounts=users, faults=[self], import_delay=3600)
-        )
+        self.sandbox = Sandbox(folder / "sandbox", accounts=users, faults=[self], import_delay=3600)
         self.input = self.sandbox.folders(USERNAME).input
         self.pickup = self.sandbox.folders(USERNAME).pickup
 
@@ -99,6 +108,78 @@ class OddServer(Fault):
         self._stack.callback(remote.close)
         return remote
 
+    def cut(self) -> None:
+        """Cut all connections that are there now."""
+        ends, self._ends = self._ends, []
+        for end in ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def open_connection(self, who: Account) -> PipeConnection:
+        return PipeConnection(self._open_pipe, timeout=who.timeout, is_openssh=self.is_openssh)
+
+    def _open_pipe(self) -> socket.socket:
+        theirs, ours = socket.socketpair()
+        self._ends.append(ours)
+        thread = threading.Thread(target=self._serve_pipe, args=(ours,), daemon=True)
+        thread.start()
+        self._stack.callback(thread.join)
+        self._stack.callback(theirs.close)
+        return theirs
+
+    def _serve_pipe(self, end: socket.socket) -> None:
+        files = self.sandbox._files[USERNAME]
+        with end, suppress(OSError, Cut, BadMessage):
+            sftp_server.Session(end, files, username=USERNAME, faults=[self]).run()
+
+
+class OddSshServer(OddServer):
+    """The same over real SSH on loopback."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        super().__init__(folder, stack)
+        stack.enter_context(self.sandbox)
+
+    def cut(self) -> None:
+        self.sandbox.cut()
+
+
+@dataclass
+class Sink:
+    """Takes a download."""
+
+    content: bytearray = field(default_factory=bytearray)
+
+    def write(self, data: bytes | memoryview) -> None:
+        self.content += data
+
+
+@dataclass
+class Memory:
+    """A file to upload."""
+
+    content: bytes
+    position: int = 0
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    def read(self, length: int) -> bytes:
+        start, self.position = self.position, self.position + length
+        return self.content[start : self.position]
+
+    def check_unchanged(self) -> None:
+        pass
+
+
+async def upload(
+    remote: Remote, path: str, source: bytes | Memory, *, over: bool = False, temporary: bool = False
+) -> Uploaded:
+    """Upload a file that nobody keeps a ledger of."""
+    memory = Memory(source) if isinstance(source, bytes) else source
+    return await remote.upload(path, memory, over=over, temporary=temporary, created=lambda _upload: completed(None))
+
 
 def drive(remote: SftpRemote, coroutine: Coroutine[Any, Any, T]) -> T:
     return Loop(remote).run(coroutine)
@@ -111,6 +192,16 @@ def failure(remote: SftpRemote, coroutine: Any) -> FiledropError:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[OddServer]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OddServer]:
+    """A server over a pipe, to which every account leads."""
     with ExitStack() as stack:
-        yield OddServer(tmp_path, stack)
+        server = OddServer(tmp_path, stack)
+        monkeypatch.setattr(sessions, "open_connection", server.open_connection)
+        yield server
+
+
+@pytest.fixture
+def ssh_server(tmp_path: Path) -> Iterator[OddSshServer]:
+    """A server over SSH."""
+    with ExitStack() as stack:
+        yield OddSshServer(tmp_path, stack)

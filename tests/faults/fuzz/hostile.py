@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
+from typing import Any
 
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.channel import ended
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import packets
 
 MOST_REQUESTS = 20_000
@@ -54,14 +57,16 @@ class Input:
         return self.take(self.left)
 
 
-class HostileTransport:
-    """What a session needs of an SSH transport and its channel, with the server in it.
+class HostileServer:
+    """A connection with one channel, and the server in it; see `channel.Connection` and `channel.Channel`.
 
     :param data: what the server is made of. When it is used up, the connection ends.
     :ivar requests: the kinds of what the client has asked so far.
     """
 
-    saved_exception = None
+    window = 32 * 1024 * 1024
+    send_size = 32 * 1024
+    is_openssh = False
 
     def __init__(self, data: bytes) -> None:
         self._script = Input(data)
@@ -69,27 +74,18 @@ class HostileTransport:
         self._asked = bytearray()
         self.requests: list[int] = []
 
-    # --- as a transport
+    # --- as a connection
 
-    def open_session(self, timeout: float) -> HostileTransport:
+    def open_channel(self) -> HostileServer:
         return self
 
-    def join(self, timeout: float) -> None:
-        """It has ended already."""
-
-    def is_active(self) -> bool:
-        return False
+    def info(self) -> Mapping[str, Any]:
+        return {}
 
     def close(self) -> None:
         """There is nothing to close."""
 
     # --- as its channel
-
-    def invoke_subsystem(self, name: str) -> None:
-        """There is nothing else."""
-
-    def settimeout(self, timeout: float) -> None:
-        """It answers at once, or never again."""
 
     def fileno(self) -> int:
         raise OSError("a server without a socket")
@@ -102,12 +98,14 @@ class HostileTransport:
             del self._asked[:length]
         return len(data)
 
-    def recv(self, length: int) -> bytes:
+    def receive(self, timeout: float) -> bytes:
         if not self._coming:
             self._coming += self._script.rest()
-        length = min(length, 1 + self._script.number() if self._script.left else len(self._coming))
+        length = 1 + self._script.number() if self._script.left else len(self._coming)
         found = bytes(self._coming[:length])
         del self._coming[:length]
+        if not found:
+            raise ended("the server has nothing more to say")
         return found
 
     def _serve(self, kind: int, number: bytes) -> None:

@@ -20,18 +20,18 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Uploaded, entries_in
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
-    listing,
-)
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
-    packets as packets,
+    packets,
+    requests,
+    sessions,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
     remote as remote_module,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.session import Session
 
-from .hostile import HostileTransport, Input
+from .hostile import HostileServer, Input
 
 _MOST_BYTES = 1000  # of the files that are transferred
 _ACCOUNT = Account("fuzz", "sftp", "nowhere", 22, "nobody", timeout=5.0)
@@ -116,8 +116,7 @@ _KINDS = (packets.STATUS, packets.HANDLE, packets.DATA, packets.NAME, packets.AT
 
 def _settled(stream: bytes, sizes: list[int]) -> list[str]:
     """What has become of a few requests after a stream was taken apart."""
-    transport: Any = HostileTransport(b"\xd0")
-    session = Session(transport, timeout=5.0)
+    session = Session(HostileServer(b"\xd0"), timeout=5.0)
     answers = [
         session.request(packets.EXTENDED, b"", expected=kind, doing="", missing_ok=bool(number % 2))
         for number, kind in enumerate(_KINDS * 2)
@@ -155,7 +154,7 @@ class _Sink:
     def __init__(self) -> None:
         self.size = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self.size += len(data)
 
 
@@ -167,6 +166,9 @@ class _Source:
     def read(self, length: int) -> bytes:
         return bytes(length)
 
+    def check_unchanged(self) -> None:
+        pass
+
 
 async def _download(remote: remote_module.SftpRemote, size: int) -> None:
     sink = _Sink()
@@ -176,18 +178,25 @@ async def _download(remote: remote_module.SftpRemote, size: int) -> None:
 
 
 async def _upload(remote: remote_module.SftpRemote, size: int) -> None:
-    handle = await remote.create("input/a.xml")
+    upload: Uploaded | None = None
+
+    async def created(new: Uploaded) -> None:
+        nonlocal upload
+        upload = new
+
     try:
-        await (await remote.write(handle, _Source(), shared=False))
-        await remote.size_of(handle)
+        await remote.upload("input/a.xml", _Source(), over=False, temporary=False, created=created)
+        if upload:
+            await upload.size()
     finally:
-        await remote.finish(handle)
+        if upload:
+            await upload.close()
     await remote.rename("input/a.xml", "input/b.xml")
 
 
 async def _list(remote: remote_module.SftpRemote, size: int) -> None:
-    for entry in await remote.list("pickup"):
-        if entry.name in (".", "..") or (entry.size or 0) > listing.LARGEST_SIZE:
+    for entry in await entries_in(remote, "pickup"):
+        if entry.name in (".", "..") or (entry.size or 0) > requests.LARGEST_SIZE:
             raise Broken(entry)
         await remote.stat(entry.path)
 
@@ -210,8 +219,8 @@ def servers(data: bytes) -> None:
     """A server that answers anything to anything."""
     script = Input(data)
     work, size = _WORK[script.number() % len(_WORK)], script.number() * 4
-    server = HostileTransport(script.rest())
-    with patch.object(remote_module, "open_transport", lambda _account: server), contextlib.suppress(FiledropError):
+    server = HostileServer(script.rest())
+    with patch.object(sessions, "open_connection", lambda _account: server), contextlib.suppress(FiledropError):
         remote = remote_module.SftpRemote(_ACCOUNT)
         Loop(remote).run(work(remote, size))
     if len(server.requests) > 200 + 2 * len(data):

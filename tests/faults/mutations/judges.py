@@ -13,21 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from .catalogue import ORDER, PROTECTION, SYNC, Mutation
+from .mutation import ORDER, PROTECTION, SYNC, Mutation
 from .workshop import Workshop
 
 UNIT, INTEGRATION = "tests/unit/plugins/module_utils/_engine", "tests/integration/engine"
 SECONDS = {UNIT: 8.0, INTEGRATION: 40.0}
-"""Of all tests that call a function, as many as take so long, the quickest first; those of its own file in any case."""
+"""Of all tests that call a function, as many as take so long, the quickest first; in any case those of its folder."""
 
 PYTEST = ("-m", "pytest", "-x", "-q", "--tb=line")
 
-_DROPOFF = ("dropoff.py", "deliveries.py", "dropoff_plan.py", "recovery.py", "originals.py")
-_PICKUP = ("pickup.py", "fetches.py", "pickup_plan.py", "verification.py", "claims.py", "room.py")
-_BOTH = ("disk.py", "syncer.py", "ledger.py", "ledger_file.py", "runner.py", "work.py")
-
-_TRIED_IN = {"ledger_file.py": ("/test_ledger.py::",), "originals.py": ("/test_disk.py::",)}
-"""Where the tests of a file are that has none, or not all of them, in one of its own name."""
+_DROPOFF, _PICKUP = "transfer/dropoff/", "transfer/pickup/"
+_BOTH = ("transfer/", "local/", "ledger/", "run/")
+"""The folders of the engine that the crash matrix and the power cuts try."""
 
 Touches = Mapping[str, tuple[float, Sequence[str]]]
 """By test: the seconds that it takes, and the functions that it calls (touch.py)."""
@@ -62,32 +59,39 @@ ROUNDS = ("unit tests", "tests with OpenSSH", "power cuts", "crash matrix")
 
 def judges_of(mutation: Mutation, touches: Touches, round_: int) -> Iterator[Judge]:
     """Those who may notice a mutation, of one of the `ROUNDS`."""
-    side = "dropoff" if mutation.file in _DROPOFF else "pickup" if mutation.file in _PICKUP else ""
+    sides = _sides(mutation.file)
     if round_ == 0:
         yield from _tests(mutation, touches, UNIT)
     elif round_ == 1 and mutation.kind != SYNC:
         yield from _tests(mutation, touches, INTEGRATION)
     elif round_ == 2 and mutation.kind in (SYNC, ORDER, PROTECTION):
         yield from _power(mutation.file)
-    elif round_ == 3 and (side or mutation.file in _BOTH):
-        yield Judge("crash matrix", ("tests/faults/judge.py", side or "both"), 900.0)
+    elif round_ == 3 and sides:
+        yield Judge("crash matrix", ("tests/faults/judge.py", sides[0] if len(sides) == 1 else "both"), 900.0)
+
+
+def _sides(file: str) -> tuple[str, ...]:
+    """The directions that a file of the engine has to do with, of those that can be tried."""
+    if file.startswith(_DROPOFF):
+        return ("dropoff",)
+    if file.startswith(_PICKUP):
+        return ("pickup",)
+    return ("pickup", "dropoff") if file.startswith(_BOTH) else ()
 
 
 def _power(file: str) -> Iterator[Judge]:
     """First whether each sync is where it is known to be needed, then every state that a cut may leave."""
     quick = "each_sync or not_synced"
     yield Judge("power cuts", (*PYTEST, "tests/faults/power/test_power.py", "-k", quick), 300.0)
-    sides = {**dict.fromkeys(_DROPOFF, ("dropoff",)), **dict.fromkeys(_PICKUP, ("pickup",))}
-    if file in (*_DROPOFF, *_PICKUP, *_BOTH, "retention.py"):
-        arguments = ("tests/faults/power", "explore", "--first-only", "--depth", "brief")
-        for side in sides.get(file, ("pickup", "dropoff")):
-            yield Judge("power cuts", (*arguments, "--direction", side), 900.0)
+    arguments = ("tests/faults/power", "explore", "--first-only", "--depth", "brief")
+    for side in _sides(file):
+        yield Judge("power cuts", (*arguments, "--direction", side), 900.0)
 
 
 def _tests(mutation: Mutation, touches: Touches, where: str) -> Iterator[Judge]:
     """Those that call the function; for what stands outside of all functions, those that call any of the file's."""
-    wanted, source = f"{mutation.file}: {mutation.where}", Path(mutation.file).name
-    own = (f"/test_{source}::", "/test_order.py::", *_TRIED_IN.get(source, ()))
+    wanted, folder = f"{mutation.file}: {mutation.where}", mutation.file.rpartition("/")[0]
+    own = (f"{UNIT}/{folder}/" if folder else f"{UNIT}/test_", f"{UNIT}/test_order.py::")
 
     def that_call(is_wanted: Callable[[str], bool]) -> dict[str, float]:
         return {
@@ -100,9 +104,8 @@ def _tests(mutation: Mutation, touches: Touches, where: str) -> Iterator[Judge]:
         lambda name: name.startswith(f"{mutation.file}: ")
     )
     chosen, spent = [], 0.0
-    for test in sorted(found, key=lambda test: (not any(file in test for file in own), found[test])):
-        is_own = any(file in test for file in own)
-        if not is_own and spent + found[test] > SECONDS[where]:
+    for test in sorted(found, key=lambda test: (not test.startswith(own), found[test])):
+        if not test.startswith(own) and spent + found[test] > SECONDS[where]:
             break
         spent += found[test]
         chosen.append(test)

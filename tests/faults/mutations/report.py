@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .catalogue import KINDS, Mutation
-from .harmless import HARMLESS
+from .rooms import HARMLESS
 from .verdicts import Verdict, Verdicts
 
 _HEAD = """# What happens without it
@@ -52,7 +52,7 @@ def _lines(mutations: Sequence[Mutation], verdicts: Verdicts) -> Iterator[str]:
 
 
 def why_harmless(mutation: Mutation) -> str:
-    return HARMLESS.get((mutation.file, mutation.where, mutation.what), "")
+    return HARMLESS.get((mutation.where, mutation.what), "")
 
 
 def _shown(verdict: Verdict) -> str:

@@ -50,7 +50,7 @@ _WATCH = _Watch()
 
 
 def _name_of(code: CodeType) -> str:
-    """``remote/sftp.py: SftpRemote.stat``; nothing for what is not of the engine."""
+    """``remote/sftp/remote.py: SftpRemote.stat``; nothing for what is not of the engine."""
     before, engine, file = code.co_filename.rpartition(_ENGINE)
     parts = [part for part in code.co_qualname.split(".") if not part.startswith("<")]
     return f"{file}: {'.'.join(parts)}" if engine and not before.endswith("/tests/unit") else ""

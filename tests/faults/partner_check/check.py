@@ -13,12 +13,13 @@ import secrets
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from _engine.config.account import Account
 from _engine.config.job import Dropoff, Pickup
 from _engine.errors import FiledropError, RemoteError
 from _engine.loop.loop import Loop
-from _engine.remote import Remote, connect, join
+from _engine.remote import Remote, connect, entries_in, join
 from _engine.run import diagnose, runner
 from _engine.transfer.result import RunResult
 from relay import Fault, Relay
@@ -103,7 +104,7 @@ class Check:
             *(MEANING[name].there if yes else MEANING[name].missing for name, yes in self._known.items()),
         )
 
-    def _describe(self, *, probe: bool) -> Mapping[str, object]:
+    def _describe(self, *, probe: bool) -> Mapping[str, Any]:
         return diagnose.describe(self.account, [self.folder], self.folder if probe else None, ledger=self._ledger)
 
     def _probe(self) -> None:
@@ -211,7 +212,7 @@ class Check:
 
     async def _remove_all(self, remote: Remote) -> None:
         removed = 0
-        for entry in await remote.list(self.folder):
+        for entry in await entries_in(remote, self.folder):
             if entry.name.startswith(".filedrop-probe-") and entry.name not in self._before:
                 self.report.worry(f"{entry.name} was left in {self.folder}, empty, and could not be removed.")
             if not entry.name.startswith((self.prefix, f".{self.prefix}")):

@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from enum import Enum
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 from .disk import WHOLE, Disk, Effect, Torn, What, Write, is_name
 
@@ -93,7 +93,7 @@ class Cut:
         nodes = {unit: {effects[number].node for number in unit} for unit in self._units}
         if kind == "first":
             return self._units[: min(numbers)]
-        rules = {
+        rules: dict[str, Callable[[tuple[int, ...]], bool]] = {
             "none": lambda _unit: False,
             "all": lambda _unit: True,
             "names": lambda unit: is_name(effects[unit[0]].what),

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
+from operator import eq
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,7 +53,7 @@ class Omissions:
         chapter = self._chapter()
         recordings = chapter.history.recordings(chapter.record)
         for sync in [what for recording in recordings for what in recording.happened if what.syncs]:
-            yield Omission(sync.event, self._shown(sync), self._wrong(chapter, lambda what, left=sync: what == left))
+            yield Omission(sync.event, self._shown(sync), self._wrong(chapter, partial(eq, sync)))
 
     def all_of(self, target: str) -> str:
         """What goes wrong without any sync of the files whose names end like this."""

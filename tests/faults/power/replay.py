@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..world import Picture
+from ..world import Picture, World
 from .cuts import Cut, Survivors
 from .disk import Effect
 from .history import History, Saved
 from .laboratory import Case, Chapter, Laboratory, Report
 from .recording import Recording
-from .scenarios import ALL, Place, opened
+from .scenarios import ALL, opened
 
 LATELY = 12  # events that are told
 
@@ -64,7 +64,7 @@ def _shown(effect: Effect) -> str:
     return f"{type(effect.what).__name__} {' '.join(parts)} (in {effect.node})"
 
 
-def _files(world: Place, picture: Picture) -> Iterator[str]:
+def _files(world: World, picture: Picture) -> Iterator[str]:
     for row in world.rows(picture):
         kept = {key: row[key] for key in ("name", "state", "open", "visible", "reason", "temporary", "local_path")}
         yield f"  row {kept}"

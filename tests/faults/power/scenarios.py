@@ -19,8 +19,10 @@ from pathlib import Path
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as engine_disk
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.workflow import RENAME
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import RENAME
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
+from support.ledgers import plant
 
 from .. import plain, variants
 from ..runs import YESTERDAY, Stage
@@ -153,12 +155,10 @@ class PowerStage(Stage):
             )
             for name, content in sorted(self.variant.files.items())
         ]  # fmt: skip
-        rows[0].state, rows[0].open, rows[1].state = "delivered", False, "closed"
+        rows[0].state, rows[1].state = State.DELIVERED, State.CLOSED
         with contextlib.closing(Ledger(str(world.ledger))) as ledger:
             ledger.learn(account, RENAME, allowed=True)
-            for row in rows:
-                ledger.commit(row, row.state)
-            ledger.run()
+            plant(ledger, *rows)
         for name, content in self.variant.files.items():
             world.put(world.input / name, content, mtime_ns=YESTERDAY)
 

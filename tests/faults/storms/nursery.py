@@ -31,12 +31,11 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.pr
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as folder_module
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import remote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import sessions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.session import Session
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
-
-from ..plain import PlainTransport
+from support.pipe import PipeConnection, unix_socket
 
 HUNG = 60.0  # seconds; nothing waits for this, it only ends a run that hangs
 
@@ -129,10 +128,6 @@ class Nursery:
         return found
 
 
-class _Transport(PlainTransport):
-    saved_exception = None
-
-
 class _Death:
     """Counts steps in a child, and ends it at one."""
 
@@ -167,12 +162,14 @@ def _lie_in_wait(step: int) -> None:
 
 def _live(spec: Mapping[str, Any]) -> None:
     """A child's whole life."""
-    runner.PAUSES = tuple(0.0 for _pause in runner.PAUSES)  # type: ignore[misc]
+    runner.PAUSES = tuple(0.0 for _pause in runner.PAUSES)
     options, account = dict(spec["job"]), dict(spec["account"])
-    from_options = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}[options.pop("direction")]
+    readers: dict[str, Callable[..., Any]] = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}
+    from_options = readers[options.pop("direction")]
     address = account.pop("socket", None)
     if address is not None:
-        remote.open_transport = lambda _account: _Transport(address)  # type: ignore[assignment]
+        engine: Any = sessions
+        engine.open_connection = lambda who: PipeConnection(lambda: unix_socket(address), timeout=who.timeout)
         account.update(host="127.0.0.1", username="nobody", password="none", host_keys=[])
     if spec["step"] is not None:
         _lie_in_wait(spec["step"])

@@ -146,7 +146,7 @@ class _Storm:
                 self._nursery.start(self._job(), options, self._world.ledger, step=weather.step)
                 for _run in range(2 if twice else 1)
             ]
-            self._fault.kill = lambda: [run.kill() for run in runs]  # type: ignore[assignment,return-value]
+            self._fault.kill = lambda: [run.kill() for run in runs]  # type: ignore[assignment]
             results = [run.end() for run in runs]
             self._fault.kill = lambda: None
         for result in results:

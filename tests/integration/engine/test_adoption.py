@@ -19,6 +19,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.de
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.accounts import account
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Fault, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import Sandbox
@@ -184,7 +185,7 @@ def test_a_pickup_that_was_about_to_publish_a_file_loses_it_under_no_name(
         sha256=next(iter(digests(scene.pickup).values())),
     )
     with closing(Ledger(str(scene.desk.ledger), create=True)) as ledger:
-        ledger.commit(placing, "placing")
+        ledger.commit(placing, State.PLACING)
         ledger.run()
     folder = scene.desk.inbox if dest == "inbox" else scene.second
     assert_delivered(scene.desk.pick_up(dest=str(folder)), ["r.xml"])
@@ -206,7 +207,7 @@ def test_parts_of_which_a_row_of_the_other_job_speaks_are_left(scene: Scene) -> 
         rows.append(row)
     with closing(Ledger(str(scene.desk.ledger), create=True)) as ledger:
         for row in rows:
-            ledger.commit(row, "placing")
+            ledger.commit(row, State.PLACING)
         ledger.run()
     assert_delivered(scene.desk.pick_up(include=["*.xml"]), ["r.xml"])
     assert set(os.listdir(scene.desk.inbox)) == {"r.xml", rows[1].temporary}

@@ -17,9 +17,11 @@ from pathlib import Path
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import database
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from support import driver
 from support.confined import SmallDisk, mode_bits_count, small_disk
 from support.desk import Desk, assert_delivered, digests, fill
+from support.ledgers import plant
 from support.rights import SOMEBODY, as_somebody, somebodys_folder
 from support.sshd import SshServer
 
@@ -44,12 +46,14 @@ sys.stdin.read()
 
 
 def _history(path: Path, count: int = 3000) -> None:
+    rows = []
     with closing(Ledger(str(path), create=True)) as ledger:
         for number in range(count):
             name = f"earlier-{number:05}.xml"
-            row = Row("earlier", "dropoff", "/srv/out", name, 1, 1, "job", f"in/{name}", sha256="0" * 64, open=False)
-            ledger.commit(row, "delivered")
-        ledger.run()
+            row = Row("earlier", "dropoff", "/srv/out", name, 1, 1, "job", f"in/{name}", sha256="0" * 64)
+            row.state = State.DELIVERED
+            rows.append(row)
+        plant(ledger, *rows)
 
 
 def _in_an_index(content: bytearray, entry: bytes) -> int:

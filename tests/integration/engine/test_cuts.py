@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import ConnectionLost
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import remote as remote_module
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Outgoing
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.upload import Upload
 from support.desk import MODES, Desk, assert_delivered, busy_way, digests, fill, quiet_way
 from support.relay import Fault, Relay
 from support.sshd import SshServer
@@ -117,13 +117,13 @@ def test_a_connection_that_is_lost_while_files_wait_for_the_ledger(
     (desk.outbox / "first.xml").write_bytes(b"so that it is known that the server lets us rename")
     assert_delivered(desk.drop_off(), ["first.xml"])
     sent = fill(desk.outbox, 6, 1024 * 1024)
-    write, writes = remote_module.SftpRemote.write, itertools.count(1)
+    send, sends = Upload.send, itertools.count(1)
 
-    async def lose_it(remote: remote_module.SftpRemote, handle: Any, source: Any, *, shared: bool) -> Any:
-        if next(writes) == len(sent):
-            handle.session.fail(ConnectionLost("connection_lost", "It is gone."))
-        return await write(remote, handle, source, shared=shared)
+    async def lose_it(upload: Upload, source: Outgoing) -> None:
+        if next(sends) == len(sent):
+            upload._handle.session.fail(ConnectionLost("connection_lost", "It is gone."))
+        await send(upload, source)
 
-    monkeypatch.setattr(remote_module.SftpRemote, "write", lose_it)
+    monkeypatch.setattr(Upload, "send", lose_it)
     assert_delivered(desk.drop_off(), sent)
     assert digests(sshd.input).items() >= sent.items()

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import remote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import sessions
 from support.desk import Desk, assert_delivered, digests, fill
 from support.relay import Relay
 from support.sshd import SshServer
@@ -51,7 +51,7 @@ def test_a_thousand_files_are_picked_up_on_one_session(desk: Desk, sshd: SshServ
 def test_a_large_file_goes_over_as_many_channels_as_a_server_far_away_allows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(remote, "WIDE_FROM", 16 * 1024 * KIB)
+    monkeypatch.setattr(sessions, "WIDE_FROM", 16 * 1024 * KIB)
     with SshServer(config=[f"MaxSessions {most}"]) as server, Relay(server.port, rtt=0.02) as relay:
         desk = Desk(tmp_path, server.account_options() | {"port": relay.port, "account": "far"})
         (desk.outbox / "large.bin").write_bytes(os.urandom(16 * 1024 * KIB + 7))

@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError, JobRunning
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import (
-    DECISIONS,
+    CHOICES,
     Decided,
     Wanted,
     resolve,
@@ -130,7 +130,7 @@ KINDS: Kinds = {
 }
 
 
-def hold(scene: Scene, kind: str, **options: object) -> FileOutcome:
+def hold(scene: Scene, kind: str, **options: Any) -> FileOutcome:
     """Bring a held file about, and return its outcome."""
     upload, reason, trouble, _other = KINDS[kind]
     wanted = trouble(scene)
@@ -183,7 +183,7 @@ def test_resend_sends_it_again_once_its_name_is_free(scene: Scene, kind: str) ->
     assert os.listdir(scene.input) == [NAME]
     assert (scene.desk.archive / NAME).read_bytes() == CONTENT
     assert digests(scene.desk.outbox) == {}
-    for decision in DECISIONS:  # it was sent, and not only said to be
+    for decision in CHOICES:  # it was sent, and not only said to be
         with pytest.raises(InputError, match="its state is 'delivered'"):
             scene.resolve(decision, names=(NAME,))
 
@@ -225,7 +225,7 @@ def test_discard_leaves_it_alone_until_it_changes(scene: Scene, kind: str) -> No
     assert (scene.input / NAME).read_bytes() == b"another invoice"
 
 
-@pytest.mark.parametrize("decision", DECISIONS)
+@pytest.mark.parametrize("decision", CHOICES)
 def test_a_file_that_changed_since_it_was_held_is_a_new_file(scene: Scene, decision: str) -> None:
     hold(scene, "rename: ambiguous")
     (scene.desk.outbox / NAME).write_bytes(b"corrected")
@@ -235,7 +235,7 @@ def test_a_file_that_changed_since_it_was_held_is_a_new_file(scene: Scene, decis
     assert_delivered(scene.desk.drop_off(), [])
 
 
-@pytest.mark.parametrize("decision", DECISIONS)
+@pytest.mark.parametrize("decision", CHOICES)
 def test_a_file_that_is_gone_ends_with_the_decision(scene: Scene, decision: str) -> None:
     hold(scene, "rename: taken")
     (scene.desk.outbox / NAME).unlink()
@@ -247,7 +247,7 @@ def test_a_file_that_is_gone_ends_with_the_decision(scene: Scene, decision: str)
     assert_delivered(scene.desk.drop_off(), [])
 
 
-@pytest.mark.parametrize("decision", DECISIONS)
+@pytest.mark.parametrize("decision", CHOICES)
 def test_check_mode_foretells_what_a_decision_brings(scene: Scene, decision: str) -> None:
     hold(scene, "direct: incomplete")
     scene.resolve(decision, names=(NAME,))
@@ -281,7 +281,7 @@ def test_nothing_is_decided_while_a_run_is_at_it(scene: Scene) -> None:
 def twice(desk: Desk, sshd: SshServer) -> Callable[..., FileOutcome]:
     """A report that the provider puts back with the same content, at real OpenSSH, is held; returns the outcome."""
 
-    def put_back(**options: object) -> FileOutcome:
+    def put_back(**options: Any) -> FileOutcome:
         sshd.put("report.xml", b"report")
         assert_delivered(desk.pick_up(), ["report.xml"])
         sshd.put("report.xml", b"report")
@@ -329,7 +329,7 @@ def test_a_duplicate_to_fetch_again_is_a_second_file(
 def test_a_duplicate_that_counts_as_delivered_is_cleared_away_only(
     desk: Desk, sshd: SshServer, twice: Callable[..., FileOutcome], after: str
 ) -> None:
-    options = {"after": after, "on_duplicate": "hold"}
+    options: dict[str, Any] = {"after": after, "on_duplicate": "hold"}
     if after == "move":
         options["move_dir"] = "input"
     twice()

@@ -12,9 +12,10 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Share
@@ -54,7 +55,7 @@ def rows(desk: Desk) -> list[tuple[str, str]]:
         return list(ledger.execute("SELECT name, state FROM transfer ORDER BY id"))
 
 
-def run_at_once(*runs: tuple[Desk, dict[str, object]]) -> list[dict[str, int]]:
+def run_at_once(*runs: tuple[Desk, Mapping[str, object]]) -> list[dict[str, int]]:
     """Pick up on several hosts, each in a process of its own."""
     started = [driver.start(desk.spec(desk.job("pickup", share=share))) for desk, share in runs]
     found = [driver.finish(process) for process in started]
@@ -261,9 +262,9 @@ def before_deletion(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -
     """Do something each time that a file has come whole and was not deleted on the server yet."""
     dispose_of_source = workflow.PickupWorkflow._dispose_of_source
 
-    async def later(self: workflow.PickupWorkflow, row: workflow.Row, item: workflow.Item) -> None:
+    async def later(self: workflow.PickupWorkflow, *what: Any) -> None:
         do()
-        await dispose_of_source(self, row, item)
+        await dispose_of_source(self, *what)
 
     monkeypatch.setattr(workflow.PickupWorkflow, "_dispose_of_source", later)
 

@@ -17,6 +17,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jo
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import Preset
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop import deadline
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
 from support.desk import Desk, assert_delivered, digests, fill, outcomes
@@ -62,7 +63,7 @@ def limited(
 def test_files_under_way_are_finished_and_no_other_is_begun(
     desk: Desk, sshd: SshServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "FILES_UNDER_WAY", 4)
+    monkeypatch.setattr(SftpRemote, "features", SftpRemote.features._replace(max_in_flight=4))
     sent = fill(desk.outbox, 40, 1000)
     observer = Counter()
     clock = [0.0]

@@ -10,15 +10,15 @@ import subprocess
 from pathlib import Path
 
 from support.sshd import HOST_KEY_TYPES, SshServer, host_key
-from support.stage import Stage, Step
+from support.stage import InProcess, Stage, Step
 
 
-def test_connection_info_tells_what_is_there(stage: Stage, sshd: SshServer) -> None:
+def test_connection_info_tells_what_is_there(here: InProcess, sshd: SshServer) -> None:
     sshd.put("one.xml", b"1")
     sshd.put("two.xml", b"2")
-    ledger = stage.folder / "ledger.sqlite3"
+    ledger = here.folder / "ledger.sqlite3"
     options = {"folders": ["input", "pickup", "nowhere"], "ledger": str(ledger)}
-    checked, found = stage.play(
+    checked, found = here.play(
         Step("connection_info", options, check=True), Step("connection_info", options), defaults=sshd.account_options()
     ).results
     for result in (checked, found):
@@ -37,12 +37,12 @@ def test_connection_info_tells_what_is_there(stage: Stage, sshd: SshServer) -> N
     assert sorted(path.name for path in sshd.root.rglob("*")) == ["input", "one.xml", "pickup", "two.xml"]
 
 
-def test_connection_info_tries_only_where_it_may(stage: Stage, sshd: SshServer) -> None:
+def test_connection_info_tries_only_where_it_may(here: InProcess, sshd: SshServer) -> None:
     probe = sshd.root / "probe"
     probe.mkdir()
     sshd.give(probe)
-    options = {"ledger": str(stage.folder / "ledger.sqlite3"), "folders": ["input"]}
-    unknown, found = stage.play(
+    options = {"ledger": str(here.folder / "ledger.sqlite3"), "folders": ["input"]}
+    unknown, found = here.play(
         Step("connection_info", options),
         Step("connection_info", {**options, "probe_dir": "probe"}),
         defaults=sshd.account_options(),

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.peers import OpenSsh, Target
 from support.sshd import SshServer, make_key
-from support.stage import Stage, Step
+from support.stage import InProcess, Stage, Step
 
 PASSPHRASE = "a passphrase: 'with' \"quotes\" & æøå"
 
@@ -95,11 +95,11 @@ def test_the_private_key_is_private_from_its_first_instant(stage: Stage) -> None
     assert int(mode, 8) == 0o600
 
 
-def test_another_pair_is_kept_unless_a_new_one_is_asked_for(stage: Stage) -> None:
-    path = stage.folder / "key"
+def test_another_pair_is_kept_unless_a_new_one_is_asked_for(here: InProcess) -> None:
+    path = here.folder / "key"
     old = make_key(path)
     wanted = {"path": str(path), "type": "ecdsa"}
-    refused, foreseen, replaced, kept = stage.play(
+    refused, foreseen, replaced, kept = here.play(
         Step("keypair", wanted),
         Step("keypair", {**wanted, "replace": "mismatch"}, check=True, diff=True),
         Step("keypair", {**wanted, "replace": "mismatch"}, diff=True),
@@ -119,12 +119,12 @@ def test_another_pair_is_kept_unless_a_new_one_is_asked_for(stage: Stage) -> Non
 
 
 @pytest.mark.parametrize(("passphrase", "reason"), [(None, "key_encrypted"), ("another one", "key_passphrase")])
-def test_a_pair_that_cannot_be_looked_into_is_left_alone(stage: Stage, passphrase: str | None, reason: str) -> None:
-    path = stage.folder / "key"
+def test_a_pair_that_cannot_be_looked_into_is_left_alone(here: InProcess, passphrase: str | None, reason: str) -> None:
+    path = here.folder / "key"
     make_key(path, passphrase="the right one")
     before = path.read_bytes()
     options = {"path": str(path), **({"passphrase": passphrase} if passphrase else {})}
-    (refused,), output = stage.play(Step("keypair", options))
+    (refused,), output = here.play(Step("keypair", options))
     assert refused["failed"]
     assert refused["reason"] == reason
     assert str(path) in refused["msg"]

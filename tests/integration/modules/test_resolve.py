@@ -17,15 +17,15 @@ import pytest
 import yaml
 from support.desk import digests
 from support.sshd import SshServer
-from support.stage import Stage, Step
+from support.stage import InProcess, Stage, Step
 
 NAME = 'report, "the 1st".xml'
 
 
-def _pickup(stage: Stage, **options: object) -> Step:
-    inbox = stage.folder / "inbox"
+def _pickup(here: InProcess, **options: object) -> Step:
+    inbox = here.folder / "inbox"
     inbox.mkdir(exist_ok=True)
-    places = {"dest": str(inbox), "remote_dir": "pickup", "ledger": str(stage.folder / "ledger")}
+    places = {"dest": str(inbox), "remote_dir": "pickup", "ledger": str(here.folder / "ledger")}
     return Step("pickup", {**places, "settle": 0, "on_duplicate": "hold", **options})
 
 
@@ -36,32 +36,32 @@ def _typed(message: str) -> dict[str, Any]:
     return dict(yaml.safe_load(found[1])["courier.filedrop.resolve"])
 
 
-def _held(stage: Stage, sshd: SshServer) -> dict[str, Any]:
+def _held(here: InProcess, sshd: SshServer) -> dict[str, Any]:
     """Have a duplicate held; return its entry in the result."""
     sshd.put(NAME, b"report")
-    stage.play(_pickup(stage), defaults=sshd.account_options(account="acme"))
+    here.play(_pickup(here), defaults=sshd.account_options(account="acme"))
     sshd.put(NAME, b"report")
-    (result,), _output = stage.play(_pickup(stage), defaults=sshd.account_options(account="acme"))
+    (result,), _output = here.play(_pickup(here), defaults=sshd.account_options(account="acme"))
     assert (result["failed"], result["reason"]) == (True, "files_held")
     assert "`courier.filedrop.resolve: {account: " in result["msg"]
     return dict(result["files"][0])
 
 
 @pytest.mark.parametrize("decision", ["resend", "delivered", "discard"])
-def test_what_the_error_says_is_typed(stage: Stage, sshd: SshServer, decision: str) -> None:
-    told = _typed(_held(stage, sshd)["message"])
+def test_what_the_error_says_is_typed(here: InProcess, sshd: SshServer, decision: str) -> None:
+    told = _typed(_held(here, sshd)["message"])
     assert told["decision"] == "resend"
     wanted = {**told, "decision": decision}
     defaults = sshd.account_options(account="acme")
     before = Path(told["ledger"]).read_bytes()
-    (foreseen,), _output = stage.play(Step("resolve", wanted, check=True, diff=True), defaults=defaults)
+    (foreseen,), _output = here.play(Step("resolve", wanted, check=True, diff=True), defaults=defaults)
     assert foreseen["changed"]
     assert Path(told["ledger"]).read_bytes() == before
-    (done, none_left, again, result), _output = stage.play(
+    (done, none_left, again, result), _output = here.play(
         Step("resolve", wanted, diff=True),
         Step("resolve", wanted, check=True, diff=True),
         Step("resolve", wanted),
-        _pickup(stage),
+        _pickup(here),
         defaults=defaults,
     )
     assert [done["changed"], none_left["changed"], again["changed"]] == [True, False, False]
@@ -70,12 +70,14 @@ def test_what_the_error_says_is_typed(stage: Stage, sshd: SshServer, decision: s
     assert [(one["name"], one["before"], one["reason"]) for one in done["files"]] == [(NAME, "held", "duplicate")]
     assert not result.get("failed")
     came = ['report, "the 1st".2.xml', NAME] if decision == "resend" else [NAME]
-    assert sorted(os.listdir(stage.folder / "inbox")) == sorted(came)
+    assert sorted(os.listdir(here.folder / "inbox")) == sorted(came)
     assert (NAME in digests(sshd.pickup)) == (decision == "discard")
 
 
-def test_the_ledger_lists_what_is_held_and_nobody_is_connected_to(stage: Stage, sshd: SshServer) -> None:
-    _held(stage, sshd)
+def test_the_ledger_lists_what_is_held_and_nobody_is_connected_to(
+    stage: Stage, here: InProcess, sshd: SshServer
+) -> None:
+    _held(here, sshd)
     ledger = str(stage.folder / "ledger")
     offline = {"account": "acme", "host": "nowhere.invalid", "username": "ann", "private_key_file": "/nowhere"}
     before = {path.name: path.read_bytes() for path in stage.folder.glob("ledger*") if path.is_file()}
@@ -93,17 +95,18 @@ def test_the_ledger_lists_what_is_held_and_nobody_is_connected_to(stage: Stage, 
     assert "DEPRECATION" not in output
 
 
-def test_all_that_is_held_is_settled_by_one_task(stage: Stage, sshd: SshServer) -> None:
-    _held(stage, sshd)
-    wanted = {"ledger": str(stage.folder / "ledger"), "all_held": True, "decision": "discard"}
+def test_all_that_is_held_is_settled_by_one_task(stage: Stage, here: InProcess, sshd: SshServer) -> None:
+    _held(here, sshd)
+    ledger = str(stage.folder / "ledger")
+    wanted = {"ledger": ledger, "all_held": True, "decision": "discard"}
     (first, second, wrong), _output = stage.play(
         Step("resolve", wanted),
         Step("resolve", wanted),
-        Step("resolve", {"ledger": wanted["ledger"], "name": "unknown.xml", "decision": "discard"}),
+        Step("resolve", {"ledger": ledger, "name": "unknown.xml", "decision": "discard"}),
         defaults=sshd.account_options(account="acme"),
     )
     assert (first["changed"], len(first["files"])) == (True, 1)
     assert (second["changed"], second["files"]) == (False, [])
     assert (wrong["failed"], wrong["reason"]) == (True, "file_unknown")
-    with closing(sqlite3.connect(wanted["ledger"])) as database:
+    with closing(sqlite3.connect(ledger)) as database:
         assert database.execute("SELECT state FROM transfer ORDER BY id").fetchall() == [("fetched",), ("discarded",)]

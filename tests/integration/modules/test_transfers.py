@@ -16,7 +16,7 @@ import pytest
 from support.desk import digests, fill
 from support.peers import Target
 from support.sshd import SshServer, user_key
-from support.stage import Stage, Step
+from support.stage import InProcess, Stage, Step
 
 NAMES = [
     "plain.xml",
@@ -29,24 +29,24 @@ NAMES = [
 
 
 @pytest.fixture
-def outbox(stage: Stage) -> Path:
-    folder = stage.folder / "outbox"
+def outbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "outbox"
     folder.mkdir()
     return folder
 
 
 @pytest.fixture
-def inbox(stage: Stage) -> Path:
-    folder = stage.folder / "inbox"
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
     folder.mkdir()
     return folder
 
 
-def _account(stage: Stage, sshd: SshServer) -> dict[str, object]:
+def _account(sshd: SshServer) -> dict[str, object]:
     return sshd.account_options(account="acme", timeout=20)
 
 
-def _job(stage: Stage, **options: object) -> dict[str, object]:
+def _job(stage: Stage | InProcess, **options: object) -> dict[str, object]:
     return {"ledger": str(stage.folder / "ledger.sqlite3"), "settle": 0, **options}
 
 
@@ -63,9 +63,7 @@ def test_drop_off_check_run_check_run(stage: Stage, sshd: SshServer, outbox: Pat
     sent = digests(outbox)
     job = _job(stage, src=str(outbox), remote_dir="input")
     before = _everything(outbox, sshd.root)
-    (foreseen,), _rest = stage.play(
-        Step("dropoff", job, check=True, diff=True), defaults=_account(stage, sshd), python=python
-    )
+    (foreseen,), _rest = stage.play(Step("dropoff", job, check=True, diff=True), defaults=_account(sshd), python=python)
     assert foreseen["changed"]
     assert foreseen["summary"]["delivered"] == len(NAMES)
     assert {one["name"]: one["reason"] for one in foreseen["files"]} == dict.fromkeys(NAMES, "predicted")
@@ -76,7 +74,7 @@ def test_drop_off_check_run_check_run(stage: Stage, sshd: SshServer, outbox: Pat
         Step("dropoff", job, diff=True),
         Step("dropoff", job, check=True, diff=True),
         Step("dropoff", job),
-        defaults=_account(stage, sshd),
+        defaults=_account(sshd),
         python=python,
     ).results
     done, nothing, again = results
@@ -105,23 +103,23 @@ def _assert_sftp_gets(sshd: SshServer, folder: Path, remote: str, expected: dict
         copy.unlink()
 
 
-def test_pick_up_check_run_check_run(stage: Stage, sshd: SshServer, inbox: Path) -> None:
+def test_pick_up_check_run_check_run(here: InProcess, sshd: SshServer, inbox: Path) -> None:
     for name in NAMES:
         sshd.put(name, name.encode())
     there = digests(sshd.pickup)
-    job = _job(stage, dest=str(inbox), remote_dir="pickup")
+    job = _job(here, dest=str(inbox), remote_dir="pickup")
     before = _everything(inbox, sshd.root)
-    (foreseen,), _rest = stage.play(Step("pickup", job, check=True, diff=True), defaults=_account(stage, sshd))
+    (foreseen,), _rest = here.play(Step("pickup", job, check=True, diff=True), defaults=_account(sshd))
     assert foreseen["changed"]
     assert {one["name"]: one["reason"] for one in foreseen["files"]} == dict.fromkeys(NAMES, "predicted")
     assert _everything(inbox, sshd.root) == before
     assert not Path(str(job["ledger"])).exists()
 
-    done, nothing, again = stage.play(
+    done, nothing, again = here.play(
         Step("pickup", job, diff=True),
         Step("pickup", job, check=True, diff=True),
         Step("pickup", job),
-        defaults=_account(stage, sshd),
+        defaults=_account(sshd),
     ).results
     assert [done["changed"], nothing["changed"], again["changed"]] == [True, False, False]
     assert {one["name"]: one["sha256"] for one in done["files"]} == there
@@ -132,14 +130,14 @@ def test_pick_up_check_run_check_run(stage: Stage, sshd: SshServer, inbox: Path)
 
 
 def test_the_preset_of_amili_needs_only_what_is_ones_own(
-    stage: Stage, sshd: SshServer, outbox: Path, inbox: Path
+    here: InProcess, sshd: SshServer, outbox: Path, inbox: Path
 ) -> None:
     sent = fill(outbox, 3)
     sshd.put("report.xml", b"report")
-    account = {name: value for name, value in _account(stage, sshd).items() if name != "protocol"}
-    dropped, picked, listed = stage.play(
-        Step("dropoff", _job(stage, src=[str(outbox)])),
-        Step("pickup", _job(stage, dest=str(inbox))),
+    account = {name: value for name, value in _account(sshd).items() if name != "protocol"}
+    dropped, picked, listed = here.play(
+        Step("dropoff", _job(here, src=[str(outbox)])),
+        Step("pickup", _job(here, dest=str(inbox))),
         Step("files_info", {"remote_dir": "input"}),
         defaults={**account, "preset": "amili_sftp"},
     ).results
@@ -152,12 +150,12 @@ def test_the_preset_of_amili_needs_only_what_is_ones_own(
     assert {(one["size"], one["kind"]) for one in listed["files"]} == {(20 * 1024, "file")}
 
 
-def test_one_bad_file_fails_the_task_with_its_full_result(stage: Stage, sshd: SshServer, outbox: Path) -> None:
+def test_one_bad_file_fails_the_task_with_its_full_result(here: InProcess, sshd: SshServer, outbox: Path) -> None:
     fill(outbox, 2)
     bad = os.fsencode(outbox) + b"/latin-\xe9.xml"
     Path(os.fsdecode(bad)).write_bytes(b"bad")
-    (result,), _rest = stage.play(
-        Step("dropoff", _job(stage, src=str(outbox), remote_dir="input")), defaults=_account(stage, sshd)
+    (result,), _rest = here.play(
+        Step("dropoff", _job(here, src=str(outbox), remote_dir="input")), defaults=_account(sshd)
     )
     assert result["failed"]
     assert result["changed"]
@@ -172,7 +170,7 @@ def test_one_bad_file_fails_the_task_with_its_full_result(stage: Stage, sshd: Ss
 
 def test_errors_tell_the_reason_and_no_secret(stage: Stage, sshd: SshServer, outbox: Path, inbox: Path) -> None:
     sent = fill(outbox, 1)
-    account = _account(stage, sshd)
+    account = _account(sshd)
     drop = _job(stage, src=str(outbox), remote_dir="input")
     secret = "a password & 'quotes'"
     pick = _job(stage, dest=str(inbox / "nowhere"), remote_dir="pickup")

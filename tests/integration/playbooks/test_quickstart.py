@@ -20,7 +20,9 @@ def listed(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
-def test_from_nothing_to_delivered_files_and_then_there_is_nothing_to_do(stage: Stage, tmp_path: Path) -> None:
+def test_from_nothing_to_delivered_files_then_nothing_to_do_and_then_a_file_of_ones_own(
+    stage: Stage, tmp_path: Path
+) -> None:
     folder = tmp_path / "try"
     first = stage.play(QUICKSTART, filedrop_quickstart_folder=str(folder))
     assert first.status == 0
@@ -35,10 +37,6 @@ def test_from_nothing_to_delivered_files_and_then_there_is_nothing_to_do(stage: 
     assert (again.status, again.counts["changed"]) == (0, 0)
     assert "Nothing to do." in again.output
 
-
-def test_a_file_of_ones_own_goes_too(stage: Stage, tmp_path: Path) -> None:
-    folder = tmp_path / "try"
-    assert stage.play(QUICKSTART, filedrop_quickstart_folder=str(folder)).status == 0
     (folder / "outbox" / "invoices-mine.xml").write_text("<invoice/>")
     assert stage.play(QUICKSTART, filedrop_quickstart_folder=str(folder)).status == 0
     assert (folder / "outbox" / "archive" / "invoices-mine.xml").read_text() == "<invoice/>"

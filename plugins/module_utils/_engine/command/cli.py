@@ -18,8 +18,9 @@ from typing import Any, NoReturn
 from ..config.files import DEFAULT_FOLDER, Configuration
 from ..config.paths import SYSTEM_LEDGER
 from ..errors import FiledropError, JobRunning, RunEnded
-from ..ledger.history import MOST, OUTCOMES
+from ..ledger.history import MOST
 from ..loop.deadline import Interruption
+from ..states import OUTCOMES
 from ..version import VERSION
 from .console import ERROR, INFO, Console
 from .context import CommandContext, error_document

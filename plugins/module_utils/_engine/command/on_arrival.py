@@ -17,13 +17,13 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..config.job import Dropoff
 from ..errors import InputError
 from ..transfer.selection import is_wanted
 from .exit_status import COULD_NOT_RUN
 from .run import run
 
 if TYPE_CHECKING:
+    from ..config.job import Job
     from .context import CommandContext
 
 PATIENCE = 60.0
@@ -54,7 +54,7 @@ def run_and_wait(context: CommandContext, name: str, *, force: bool) -> int:
         raise InputError("option_invalid", "--json: --wait can start several runs.", "Use only one of the two flags.")
     configured = context.configuration.job(name)
     job, limit = configured.job, configured.time_limit
-    if not isinstance(job, Dropoff):
+    if not job.arrivals:
         return run(context, name, dry_run=False, force=force)
     began = time.monotonic()
     patience = began + job.settle + PATIENCE
@@ -69,7 +69,7 @@ def run_and_wait(context: CommandContext, name: str, *, force: bool) -> int:
     return status
 
 
-def _wait_until_settled(job: Dropoff, patience: float) -> set[_FileState]:
+def _wait_until_settled(job: Job, patience: float) -> set[_FileState]:
     """Wait until the youngest file is settled; return the files that are present then.
 
     :param patience: monotonic time after which to stop waiting.
@@ -85,12 +85,12 @@ def _wait_until_settled(job: Dropoff, patience: float) -> set[_FileState]:
         time.sleep(rest + 0.01)
 
 
-def _present(job: Dropoff) -> set[_FileState]:
+def _present(job: Job) -> set[_FileState]:
     """Return the files that the job may take. Unreadable folders and files are left out; the run reports them."""
-    return {found for source in job.sources for found in _files(source, job)}
+    return {found for source in job.arrivals for found in _files(source, job)}
 
 
-def _files(source: str, job: Dropoff) -> Iterator[_FileState]:
+def _files(source: str, job: Job) -> Iterator[_FileState]:
     try:
         names = [os.path.join(source, name) for name in os.listdir(source) if is_wanted(name, job)]
     except NotADirectoryError:

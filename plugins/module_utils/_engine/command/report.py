@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from ..config.job import Pickup
 from ..ledger.history import ask, question_from_options
 from ..ledger.ledger import Ledger
 from ..ledger.locks import JobKey, is_running
@@ -45,7 +44,7 @@ def _job_status(context: CommandContext, ledger: Ledger, job: ConfiguredJob) -> 
     key = JobKey(job.account, job.job.direction, job.name)
     past = latest_run(ledger, key)
     rows = ledger.open_rows(*key)
-    held = sum(row.state == "held" for row in rows)
+    held = sum(row.state.is_held for row in rows)
     own = status_of_past(past) if past and job.enabled else WELL
     return {
         "job": job.name,
@@ -164,7 +163,7 @@ def _entry(entry: Entry, job: ConfiguredJob) -> dict[str, Any]:
         "size": entry.size,
         "modified": None if entry.mtime is None else iso_time(entry.mtime),
     }
-    if isinstance(job.job, Pickup):
+    if job.job.origin == "remote":
         document["wanted"] = (
             entry.kind == "file"
             and not is_temporary(entry.name)

@@ -24,7 +24,7 @@ from ..errors import FiledropError, InputError
 from . import options as read
 from .account import Account, account_from_options
 from .credentials import read_secret, require_private, resolve_reference
-from .job import Dropoff, Pickup, dropoff_from_options, pickup_from_options
+from .job import READERS, Job
 from .presets import Preset, preset_named
 from .schedule import DAY, WEEK, Schedule, duration, schedule_from_options
 
@@ -53,7 +53,7 @@ _LONGEST_RETENTION = 100 * 366 * DAY
 class ConfiguredJob:
     """Hold a job with the options of its file that are not part of the movement. Times are in seconds."""
 
-    job: Dropoff | Pickup
+    job: Job
     account: str
     schedule: Schedule
     enabled: bool = True
@@ -103,9 +103,8 @@ class Configuration:
             read.label(account, name="account")
         preset = self._preset_of(account)
         with _ErrorLocation(path):
-            make = dropoff_from_options if direction == "dropoff" else pickup_from_options
             return ConfiguredJob(
-                job=make(options, preset, name=name),
+                job=READERS[direction](options, preset, name=name),
                 account=account,
                 schedule=schedule_from_options(options),
                 enabled=read.boolean(options, "enabled", default=True),

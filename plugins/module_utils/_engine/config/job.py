@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Callable, ClassVar, NamedTuple, Protocol
 
 from . import options as read
 from .presets import Preset
@@ -22,6 +23,9 @@ EMPTY = ("transfer", "skip", "refuse")
 AFTER_PICKUP = ("delete", "move", "keep")
 VERIFY = ("size", "reread", "sidecar")
 ON_DUPLICATE = ("deliver", "skip", "hold")
+
+ARCHIVE = "archive"
+"""The folder inside a source that files are archived to, unless ``archive_dir`` names another one."""
 
 _DAY = 86400
 _GROUP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
@@ -42,6 +46,65 @@ class Share:
     count: int
 
 
+class Job(Protocol):
+    """What every direction's job has. A direction adds its own options.
+
+    :ivar direction: its name; `READERS` and transfer/directions.py know it by that.
+    :ivar origin: the side on which the originals are: ``local`` or ``remote``.
+    """
+
+    direction: ClassVar[str]
+    origin: ClassVar[str]
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def remote_dir(self) -> str: ...
+    @property
+    def include(self) -> tuple[str, ...]: ...
+    @property
+    def exclude(self) -> tuple[str, ...]: ...
+    @property
+    def settle(self) -> float: ...
+    @property
+    def after(self) -> str: ...
+    @property
+    def max_files(self) -> int | None: ...
+    @property
+    def max_bytes(self) -> int | None: ...
+    @property
+    def max_results(self) -> int: ...
+    @property
+    def share(self) -> Share | None: ...
+    @property
+    def group(self) -> str | None: ...
+    @property
+    def arrivals(self) -> tuple[str, ...]:
+        """Folders and files of this host whose arrival can start the job."""
+
+    @property
+    def folders(self) -> LocalFolders:
+        """The folders of this host that the job works in."""
+
+    def original_after(self, name: str, origin: str, local_path: str) -> list[str]:
+        """Where the original of a delivered file is afterwards: its path, or nothing if it is deleted.
+
+        :param origin: where it was.
+        :param local_path: where the file is on this host now, or will be; empty if that is not decided.
+        """
+
+
+class LocalFolders(NamedTuple):
+    """Folders of this host.
+
+    :ivar option: the option that names them.
+    """
+
+    option: str
+    written: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Dropoff:
     """Send local files to a folder on the server. Sizes are in bytes, times in seconds.
@@ -51,6 +114,7 @@ class Dropoff:
     """
 
     direction: ClassVar[str] = "dropoff"
+    origin: ClassVar[str] = "local"
 
     name: str
     sources: tuple[str, ...]
@@ -67,7 +131,28 @@ class Dropoff:
     max_files: int | None = None
     max_bytes: int | None = None
     max_results: int = 1000
+    group: str | None = None
+    file_mode: int | None = None
     share: Share | None = None
+
+    @property
+    def arrivals(self) -> tuple[str, ...]:
+        return self.sources
+
+    @property
+    def folders(self) -> LocalFolders:
+        if self.after == "keep":
+            return LocalFolders("src", read=self.sources)
+        return LocalFolders("src", (*self.sources, *([self.archive_dir] if self.archive_dir else [])))
+
+    def original_after(self, name: str, origin: str, local_path: str) -> list[str]:
+        if self.after == "delete":
+            return []
+        if self.after == "keep":
+            return [origin]
+        if local_path:
+            return [local_path]
+        return [os.path.join(self.archive_dir or os.path.join(os.path.dirname(origin), ARCHIVE), name)]
 
 
 @dataclass(frozen=True)
@@ -80,6 +165,7 @@ class Pickup:
     """
 
     direction: ClassVar[str] = "pickup"
+    origin: ClassVar[str] = "remote"
 
     name: str
     dest: str
@@ -99,6 +185,17 @@ class Pickup:
     group: str | None = None
     file_mode: int | None = None
     share: Share | None = None
+
+    arrivals: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def folders(self) -> LocalFolders:
+        return LocalFolders("dest", (self.dest,))
+
+    def original_after(self, name: str, origin: str, local_path: str) -> list[str]:  # noqa: ARG002
+        if self.after == "delete":
+            return []
+        return [origin] if self.after == "keep" else [f"{self.move_dir}/{name}"]
 
 
 @dataclass(frozen=True)
@@ -201,6 +298,10 @@ def folders_from_options(options: Mapping[str, object], preset: Preset) -> tuple
         of_preset = [jobs["remote_dir"] for jobs in (preset.dropoff, preset.pickup) if "remote_dir" in jobs]
         named = read.strings({"folders": of_preset or ["."]}, "folders") or ()
     return tuple(dict.fromkeys(name.rstrip("/") or "/" for name in named)), read.remote_folder(options, "probe_dir")
+
+
+READERS: Mapping[str, Callable[..., Job]] = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}
+"""By direction, what reads a job from its options."""
 
 
 def _sources(options: Mapping[str, object]) -> tuple[str, ...]:

@@ -35,12 +35,11 @@ from ..config.account import account_name
 from ..config.paths import default_ledger
 from ..errors import InputError, JobRunning, TransferError
 from ..local.names import quoted
+from ..states import DECIDED, DECISIONS, DIRECTIONS, HOLDS, OUTCOMES, State
 from .ledger import Ledger, Row
 from .locks import JobKey, only_run
 
-DECISIONS = ("resend", "delivered", "discard")
-
-DIRECTIONS = ("dropoff", "pickup")
+CHOICES = ("resend", "delivered", "discard")
 
 RESOLVED = "resolved"
 """The reason in a row that a person has decided about."""
@@ -74,7 +73,7 @@ def wanted_from_options(options: Mapping[str, object]) -> Wanted:
             "name", "this names no file", "Name files, or set all_held to decide about all that is held."
         )
     if names and options.get("all_held"):
-        raise read.refused("name", list(names), "is given as well as all_held", "Leave one of the two out.")
+        raise read.invalid("name", list(names), "is given as well as all_held", "Leave one of the two out.")
     direction = options.get("direction")
     return Wanted(
         names=names or None,
@@ -92,7 +91,7 @@ class Decided:
 
     @property
     def changed(self) -> bool:
-        return (self.before.state, self.before.open) != (self.after.state, self.after.open)
+        return self.before.state is not self.after.state
 
 
 def resolve(ledger: str, wanted: Wanted, decision: str, *, check: bool = False) -> list[Decided]:
@@ -100,7 +99,7 @@ def resolve(ledger: str, wanted: Wanted, decision: str, *, check: bool = False) 
 
     About all that are wanted; where one of them cannot be resolved, about none.
 
-    :param decision: one of DECISIONS.
+    :param decision: one of CHOICES.
     :raises InputError: a file is not known, not held, or named so that it may be one of several.
     :raises JobRunning: a run of a file's job is at work.
     :raises LedgerError: the ledger is missing, or cannot be used.
@@ -116,13 +115,14 @@ def resolve(ledger: str, wanted: Wanted, decision: str, *, check: bool = False) 
                 raise JobRunning("job_running", "The ledger is changing; a run is at work.", "Try again.")
         decided = [Decided(row, _decided(row, decision)) for row in rows]
         if not check:
-            _record(book, [one.after for one in decided if one.changed])
+            _record(book, [one for one in decided if one.changed])
         return decided
 
 
-def _record(book: Ledger, rows: Sequence[Row]) -> None:
+def _record(book: Ledger, decided: Iterable[Decided]) -> None:
     """In one transaction, durably."""
-    answers = [book.commit(row, row.state) for row in rows]
+    rows = [dataclasses.replace(one.before) for one in decided]
+    answers = [book.commit(row, one.after.state, reason=RESOLVED) for row, one in zip(rows, decided)]
     book.run()
     for answer in answers:
         answer.result()
@@ -135,21 +135,16 @@ def _decided(row: Row, decision: str) -> Row:
     """The row as the decision leaves it; see the table above."""
     if _standing(row) == decision:
         return row
-    is_pickup = row.direction == "pickup"
-    leftover = row.temporary is not None and not is_pickup
-    state, is_open = {
-        "resend": ("resend", True),
-        "delivered": ("placed", True) if is_pickup else ("delivered", leftover),
-        "discard": ("discarded", leftover),
-    }[decision]
-    return dataclasses.replace(row, state=state, open=is_open, reason=RESOLVED)
+    whole, with_leftover = DECISIONS[row.direction][decision]
+    return dataclasses.replace(row, state=with_leftover if row.temporary else whole, reason=RESOLVED)
 
 
 def _standing(row: Row) -> str | None:
-    """The decision that was taken about a row, if one was and no other end came of it since."""
-    if row.state in ("delivered", "placed", "fetched", "kept"):
-        return "delivered" if row.reason == RESOLVED else None
-    return {"resend": "resend", "discarded": "discard"}.get(row.state)
+    """The decision that a person took about a row, if nothing else became of it since."""
+    if row.state in DECIDED:
+        return DECIDED[row.state]
+    is_taken = row.reason == RESOLVED and row.state in (State.PLACED, *OUTCOMES["delivered"])
+    return "delivered" if is_taken else None
 
 
 # --- which rows are meant
@@ -160,7 +155,8 @@ def _chosen(book: Ledger, wanted: Wanted, decision: str) -> list[Row]:
     if wanted.account is not None:
         _require_known(book, wanted.account)
     if wanted.names is None:
-        return _newest(book, wanted, "open = 1 AND state = 'held'", ())
+        held = sorted(HOLDS)
+        return _newest(book, wanted, f"state IN ({', '.join('?' * len(held))})", held)
     return [_row_named(book, wanted, name, decision) for name in dict.fromkeys(wanted.names)]
 
 
@@ -186,12 +182,12 @@ def _row_named(book: Ledger, wanted: Wanted, name: str, decision: str) -> Row:
         found = [row for row in found if path_of(row) == name]
     if not found:
         raise _unknown(book, wanted, name)
-    held = [row for row in found if row.state == "held"]
+    held = [row for row in found if row.state.is_held]
     meant = held or [row for row in found if _standing(row)] or found
     if len(meant) > 1:
         raise _ambiguous(name, meant)
     row = meant[0]
-    if row.state != "held" and _standing(row) not in ("resend", "discard", decision):
+    if not row.state.is_held and _standing(row) not in ("resend", "discard", decision):
         raise _not_held(row)
     return row
 
@@ -239,7 +235,7 @@ def _not_held(row: Row) -> InputError:
     since = datetime.fromtimestamp(row.changed_at, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
     return InputError(
         "not_held",
-        f"{quoted(path_of(row))} is not held: its state is {row.state!r} since {since}.",
+        f"{quoted(path_of(row))} is not held: its state is {row.state.value!r} since {since}.",
         "There is nothing to decide. The next run of its job goes on with it."
         if row.open
         else "There is nothing to decide.",

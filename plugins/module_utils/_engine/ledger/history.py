@@ -19,17 +19,15 @@ from ..config import options as read
 from ..config.account import account_name
 from ..config.schedule import WEEK, duration
 from ..errors import LedgerError
-from .decisions import DIRECTIONS
+from ..states import DIRECTIONS, OUTCOMES
 from .ledger import Ledger, Row
 
-OUTCOMES = ("held", "unfinished", "delivered", "discarded", "abandoned")
-"""In which a file may be, as people see it: it waits for a decision; a run has to go on with it; it arrived; a person
-decided against it; nothing came of it, and nothing of it was left behind.
-"""
-
-_OUTCOME = (
-    "CASE WHEN state = 'held' THEN 'held' WHEN open THEN 'unfinished'"
-    " WHEN state IN ('discarded', 'abandoned') THEN state ELSE 'delivered' END"
+_OUTCOME = " ".join(
+    [
+        "CASE state",
+        *(f"WHEN '{state.value}' THEN '{outcome}'" for outcome, states in OUTCOMES.items() for state in sorted(states)),
+        "END",
+    ]
 )
 _GRAVITY = f"CASE {_OUTCOME} WHEN 'held' THEN 0 WHEN 'unfinished' THEN 1 ELSE 2 END"
 
@@ -85,7 +83,7 @@ def question_from_options(options: Mapping[str, object]) -> Question:
     """
     outcomes = read.strings(options, "outcome") or ()
     for outcome in outcomes:
-        read.choice({"outcome": outcome}, "outcome", OUTCOMES, "")
+        read.choice({"outcome": outcome}, "outcome", tuple(OUTCOMES), "")
     name = read.patterns(options, "name")
     direction = options.get("direction")
     return Question(
@@ -109,7 +107,7 @@ def _moment(options: Mapping[str, object], name: str) -> float | None:
         found = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", value.strip()))
     except ValueError as error:
         way_out = f"Set {name} to the like of 2026-04-10, 2026-04-10T06:00:00Z or 7d."
-        raise read.refused(name, value, "is neither a date nor a stretch of time", way_out) from error
+        raise read.invalid(name, value, "is neither a date nor a stretch of time", way_out) from error
     return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
 
 
@@ -181,12 +179,8 @@ def _condition(question: Question) -> tuple[str, Sequence[Any]]:
 
 
 def outcome_of(row: Row) -> str:
-    """See OUTCOMES; the same in SQL stands above."""
-    if row.state == "held":
-        return "held"
-    if row.open:
-        return "unfinished"
-    return row.state if row.state in OUTCOMES else "delivered"
+    """What people see of a row's state: one of `states.OUTCOMES`."""
+    return next(outcome for outcome, states in OUTCOMES.items() if row.state in states)
 
 
 def _capabilities(ledger: Ledger, account: str | None) -> list[Capability]:

@@ -2,18 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The ledger: what is about to happen to each file, and what did happen. One SQLite database a host.
+"""The ledger: what is about to happen to each file, and what did happen. One SQLite database per host.
 
-A `Row` is one file on its way, from the moment that something is about to be done to it. It is *open* until nothing
-more has to be done; then it is history. Rows change only through `Ledger.commit`, which returns once the change would
-survive a power cut; a batch of changes shares one transaction.
-
-States of a drop-off (recovery.py says what each means after a crash):
-    intent -> created -> written -> closed [-> renamed] -> delivered
-States of a pickup:
-    [claiming ->] placing -> placed -> fetched, or kept where the original stays
-And of both: ``held`` (open: a person decides, decisions.py), ``resend`` (open: a person has decided), ``discarded``
-(history: a person has decided) and ``abandoned`` (history: nothing of it was left behind on either side).
+A `Row` is one file on its way. Its states, and the steps between them, are the tables of `states`. Rows change only
+through `Ledger.commit`, which refuses a step that the tables do not have. Its future is done once the change would
+survive a power cut. A batch of changes shares one transaction.
 """
 
 from __future__ import annotations
@@ -23,26 +16,21 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any
+from typing import Any, Callable
 
 from ..errors import LedgerError, TransferError
 from ..loop.loop import Batch, Future
+from ..states import State, require_step, track_of
 from .database import ledger_error, open_database, prove
 
 NAMES_A_QUERY = 500
 
 SECOND = 1_000_000_000  # ns
 
-CLAIMING = "claiming"
-"""The state of a row that says no more than that a file is about to be claimed, or has been (claims.py)."""
-
-FORGOTTEN = "forgotten"
-"""What a row is committed as to be deleted: nothing came of it that anybody would want to know."""
-
 
 @dataclass
 class Row:
-    """One file on its way; see the schema for the meaning of each column."""
+    """One file on its way; see the schema in database.py for the meaning of each column."""
 
     account: str
     direction: str
@@ -52,8 +40,7 @@ class Row:
     mtime_ns: int
     job: str
     remote_path: str
-    state: str = ""
-    open: bool = True
+    state: State = State.NEW
     temporary: str | None = None
     local_path: str | None = None
     sha256: str | None = None
@@ -62,8 +49,19 @@ class Row:
     changed_at: float = 0.0
     id: int | None = None
 
+    @property
+    def open(self) -> bool:
+        """Whether something remains to be done; the column of this name follows from the state."""
+        return self.state.is_open
 
-_COLUMNS = [field.name for field in fields(Row) if field.name != "id"]
+    @property
+    def track(self) -> str:
+        """The table of `states` that this row goes by."""
+        return track_of(self.direction, self.temporary)
+
+
+_FIELDS = [field.name for field in fields(Row) if field.name != "id"]
+_COLUMNS = [*_FIELDS, "open"]
 _INSERT = f"INSERT INTO transfer ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _KEY = ("account", "direction", "folder", "name")
 _CHANGING = [column for column in _COLUMNS if column not in _KEY]
@@ -74,11 +72,18 @@ _STEPPING = [column for column in _CHANGING if column != "open"]
 _STEP = f"UPDATE transfer SET {', '.join(f'{column} = ?' for column in _STEPPING)} WHERE id = ? AND open = 1"
 
 # In the order of each statement's question marks.
-_inserted = attrgetter(*_COLUMNS)
-_updated = attrgetter(*_CHANGING, "id")
-_stepped = attrgetter(*_STEPPING, "id")
+_VALUES = {"state": "state._value_"}  # SQLite takes plain strings much faster
 
-_SELECT = f"SELECT {', '.join(_COLUMNS)}, id FROM transfer"
+
+def _values(columns: Iterable[str]) -> Callable[[Row], tuple[Any, ...]]:
+    return attrgetter(*(_VALUES.get(column, column) for column in columns))
+
+
+_inserted = _values(_COLUMNS)
+_updated = _values([*_CHANGING, "id"])
+_stepped = _values([*_STEPPING, "id"])
+
+_SELECT = f"SELECT {', '.join(_FIELDS)}, id FROM transfer"
 
 
 class Ledger(Batch):
@@ -111,11 +116,15 @@ class Ledger(Batch):
     def close(self) -> None:
         self._db.close()
 
-    def commit(self, row: Row, state: str, **changes: Any) -> Future[None]:
-        """Bring a row to a state; settled when that survives a power cut."""
-        row.state = state
+    def commit(self, row: Row, state: State, **changes: Any) -> Future[None]:
+        """Bring a row to a state. The future is done once that survives a power cut.
+
+        :raises IllegalStep: `states.STEPS` does not have this step.
+        """
         for column, value in changes.items():
             setattr(row, column, value)
+        require_step(row.track, row.state, state)
+        row.state = state
         answer: Future[None] = Future()
         self._waiting.append((row, answer))
         self._joined()
@@ -165,7 +174,7 @@ class Ledger(Batch):
         steps: list[Row] = []
         others: list[Row] = []
         for row in rows:
-            is_step = row.id is not None and row.open and row.state != FORGOTTEN
+            is_step = row.id is not None and row.open
             (steps if is_step else others).append(row)
         if self._db.executemany(_STEP, map(_stepped, steps)).rowcount < len(steps):
             return rows  # one of them is opened again, or gone
@@ -174,7 +183,7 @@ class Ledger(Batch):
     def _write(self, row: Row) -> None:
         if row.id is None:
             row.id = self._db.execute(_INSERT, _inserted(row)).lastrowid
-        elif row.state == FORGOTTEN:
+        elif row.state is State.FORGOTTEN:
             self._db.execute("DELETE FROM transfer WHERE id = ?", (row.id,))
         else:
             self._db.execute(_UPDATE, _updated(row))
@@ -185,17 +194,19 @@ class Ledger(Batch):
         return list(self.rows(where, (account, direction, job)))
 
     def latest(
-        self, account: str, direction: str, folder: str, names: Iterable[str], *, but: str = ""
+        self, account: str, direction: str, folder: str, names: Iterable[str], *, but: State = State.NEW
     ) -> dict[str, Row]:
         """The newest row, open or not, of each of these names in a folder; one that is not in the state ``but``."""
         found: dict[str, Row] = {}
         for where, values in _of_names(account, direction, folder, names):
-            found.update((row.name, row) for row in self.rows(f"{where} AND state != ? ORDER BY id", (*values, but)))
+            found.update(
+                (row.name, row) for row in self.rows(f"{where} AND state != ? ORDER BY id", (*values, but.value))
+            )
         return found
 
     def each_past(
         self, account: str, direction: str, folder: str, names: Iterable[str]
-    ) -> Iterator[tuple[str, int, int, str]]:
+    ) -> Iterator[tuple[str, int, int, State]]:
         """Name, size, mtime in ns and state of those of which the newest row is history: all that has to be known of
         most of a hundred thousand.
         """
@@ -203,14 +214,14 @@ class Ledger(Batch):
             records = self.look(f"SELECT name, size, mtime_ns, state, open FROM transfer {where} ORDER BY id", values)
             for name, size, mtime_ns, state, is_open in {record[0]: record for record in records}.values():
                 if not is_open:
-                    yield name, size, mtime_ns, state
+                    yield name, size, mtime_ns, State(state)
 
     def rows(self, where: str, values: Sequence[Any]) -> Iterator[Row]:
         """The rows that an SQL clause selects, one after the other."""
         try:
             for record in self._db.execute(f"{_SELECT} {where}", values):
                 row = Row(*record)
-                row.open = bool(row.open)
+                row.state = State(row.state)
                 row.visible = None if row.visible is None else bool(row.visible)
                 yield row
         except sqlite3.Error as error:
@@ -255,10 +266,13 @@ class Ledger(Batch):
         self, account: str, direction: str, folder: str, seen: Sequence[tuple[str, int, int]]
     ) -> dict[str, float]:
         """Since when each of these files has been seen just so; only those that have."""
-        query = "SELECT name, size, mtime_ns, since FROM sighting WHERE account = ? AND direction = ? AND folder = ?"
-        records = self.look(query, (account, direction, folder))
-        known = {(name, size, mtime_ns): since for name, size, mtime_ns, since in records}
-        return {file[0]: known[file] for file in seen if file in known}
+        found: dict[str, float] = {}
+        wanted = {file[0]: file for file in seen}
+        for where, values in _of_names(account, direction, folder, wanted):
+            for *file, since in self.look(f"SELECT name, size, mtime_ns, since FROM sighting {where}", values):
+                if wanted[file[0]] == tuple(file):
+                    found[file[0]] = since
+        return found
 
     def forget_sightings(self, account: str, direction: str, folder: str) -> None:
         """Nothing in the folder is unsettled any more."""

@@ -320,6 +320,7 @@ class Part:
         self.name = f"{prefix}{secrets.token_hex(6)}.part"
         self.size = 0
         self._begun = 0  # bytes that the disk has started to write
+        self._is_settled = False
         self._hash = hashlib.sha256()
         try:
             self.fd = os.open(self.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder.fd)
@@ -353,6 +354,19 @@ class Part:
             os.close(self.fd)
             self.fd = -1
 
-    def discard(self) -> None:
+    def keep(self) -> None:
+        """Close the part for good: from now on it is never removed by this object."""
         self.close()
-        self._folder.remove(self.name)
+        self._is_settled = True
+
+    def discard(self) -> None:
+        """Close and remove the part, unless it is kept or removed already."""
+        if not self._is_settled:
+            self.keep()
+            self._folder.remove(self.name)
+
+    def __enter__(self) -> Part:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.discard()

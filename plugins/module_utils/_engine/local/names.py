@@ -20,9 +20,6 @@ LONGEST_NAME = 255
 TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", ".filepart", ".temp", ".inprocess", ".uploading")
 """Suffixes that senders in practice use for a file that is not complete yet."""
 
-ARCHIVE = "archive"
-"""The folder inside `src` to which sent files are moved, unless the job names another."""
-
 WAY_OUT = "Rename it at its source, or exclude it. Other files are not affected."
 
 

@@ -13,13 +13,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable
 
-from .interface import Entry, Incoming, Outgoing, Received, Remote, join
+from .interface import Entry, Features, Incoming, Outgoing, Received, Remote, Uploaded, entries_in, join
 from .sftp.remote import SftpRemote
 
 if TYPE_CHECKING:
     from ..config.account import Account
 
-__all__ = ["PROTOCOLS", "Entry", "Incoming", "Outgoing", "Received", "Remote", "connect", "join"]
+__all__ = [
+    "PROTOCOLS",
+    "Entry",
+    "Features",
+    "Incoming",
+    "Outgoing",
+    "Received",
+    "Remote",
+    "Uploaded",
+    "connect",
+    "entries_in",
+    "join",
+]
 
 PROTOCOLS: Mapping[str, Callable[[Account], Remote]] = {
     "sftp": SftpRemote,

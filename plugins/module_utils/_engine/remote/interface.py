@@ -2,13 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a workflow may ask of a server, whatever its protocol, and how a server's files are described."""
+"""The Remote interface: what a workflow can ask of a server, whatever its protocol."""
 
 from __future__ import annotations
 
 import stat as modes
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from ..loop.loop import Batch
 
 _KINDS = {0: "file", modes.S_IFREG: "file", modes.S_IFDIR: "folder", modes.S_IFLNK: "link"}
 
@@ -16,8 +19,8 @@ _KINDS = {0: "file", modes.S_IFREG: "file", modes.S_IFDIR: "folder", modes.S_IFL
 class Entry(NamedTuple):
     """One name in a remote folder, as the server describes it.
 
-    Bytes of a name that are no UTF-8 stand as surrogate escapes. ``size`` in bytes, ``mtime`` in whole seconds since
-    1970 (UTC); None where the server does not tell.
+    Bytes of a name that are not UTF-8 appear as surrogate escapes. ``size`` is in bytes, ``mtime`` in whole seconds
+    since 1970 (UTC). Both are None where the server does not tell.
     """
 
     name: str
@@ -28,16 +31,40 @@ class Entry(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """``file``, ``folder``, ``link`` or ``other``. Who does not tell a type is believed to have files."""
+        """``file``, ``folder``, ``link`` or ``other``. A name without a type is taken for a file."""
         return _KINDS.get(modes.S_IFMT(self.permissions or 0), "other")
 
 
+class Features(NamedTuple):
+    """What a protocol can do at all. What one server allows is a capability, and is kept in the ledger.
+
+    :ivar stat: it can tell size and time of one file.
+    :ivar rename: it can rename a file.
+    :ivar exclusive_create: it can ask for a new file that must not exist yet.
+    :ivar partial_uploads: True: a file is visible under its name while it is written. False: it is not. None: that
+        depends on the server.
+    :ivar max_in_flight: how many files to work on at once.
+    """
+
+    stat: bool
+    rename: bool
+    exclusive_create: bool
+    partial_uploads: bool | None
+    max_in_flight: int
+
+
 class Outgoing(Protocol):
-    """A local file on its way to a server."""
+    """A local file that is being uploaded."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """In bytes."""
 
-    def read(self, length: int) -> bytes: ...
+    def read(self, length: int) -> bytes:
+        """Return exactly the next ``length`` bytes."""
+
+    def check_unchanged(self) -> None:
+        """Raise TransferError if the file is no longer the one that the upload began with."""
 
 
 class Incoming(Protocol):
@@ -47,71 +74,119 @@ class Incoming(Protocol):
 
 
 class Received(NamedTuple):
-    """A download that has come to its end.
+    """A download that has ended.
 
-    :ivar size: how many bytes came; one more than was expected if there is more.
-    :ivar look: what the server said of the file right behind its last byte, as by `Remote.stat`; None if it is still to
-        be asked.
+    :ivar size: bytes that came; one more than expected if the file goes on.
+    :ivar entry: what the server says of the file after its last byte, as by `Remote.stat`. It has been asked already.
     """
 
     size: int
-    look: Awaitable[Entry | None] | None
+    entry: Awaitable[Entry | None]
+
+
+class Uploaded(Protocol):
+    """One upload, from the moment that its name is ours."""
+
+    async def size(self) -> int | None:
+        """Wait until the server has acknowledged every byte; return how many bytes it holds, by its own word.
+
+        None if the server does not tell. A server that told a wrong size is asked again, because it may have answered
+        before it had processed every byte.
+
+        :raises RemoteError: it refused some of the bytes, or the question.
+        """
+
+    def close(self) -> Awaitable[None]:
+        """Complete the upload. An error means that the server did not take the file.
+
+        A second call returns the same future.
+        """
+
+    async def discard(self) -> bool:
+        """Remove what was uploaded. Return whether nothing of it is left.
+
+        The path is removed before the file is closed, unless the file is being closed already: closing may be what
+        makes the provider take it. Where that removal fails, the path is removed again afterwards.
+        """
 
 
 class Remote(Protocol):
-    """A connected session with a server, whatever its protocol: the requests that workflows are made of.
+    """A connected session with a server, whatever its protocol.
 
-    A request leaves with the call; awaiting it is only for its answer, so several can be under way before the first is
-    awaited. Each request raises RemoteMissing, RemoteDenied, RemoteUnsupported or RemoteError when the server refuses
-    it, ConnectionLost when the session ends or stays silent for the account's timeout, and ProtocolError when the
-    server breaks the rules.
+    A request leaves with the call, and awaiting it only waits for the answer. So several requests can be under way
+    before the first is awaited. A coroutine (``async def``) starts when it is awaited.
+
+    Every request raises one of these:
+
+    - RemoteMissing, RemoteDenied, RemoteUnsupported or RemoteError: the server refuses it.
+    - ConnectionLost: the session has ended, or was silent for the account's timeout.
+    - ProtocolError: the server broke the rules of the protocol.
+
+    :ivar features: what the protocol can do.
+    :ivar batches: work of the remote that the loop has to drive; empty for most.
     """
 
     @property
+    def features(self) -> Features: ...
+
+    @property
+    def batches(self) -> Sequence[Batch]: ...
+
+    @property
     def pending(self) -> int:
-        """See `flow.Source`."""
+        """See `loop.Source`."""
 
     def poll(self, timeout: float | None) -> bool:
-        """See `flow.Source`."""
+        """See `loop.Source`."""
 
     def close(self) -> None:
-        """End the session. What is still under way fails with ConnectionLost."""
+        """End the session. Requests under way fail with ConnectionLost."""
 
     def info(self) -> Mapping[str, Any]:
-        """What is known of the server and the session, for people; its keys depend on the protocol."""
+        """What is known of the server and the session, for people. The keys depend on the protocol."""
 
-    async def list(self, folder: str) -> Sequence[Entry]:
-        """All names in a folder but ``.`` and ``..``."""
+    async def list(self, folder: str, take: Callable[[Sequence[Entry]], None]) -> None:
+        """List a folder: pass all names but ``.`` and ``..`` on as they come, some at a time.
+
+        A folder may have a million names, so nobody keeps them all. An error can come after some were passed on.
+        """
 
     def stat(self, path: str) -> Awaitable[Entry | None]:
         """The file itself (a link is not followed), or None if there is none."""
 
     async def download(self, path: str, into: Incoming, *, size: int) -> Received:
-        """Fetch a file of the expected size to its real end."""
+        """Fetch a file of the expected size to its real end, but not more than one byte beyond that size.
 
-    async def create(self, path: str) -> Any:
-        """Make a new file and open it for writing. Never opens a file that exists, as far as the server honours
-        that.
+        What comes beyond the expected size is counted and not written.
         """
 
-    async def rewrite(self, path: str) -> Any:
-        """Open our own unfinished part for writing, emptied."""
+    async def upload(
+        self,
+        path: str,
+        source: Outgoing,
+        *,
+        over: bool,
+        temporary: bool,
+        created: Callable[[Uploaded], Awaitable[None]],
+    ) -> Uploaded:
+        """Upload a file; return when every byte has been handed to the transport.
 
-    async def write(self, handle: Any, source: Outgoing, *, shared: bool) -> Awaitable[None]:
-        """Send the source to its end. What it returns waits until the server has acknowledged every byte. What is asked
-        meanwhile comes after the bytes, and may be answered before a server has seen to all of them.
+        The server may not have acknowledged the bytes by then: see `Uploaded.size`. A request that is made afterwards
+        leaves right behind the bytes.
 
-        :param shared: it may be opened, and closed, on several connections at once: nobody takes a file of this name.
+        Errors of the source, of ``created`` and of the server are raised as they are. The caller then calls
+        `Uploaded.discard`. An error before ``created`` is called leaves nothing open and nothing to discard.
+
+        :param over: replace our own unfinished file; else create a file that must not exist yet, as far as the server
+            honours that.
+        :param temporary: nobody acts on a file of this name, so the remote may close it early, or write it over
+            several connections.
+        :param created: awaited once the name is ours and before the first byte is sent: the durable point. It gets
+            the upload, so that the caller can discard it whatever happens later.
         """
-
-    def size_of(self, handle: Any) -> Awaitable[int | None]:
-        """The size of an open file by the server's word; None where it does not tell."""
-
-    def finish(self, handle: Any) -> Awaitable[None]:
-        """Close what was written. An error means that the server did not take it."""
 
     def rename(self, old: str, new: str) -> Awaitable[None]:
-        """Give a file another name; never onto a name that exists, as far as the server honours that."""
+        """Give a file another name; never one that exists, as far as the server honours that."""
 
     def remove(self, path: str) -> Awaitable[None]:
         """Delete a file."""
@@ -120,3 +195,10 @@ class Remote(Protocol):
 def join(folder: str, name: str) -> str:
     """The path of a name in a remote folder; the empty folder is where the server puts us at login."""
     return name if folder in ("", ".") else f"{folder.rstrip('/')}/{name}"
+
+
+async def entries_in(remote: Remote, folder: str) -> Sequence[Entry]:
+    """All names in a folder that is known to be small, or of which a person wants to see all."""
+    entries: list[Entry] = []
+    await remote.list(folder, entries.extend)
+    return entries

@@ -14,58 +14,43 @@ in other hands.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..config.job import Dropoff
 from ..errors import JobRunning
 from ..ledger.locks import JobKey, only_run
 from ..local import names
 from ..local.folder import Folder, remove_parts
-from ..transfer.selection import is_wanted
 
 if TYPE_CHECKING:
-    from ..config.job import Pickup
     from ..ledger.ledger import Ledger, Row
+    from ..transfer.base import JobRun
 
 
-def adopt(ledger: Ledger, job: Dropoff | Pickup, account: str) -> None:
+def adopt(ledger: Ledger, work: JobRun[Any]) -> None:
     """Take over what a job may, while its own lock is held.
 
     :raises LedgerError: the ledger cannot be used.
     :raises DiskError: a folder of the job cannot be used.
     """
+    job, account = work.job, work.account
     where = "WHERE open = 1 AND account = ? AND direction = ? AND job != ?"
     others = ledger.rows(where, (account, job.direction, job.name))
-    for other in sorted({row.job for row in others if _asks_for(job, row)}):
+    for other in sorted({row.job for row in others if work.asks_for(row)}):
         try:
             with only_run(ledger.path, JobKey(account, job.direction, other)):
                 unfinished = ledger.open_rows(account, job.direction, other)
-                ours = [(job.name, row.id) for row in unfinished if _asks_for(job, row)]
+                ours = [(job.name, row.id) for row in unfinished if work.asks_for(row)]
                 ledger.change("UPDATE transfer SET job = ? WHERE id = ?", ours)
-                _remove_parts(job, names.part_prefix(account, other), unfinished)
+                _remove_parts(work, names.part_prefix(account, other), unfinished)
         except JobRunning:
             continue
 
 
-def _asks_for(job: Dropoff | Pickup, row: Row) -> bool:
-    if isinstance(job, Dropoff):
-        if os.path.join(row.folder, row.name) in job.sources:
-            return True
-        is_ours = row.folder in job.sources
-    else:
-        is_ours = row.folder == job.remote_dir
-    return is_ours and is_wanted(row.name, job) and not names.is_temporary(row.name)
-
-
-def _remove_parts(job: Dropoff | Pickup, prefix: str, rows: Sequence[Row]) -> None:
-    """Remove what the other's runs left where this job works, of files that none of its rows speaks of."""
-    if isinstance(job, Dropoff):
-        place, option = job.archive_dir if job.after == "archive" else None, "archive_dir"
-    else:
-        place, option = job.dest, "dest"
-    if place is not None:
-        with closing(Folder(place, option=option)) as folder:
+def _remove_parts(work: JobRun[Any], prefix: str, rows: Sequence[Row]) -> None:
+    """Remove what the other's runs left where this job works, of files that none of its rows names."""
+    if work.part_folder is not None:
+        path, option = work.part_folder
+        with closing(Folder(path, option=option)) as folder:
             remove_parts(folder, prefix, {row.temporary or "" for row in rows})

@@ -17,15 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RemoteError, RemoteMissing
 from ..ledger.ledger import Ledger
-from ..loop.loop import Loop
-from ..remote import Remote, connect, join
-from ..transfer.dropoff.workflow import RENAME
+from ..loop.loop import Loop, completed
+from ..remote import Remote, connect, entries_in, join
+from ..transfer.capabilities import ALL, EXCLUSIVE_CREATE, RENAME
 
 if TYPE_CHECKING:
     from ..config.account import Account
-
-EXCLUSIVE_CREATE = "exclusive_create"
-"""The capability to make a file only if there is none of that name."""
 
 QUESTIONS = 5
 """Round trips that the latency is the median of."""
@@ -40,7 +37,7 @@ def describe(account: Account, folders: Sequence[str], probe_dir: str | None, *,
     :raises FiledropError: the exact reason why there is no connection, or why nothing could be tried.
     """
     with closing(Ledger(ledger, create=True, read_only=probe_dir is None)) as book, closing(connect(account)) as remote:
-        return Loop(remote).run(_describe(remote, account.name, folders, probe_dir, book))
+        return Loop(remote, remote.batches).run(_describe(remote, account.name, folders, probe_dir, book))
 
 
 async def _describe(
@@ -54,7 +51,7 @@ async def _describe(
         **remote.info(),
         "latency": await _latency(remote),
         "folders": [await _look_at(remote, folder) for folder in folders],
-        "capabilities": {name: words[ledger.capability(account, name)] for name in (RENAME, EXCLUSIVE_CREATE)},
+        "capabilities": {name: words[ledger.capability(account, name)] for name in ALL},
     }
 
 
@@ -71,7 +68,7 @@ async def _latency(remote: Remote) -> float:
 async def _look_at(remote: Remote, folder: str) -> dict[str, Any]:
     found: dict[str, Any] = {"path": folder, "exists": True, "listable": False, "entries": None}
     try:
-        found["entries"] = len(await remote.list(folder))
+        found["entries"] = len(await entries_in(remote, folder))
         found["listable"] = True
     except RemoteMissing:
         found["exists"] = False
@@ -90,8 +87,8 @@ async def _probe(remote: Remote, folder: str) -> dict[str, bool]:
     """
     first, second = (join(folder, f".filedrop-probe-{secrets.token_hex(4)}.part") for _name in range(2))
     try:
-        await remote.finish(await remote.create(first))
-        exclusive = not await _is_done(remote, first)
+        await _make(remote, first)
+        exclusive = not await _can_make(remote, first)
         renames = True
         try:
             await remote.rename(first, second)
@@ -106,10 +103,29 @@ async def _probe(remote: Remote, folder: str) -> dict[str, bool]:
                 await remote.remove(path)
 
 
-async def _is_done(remote: Remote, path: str) -> bool:
+class _Nothing:
+    """An empty file to upload."""
+
+    size = 0
+
+    def read(self, length: int) -> bytes:
+        return bytes(length)
+
+    def check_unchanged(self) -> None:
+        pass
+
+
+async def _make(remote: Remote, path: str) -> None:
+    uploaded = await remote.upload(
+        path, _Nothing(), over=False, temporary=True, created=lambda _upload: completed(None)
+    )
+    await uploaded.close()
+
+
+async def _can_make(remote: Remote, path: str) -> bool:
     """Whether the server creates a file that exists already."""
     try:
-        await remote.finish(await remote.create(path))
+        await _make(remote, path)
     except RemoteError:
         return False
     return True

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..config.job import Dropoff
 from ..errors import ConnectionLost, FiledropError, RunEnded, ServerBusy, UnreachableError
 from ..ledger.ledger import Ledger
 from ..ledger.locks import JobKey, only_run
@@ -22,9 +21,9 @@ from ..loop.deadline import Deadline, Interruption
 from ..loop.loop import Loop
 from ..remote import Entry, Remote, connect
 from ..transfer.base import JobRun
-from ..transfer.dropoff.job_run import DropoffRun
+from ..transfer.directions import job_run
 from ..transfer.observer import watched
-from ..transfer.pickup.job_run import PickupRun, listing
+from ..transfer.pickup.job_run import list_into
 from ..transfer.result import RunResult
 from .adoption import adopt
 from .last_run import remember
@@ -32,11 +31,8 @@ from .retention import prune
 
 if TYPE_CHECKING:
     from ..config.account import Account
-    from ..config.job import Pickup
+    from ..config.job import Job
     from ..transfer.observer import Observer
-
-FILES_UNDER_WAY = 1024
-"""How many files are in flight at once: enough to hide a round trip of 100 ms. Each has a file open here, too."""
 
 SPARE_DESCRIPTORS = 128  # for the ledger, the folders, the connections, and whoever called us
 
@@ -50,7 +46,7 @@ _CUT_OFF = RunEnded("cut_off", "The run was cut off.", "The next run goes on fro
 
 
 def run(
-    job: Dropoff | Pickup,
+    job: Job,
     account: Account,
     *,
     ledger: str,
@@ -83,16 +79,19 @@ def run(
         if not check:
             stack.enter_context(only_run(ledger, key))
         syncer = stack.enter_context(closing(Syncer()))
+        work = job_run(job, account.name, book, syncer, check=check)
         result = RunResult(error=_CUT_OFF)
         try:
             if not check:
                 book.prove()
-                adopt(book, job, account.name)
-            work = _work(job, account.name, book, syncer, check=check)
-            work.deadline, work.observer = deadline, observer
+                adopt(book, work)
+            work.open()
+            work.deadline, work.tally.observer = deadline, observer
+            if retention is not None and not check:
+                work.prune_before = began - retention
             result = _persist(work, account, book, syncer)
-            if retention is not None and not check and result.error is None:
-                _prune(result, job, account.name, book, before=began - retention, listed=work.listed)
+            if work.prune_before is not None and result.error is None:
+                _prune(result, work, book, before=work.prune_before)
         except FiledropError as error:
             result.error = error
             raise
@@ -100,7 +99,6 @@ def run(
             result.seconds = deadline.spent
             if not check:
                 remember(book, key, began, result)
-    result.sort()
     return result
 
 
@@ -118,38 +116,24 @@ def _collected_rarely() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _prune(
-    result: RunResult,
-    job: Dropoff | Pickup,
-    account: str,
-    ledger: Ledger,
-    *,
-    before: float,
-    listed: frozenset[str] | None,
-) -> None:
+def _prune(result: RunResult, work: JobRun[Any], ledger: Ledger, *, before: float) -> None:
     """A run is not worse for what it could not clear away."""
     try:
-        result.pruned = prune(job, account, ledger, before=before, listed=listed)
+        result.pruned = prune(work, ledger, before=before)
     except FiledropError as error:
         result.notes.append(f"What is older than `retention` could not all be removed: {error}")
-
-
-def _work(job: Dropoff | Pickup, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> JobRun[Any]:
-    if isinstance(job, Dropoff):
-        return DropoffRun(job, account, ledger, syncer, check=check)
-    return PickupRun(job, account, ledger, syncer, check=check)
 
 
 def _persist(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer) -> RunResult:
     """Try, and try again after a lost connection or where the server is busy, as long as that gets anywhere."""
     pauses = iter(PAUSES)
     while True:
-        moved = work.moved
+        moved = work.tally.delivered
         try:
             _attempt(work, account, ledger, syncer)
             return work.result(None)
         except (ConnectionLost, ServerBusy, UnreachableError) as error:
-            if work.moved > moved:
+            if work.tally.delivered > moved:
                 pauses = iter(PAUSES)
             pause = next(pauses, None)
             if pause is None or pause > work.deadline.left or not _is_worth_another_try(error):
@@ -167,30 +151,32 @@ def _is_worth_another_try(error: FiledropError) -> bool:
 
 def _attempt(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer) -> None:
     """One connection: plan anew, for the last one may have changed anything, and work through the plan."""
-    if not work.prepare():
+    if not work.begin_attempt():
         return
     with closing(connect(account)) as remote:
-        flow = Loop(work.deadline.watch(remote), [syncer, ledger])
+        flow = Loop(work.deadline.watch(remote), [syncer, ledger, *remote.batches])
         flow.run(_work_through(work, watched(remote, work.observer), flow))
 
 
 async def _work_through(work: JobRun[Any], remote: Remote, flow: Loop) -> None:
     await work.plan(remote)
     for items in work.rounds():
-        await flow.each(work.process, items, width=_width())
+        await flow.each(work.process, items, width=_width(remote.features.max_in_flight))
 
 
-def _width() -> int:
-    """As many files as may be open here at once."""
-    wanted = FILES_UNDER_WAY + SPARE_DESCRIPTORS
+def _width(max_in_flight: int) -> int:
+    """How many files to work on at once: what the remote asks for, if as many may be open here."""
+    wanted = max_in_flight + SPARE_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = wanted if resource.RLIM_INFINITY in (soft, hard) else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    return max(1, min(FILES_UNDER_WAY, allowed - SPARE_DESCRIPTORS))
+    return max(1, min(max_in_flight, allowed - SPARE_DESCRIPTORS))
 
 
 def list_folder(account: Account, remote_dir: str) -> Sequence[Entry]:
     """All names in a remote folder."""
+    entries: list[Entry] = []
     with closing(connect(account)) as remote:
-        return Loop(remote).run(listing(remote, remote_dir))
+        Loop(remote, remote.batches).run(list_into(remote, remote_dir, entries.extend))
+    return entries

@@ -2,133 +2,179 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the two directions have in common: items to see to, and an outcome for each."""
+"""What every direction has in common: items, one after the other, and an outcome for each."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ..errors import ENDS_THE_RUN, FiledropError, NotReached, OriginalStays, Replaced, RunEnded
 from ..loop.deadline import Deadline, Interruption
-from ..remote import Remote
 from .result import FileOutcome, RunResult
 from .selection import Allowance, beyond_allowance
+from .tally import Tally
 
 if TYPE_CHECKING:
+    from ..config.job import Job
+    from ..ledger.ledger import Ledger, Row
+    from ..local.fsync import Syncer
+    from ..remote import Remote
     from .observer import Observer
 
 Item = TypeVar("Item")
 
 
 class JobRun(ABC, Generic[Item]):
-    """A job in work. It lives through reconnections: each plans anew, and what is delivered stays delivered.
+    """One run of a job. It outlives connections: each attempt plans anew, and what was delivered stays delivered.
 
+    :param account: its name in the ledger.
+    :param check: predict only.
     :ivar deadline: until when files may be begun.
-    :ivar observer: who is told how far it is.
-    :ivar listed: the names that the server has listed, once it has and where the direction needs to know.
+    :ivar prune_before: older rows of the ledger are forgotten after the run, in seconds since 1970; None: no row.
+    :ivar tally: the outcomes.
     """
 
-    def __init__(self, allowance: Allowance, *, check: bool) -> None:
+    def __init__(self, job: Job, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> None:
+        self.job = job
+        self.account = account
         self.deadline = Deadline(None)
-        self.observer: Observer | None = None
-        self.listed: frozenset[str] | None = None
-        self.moved = 0
-        self._allowance = allowance
+        self.prune_before: float | None = None
+        self.tally = Tally(job.max_results)
+        self._ledger = ledger
+        self._syncer = syncer
         self._check = check
-        self._planned: Sequence[Item] = ()
-        self._known = 0
-        self._outcomes: dict[str, FileOutcome] = {}
+        self._allowance = Allowance(job.max_files, job.max_bytes)
+        self._rounds: Iterator[Iterator[Item]] = iter(())
+        self._round: Iterator[Item] = iter(())
 
-    @abstractmethod
-    def prepare(self) -> bool:
-        """Look at what is here before anybody is connected to; say whether a connection is needed at all.
+    @property
+    def observer(self) -> Observer | None:
+        """Who is told how far the run is."""
+        return self.tally.observer
+
+    def open(self) -> None:
+        """Open what the job needs on this host.
+
+        :raises DiskError: the job cannot begin.
+        """
+
+    def begin_attempt(self) -> bool:
+        """Look at what is here before a connection is made; return whether one is needed.
 
         :raises DiskError: the job cannot work with what is here.
         """
+        self.tally.begin_attempt()
+        self._allowance.begin_attempt()
+        self._round, self._rounds = iter(()), iter(())
+        return self._prepare()
 
-    @abstractmethod
     async def plan(self, remote: Remote) -> None:
         """Find out what is to be done over this connection."""
+        await self._plan(remote)
+        self._rounds = self._plan_rounds()
+
+    def rounds(self) -> Iterator[Iterator[Item]]:
+        """The items, in rounds that follow one another. Each item is made when its turn comes."""
+        for items in self._rounds:
+            self._round = items
+            yield items
 
     @abstractmethod
-    def rounds(self) -> Iterator[Sequence[Item]]:
-        """The items, in rounds that follow one another."""
+    def _prepare(self) -> bool:
+        """See `begin_attempt`."""
+
+    @abstractmethod
+    async def _plan(self, remote: Remote) -> None:
+        """See `plan`."""
+
+    @abstractmethod
+    def _plan_rounds(self) -> Iterator[Iterator[Item]]:
+        """See `rounds`."""
 
     @abstractmethod
     def outcome_of(self, item: Item) -> FileOutcome:
-        """An outcome that says which file it is about."""
+        """An outcome which says no more than which file it is about."""
 
     @abstractmethod
-    async def transfer(self, item: Item, outcome: FileOutcome) -> None:
-        """Do what is to be done with one item, and complete its outcome."""
+    async def transfer(self, item: Item) -> FileOutcome:
+        """Do what is to be done with one item; return its outcome."""
 
     @abstractmethod
-    async def predict(self, item: Item, outcome: FileOutcome) -> None:
+    async def predict(self, item: Item) -> FileOutcome:
         """Find out what `transfer` would do; change nothing."""
+
+    @property
+    @abstractmethod
+    def part_folder(self) -> tuple[str, str] | None:
+        """The folder in which the job's parts lie, and the option that names it; None if that is inside a source."""
+
+    @abstractmethod
+    def asks_for(self, row: Row) -> bool:
+        """Whether the job would move the file of a row of another job."""
+
+    @abstractmethod
+    def has_to_remember(self, row: Row) -> bool:
+        """Whether forgetting a row that is history could make its file move again."""
+
+    def remove_archived(self, _row: Row) -> bool:
+        """Remove the file that the job archived, if it is unchanged; return whether one was removed."""
+        return False
 
     async def process(self, item: Item) -> None:
         """See one item through to an outcome.
 
-        :raises FiledropError: what ends the run.
+        :raises FiledropError: what ends the attempt.
         """
-        self.deadline.check()
-        outcome = self.outcome_of(item)
-        outcome.outcome, outcome.changed = "delivered", True
         try:
-            if self._check:
-                outcome.reason = "predicted"
-                await self.predict(item, outcome)
-            else:
-                await self.transfer(item, outcome)
-        except (NotReached, RunEnded):
-            raise  # nothing of it was begun: see `result`
-        except FiledropError as error:
-            self._note(_blamed(outcome, error))
-            if isinstance(error, ENDS_THE_RUN):
-                raise
-        except Interruption as interruption:
-            self._note(outcome.blame(interruption.error))
+            self.deadline.check()
+            outcome = await (self.predict(item) if self._check else self.transfer(item))
+        except (NotReached, RunEnded):  # nothing of it was begun
+            self.tally.interrupt(self.outcome_of(item).skip(NotReached()))
             raise
+        except Interruption as interruption:
+            self.tally.interrupt(self.outcome_of(item).blame(interruption.error))
+            raise
+        except ENDS_THE_RUN as error:
+            self.tally.interrupt(self.outcome_of(item).blame(error))
+            raise
+        except FiledropError as error:
+            self._count(_blamed(self.outcome_of(item), error))
         else:
-            self._note(outcome)
             self._count(outcome)
 
     def result(self, error: FiledropError | None) -> RunResult:
-        """All outcomes; files whose turn did not come are skipped."""
-        for item in self._planned if error else ():
-            outcome = self.outcome_of(item).skip(NotReached())
-            self._outcomes.setdefault(outcome.origin, outcome)
-        return RunResult(list(self._outcomes.values()), error=error, known=self._known)
+        """All outcomes. Files whose turn did not come are skipped."""
+        if error is not None:
+            with suppress(FiledropError):  # a ledger that has just failed
+                for items in (self._round, *self._rounds):
+                    for item in items:
+                        self.tally.interrupt(self.outcome_of(item).skip(NotReached()))
+        return self.tally.result(error)
 
-    def _limit(self, items: Sequence[Item], size: Any) -> Sequence[Item]:
-        """Those of the items that one run may move; the others are noted as skipped."""
-        now, later = self._allowance.cut(items, size)
-        for item in later:
-            self._note(self.outcome_of(item).skip(beyond_allowance()))
-        self._planned = now
+    def _allowed(self, item: Item, size: int) -> bool:
+        """Whether this run may move one more file of so many bytes. If not, that is its outcome."""
+        if self._allowance.admit(size):
+            return True
+        self.tally.add(self.outcome_of(item).skip(beyond_allowance()))
+        return False
+
+    def _announce(self, files: int, size: int) -> None:
         if self.observer is not None:
-            self.observer.planned(len(now), sum(map(size, now)))
-        return now
-
-    def _note(self, outcome: FileOutcome) -> None:
-        """Keep an outcome; what was delivered over an earlier connection stays so."""
-        earlier = self._outcomes.get(outcome.origin)
-        if earlier is None or earlier.outcome != "delivered":
-            self._outcomes[outcome.origin] = outcome
-            if self.observer is not None:
-                self.observer.ended(outcome)
+            self.observer.planned(*self._allowance.at_most(files, size))
 
     def _count(self, outcome: FileOutcome) -> None:
+        self.tally.add(outcome)
         if outcome.outcome == "delivered":
-            self.moved += 1
             self._allowance.spend(outcome.size or 0)
 
 
 def _blamed(outcome: FileOutcome, error: FiledropError) -> FileOutcome:
-    """What an error leaves of the outcome that was hoped for."""
+    """The outcome of a file whose workflow raised an error that concerns this file alone."""
     if isinstance(error, Replaced):
+        outcome.deliver()
         outcome.reason, outcome.message = error.reason, str(error)
         return outcome
     outcome.changed = isinstance(error, OriginalStays)

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Callable, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from ..remote import Incoming, Outgoing, Received, Remote
+    from ..remote import Incoming, Outgoing, Received, Remote, Uploaded
     from .result import FileOutcome
 
 
@@ -46,8 +46,17 @@ class _Watched:
     async def download(self, path: str, into: Incoming, *, size: int) -> Received:
         return await self._remote.download(path, _Incoming(into, self._observer), size=size)
 
-    async def write(self, handle: Any, source: Outgoing, *, shared: bool) -> Awaitable[None]:
-        return await self._remote.write(handle, _Outgoing(source, self._observer), shared=shared)
+    async def upload(
+        self,
+        path: str,
+        source: Outgoing,
+        *,
+        over: bool,
+        temporary: bool,
+        created: Callable[[Uploaded], Awaitable[None]],
+    ) -> Uploaded:
+        watched_source = _Outgoing(source, self._observer)
+        return await self._remote.upload(path, watched_source, over=over, temporary=temporary, created=created)
 
 
 class _Incoming:
@@ -70,3 +79,6 @@ class _Outgoing:
         data = self._source.read(length)
         self._observer.moved(len(data))
         return data
+
+    def check_unchanged(self) -> None:
+        self._source.check_unchanged()

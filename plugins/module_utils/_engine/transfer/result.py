@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What came of a run, file by file."""
+"""What became of each file, and of a whole run."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from ..errors import FiledropError, HoldError
 from ..local.names import shown
 
 ORDER = ("failed", "held", "delivered", "skipped")
+"""Outcomes, in the order in which people read them."""
 
 
 @dataclass
 class FileOutcome:
-    """What came of one file: ``delivered``, ``skipped``, ``held`` or ``failed``; ``reason`` is a code, ``message`` a
-    sentence.
+    """What became of one file: ``delivered``, ``skipped``, ``held`` or ``failed``.
 
-    ``origin`` is the path of the original, by which a file is known from one try of a run to the next; ``changed``
-    tells whether anything was done, on either side (or would be, in check mode).
+    :ivar origin: the path of the original, by which a file is known from one attempt of a run to the next.
+    :ivar reason: a code for programs; ``message`` a sentence for people.
+    :ivar changed: whether anything was done, on either side (or would be, in check mode).
     """
 
     name: str
@@ -35,6 +36,11 @@ class FileOutcome:
     sha256: str | None = None
     changed: bool = False
 
+    def deliver(self) -> FileOutcome:
+        """The same file, delivered."""
+        self.outcome, self.changed = "delivered", True
+        return self
+
     def skip(self, why: FiledropError) -> FileOutcome:
         """The same file, left for another time."""
         self.outcome, self.reason, self.message = "skipped", why.reason, str(why)
@@ -47,7 +53,7 @@ class FileOutcome:
         return self
 
     def as_dict(self) -> dict[str, Any]:
-        """For results: every name escaped where it is not fit to print."""
+        """For results: every name is escaped where it is not printable."""
         return {
             "name": shown(self.name),
             "remote_path": shown(self.remote_path),
@@ -69,33 +75,28 @@ class Pruned(NamedTuple):
 
 @dataclass
 class RunResult:
-    """One execution of a job. ``seconds`` from its start to its end; ``error`` is what ended it early, if anything
-    did; ``pruned`` is how many archived files and how much history its retention removed.
+    """One execution of a job.
+
+    :ivar outcomes: failures first, then by name; see `tally.Tally` for how many.
+    :ivar counts: how many files had each outcome, those that are not in ``outcomes`` too.
+    :ivar bytes: delivered.
+    :ivar changed: whether anything was done, on either side.
+    :ivar seconds: from its start to its end.
+    :ivar error: what ended it early, if anything did.
+    :ivar pruned: how many archived files and how much history its retention removed.
     """
 
     outcomes: list[FileOutcome] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ORDER, 0))
+    bytes: int = 0
+    changed: bool = False
     seconds: float = 0.0
     error: FiledropError | None = None
     notes: list[str] = field(default_factory=list)
-    known: int = 0
     pruned: Pruned | None = None
 
     @property
-    def changed(self) -> bool:
-        return any(outcome.changed for outcome in self.outcomes)
-
-    @property
     def summary(self) -> dict[str, Any]:
-        """How many files had each outcome, and how many bytes were delivered."""
-        counts: dict[str, Any] = {
-            outcome: sum(one.outcome == outcome for one in self.outcomes)
-            for outcome in ("delivered", "skipped", "held", "failed")
-        }
-        counts["skipped"] += self.known
-        counts["bytes"] = sum(one.size or 0 for one in self.outcomes if one.outcome == "delivered")
-        counts["seconds"] = round(self.seconds, 3)
-        return counts
-
-    def sort(self) -> None:
-        """Failures first, then by name."""
-        self.outcomes.sort(key=lambda outcome: (ORDER.index(outcome.outcome), outcome.name))
+        """How many files had each outcome, how many bytes were delivered, and in how many seconds."""
+        counts = {outcome: self.counts[outcome] for outcome in ("delivered", "skipped", "held", "failed")}
+        return {**counts, "bytes": self.bytes, "seconds": round(self.seconds, 3)}

@@ -9,17 +9,15 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import TransferError
 
 if TYPE_CHECKING:
     from ..config.job import Share
     from ..ledger.ledger import Ledger
-
-T = TypeVar("T")
 
 DIGESTS = ("sha256", "sha512", "md5")
 """The hashes whose sidecars are known, by their suffixes, the best first."""
@@ -62,7 +60,7 @@ def is_in_share(name: str, share: Share | None) -> bool:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Sight:
     """What decides whether a file is taken now. Size in bytes, time in ns since 1970; None where nobody tells."""
 
     name: str
@@ -75,11 +73,12 @@ class Candidate:
 
 
 class Settling:
-    """Tells the files of one folder that nobody works on any more.
+    """Finds the files of one folder that somebody may still be writing.
 
-    A file is settled when its time is ``settle`` seconds old by our clock, or when it has been seen just so for that
-    long: the second is for servers whose clock runs ahead of ours. What is seen unsettled is noted in the ledger for
-    the next run.
+    A file is settled when its time is ``settle`` seconds old by our clock, or when it was seen unchanged for that long:
+    the second is for servers whose clock is ahead of ours. What is not settled is noted in the ledger for the next run.
+
+    :param note: whether the ledger may be written (not in check mode).
     """
 
     def __init__(self, ledger: Ledger, key: tuple[str, str, str], settle: float, *, note: bool) -> None:
@@ -87,20 +86,25 @@ class Settling:
         self._key = key
         self._settle = settle
         self._note = note
+        self._found_any = False
 
-    def unsettled(self, candidates: Iterable[Candidate]) -> set[str]:
+    def unsettled(self, files: Iterable[Sight]) -> set[str]:
         """The names of those that have to wait."""
         if not self._settle:
             return set()
         now = time.time()
-        young = [one for one in candidates if one.mtime_ns is None or now - one.mtime_ns / 1e9 < self._settle]
+        young = [one for one in files if one.mtime_ns is None or now - one.mtime_ns / 1e9 < self._settle]
         if not young:
-            if self._note:
-                self._ledger.forget_sightings(*self._key)
             return set()
+        self._found_any = True
         look = self._ledger.seen_since if self._note else self._ledger.sightings
         since = look(*self._key, [one.key for one in young])
         return {one.name for one in young if now - since.get(one.name, now) < self._settle}
+
+    def end(self) -> None:
+        """All candidates were looked at: forget earlier sightings if none of them is unsettled."""
+        if self._settle and self._note and not self._found_any:
+            self._ledger.forget_sightings(*self._key)
 
 
 def unsettled_error(settle: float) -> TransferError:
@@ -112,35 +116,109 @@ def unsettled_error(settle: float) -> TransferError:
 
 
 class Allowance:
-    """How much one run may move. Kept over reconnections."""
+    """How many files and bytes one run may move, over all its attempts."""
 
     def __init__(self, max_files: int | None, max_bytes: int | None) -> None:
         self._files = max_files
         self._bytes = max_bytes
-        self._begun = False
+        self._has_moved = False
+        self.begin_attempt()
 
-    def cut(self, items: Sequence[T], size: Callable[[T], int]) -> tuple[Sequence[T], Sequence[T]]:
-        """Divide items, in their order, into those that may move now and the rest.
+    def begin_attempt(self) -> None:
+        """What earlier attempts moved is spent; the rest may be admitted anew."""
+        self._files_now, self._bytes_now = self._files, self._bytes
+        self._may_exceed = not self._has_moved
+        self._admitted = 0
+        self._volume = 0
+        self._is_closed = False
+
+    def admit(self, size: int) -> bool:
+        """Whether one more file of so many bytes may move. Once one may not, no other may: their order stays.
 
         The first one may be larger than ``max_bytes``, or it could never move at all.
         """
-        files, volume = 0, 0
-        for item in items:
-            volume += size(item)
-            if self._files is not None and files >= self._files:
-                break
-            if self._bytes is not None and (files or self._begun) and volume > self._bytes:
-                break
-            files += 1
-        return items[:files], items[files:]
+        self._volume += size
+        if self._files_now is not None and self._admitted >= self._files_now:
+            self._is_closed = True
+        if self._bytes_now is not None and not self._may_exceed and self._volume > self._bytes_now:
+            self._is_closed = True
+        if not self._is_closed:
+            self._admitted += 1
+            self._may_exceed = False
+        return not self._is_closed
+
+    def at_most(self, files: int, size: int) -> tuple[int, int]:
+        """The limits, if there are more files and bytes than that."""
+        some = files if self._files_now is None else min(files, self._files_now)
+        return some, size if self._bytes_now is None else min(size, self._bytes_now)
 
     def spend(self, size: int) -> None:
         """One file has moved."""
-        self._begun = True
+        self._has_moved = True
         if self._files is not None:
             self._files = max(0, self._files - 1)
         if self._bytes is not None:
             self._bytes = max(0, self._bytes - size)
+
+
+LOOKED_UP_AT_ONCE = 500
+"""As many files are looked up in the ledger at a time."""
+
+MOST_NAMES = 200_000
+"""As many names of a folder one run takes at most."""
+
+
+class Candidate(NamedTuple):
+    """A file that may be taken. Its time is in the unit of its direction, and ``rest`` is for that alone to read."""
+
+    time: int
+    name: str
+    rest: str
+
+
+class Oldest:
+    """The oldest of any number of candidates. Each is kept as one string, which needs half the memory of a tuple.
+
+    :ivar left_out: how many younger ones were left out: they are for later runs.
+    """
+
+    def __init__(self, most: int = MOST_NAMES) -> None:
+        self._most = most
+        self._kept: list[str] = []
+        self.left_out = 0
+
+    def add(self, candidate: Candidate) -> None:
+        """Keep a candidate. Its name has no NUL byte."""
+        self._kept.append(f"{candidate.time + _BEFORE_ALL:020d}\0{candidate.name}\0{candidate.rest}")
+        if len(self._kept) >= 2 * self._most:
+            self._trim()
+
+    def discard(self, names: Collection[str]) -> set[str]:
+        """Forget the candidates of these names; return which there were."""
+        found = {kept.split("\0")[1] for kept in self._kept} & set(names)
+        self._kept = [kept for kept in self._kept if kept.split("\0")[1] not in found]
+        return found
+
+    def take(self) -> Iterator[Candidate]:
+        """All that are kept, oldest first. Each is forgotten when it is taken."""
+        self._trim()
+        self._kept.reverse()
+        while self._kept:
+            time, name, rest = self._kept.pop().split("\0")
+            yield Candidate(int(time) - _BEFORE_ALL, name, rest)
+
+    def _trim(self) -> None:
+        self._kept.sort()
+        self.left_out += max(0, len(self._kept) - self._most)
+        del self._kept[self._most :]
+
+
+_BEFORE_ALL = 2**63  # no time is so far before 1970, so the sum sorts as text
+
+
+def left_for_later(files: int) -> str:
+    """The note of a run that does not take all names of a folder."""
+    return f"{files} files are left for later runs: a run takes {MOST_NAMES} names of a folder at most, oldest first."
 
 
 def beyond_allowance() -> TransferError:

@@ -19,6 +19,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jo
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import Preset
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import TrustError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
+from support.results import result_of
 
 ACCOUNT = {"host": "127.0.0.1", "username": "ann", "private_key_file": "/nowhere/key"}
 
@@ -94,7 +95,7 @@ def test_the_ledger_is_the_task_s_or_the_user_s_own(finish: Callable[..., dict[s
 
 def test_a_result_has_counts_of_all_files_and_the_first_of_them() -> None:
     job = dropoff_from_options({"src": "/out", "remote_dir": "in", "max_results": 1}, Preset())
-    found = RunResult([outcome("b", "failed", "It broke."), outcome("a", "delivered")], seconds=0.25, notes=["A note."])
+    found = result_of([outcome("b", "failed", "It broke."), outcome("a", "delivered")], seconds=0.25, notes=["A note."])
     told = _module.transfer_result(found, job)
     assert told["changed"] is True
     assert told["summary"] == {"delivered": 1, "skipped": 0, "held": 0, "failed": 1, "bytes": 3, "seconds": 0.25}
@@ -103,13 +104,13 @@ def test_a_result_has_counts_of_all_files_and_the_first_of_them() -> None:
 
 
 def test_a_verdict_of_all_well_is_empty() -> None:
-    assert _module.verdict(RunResult([outcome("a", "delivered"), outcome("b", "skipped")])) == ("", "")
+    assert _module.verdict(result_of([outcome("a", "delivered"), outcome("b", "skipped")])) == ("", "")
     assert _module.verdict(RunResult()) == ("", "")
 
 
 def test_a_verdict_tells_how_many_and_the_first_few() -> None:
     failed = [outcome(f"f{number}", "failed", f"Broken {number}.") for number in range(5)]
-    reason, text = _module.verdict(RunResult([*failed, outcome("h", "held", "Who knows."), outcome("d", "delivered")]))
+    reason, text = _module.verdict(result_of([*failed, outcome("h", "held", "Who knows."), outcome("d", "delivered")]))
     assert reason == "files_failed"
     assert text == (
         "5 files failed; the originals stay where they were. f0: Broken 0. f1: Broken 1. f2: Broken 2. "
@@ -119,7 +120,7 @@ def test_a_verdict_tells_how_many_and_the_first_few() -> None:
 
 
 def test_held_files_alone_fail_too() -> None:
-    assert _module.verdict(RunResult([outcome("h", "held", "Who knows.")])) == (
+    assert _module.verdict(result_of([outcome("h", "held", "Who knows.")])) == (
         "files_held",
         "1 file held; they stay as they are. h: Who knows.",
     )
@@ -127,7 +128,7 @@ def test_held_files_alone_fail_too() -> None:
 
 def test_what_ended_the_run_comes_first_and_nothing_hides_it() -> None:
     error = TrustError("host_key_changed", "The key is another one.")
-    found = RunResult([outcome("f", "failed", "Broken."), outcome("h", "held", "Who knows.")], error=error)
+    found = result_of([outcome("f", "failed", "Broken."), outcome("h", "held", "Who knows.")], error=error)
     reason, text = _module.verdict(found)
     assert reason == "host_key_changed"
     assert text.startswith("The key is another one. 1 file failed; the originals stay where they were. 1 file held; ")
@@ -135,7 +136,7 @@ def test_what_ended_the_run_comes_first_and_nothing_hides_it() -> None:
 
 
 def test_in_check_mode_nothing_is_said_to_be_delivered() -> None:
-    found = RunResult([outcome("f", "failed", "Broken."), outcome("d", "delivered")])
+    found = result_of([outcome("f", "failed", "Broken."), outcome("d", "delivered")])
     assert _module.verdict(found, check=True)[1].endswith("Would still be delivered: 1 file.")
 
 
@@ -184,7 +185,7 @@ def test_the_difference_of_a_dropoff_lists_both_sides(options: dict[str, Any], r
         FileOutcome("a", "/out/a", "delivered", reason, "", "in/a", "/out/archive/a.2"),
         FileOutcome("c", "/out/c", "failed", reason, "", "in/c", "/out/c"),
     ]
-    local, remote = _module.transfer_diff(files, job)
+    local, remote = _module.transfer_diff(result_of(files), job)
     assert (local["before"], local["after"]) == ("/out/a\n/out/b\n", "".join(f"{path}\n" for path in left))
     assert (remote["before"], remote["after"]) == ("", "in/a\nin/b\n")
 
@@ -201,13 +202,13 @@ def test_the_difference_of_a_dropoff_lists_both_sides(options: dict[str, Any], r
 def test_the_difference_of_a_pickup_lists_both_sides(options: dict[str, Any], reason: str, left: str) -> None:
     job = pickup_from_options({"dest": "/in", "remote_dir": "out", **options}, Preset())
     files = [FileOutcome("a", "out/a", "delivered", reason, "", "out/a", "/in/a.2")]
-    remote, local = _module.transfer_diff(files, job)
+    remote, local = _module.transfer_diff(result_of(files), job)
     assert (remote["before"], remote["after"]) == ("out/a\n", left)
     assert (local["before"], local["after"]) == ("", "/in/a.2\n")
 
 
 def test_a_difference_that_is_cut_says_so() -> None:
     job = dropoff_from_options({"src": "/out", "remote_dir": "in", "max_results": 1}, Preset())
-    local, remote = _module.transfer_diff([outcome("a", "delivered"), outcome("b", "delivered")], job)
+    local, remote = _module.transfer_diff(result_of([outcome("a", "delivered"), outcome("b", "delivered")]), job)
     assert local["before_header"] == local["after_header"] == "local files, the first 1 of 2"
     assert (remote["before"], remote["after"]) == ("", "in/a\n")

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from ansible_collections.courier.filedrop.plugins.doc_fragments import account as account_fragment
 from ansible_collections.courier.filedrop.plugins.doc_fragments import job as job_fragment
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import states
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config import job as engine
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config import options as read
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import (
@@ -26,6 +27,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.pr
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import decisions, history
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.hostkeys import TrustedKeys
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
 
 MODULES = ("dropoff", "pickup", "files_info", "connection_info", "resolve", "ledger_info")
@@ -108,10 +110,10 @@ def test_secrets_are_no_log_and_what_only_looks_like_one_is_not(name: str, monke
         ("pickup", "verify", engine.VERIFY),
         ("pickup", "on_duplicate", engine.ON_DUPLICATE),
         ("pickup", "empty", engine.EMPTY),
-        ("resolve", "decision", decisions.DECISIONS),
-        ("resolve", "direction", decisions.DIRECTIONS),
-        ("ledger_info", "direction", decisions.DIRECTIONS),
-        ("ledger_info", "outcome", history.OUTCOMES),
+        ("resolve", "decision", decisions.CHOICES),
+        ("resolve", "direction", states.DIRECTIONS),
+        ("ledger_info", "direction", states.DIRECTIONS),
+        ("ledger_info", "outcome", tuple(states.OUTCOMES)),
     ],
 )
 def test_choices_are_the_engine_s(
@@ -196,10 +198,10 @@ def test_no_result_hides_a_method_of_a_dictionary(name: str) -> None:
 
 
 def test_what_a_ledger_tells_is_documented() -> None:
-    row = Row("acme", "dropoff", "/out", "a.xml", 1, 1, "invoices", "in/a.xml", state="held")
+    row = Row("acme", "dropoff", "/out", "a.xml", 1, 1, "invoices", "in/a.xml", state=State.HELD)
     told = yaml.safe_load(module("ledger_info").RETURN)
     assert set(told) == {"ledger", "summary", "files", "capabilities", "reason"}
-    assert set(told["summary"]["contains"]) == set(history.OUTCOMES)
+    assert set(told["summary"]["contains"]) == set(states.OUTCOMES)
     assert set(told["files"]["contains"]) == set(module("ledger_info").file_result(row, "held"))
     assert set(told["capabilities"]["contains"]) == set(
         module("ledger_info").capability_result(history.Capability("acme", "rename", True, 1.0))

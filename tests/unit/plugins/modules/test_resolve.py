@@ -16,7 +16,9 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.courier.filedrop.plugins.module_utils import _module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.modules import ledger_info, resolve
+from support.ledgers import plant
 
 ACCOUNT = "2001234@sftp.amili.se:22"
 GROUP_DEFAULTS = {  # what module_defaults of the action group may bring along
@@ -44,7 +46,8 @@ def row(name: str, **changes: Any) -> Row:
         "reason": "ambiguous",
         "sha256": "00ff",
     }
-    return Row(name=name, **{**values, **changes})
+    values.update(changes)
+    return Row(name=name, **{**values, "state": State(values["state"])})
 
 
 @pytest.fixture
@@ -53,12 +56,10 @@ def ledger(tmp_path: Path) -> str:
     rows = [
         row("a.xml"),
         row("b.xml", account="bank", job="payments"),
-        row("c.xml", state="delivered", open=False, reason=None, local_path="/srv/out/archive/c.xml"),
+        row("c.xml", state=State.DELIVERED, reason=None, local_path="/srv/out/archive/c.xml"),
     ]
     with closing(Ledger(path, create=True)) as made:
-        for one in rows:
-            made.commit(one, one.state)
-        made.run()
+        plant(made, *rows)
         made.learn(ACCOUNT, "rename", allowed=False)
     return path
 
@@ -198,7 +199,6 @@ def test_a_missing_ledger_is_told_and_not_made(told: Any, tmp_path: Path) -> Non
 def test_no_time_that_a_file_can_have_is_too_odd(told: Any, ledger: str) -> None:
     with closing(Ledger(ledger)) as opened:
         for name, mtime_ns in (("never", 0), ("far", 2**63 - 1), ("past", -(2**62))):
-            opened.commit(row(name, mtime_ns=mtime_ns), "held")
-        opened.run()
+            plant(opened, row(name, mtime_ns=mtime_ns))
     found = {one["name"]: one["mtime"] for one in told(ledger_info)["files"]}
     assert (found["never"], found["far"], found["past"]) == (None, "2262-04-11T23:47:16Z", "1823-11-12T00:06:21Z")

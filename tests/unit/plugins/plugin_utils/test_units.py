@@ -24,7 +24,9 @@ def times(calendar: list[str]) -> list[int]:
 
     found = []
     for event in calendar:
-        hours, minutes, seconds = re.fullmatch(r"\*-\*-\* (\S+):(\S+):(\S+)", event).groups()
+        match = re.fullmatch(r"\*-\*-\* (\S+):(\S+):(\S+)", event)
+        assert match
+        hours, minutes, seconds = match.groups()
         found += [
             hour * 3600 + minute * 60 + second
             for hour in values(hours, 24)

@@ -10,17 +10,17 @@ Source: draft-ietf-secsh-filexfer-02, 6.4.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import ProtocolError, RemoteError
-from ..interface import Received
-from . import packets
-from .session import Cost, Session
+from . import packets, requests
+from .session import Cost
 
 if TYPE_CHECKING:
     from ...loop.loop import Future
     from ..interface import Entry, Incoming
     from ..rate_limiter import RateLimiter
+    from .requests import Handle
 
 
 class _Part(NamedTuple):
@@ -30,40 +30,36 @@ class _Part(NamedTuple):
     answer: Future[memoryview]
 
 
-Look = Callable[[], "Future[Entry | None]"]
-
-
 class Download:
     """One file, open on a session under a handle.
 
-    :param look_behind: asks for a look at the file; None where only an answered READ is known to have been done.
+    :param is_in_order: whether the server does one request after the other. Then it is asked for the entry of the
+        file right behind the last READ; else only an answered READ is known to have been done.
+    :ivar entry: what the server says of the file after its last byte, if it was asked behind the last READ.
     """
 
-    def __init__(
-        self, session: Session, handle: bytes, path: str, *, rate_limiter: RateLimiter, look_behind: Look | None
-    ) -> None:
-        self._session = session
+    def __init__(self, handle: Handle, *, rate_limiter: RateLimiter, is_in_order: bool) -> None:
+        self._session = handle.session
         self._handle = handle
-        self._doing = f"to read {path!r}"
+        self._doing = f"to read {handle.path!r}"
         self._rate_limiter = rate_limiter
-        self._look_behind = look_behind
-        self._look: Future[Entry | None] | None = None
+        self._may_ask_behind = is_in_order
+        self.entry: Future[Entry | None] | None = None
         self._parts: deque[_Part] = deque()
         self._asked = 0
 
-    async def into(self, incoming: Incoming, size: int) -> Received:
-        """Take the expected size, and try one byte beyond to see that it ends there.
+    async def into(self, incoming: Incoming, size: int) -> int:
+        """Read the expected size, and try one byte beyond it to see that the file ends there; return what came.
 
-        A server may answer with less than was asked for;
-        the rest of that part is then asked for again.
+        A server may answer with less than was asked for. The rest of that part is then asked for again.
         """
         received = 0
         holding = self._session.holding
         try:
             while received <= size:
                 await self._ask_on(size)
-                if self._asked > size and self._look_behind and not self._look:
-                    self._look = self._look_behind()
+                if self._asked > size and self._may_ask_behind and not self.entry:
+                    self.entry = requests.stat(self._session, self._handle.path)
                 part = self._parts[0]
                 data = await part.answer
                 received += len(data)
@@ -72,7 +68,7 @@ class Download:
                 self._parts.popleft()
                 holding.release(len(data))
                 if len(data) < part.length:
-                    await self._look_later()
+                    await self._forget_entry()
                     self._parts.appendleft(await self._ask(received, part.length - len(data)))
         except RemoteError as error:
             if error.reason != "remote_end_of_file":
@@ -80,15 +76,16 @@ class Download:
         finally:
             for part in self._parts:
                 holding.release(part.length)
-        if self._look:
-            await self._look  # it comes with the last byte
-        return Received(received, self._look)
+        if self.entry:
+            await self.entry  # it comes with the last byte
+        return received
 
-    async def _look_later(self) -> None:
-        """There are bytes to come behind those that the look is behind."""
-        if self._look:
-            await self._look  # nothing is left owed
-        self._look = self._look_behind = None
+    async def _forget_entry(self) -> None:
+        """More bytes will come than those that the entry was asked behind."""
+        if self.entry:
+            await self.entry  # so that unanswered requests cannot pile up
+        self.entry = None
+        self._may_ask_behind = False
 
     async def _ask_on(self, size: int) -> None:
         """Ask for what follows, until the first part has come or there is no room for more."""
@@ -104,7 +101,7 @@ class Download:
         session = self._session
         await self._rate_limiter.acquire(length)
         await session.reading.acquire(length)
-        body = packets.read_body(self._handle, offset, length)
+        body = packets.read_body(self._handle.name, offset, length)
         answer = session.request(
             packets.READ,
             body,

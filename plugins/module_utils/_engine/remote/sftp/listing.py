@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from ...errors import ProtocolError, RemoteError
 from ..interface import Entry, join
 from . import packets
+from .requests import entry_of
 
 if TYPE_CHECKING:
     from ...loop.loop import Future
@@ -33,9 +34,6 @@ LONGEST_LISTING = 1_000_000
 LARGEST_LISTING = 128 * 1024 * 1024
 """Bytes of names in one folder, for the same reason."""
 
-LARGEST_SIZE = 2**63 - 1
-"""Bytes; no file is larger, nor fits a larger number into the ledger. Who tells more is taken to tell nothing."""
-
 
 class Listing:
     """One folder, open on a session under a handle."""
@@ -49,9 +47,9 @@ class Listing:
         self._at_once = READDIRS
         self._volume = 0
 
-    async def entries(self) -> Sequence[Entry]:
-        """All but ``.`` and ``..``."""
-        entries: list[Entry] = []
+    async def pass_on(self, take: Callable[[Sequence[Entry]], None]) -> None:
+        """Pass on all names but ``.`` and ``..``."""
+        count = 0
         ended = False
         self._ask_on()
         while self._asked:
@@ -64,13 +62,13 @@ class Listing:
                 continue
             found = self._found(body)
             ended |= not found  # as OpenSSH's client takes it
-            entries += found
-            if len(entries) > LONGEST_LISTING:
+            count += len(found)
+            if count > LONGEST_LISTING:
                 raise self._endless(f"{LONGEST_LISTING:,} names")
             self._at_once = min(self._at_once + 1, MOST_READDIRS)
             if not ended and not self._has_enough:
                 self._ask_on()
-        return [entry for entry in entries if entry.name not in (".", "..")]
+            take([entry for entry in found if entry.name not in (".", "..")])
 
     @property
     def _has_enough(self) -> bool:
@@ -105,11 +103,3 @@ class Listing:
             f"The folder {self._folder!r} has more than {length}, and the server goes on.",
             "Ask the provider to clear it up; filedrop does not work through a folder of that size.",
         )
-
-
-def entry_of(name: str, path: str, attributes: packets.Attributes) -> Entry:
-    """What a server tells of a file."""
-    size = attributes.size
-    if size is not None and size > LARGEST_SIZE:
-        size = None
-    return Entry(name, path, size, attributes.mtime, attributes.permissions)

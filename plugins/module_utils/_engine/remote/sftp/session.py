@@ -2,41 +2,31 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One SFTP session on one SSH channel, with many requests under way at once.
+"""One SFTP session on one channel, with many requests under way at once.
 
 SFTP numbers its requests, so answers may come in any order and nobody needs to wait for one before asking the next.
 Requests are gathered and leave together; what comes is taken apart and settles the `Future` of whoever asked.
 
-There is one writer, and it may block: that is safe only because the answers that we have asked for always fit into our
-receive window, so the server can always get rid of them and go on reading (`CapacityLimiter`).
+There is one writer, and it may block. That is safe only because the answers that we have asked for always fit into the
+window of the channel, so the server can always get rid of them and go on reading (`CapacityLimiter`).
 """
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from ..._deps import paramiko
-from ...errors import ConnectionLost, FiledropError, ProtocolError, RemoteError, ServerBusy, UnreachableError
+from ...errors import ConnectionLost, ProtocolError, RemoteError, UnreachableError
 from ...loop.limiter import CapacityLimiter
 from ...loop.loop import Future
-from ..ssh.handshake import WINDOW
-from ..ssh.receive_buffer import Discarded, ReceiveBuffer
+from ..channel import ChannelEnded, silent
 from . import packets
 from .framing import Packet, Packets, pieces
 
 if TYPE_CHECKING:
-    from paramiko import Transport
+    from ..channel import Channel
 
-READ_AHEAD = WINDOW * 3 // 4
-"""Bytes that may have been asked for at once: more than a link of 100 ms at 1 Gbit/s holds. The rest of what the server
-may send ahead of our reading is for what paramiko is late in telling it (a tenth), and for the answers to all else."""
-
-HOLD_AHEAD = WINDOW
+HOLD_AHEAD = 32 * 1024 * 1024
 """Bytes that may have been asked for and not been written here: a server may answer all but the first of a file."""
 
 WRITE_AHEAD = 1280 * 1024
@@ -50,12 +40,8 @@ it takes in before it says so. Whoever sends more than that waits for it, and ca
 WRITE_FAR_FROM = 0.015
 """Seconds of a round trip from which on less would hold it below 80 MiB/s."""
 
-ENDING = 0.5  # seconds that a lost connection may take to be known as such
-
 SAFE_CHUNK = 32 * 1024  # what every server must take in one READ or WRITE [draft-ietf-secsh-filexfer-02, 3]
 LARGEST_CHUNK = 255 * 1024  # what OpenSSH takes; more would only cost memory
-PIECE = 32 * 1024 - 64  # what paramiko sends in one SSH packet to a server with the usual limit
-
 
 UNTOLD_HANDLES = 64
 """Files that are kept open at once on a server that tells no limit."""
@@ -89,15 +75,15 @@ class _Request(Future[Any]):
 class Session:
     """An SFTP session: version agreed, limits known, ready for requests.
 
-    :param transport: an authenticated SSH transport, of which the session takes one channel. It ends with the session.
+    :param channel: a stream to the SFTP server of a user who is logged in. It ends with the session.
     :param timeout: seconds of silence, while something is owed, after which the session counts as lost.
     :ivar latency: seconds of a round trip; 0 if the server has not been asked for anything that tells.
     :ivar error: what has ended the session, if anything has.
     """
 
-    def __init__(self, transport: Transport, *, timeout: float) -> None:
-        self.transport = transport
+    def __init__(self, channel: Channel, *, timeout: float) -> None:
         self.timeout = timeout
+        self._channel = channel
         self._pending: dict[int, _Request] = {}
         self._next_id = 0
         self._out: list[bytes] = []
@@ -105,12 +91,11 @@ class Session:
         self._packets = Packets()
         self._heard_at = time.monotonic()
         self.error: Exception | None = None
-        self.reading = CapacityLimiter(READ_AHEAD)
+        self.reading = CapacityLimiter(_read_ahead(channel.window))
         self.holding = CapacityLimiter(HOLD_AHEAD)
         self.writing = CapacityLimiter(WRITE_AHEAD)
         self.handles = CapacityLimiter(UNTOLD_HANDLES)
         self.latency = 0.0
-        self._channel = _open_channel(transport, timeout)
         self.extensions = self._agree_on_version()
         self.limits = self._ask_limits()
         if not 0 < self.latency < WRITE_FAR_FROM:  # what is not known may be far
@@ -171,7 +156,7 @@ class Session:
             self._send()
             came = self._receive(timeout)
             if not came and self._pending and time.monotonic() - self._heard_at > self.timeout:
-                raise _silent(self.timeout)
+                raise silent(self.timeout)
         except (ConnectionLost, ProtocolError) as error:
             self.fail(error)
             return True
@@ -186,7 +171,7 @@ class Session:
             request.set_exception(error)
         for limiter in (self.reading, self.holding, self.writing, self.handles):
             limiter.fail(error)
-        self.transport.close()
+        self._channel.close()
 
     def _send(self) -> None:
         if self._unsent == len(self._pending):  # it has had nothing to answer until now
@@ -194,33 +179,17 @@ class Session:
         self._unsent = 0
         while self._out:
             queued, self._out = self._out, []
-            for piece in pieces(queued, PIECE):
+            for piece in pieces(queued, self._channel.send_size):
                 self._send_piece(piece)
 
     def _send_piece(self, piece: bytes) -> None:
         while piece:
-            try:
-                sent = self._channel.send(piece)
-            except socket.timeout:
-                raise _silent(self.timeout) from None
-            except (OSError, EOFError, paramiko.SSHException) as error:
-                raise _ended(error) from error
-            if sent == 0:
-                raise _ended("the server closed the channel")
-            piece = piece[sent:]
+            piece = piece[self._channel.send(piece) :]
 
     def _receive(self, timeout: float | None) -> bool:
-        try:
-            self._channel.settimeout(self.timeout if timeout is None else timeout)
-            data = self._channel.recv(WINDOW)
-        except socket.timeout:
+        data = self._channel.receive(self.timeout if timeout is None else timeout)
+        if data is None:
             return False
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise _ended(error) from error
-        finally:
-            self._channel.settimeout(self.timeout)
-        if not data:
-            raise _ended(self.transport.saved_exception or "the server closed the channel")
         self._heard_at = time.monotonic()
         for packet in self._packets.taken_from(data):
             self._answered(*packet)
@@ -258,19 +227,22 @@ class Session:
     def _first_packet(self) -> Packet:
         """The first packet, which has the version in place of a request id."""
         deadline = time.monotonic() + self.timeout
-        while time.monotonic() < deadline:
+        while True:
             try:
-                data = self._channel.recv(WINDOW)
-            except socket.timeout:
-                break
-            if not data:
-                raise _no_sftp(self.transport, "then closed the SFTP session without a word")
+                data = self._channel.receive(max(0.0, deadline - time.monotonic()))
+            except ChannelEnded as error:
+                raise UnreachableError(
+                    "sftp_refused",
+                    "The server accepted the login and then closed the SFTP session without a word.",
+                    "Ask the provider whether the account may use SFTP.",
+                ) from error
+            if data is None:
+                raise silent(self.timeout)
             came = list(self._packets.taken_from(data))
             for unasked in came[1:]:
                 self._answered(*unasked)
             if came:
                 return came[0]
-        raise _silent(self.timeout)
 
     def _ask_limits(self) -> packets.Limits:
         if packets.LIMITS not in self.extensions:
@@ -316,58 +288,10 @@ def _chunk(limit: int) -> int:
     return min(limit, LARGEST_CHUNK) if limit else SAFE_CHUNK
 
 
-def _open_channel(transport: Transport, timeout: float) -> Any:
-    asked_at = time.monotonic()
-    try:
-        channel: Any = transport.open_session(timeout=timeout)
-        channel.in_buffer, channel.in_stderr_buffer = ReceiveBuffer(), Discarded()
-        channel.settimeout(timeout)
-        with _closing_after(timeout, transport):
-            channel.invoke_subsystem("sftp")
-    except paramiko.ChannelException as error:
-        raise ServerBusy(
-            "session_refused",
-            f"The server accepted the login and refused to open a session (code {error.code}).",
-            "It may have too many sessions open for this account; ask the provider, or try again later.",
-        ) from error
-    except (OSError, EOFError, paramiko.SSHException) as error:
-        if time.monotonic() - asked_at >= timeout:
-            raise _silent(timeout) from error
-        raise _no_sftp(transport, f"refused SFTP ({error or type(error).__name__})") from error
-    return channel
+def _read_ahead(window: int) -> int:
+    """Bytes of files that may have been asked for at once.
 
-
-@contextmanager
-def _closing_after(seconds: float, transport: Transport) -> Iterator[None]:
-    """End a connection on which paramiko would wait for ever."""
-    watch = threading.Timer(seconds, transport.close)
-    watch.daemon = True
-    watch.start()
-    try:
-        yield
-    finally:
-        watch.cancel()
-
-
-def _no_sftp(transport: Transport, what: str) -> FiledropError:
-    """The server has ended the session, or the connection has ended under it: the transport knows a moment later."""
-    transport.join(ENDING)
-    if not transport.is_active():
-        return _ended(transport.saved_exception or "right after the login")
-    return UnreachableError(
-        "sftp_refused",
-        f"The server accepted the login and {what}.",
-        "Ask the provider whether the account may use SFTP.",
-    )
-
-
-def _silent(timeout: float) -> ConnectionLost:
-    return ConnectionLost(
-        "connection_lost",
-        f"The server has not answered for {timeout:g} seconds.",
-        "Raise `timeout` if it is only slow.",
-    )
-
-
-def _ended(why: object) -> ConnectionLost:
-    return ConnectionLost("connection_lost", f"The connection to the server ended ({why or type(why).__name__}).")
+    The rest of the window is for what the channel is late in telling the server (a tenth of it over SSH), and for the
+    answers to all else. Of SSH's 32 MiB this is more than a link of 100 ms at 1 Gbit/s holds.
+    """
+    return window * 3 // 4

@@ -2,93 +2,124 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A drop-off in work: from the plan to the outcome of each file."""
+"""One run of a drop-off: from the plan to the outcome of each file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from ...errors import JobStopped, RemoteError, TransferError
-from ...ledger.decisions import RESOLVED, Discarded
+from ...errors import JobStopped, RemoteError
+from ...ledger.decisions import Discarded
 from ...local.folder import Folder
+from ...local.names import is_temporary
 from ...remote import Remote
+from ...states import State
 from ..base import JobRun
-from ..result import FileOutcome
-from ..selection import Allowance
+from ..canary import CanaryGate
+from ..capabilities import EXCLUSIVE_CREATE, RENAME
+from ..result import FileOutcome, RunResult
+from ..selection import is_wanted, left_for_later
+from .item import Item
 from .plan import DropoffPlan
-from .recovery import Verdict
-from .workflow import DropoffWorkflow, Item
+from .upload import Uploads
+from .workflow import DropoffWorkflow
 
 if TYPE_CHECKING:
     from ...config.job import Dropoff
-    from ...ledger.ledger import Ledger, Row
-    from ...local.fsync import Syncer
+    from ...errors import FiledropError
+    from ...ledger.ledger import Row
 
 
 class DropoffRun(JobRun[Item]):
     """See `JobRun`."""
 
-    def __init__(self, job: Dropoff, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> None:
-        super().__init__(Allowance(job.max_files, job.max_bytes), check=check)
-        self._job = job
-        self._account = account
-        self._ledger = ledger
-        self._syncer = syncer
-        self._plan: DropoffPlan
-        self._flow: DropoffWorkflow
+    job: Dropoff
+    _plan_of_files: DropoffPlan | None = None
+    _workflow: DropoffWorkflow
 
-    def prepare(self) -> bool:
-        if self._job.archive_dir and self._job.after == "archive":
-            Folder(self._job.archive_dir, option="archive_dir").require_writable()
-        self._plan = DropoffPlan(self._job, self._account, self._ledger, note=not self._check)
-        for outcome in self._plan.outcomes:
-            self._note(outcome)
-        self._known = max(self._known, self._plan.known - self.moved)
-        self._planned = self._limit(self._plan.items, lambda item: item.file.size if item.file else 0)
-        return self._check or bool(self._planned)
+    def _prepare(self) -> bool:
+        if self.job.archive_dir and self.job.after == "archive":
+            Folder(self.job.archive_dir, option="archive_dir").require_writable()
+        plan = DropoffPlan(self.job, self.account, self._ledger, self.tally, check=self._check)
+        plan.scan()
+        self._plan_of_files = plan
+        self.tally.skip_known(plan.known)
+        self._announce(plan.files, plan.size)
+        items = (item for item in plan.items() if self._allowed(item, item.size))
+        first = next(items, None)
+        self._round = iter(()) if first is None else chain([first], items)
+        return self._check or first is not None
 
-    async def plan(self, remote: Remote) -> None:
-        self._flow = DropoffWorkflow(self._job, self._account, remote, self._ledger, self._syncer, self.deadline)
-        await _require_folder(remote, self._job.remote_dir)
+    async def _plan(self, remote: Remote) -> None:
+        renaming = CanaryGate(self._ledger, self.account, RENAME, self.deadline, is_needed=self.job.upload == "rename")
+        uploads = Uploads(self.job, self.account, remote, self._ledger, renaming)
+        self._workflow = DropoffWorkflow(self.job, self.account, remote, self._ledger, self._syncer, uploads)
+        await _require_folder(remote, self.job.remote_dir)
 
-    def rounds(self) -> Iterator[Sequence[Item]]:
-        yield self._planned
+    def _plan_rounds(self) -> Iterator[Iterator[Item]]:
+        yield self._round
 
     def outcome_of(self, item: Item) -> FileOutcome:
-        return self._plan.outcome_of(item)
+        return item.outcome
 
-    async def transfer(self, item: Item, outcome: FileOutcome) -> None:
-        known = _known(item)
+    async def transfer(self, item: Item) -> FileOutcome:
         try:
-            row = await self._flow.deliver(item)
+            return await self._workflow.deliver(item)
         except Discarded as error:
-            outcome.skip(error)
-            return
-        if row is known:
-            outcome.skip(_why_known(row))
-        outcome.sha256 = row.sha256
-        outcome.size = row.size
-        outcome.local_path = row.local_path or outcome.local_path
-        item.row = None  # of a hundred thousand files, the rows would be most of what a run keeps in memory
+            return item.outcome.skip(error)
 
-    async def predict(self, item: Item, outcome: FileOutcome) -> None:
-        verdict = await self._flow.predict(item)
-        known = _known(item)
-        if verdict is Verdict.DELIVERED and known:
-            outcome.skip(_why_known(known))
-        elif verdict is Verdict.DISCARDED:
-            outcome.skip(Discarded())
+    async def predict(self, item: Item) -> FileOutcome:
+        return await self._workflow.predict(item)
+
+    @property
+    def part_folder(self) -> tuple[str, str] | None:
+        into = self.job.archive_dir if self.job.after == "archive" else None
+        return None if into is None else (into, "archive_dir")
+
+    def asks_for(self, row: Row) -> bool:
+        if os.path.join(row.folder, row.name) in self.job.sources:
+            return True
+        return row.folder in self.job.sources and is_wanted(row.name, self.job) and not is_temporary(row.name)
+
+    def has_to_remember(self, row: Row) -> bool:
+        return _is_unchanged(row.folder, row.name, row)
+
+    def remove_archived(self, row: Row) -> bool:
+        if row.state is not State.DELIVERED or row.local_path in (None, os.path.join(row.folder, row.name)):
+            return False
+        folder, name = os.path.split(row.local_path or "")
+        if not _is_unchanged(folder, name, row):
+            return False
+        with closing(Folder(folder, option="retention")) as archive:
+            archive.remove(name)
+        return True
+
+    def result(self, error: FiledropError | None) -> RunResult:
+        result = super().result(error)
+        if self._plan_of_files is not None and self._plan_of_files.left_out:
+            result.notes.append(left_for_later(self._plan_of_files.left_out))
+        if result.counts["delivered"] and self._ledger.capability(self.account, EXCLUSIVE_CREATE) is False:
+            result.notes.append(NOT_EXCLUSIVE)
+        return result
 
 
-def _known(item: Item) -> Row | None:
-    """The row of a file that counts as delivered already, but for its original."""
-    return item.row if item.row and item.row.state == "delivered" else None
+NOT_EXCLUSIVE = (
+    "The server is known to create files over existing ones. A file that appears under the same name between our look "
+    "at the name and our upload would be overwritten."
+)
 
 
-def _why_known(row: Row) -> TransferError:
-    who = "Somebody has decided that it was delivered" if row.reason == RESOLVED else "An earlier run delivered it"
-    return TransferError("already_delivered", f"{who}; its original remained to be settled.")
+def _is_unchanged(path: str, name: str, row: Row) -> bool:
+    """Whether the file of a row is there, by its size and time, which moving it has not changed."""
+    if not os.path.isdir(path):
+        return False
+    with closing(Folder(path, option="retention")) as folder:
+        found = folder.file(name)
+    return found is not None and (found.size, found.mtime_ns) == (row.size, row.mtime_ns)
 
 
 async def _require_folder(remote: Remote, path: str) -> None:

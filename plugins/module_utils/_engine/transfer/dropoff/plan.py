@@ -8,89 +8,156 @@ from __future__ import annotations
 
 import os
 import stat as modes
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from ...config.job import ARCHIVE
 from ...errors import DiskError, FiledropError, HoldError, TransferError
 from ...ledger.decisions import Discarded, way_out
 from ...ledger.locks import JobKey, is_running
 from ...local import names
 from ...local.folder import Folder, LocalFile
 from ...remote import join
+from ...states import State
 from ..result import FileOutcome
-from ..selection import Candidate, Settling, empty_refused, is_in_share, is_wanted, unsettled_error
-from .workflow import Item
+from ..selection import (
+    LOOKED_UP_AT_ONCE,
+    Candidate,
+    Oldest,
+    Settling,
+    Sight,
+    empty_refused,
+    is_in_share,
+    is_wanted,
+    unsettled_error,
+)
+from .item import Item
 
 if TYPE_CHECKING:
     from ...config.job import Dropoff
     from ...ledger.ledger import Ledger, Row
-    from ...local.folder import LocalFile
+    from ..tally import Tally
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A folder that files are sent from."""
+
+    folder: Folder
+    key: tuple[str, str, str]
+    settling: Settling
 
 
 class DropoffPlan:
-    """The items of one drop-off, in the order of their age, and the outcomes of the files that are not to be sent.
+    """The items of one drop-off, in the order of their age. Files that are not to be sent get their outcome at once.
 
-    ``known`` counts those that were delivered before and are kept: there may be any number of them.
-
-    :param note: whether the ledger may note what is not settled yet (not in check mode).
-    :raises DiskError: a source is missing or cannot be read.
+    :param check: change nothing: the ledger does not note which files are not settled.
+    :ivar known: how many files were delivered before and are kept: there may be any number of them.
+    :ivar files: how many files were found; ``size`` is how many bytes they have.
     """
 
-    def __init__(self, job: Dropoff, account: str, ledger: Ledger, *, note: bool) -> None:
+    def __init__(self, job: Dropoff, account: str, ledger: Ledger, tally: Tally, *, check: bool) -> None:
         self._job = job
         self._account = account
         self._ledger = ledger
-        self._note = note
+        self._tally = tally
+        self._check = check
+        self._sources: list[_Source] = []
+        self._unfinished: dict[tuple[str, str], Item] = {}  # by folder and name
+        self._oldest = Oldest()
         self._remote_names: set[str] = set()
         self.known = 0
-        self.items: list[Item] = []
-        self.outcomes: list[FileOutcome] = []
-        folders = _open_sources(job.sources)
-        unfinished = self._unfinished()
+        self.files = 0
+        self.size = 0
+
+    @property
+    def left_out(self) -> int:
+        """How many files are left for later runs, because a run takes only so many names."""
+        return self._oldest.left_out
+
+    def scan(self) -> None:
+        """Look into every source.
+
+        :raises DiskError: a source is missing or cannot be read.
+        """
+        folders = _open_sources(self._job.sources)
+        unfinished = self._rows_by_folder()
         for folder, wanted in folders:
-            if job.after != "keep":
+            if self._job.after != "keep":
                 folder.require_writable()
-            self._plan_folder(folder, wanted, unfinished.pop(folder.path, {}))
+            self._scan_source(folder, wanted, unfinished.pop(folder.path, {}))
         for path, rows in unfinished.items():
             self._plan_rest(path, rows.values())
-        self.items.sort(key=lambda item: (item.file.mtime_ns if item.file else 0, item.name))
 
-    def outcome_of(self, item: Item) -> FileOutcome:
-        """An outcome that says which file it is about."""
-        return self._outcome(item.folder.path_of(item.name), item.name, item.file.size if item.file else None)
+    def items(self) -> Iterator[Item]:
+        """The items. Each is made when its turn comes, so that a large folder needs little memory."""
+        waiting = self._oldest.take()
+        while some := list(islice(waiting, LOOKED_UP_AT_ONCE)):
+            yield from self._items_of([(one.name, int(one.rest)) for one in some])
+        for source in self._sources:
+            source.settling.end()
 
-    def _outcome(self, path: str, name: str, size: int | None = None) -> FileOutcome:
-        remote_path = join(self._job.remote_dir, name)
-        return FileOutcome(name, path, remote_path=remote_path, local_path=path, size=size)
-
-    def _unfinished(self) -> dict[str, dict[str, Row]]:
+    def _rows_by_folder(self) -> dict[str, dict[str, Row]]:
         found: dict[str, dict[str, Row]] = {}
         for row in self._ledger.open_rows(self._account, self._job.direction, self._job.name):
             found.setdefault(row.folder, {})[row.name] = row
         return found
 
-    def _plan_folder(self, folder: Folder, wanted: set[str] | None, unfinished: dict[str, Row]) -> None:
+    # --- what there is
+
+    def _scan_source(self, folder: Folder, wanted: set[str] | None, unfinished: dict[str, Row]) -> None:
         """One source: the whole folder, or only the names that are wanted of it."""
-        files = {file.name: file for file in self._regular_files(folder, wanted)}
-        for name, row in unfinished.items():
-            self.items.append(Item(folder, name, files.pop(name, None), row))
         key = (self._account, self._job.direction, folder.path)
+        self._sources.append(_Source(folder, key, Settling(self._ledger, key, self._job.settle, note=not self._check)))
+        fresh: dict[str, LocalFile] = {}
+        for file in self._regular_files(folder, wanted):
+            if file.name in unfinished:
+                self._add_unfinished(folder, unfinished.pop(file.name), file)
+                continue
+            fresh[file.name] = file
+            if len(fresh) == LOOKED_UP_AT_ONCE:
+                self._add_fresh(fresh)
+        self._add_fresh(fresh)
+        for row in unfinished.values():
+            self._add_unfinished(folder, row, None)
+
+    def _add_fresh(self, files: dict[str, LocalFile]) -> None:
+        source = self._sources[-1]
         if self._job.after == "keep":
-            self._leave_known(key, files)
-        latest = self._ledger.latest(*key, files)
-        fresh = [item for item in (self._fresh(folder, file, latest.get(file.name)) for file in files.values()) if item]
-        self.items += self._settled(key, fresh)
+            for name, size, mtime_ns, state in self._ledger.each_past(*source.key, files):
+                if state is State.DELIVERED and (files[name].size, files[name].mtime_ns) == (size, mtime_ns):
+                    del files[name]
+                    self.known += 1
+        for file in files.values():
+            self._add(file.mtime_ns, file.name, len(self._sources) - 1, file.size)
+        files.clear()
+
+    def _add_unfinished(self, folder: Folder, row: Row, file: LocalFile | None) -> None:
+        self._unfinished[folder.path, row.name] = self._item(folder, row.name, file, row)
+        if not (self._sources and self._sources[-1].folder is folder):
+            key = (self._account, self._job.direction, folder.path)
+            self._sources.append(_Source(folder, key, Settling(self._ledger, key, 0, note=False)))
+        self._add(file.mtime_ns if file else 0, row.name, len(self._sources) - 1, file.size if file else 0)
+
+    def _add(self, mtime_ns: int, name: str, source: int, size: int) -> None:
+        self._oldest.add(Candidate(mtime_ns, name, str(source)))
+        self.files += 1
+        self.size += size
 
     def _plan_rest(self, path: str, rows: Iterable[Row]) -> None:
         """What earlier runs left of a source that the job no longer has, or that is gone."""
         try:
             folder = Folder(path)
         except DiskError as error:
-            self.outcomes += [self._outcome(row.name, row.name, row.size).blame(error) for row in rows]
+            for row in rows:
+                self._tally.add(self._outcome(row.name, row.name, row.size).blame(error))
         else:
-            self.items += [Item(folder, row.name, folder.file(row.name), row) for row in rows]
+            for row in rows:
+                self._add_unfinished(folder, row, folder.file(row.name))
 
-    def _regular_files(self, folder: Folder, wanted: set[str] | None) -> Iterable[LocalFile]:
+    def _regular_files(self, folder: Folder, wanted: set[str] | None) -> Iterator[LocalFile]:
         """Files that the job asks for and may send; everything else that it asks for is refused by name."""
         for name, status in folder.listing():
             chosen = (
@@ -113,64 +180,93 @@ class DropoffPlan:
                     self._skip(folder, file, empty_refused())
 
     def _is_archive(self, folder: Folder, name: str) -> bool:
-        return folder.path_of(name) == (self._job.archive_dir or folder.path_of(names.ARCHIVE))
+        return folder.path_of(name) == (self._job.archive_dir or folder.path_of(ARCHIVE))
 
-    def _leave_known(self, key: tuple[str, str, str], files: dict[str, LocalFile]) -> None:
-        for name, size, mtime_ns, state in self._ledger.each_past(*key, files):
-            if state == "delivered" and (files[name].size, files[name].mtime_ns) == (size, mtime_ns):
-                del files[name]
-                self.known += 1
+    # --- what is to be done with it
 
-    def _fresh(self, folder: Folder, file: LocalFile, latest: Row | None) -> Item | None:
-        """A file that no earlier run of this job left unfinished: new, or delivered before, or in other hands."""
-        item = Item(folder, file.name, file)
-        if latest is None:
-            return item
-        if latest.open and not self._note and not is_running(self._ledger.path, JobKey.of(latest)):
-            item.row = latest
-            return item
-        if latest.open:
-            self._refuse(folder, file.name, self._other_job(latest))
+    def _items_of(self, some: Sequence[tuple[str, int]]) -> Iterator[Item]:
+        """The items of some files, which are looked up in the ledger and on the disk together."""
+        found: dict[tuple[int, str], Item] = {}
+        for number, source in enumerate(self._sources):
+            wanted = [name for name, at in some if at == number]
+            found.update(((number, item.name), item) for item in self._items_in(source, wanted))
+        for name, number in some:
+            item = found.get((number, name))
+            if item is not None and (item.row is not None or self._is_first_of_name(item)):
+                yield item
+
+    def _items_in(self, source: _Source, wanted: Sequence[str]) -> Iterator[Item]:
+        fresh = []
+        for name in wanted:
+            item = self._unfinished.get((source.folder.path, name))
+            if item is not None:
+                yield item
+            else:
+                fresh.append(name)
+        latest = self._ledger.latest(*source.key, fresh) if fresh else {}
+        items = [item for item in (self._fresh(source, name, latest.get(name)) for name in fresh) if item]
+        yield from self._settled(source, items)
+
+    def _fresh(self, source: _Source, name: str, latest: Row | None) -> Item | None:
+        """A file that no earlier run of this job left unfinished: new, delivered before, or another job's."""
+        folder, file = source.folder, source.folder.file(name)
+        if file is None:  # it was taken away a moment ago
             return None
-        same = (latest.size, latest.mtime_ns) == (file.size, file.mtime_ns)
-        if same and latest.state == "discarded":
+        if latest is not None and latest.open:
+            if self._check and not is_running(self._ledger.path, JobKey.of(latest)):
+                return self._item(folder, name, file, latest)
+            self._refuse(folder, name, self._other_job(latest))
+            return None
+        is_same = latest is not None and (latest.size, latest.mtime_ns) == (file.size, file.mtime_ns)
+        if latest is not None and is_same and latest.state is State.DISCARDED:
             self._skip(folder, file, Discarded())
             return None
-        if same and latest.state == "delivered":
-            item.row = latest
-        return item
+        was_delivered = latest is not None and is_same and latest.state is State.DELIVERED
+        return self._item(folder, name, file, latest if was_delivered else None)
 
     def _other_job(self, row: Row) -> FiledropError:
-        if row.state == "held":
+        if row.state.is_held:
             finding = f"An earlier upload by the job {row.job!r} waits for a decision."
             return HoldError(row.reason or "held", finding, way_out(row, self._ledger.path))
         return TransferError(
             "other_job",
-            f"The job {row.job!r} has this file in its hands.",
+            f"The job {row.job!r} is working on this file.",
             "Let the selections of the two jobs not overlap.",
         )
 
-    def _settled(self, key: tuple[str, str, str], items: list[Item]) -> list[Item]:
-        candidates = [Candidate(item.file.name, item.file.size, item.file.mtime_ns) for item in items if item.file]
-        waiting = Settling(self._ledger, key, self._job.settle, note=self._note).unsettled(candidates)
+    def _settled(self, source: _Source, items: list[Item]) -> Iterator[Item]:
+        files = [Sight(item.file.name, item.file.size, item.file.mtime_ns) for item in items if item.file]
+        unsettled = source.settling.unsettled(files)
         for item in items:
-            if item.name in waiting and item.file:
+            if item.name not in unsettled:
+                yield item
+            elif item.file:
                 self._skip(item.folder, item.file, unsettled_error(self._job.settle))
-        return [item for item in items if item.name not in waiting and self._is_first_of_name(item)]
 
     def _is_first_of_name(self, item: Item) -> bool:
         """Two sources may have files of one name; only one of them fits on the server."""
+        if len(self._job.sources) == 1:
+            return True
         if item.name not in self._remote_names:
             self._remote_names.add(item.name)
             return True
         self._refuse(item.folder, item.name, _name_twice(item.name))
         return False
 
+    # --- how it is told
+
+    def _item(self, folder: Folder, name: str, file: LocalFile | None, row: Row | None) -> Item:
+        return Item(folder, name, join(self._job.remote_dir, name), file, row)
+
+    def _outcome(self, path: str, name: str, size: int | None = None) -> FileOutcome:
+        remote_path = join(self._job.remote_dir, name)
+        return FileOutcome(name, path, remote_path=remote_path, local_path=path, size=size)
+
     def _skip(self, folder: Folder, file: LocalFile, why: FiledropError) -> None:
-        self.outcomes.append(self._outcome(folder.path_of(file.name), file.name, file.size).skip(why))
+        self._tally.add(self._outcome(folder.path_of(file.name), file.name, file.size).skip(why))
 
     def _refuse(self, folder: Folder, name: str, error: FiledropError) -> None:
-        self.outcomes.append(self._outcome(folder.path_of(name), name).blame(error))
+        self._tally.add(self._outcome(folder.path_of(name), name).blame(error))
 
 
 def _open_sources(sources: Iterable[str]) -> list[tuple[Folder, set[str] | None]]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Room on the disk for what comes: what is free, less what has been promised to files that are under way."""
+"""Space on the disk: what is free, less what is reserved for files under way."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SpaceReservation:
-    """The room in one folder.
+    """The space in one folder.
 
     :param min_free: bytes that must stay free.
     """
@@ -26,11 +26,11 @@ class SpaceReservation:
         self._folder = folder
         self._min_free = min_free
         self._coming: dict[Part, int] = {}
-        self._whole = 0  # bytes of all that is coming, be they here already or not
+        self._whole = 0  # bytes of all parts, whether they have come or not
 
     @contextmanager
-    def taken_by(self, part: Part, size: int) -> Iterator[None]:
-        """A file of so many bytes is under way while the block is at work.
+    def reserve(self, part: Part, size: int) -> Iterator[None]:
+        """Reserve space for a part of so many bytes, for as long as the block runs.
 
         :raises TransferError: ``min_free``.
         """

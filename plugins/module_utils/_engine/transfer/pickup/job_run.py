@@ -2,89 +2,95 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A pickup in work: from the listing to the outcome of each file."""
+"""One run of a pickup: from the listing to the outcome of each file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Container, Iterator, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Callable
 
-from ...errors import (
-    DiskError,
-    FiledropError,
-    JobStopped,
-    RemoteDenied,
-    RemoteMissing,
-    RemoteUnsupported,
-    TransferError,
-)
+from ...errors import DiskError, JobStopped, RemoteDenied, RemoteMissing, RemoteUnsupported, TransferError
 from ...ledger.decisions import RESOLVED
-from ...ledger.ledger import CLAIMING, FORGOTTEN
 from ...local.folder import Folder
+from ...local.names import is_temporary
 from ...remote import Entry, Remote, join
+from ...states import STAYS, LocalPart, Original, State, Verdict, verdict_on
 from ..base import JobRun
+from ..capabilities import STAT
 from ..result import FileOutcome, RunResult
-from ..selection import Allowance, vouched_by
-from .claims import REFUSED, ClaimedElsewhere, Claims, earlier_first
+from ..selection import is_wanted, left_for_later
+from .claims import REFUSED, ClaimedElsewhere, Claims
 from .disk_space import SpaceReservation
-from .item import Item
-from .permissions import access_for
-from .plan import PickupPlan, file_awaited
-from .workflow import PickupWorkflow
+from .item import Item, outcome_of
+from .permissions import Access, access_for
+from .plan import PickupPlan
+from .workflow import DUPLICATE, PickupWorkflow
 
 if TYPE_CHECKING:
     from ...config.job import Pickup
+    from ...errors import FiledropError
     from ...ledger.ledger import Ledger, Row
     from ...local.fsync import Syncer
-
-
-STAT = "stat"
-"""The capability that every pickup needs: that the server lets us look at a file."""
 
 
 class PickupRun(JobRun[Item]):
     """See `JobRun`."""
 
-    def __init__(self, job: Pickup, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> None:
-        super().__init__(Allowance(job.max_files, job.max_bytes), check=check)
-        self._job = job
-        self._account = account
-        self._ledger = ledger
-        self._syncer = syncer
-        self._dest = Folder(job.dest, option="dest")
-        self._dest.require_writable()
-        self._access = access_for(job.group, job.file_mode)
-        self._wanted: set[str] = set()
-        self._sidecars: Sequence[Item] = ()
-        self._flow: PickupWorkflow
-        self._claims: Claims
+    job: Pickup
+    _dest: Folder
+    _access: Access
+    _workflow: PickupWorkflow
+    _claims: Claims | None = None
+    _plan_of_files: PickupPlan | None = None
 
-    def prepare(self) -> bool:
+    def __init__(self, job: Pickup, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> None:
+        super().__init__(job, account, ledger, syncer, check=check)
+        self._came: set[str] = set()  # needed for checksums alone
+        self._present: frozenset[str] | None = None  # which of the names that matter are on the server
+
+    def open(self) -> None:
+        self._dest = Folder(self.job.dest, option="dest")
+        self._dest.require_writable()
+        self._access = access_for(self.job.group, self.job.file_mode)
+
+    def _prepare(self) -> bool:
         return True
 
-    async def plan(self, remote: Remote) -> None:
-        tools = (self._job, self._account, remote, self._ledger)
-        self._claims = Claims(*tools, self.deadline)
-        room = SpaceReservation(self._dest, self._job.min_free)
-        self._flow = PickupWorkflow(*tools, self._syncer, self._dest, self._access, room, self._claims)
-        entries = await listing(remote, self._job.remote_dir)
-        claimed = self._claims.among(entries)
-        entries, others = self._claims.unmasked(entries, claimed)
-        self._let_wait(others)
-        self.listed = frozenset(entry.name for entry in entries)
+    async def _plan(self, remote: Remote) -> None:
+        tools = (self.job, self.account, remote, self._ledger)
+        claims = self._claims = Claims(*tools, self.deadline)
+        space = SpaceReservation(self._dest, self.job.min_free)
+        self._workflow = PickupWorkflow(*tools, self._syncer, self._dest, self._access, space, claims)
+        rows = self._ledger.open_rows(self.account, self.job.direction, self.job.name)
+        plan = self._plan_of_files = PickupPlan(
+            self.job,
+            self.account,
+            self._ledger,
+            self.tally,
+            check=self._check,
+            watched={*self._to_watch(), *(row.name for row in rows)},
+        )
+        await list_into(remote, self.job.remote_dir, plan.take)
+        plan.close(claims.among(plan.claims))
+        self._present = frozenset(plan.present)
         if not self._check:
-            await self._take_up(self.listed)
-        plan = PickupPlan(self._job, self._account, self._ledger, entries, claimed, note=not self._check)
-        for outcome in plan.outcomes:
-            self._note(outcome)
-        self._known = max(self._known, plan.known - self.moved)
-        self._wanted = {item.entry.name for item in plan.items}
-        self._planned = self._limit(plan.items, lambda item: item.entry.size or 0)
-        self._sidecars = plan.sidecars
-        if self._planned and not self._ledger.capability(self._account, STAT):
-            await self._require_sight(remote, self._planned[0].there.path)
+            await self._resume(rows, self._present)
+        self.tally.skip_known(plan.known)
+        self._announce(plan.files, plan.size)
+        items = (item for item in plan.items() if self._allowed(item, item.size))
+        first = next(items, None)
+        self._round = iter(()) if first is None else chain([first], items)
+        if first is not None and not self._ledger.capability(self.account, STAT):
+            await self._require_stat(remote, (first.claimed or first.entry).path)
 
-    async def _require_sight(self, remote: Remote, path: str) -> None:
+    def _plan_rounds(self) -> Iterator[Iterator[Item]]:
+        """Checksums come after the files that they vouch for, and only with them."""
+        yield self._round
+        if self._plan_of_files is not None:
+            yield self._plan_of_files.checksums(self._came)
+
+    async def _require_stat(self, remote: Remote, path: str) -> None:
         """Refuse a job whose files cannot be looked at, before any of them is fetched for nothing."""
         try:
             await remote.stat(path)
@@ -96,94 +102,102 @@ class PickupRun(JobRun[Item]):
                 "right to look at files.",
             ) from error
         if not self._check:
-            self._ledger.learn(self._account, STAT, allowed=True)
+            self._ledger.learn(self.account, STAT, allowed=True)
 
-    def _let_wait(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            outcome = PickupPlan.outcome_of(entry).skip(earlier_first())
-            outcome.origin += " (a later file)"
-            self._note(outcome)
+    # --- what an earlier run left
 
-    async def _take_up(self, listed: frozenset[str]) -> None:
-        """Finish what an earlier run had verified; what it had not goes."""
-        rows = self._ledger.open_rows(self._account, self._job.direction, self._job.name)
-        placing = [row for row in rows if row.state == "placing"]
-        self._flow.remove_leftovers(keep={row.temporary or "" for row in placing})
+    async def _resume(self, rows: Sequence[Row], present: Container[str]) -> None:
+        """Finish what an earlier run verified; remove what it did not."""
+        placing = [row for row in rows if row.state is State.PLACING]
+        self._workflow.remove_leftovers(keep={row.temporary or "" for row in placing})
         for row in placing:
             try:
-                await self._flow.take_up(row)
+                await self._workflow.resume(row)
             except DiskError as error:
                 # Its part is out of reach. What the server still has is fetched again.
-                self._note(_earlier(row).blame(error))
+                self.tally.add(_earlier(row).blame(error))
         for row in rows:
-            if row.folder == self._job.remote_dir and row.name not in listed:
+            if row.folder == self.job.remote_dir and row.name not in present:
                 await self._close(row)
 
     async def _close(self, row: Row) -> None:
-        """What is no longer on the server and was fetched is done; what a person wanted fetched again cannot be."""
-        if await self._claims.is_there(row):
+        """The original is no longer listed: what was fetched is done, and what was to be fetched cannot be."""
+        if row.state is State.PLACING or (self._claims and await self._claims.is_there(row)):
             return
-        if row.state == CLAIMING:
-            await self._ledger.commit(row, FORGOTTEN)
-        elif row.state == "placed":
-            await self._ledger.commit(row, "fetched", open=False)
+        verdict = verdict_on(row.track, row.state, LocalPart.GONE, Original.GONE)
+        if verdict is Verdict.FORGET:
+            await self._ledger.commit(row, State.FORGOTTEN)
+        elif verdict is Verdict.FINISHED:
+            await self._ledger.commit(row, State.FETCHED)
             if row.reason != RESOLVED:
-                self._report(_earlier(row), row)
-        elif row.state == "resend":
-            await self._ledger.commit(row, "abandoned", open=False)
-            self._note(_earlier(row).blame(_gone(row)))
+                self._count(_completed(row))
+        elif verdict is Verdict.ABANDON:
+            await self._ledger.commit(row, State.ABANDONED)
+            self.tally.add(_earlier(row).blame(_gone(row)))
 
-    def rounds(self) -> Iterator[Sequence[Item]]:
-        """Checksums come after the files that they vouch for, and only with them."""
-        yield self._planned
-        came = {
-            outcome.name
-            for outcome in self._outcomes.values()
-            if outcome.outcome == "delivered" or outcome.reason == _DUPLICATE.reason
-        }
-        for item in self._sidecars:
-            if vouched_by(item.entry.name) in self._wanted - came:
-                self._note(self.outcome_of(item).skip(file_awaited()))
-        yield [item for item in self._sidecars if vouched_by(item.entry.name) not in self._wanted - came]
+    def _to_watch(self) -> set[str]:
+        """Names of which history may be forgotten only if they are no longer on the server."""
+        if self.prune_before is None:
+            return set()
+        stays = sorted(STAYS)
+        query = (
+            "SELECT name FROM transfer WHERE account = ? AND direction = ? AND job = ? AND changed_at < ?"
+            f" AND state IN ({', '.join('?' * len(stays))})"
+        )
+        key = (self.account, self.job.direction, self.job.name, self.prune_before)
+        return {name for (name,) in self._ledger.look(query, (*key, *stays))}
+
+    @property
+    def part_folder(self) -> tuple[str, str]:
+        return self.job.dest, "dest"
+
+    def asks_for(self, row: Row) -> bool:
+        return row.folder == self.job.remote_dir and is_wanted(row.name, self.job) and not is_temporary(row.name)
+
+    def has_to_remember(self, row: Row) -> bool:
+        return row.state in STAYS and (self._present is None or row.name in self._present)
+
+    # --- and the files
 
     def outcome_of(self, item: Item) -> FileOutcome:
-        return PickupPlan.outcome_of(item.entry)
+        return item.outcome
 
-    async def transfer(self, item: Item, outcome: FileOutcome) -> None:
+    async def transfer(self, item: Item) -> FileOutcome:
         try:
-            row = await self._flow.fetch(item)
+            outcome = await self._workflow.fetch(item)
         except ClaimedElsewhere as error:
-            outcome.skip(error)
-            outcome.changed = False
-            return
-        if item.is_duplicate or row.reason == RESOLVED:
-            outcome.skip(_DUPLICATE)
-            outcome.changed = self._job.after != "keep"
-        outcome.sha256, outcome.local_path = row.sha256, row.local_path or ""
+            return item.outcome.skip(error)
+        if self.job.verify == "sidecar" and (outcome.outcome == "delivered" or outcome.reason == DUPLICATE.reason):
+            self._came.add(item.entry.name)
+        return outcome
+
+    async def predict(self, item: Item) -> FileOutcome:
+        outcome = item.outcome.deliver()
+        outcome.reason = "predicted"
+        outcome.local_path = self._dest.path_of(self._dest.free_name(item.entry.name))
+        self._came.add(item.entry.name)
+        return outcome
 
     def result(self, error: FiledropError | None) -> RunResult:
         result = super().result(error)
-        if self._planned and self._claims.refused:
+        plan = self._plan_of_files
+        if plan is not None and plan.left_out:
+            result.notes.append(left_for_later(plan.left_out))
+        if plan is not None and plan.files and self._claims is not None and self._claims.refused:
             result.notes.append(REFUSED)
         return result
 
-    async def predict(self, item: Item, outcome: FileOutcome) -> None:
-        outcome.local_path = self._dest.path_of(self._dest.free_name(item.entry.name))
-
-    def _report(self, outcome: FileOutcome, row: Row) -> None:
-        outcome.changed = True
-        outcome.outcome, outcome.sha256, outcome.local_path = "delivered", row.sha256, row.local_path or ""
-        self._note(outcome)
-        self._count(outcome)
-
-
-_DUPLICATE = TransferError("duplicate", "It has come before with the same content, and is not delivered again.")
-
 
 def _earlier(row: Row) -> FileOutcome:
-    entry = Entry(row.name, join(row.folder, row.name), row.size, None, None)
-    outcome = PickupPlan.outcome_of(entry)
+    outcome = outcome_of(Entry(row.name, join(row.folder, row.name), row.size, None, None))
     outcome.reason, outcome.message = "completed", "An earlier run was cut off after it had fetched this file."
+    return outcome
+
+
+def _completed(row: Row) -> FileOutcome:
+    """A pickup that an earlier run all but finished."""
+    outcome = _earlier(row).deliver()
+    outcome.sha256, outcome.local_path = row.sha256, row.local_path or ""
     return outcome
 
 
@@ -195,10 +209,13 @@ def _gone(row: Row) -> TransferError:
     )
 
 
-async def listing(remote: Remote, folder: str) -> Sequence[Entry]:
-    """All names in a folder that has to be there."""
+async def list_into(remote: Remote, folder: str, take: Callable[[Sequence[Entry]], None]) -> None:
+    """List a folder that has to be there, page by page.
+
+    :raises JobStopped: it is missing, or may not be listed.
+    """
     try:
-        return await remote.list(folder)
+        await remote.list(folder, take)
     except (RemoteDenied, RemoteMissing) as error:
         raise JobStopped(
             error.reason,

@@ -36,7 +36,7 @@ async def download_whole(remote: Remote, entry: Entry, part: Part) -> Awaitable[
     received = await remote.download(entry.path, part, size=entry.size)
     if received.size != entry.size:
         raise _incomplete(entry, received.size)
-    return received.look or remote.stat(entry.path)
+    return received.entry
 
 
 def require_unchanged(entry: Entry, now: Entry | None) -> None:

@@ -6,6 +6,6 @@
 
 from __future__ import annotations
 
-from support.odd_server import server
+from support.odd_server import server, ssh_server
 
-__all__ = ["server"]
+__all__ = ["server", "ssh_server"]

@@ -24,14 +24,17 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.le
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as folder_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fsync import Syncer
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import requests
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.upload import Upload
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff import archive as archive_module
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.workflow import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import (
     PARTIAL_UPLOADS,
     RENAME,
+    STAT,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.job_run import STAT
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff import archive as archive_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.permissions import Access
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
@@ -43,14 +46,15 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
     Stats,
     Status,
 )
-from support.odd_server import OddServer
+from support.ledgers import plant
+from support.odd_server import Hook, OddServer
 from support.rights import without_privileges
 
 NAME, CONTENT = "a.xml", b"<invoice/>"
 TIME = 1_700_000_000  # seconds since 1970
 REFUSED, DONE = Status(Code.FAILURE, "no"), Status(Code.OK, "")
 PART = re.compile(r"\.filedrop-[0-9a-f]+-[0-9a-f]+\.part|\.[0-9a-f]{8}\.part")
-REQUESTS = ("stat", "create", "rewrite", "write", "size_of", "finish", "rename", "remove", "download")
+REQUESTS = ("stat", "create", "rewrite", "size_of", "rename", "remove")
 
 
 class Story:
@@ -59,7 +63,10 @@ class Story:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.lines: list[str] = []
         for name in REQUESTS:
-            self._tell(monkeypatch, SftpRemote, name, lambda _remote, what, *_more, **_options: _named(what))
+            self._tell(monkeypatch, requests, name, _named)
+        self._tell(monkeypatch, requests, "close", _named, as_="finish")
+        self._tell(monkeypatch, SftpRemote, "download", _named)
+        self._tell(monkeypatch, Upload, "send", lambda upload, _source: upload._handle.path, as_="write")
         for owner in (folder_module, archive_module):
             self._tell(monkeypatch, owner, "rename_new", lambda *words: f"{words[1]} {words[3]}", as_="move")
         self._tell(monkeypatch, folder_module.Folder, "remove", lambda _folder, name: name, as_="unlink")
@@ -92,8 +99,9 @@ class Story:
         monkeypatch.setattr(owner, name, told)
 
 
-def _named(what: Any) -> str:
-    return str(what if isinstance(what, str) else what.path)
+def _named(where: Any, *more: Any, **_options: Any) -> str:
+    """The path that a request is about: that of an open file, or the one that comes after the session."""
+    return str(where.path if isinstance(where, requests.Handle) else more[0])
 
 
 def _synced(syncer: Syncer) -> str:
@@ -132,8 +140,8 @@ class Scene:
         path = columns.pop("remote_path", f"{remote}/{NAME}")
         row = Row("odd", direction, folder, NAME, len(CONTENT), TIME * 10**9, "j", path, **columns)
         with closing(Ledger(self.ledger)) as ledger:
-            ledger.commit(row, state)
-            ledger.run()
+            row.state = State(state)
+            plant(ledger, row)
 
     def drop_off(self, upload: str, after: str = "archive", *, content: bytes | None = CONTENT, **options: Any) -> str:
         if content is not None:
@@ -410,7 +418,7 @@ def test_a_server_that_looks_before_it_renames_is_asked_again(scene: Scene, ther
     if not there:
         scene.before(Kind.LSTAT, (scene.server.input / NAME).unlink, at=4)
     looks = iter(range(1, 1000))
-    look = scene.server.hooks.get(Kind.LSTAT, lambda call, go: go(call.request))
+    look: Hook = scene.server.hooks.get(Kind.LSTAT, lambda call, go: go(call.request))
     nothing = Status(Code.NO_SUCH_FILE, "")
     scene.server.hooks[Kind.LSTAT] = lambda call, go: nothing if next(looks) == 4 else look(call, go)
     assert scene.drop_off("rename").endswith(f"LEDGER renamed, stat input/a.xml, {ARCHIVED}")
@@ -465,7 +473,7 @@ def test_an_upload_that_was_whole_gets_its_name(scene: Scene) -> None:
 
 
 def test_an_upload_that_waited_for_its_name_is_noted_as_before_it_gets_that(scene: Scene) -> None:
-    scene.left("held", reason="name_taken", temporary=THERE)
+    scene.left("awaiting_name", reason="name_taken", temporary=THERE)
     scene.put(scene.server.input / ".00000000.part")
     assert scene.drop_off("rename") == f"{LOOK_FOR_BOTH}, LEDGER closed, {GIVEN_ITS_NAME}, {ARCHIVED}"
 
@@ -557,7 +565,7 @@ def test_a_part_of_ours_under_the_name_of_a_file_that_is_another_now_is_removed(
 @pytest.mark.parametrize(
     ("state", "end"),
     [
-        ("discarded", "LEDGER discarded (done)"),
+        ("discarding", "LEDGER discarded (done)"),
         ("resend", f"stat input/a.xml, {RENAME_UPLOAD}, LEDGER closed, {RENAMED}, {ARCHIVED}"),
     ],
 )
@@ -599,7 +607,7 @@ def test_that_files_can_be_looked_at_is_learned_before_the_first_is_fetched(scen
 def test_a_download_that_is_cut_short_is_none(scene: Scene) -> None:
     scene.put(scene.server.pickup / NAME)
     scene.server.answer(Kind.READ, Data(CONTENT[:3]), Status(Code.EOF, ""))
-    assert scene.pick_up("delete").endswith("finish pickup/a.xml, unlink PART")
+    assert scene.pick_up("delete").endswith(f"{CAME}, unlink PART")
     assert scene.told == {NAME: ("failed", "incomplete")}
 
 
@@ -735,7 +743,7 @@ def test_a_file_that_somebody_takes_before_it_is_claimed_is_theirs(scene: Scene)
     story = scene.pick_up("delete", share=ALL)
     assert "LEARNED" not in story
     assert "download" not in story
-    assert story.endswith("LEDGER forgotten, unlink PART")
+    assert story.endswith("LEDGER forgotten (done), unlink PART")
     assert scene.told == {NAME: ("skipped", "claimed_elsewhere")}
 
 

@@ -16,9 +16,11 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop import deadline
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Code, Kind, Status
 from support.desk import outcomes
+from support.ledgers import plant
 from support.odd_desk import Desk
 from support.odd_server import OddServer
 
@@ -40,13 +42,13 @@ def left(desk: Desk, server: OddServer, name: str, state: str, *, part: bytes = 
     columns |= {"temporary": f"input/.{name}.part"}
     row = Row("odd", "dropoff", str(desk.outbox), name, 7, time * 10**9, "invoices", f"input/{name}", **columns)
     with closing(Ledger(desk.ledger, create=True)) as ledger:
-        ledger.commit(row, state)
-        ledger.run()
+        row.state = State(state)
+        plant(ledger, row)
 
 
 def test_what_waits_for_its_name_still_does_if_the_run_ends_before_its_turn(desk: Desk, server: OddServer) -> None:
     left(desk, server, "a.xml", "closed")
-    left(desk, server, "b.xml", "held", reason="name_taken")
+    left(desk, server, "b.xml", "awaiting_name", reason="name_taken")
     server.answer(Kind.RENAME, REFUSED)
     assert outcomes(desk.run(desk.dropoff(upload="rename")))["b.xml"] == ("skipped", "not_reached")
     server.hooks.clear()

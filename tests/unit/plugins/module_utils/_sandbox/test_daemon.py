@@ -179,10 +179,11 @@ def test_it_needs_nothing_of_the_archive_that_it_came_from(
         transport.start_client(timeout=10)
         transport.auth_password("bob", "correct horse")
         client = paramiko.SFTPClient.from_transport(transport)
-        with client.open("input/a.part", "wx") as file:  # type: ignore[union-attr]
-            file.write(b"content")
-        client.rename("input/a.part", "input/a")  # type: ignore[union-attr]
-        assert client.listdir(".") != []  # type: ignore[union-attr]
+        assert client
+        with client.open("input/a.part", "wx") as upload:
+            upload.write(b"content")
+        client.rename("input/a.part", "input/a")
+        assert client.listdir(".") != []
     pickup = folders_of(path, "bob").pickup
     assert eventually(lambda: os.listdir(pickup) == ["report-a.json"])
     # Even an error that has to be told works without the source.

@@ -8,6 +8,7 @@ import os
 import random
 import struct
 from pathlib import Path
+from typing import Any
 
 import paramiko
 import pytest
@@ -94,7 +95,8 @@ def test_answers_are_what_another_implementation_reads() -> None:
     assert message.get_int() == 1
     assert message.get_binary() == b"a\xff"
     assert message.get_binary().startswith(b"-rw-r--r--")
-    read = paramiko.SFTPAttributes._from_msg(message)
+    attributes_of: Any = paramiko.SFTPAttributes
+    read = attributes_of._from_msg(message)
     assert (read.st_size, read.st_mode, read.st_atime, read.st_mtime) == (5, 0o100644, 1, 2)
     assert message.get_remainder() == b""
 

@@ -139,7 +139,7 @@ def test_a_public_key_file_that_is_written_anew_is_made_durable(path: Path, monk
         fsync(fd)
         done.append("folder" if os.path.isdir(f"/proc/self/fd/{fd}") else "file")
 
-    def replaced(*names: str, **folders: int) -> None:
+    def replaced(*names: str, **folders: Any) -> None:
         replace(*names, **folders)
         done.append("named")
 

@@ -24,7 +24,7 @@ LINE = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF/C8zjCJ1iEgg6cZUMMFMqUWtLIVuzTMG6z
 FINGERPRINT = "SHA256:nNC+1kvy3p/Y/Eh5iOkHc6AKDEszoLgMUsMsSNhezHc"
 SECRET = "correct horse"
 
-KEYS = {
+KEYS: dict[str, formats.PrivateKey] = {
     "ed25519": ed25519.Ed25519PrivateKey.generate(),
     "ecdsa256": ec.generate_private_key(ec.SECP256R1()),
     "ecdsa384": ec.generate_private_key(ec.SECP384R1()),

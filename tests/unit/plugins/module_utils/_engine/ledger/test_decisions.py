@@ -21,7 +21,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import decisions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import (
-    DECISIONS,
+    CHOICES,
     Decided,
     Wanted,
     resolve,
@@ -30,6 +30,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.de
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from support.ledgers import plant
 from support.rights import as_somebody, somebodys_folder
 
 
@@ -46,7 +48,8 @@ def row(name: str = "a.xml", **changes: Any) -> Row:
         "state": "held",
         "reason": "ambiguous",
     }
-    return Row(**{**values, **changes})
+    values.update(changes)
+    return Row(**{**values, "state": State(values["state"])})
 
 
 def duplicate(name: str = "r.xml", **changes: Any) -> Row:
@@ -56,10 +59,7 @@ def duplicate(name: str = "r.xml", **changes: Any) -> Row:
 
 def write(path: str, *rows: Row) -> None:
     with closing(Ledger(path, create=True)) as ledger:
-        answers = [ledger.commit(dataclasses.replace(one), one.state) for one in rows]
-        ledger.run()
-        for answer in answers:
-            answer.result()
+        plant(ledger, *(dataclasses.replace(one) for one in rows))
 
 
 @pytest.fixture
@@ -88,8 +88,8 @@ def refusal(path: str, wanted: Wanted, decision: str = "resend") -> FiledropErro
         (row(), "delivered", "delivered", False),
         (row(), "discard", "discarded", False),
         (row(temporary="in/.1.part"), "resend", "resend", True),
-        (row(temporary="in/.1.part"), "delivered", "delivered", True),
-        (row(temporary="in/.1.part"), "discard", "discarded", True),
+        (row(temporary="in/.1.part"), "delivered", "accepted", True),
+        (row(temporary="in/.1.part"), "discard", "discarding", True),
         (duplicate(), "resend", "resend", True),
         (duplicate(), "delivered", "placed", True),
         (duplicate(temporary=".filedrop-1.part"), "discard", "discarded", False),
@@ -104,7 +104,7 @@ def test_a_decision_is_what_the_next_run_goes_by(
     assert states(path) == {held.name: (state, is_open, "resolved")}
 
 
-@pytest.mark.parametrize("decision", DECISIONS)
+@pytest.mark.parametrize("decision", CHOICES)
 @pytest.mark.parametrize("held", [row(), row(temporary="in/.1.part"), duplicate()])
 def test_what_is_decided_so_already_is_left_as_it_is(path: str, held: Row, decision: str) -> None:
     write(path, held)
@@ -118,7 +118,7 @@ def test_what_is_decided_so_already_is_left_as_it_is(path: str, held: Row, decis
 
 @pytest.mark.parametrize("state", ["delivered", "fetched", "kept"])
 def test_a_file_that_counts_as_delivered_stays_decided_after_its_run(path: str, state: str) -> None:
-    write(path, row(state=state, reason=decisions.RESOLVED, open=False))
+    write(path, row(state=state, reason=decisions.RESOLVED))
     (again,) = resolve(path, Wanted(("a.xml",)), "delivered")
     assert not again.changed
     assert refusal(path, Wanted(("a.xml",)), "discard").reason == "not_held"
@@ -156,11 +156,11 @@ def test_a_decision_may_be_changed_while_nothing_has_come_of_it(
         ("intent", True, "ambiguous"),
     ],
 )
-@pytest.mark.parametrize("decision", DECISIONS)
+@pytest.mark.parametrize("decision", CHOICES)
 def test_only_what_is_held_can_be_resolved(
     path: str, state: str, is_open: bool, reason: str | None, decision: str
 ) -> None:
-    write(path, row(state=state, open=is_open, reason=reason))
+    write(path, row(state=state, reason=reason))
     error = refusal(path, Wanted(("a.xml",)), decision)
     assert (type(error), error.reason) == (InputError, "not_held")
     assert f"its state is {state!r} since 20" in error.finding
@@ -169,7 +169,7 @@ def test_only_what_is_held_can_be_resolved(
 
 
 def test_only_the_newest_row_of_a_file_counts(path: str) -> None:
-    write(path, row(state="discarded", open=False), row(state="delivered", reason=None, open=False))
+    write(path, row(state=State.DISCARDED), row(state=State.DELIVERED, reason=None))
     assert refusal(path, Wanted(("a.xml",))).reason == "not_held"
     write(path, row(size=11))
     (decided,) = resolve(path, Wanted(("a.xml",)), "resend")
@@ -182,10 +182,10 @@ def test_all_that_is_held_means_that_and_nothing_else(path: str) -> None:
         row("1"),
         row("2", account="bank"),
         duplicate("3"),
-        row("4", state="intent"),
-        row("5", state="delivered", open=False),
-        row("6", state="discarded", open=False),
-        row("7", state="resend"),
+        row("4", state=State.INTENT),
+        row("5", state=State.DELIVERED),
+        row("6", state=State.DISCARDED),
+        row("7", state=State.RESEND),
     )
 
     def found(**wanted: str) -> list[str]:
@@ -225,13 +225,13 @@ def test_several_of_one_name_are_told_apart_by_path_account_and_direction(path: 
 
 
 def test_the_one_that_is_held_is_meant_where_the_others_of_its_name_are_not(path: str) -> None:
-    write(path, row(state="delivered", open=False), row(folder="/urgent"), row(account="bank", state="intent"))
+    write(path, row(state=State.DELIVERED), row(folder="/urgent"), row(account="bank", state=State.INTENT))
     (decided,) = resolve(path, Wanted(("a.xml",)), "resend")
     assert decided.before.folder == "/urgent"
 
 
 def test_one_file_that_cannot_be_resolved_keeps_the_others_from_it(path: str) -> None:
-    write(path, row("1"), row("2"), row("3", state="delivered", open=False))
+    write(path, row("1"), row("2"), row("3", state=State.DELIVERED))
     assert refusal(path, Wanted(("1", "2", "3"))).reason == "not_held"
     assert refusal(path, Wanted(("1", "unknown"))).reason == "file_unknown"
     resolve(path, Wanted(("1", "2")), "resend")
@@ -288,8 +288,8 @@ def test_a_job_that_takes_a_file_over_meanwhile_is_not_disturbed(path: str, monk
     def late(ledger: str, job: JobKey) -> Any:
         with closing(Ledger(ledger)) as other:
             (found,) = other.rows("WHERE open = 1", ())
-            other.commit(found, "held", job="new name")
-            other.run()
+            found.job = "new name"
+            plant(other, found)
         return real(ledger, job)
 
     monkeypatch.setattr(decisions, "only_run", late)
@@ -361,4 +361,4 @@ def test_a_job_of_the_command_is_resolved_by_the_command() -> None:
 
 def test_a_decision_can_be_told_from_none() -> None:
     assert not Decided(row(), row()).changed
-    assert Decided(row(), row(state="resend")).changed
+    assert Decided(row(), row(state=State.RESEND)).changed

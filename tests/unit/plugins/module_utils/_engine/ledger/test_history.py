@@ -18,31 +18,33 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import history
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import ledger as ledger_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.history import (
-    OUTCOMES,
     Question,
     ask,
     outcome_of,
     question_from_options,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import OUTCOMES, State
+from support.ledgers import plant
 from support.rights import as_somebody, somebodys_folder, without_privileges
 
-STATES = [  # name, state, open, what it is in people's words
-    ("placing", True, "unfinished"),
-    ("intent", True, "unfinished"),
-    ("resend", True, "unfinished"),
-    ("delivered", True, "unfinished"),
-    ("held", True, "held"),
-    ("delivered", False, "delivered"),
-    ("fetched", False, "delivered"),
-    ("kept", False, "delivered"),
-    ("discarded", True, "unfinished"),
-    ("discarded", False, "discarded"),
-    ("abandoned", False, "abandoned"),
+STATES = [  # name, state, what it is in people's words
+    ("placing", "unfinished"),
+    ("intent", "unfinished"),
+    ("resend", "unfinished"),
+    ("accepted", "unfinished"),
+    ("held", "held"),
+    ("awaiting_name", "held"),
+    ("delivered", "delivered"),
+    ("fetched", "delivered"),
+    ("kept", "delivered"),
+    ("discarding", "unfinished"),
+    ("discarded", "discarded"),
+    ("abandoned", "abandoned"),
 ]
 
 
-def row(name: str = "a.xml", state: str = "delivered", **changes: Any) -> Row:
+def row(name: str = "a.xml", state: str = "intent", **changes: Any) -> Row:
     values: dict[str, Any] = {
         "account": "acme",
         "direction": "dropoff",
@@ -52,7 +54,7 @@ def row(name: str = "a.xml", state: str = "delivered", **changes: Any) -> Row:
         "job": "invoices",
         "remote_path": f"in/{name}",
     }
-    return Row(name=name, state=state, **{**values, **changes})
+    return Row(name=name, state=State(state), **{**values, **changes})
 
 
 @pytest.fixture
@@ -73,10 +75,7 @@ def path(tmp_path: Path) -> str:
 
 def write(path: str, *rows: Row) -> None:
     with closing(Ledger(path, create=True)) as ledger:
-        answers = [ledger.commit(one, one.state) for one in rows]
-        ledger.run()
-        for answer in answers:
-            answer.result()
+        plant(ledger, *rows)
 
 
 def names(path: str, **question: Any) -> list[str]:
@@ -89,30 +88,30 @@ def test_an_empty_ledger_has_nothing_to_tell(path: str) -> None:
 
 
 def test_every_state_has_a_word_for_people(path: str) -> None:
-    rows = [row(f"{state}-{is_open}", state, open=is_open) for state, is_open, _word in STATES]
+    rows = [row(state, state) for state, _word in STATES]
     write(path, *rows)
-    expected = {f"{state}-{is_open}": word for state, is_open, word in STATES}
+    expected = dict(STATES)
     found = ask(path, Question())
     assert {one.name: word for one, word in found.entries} == expected
     assert {one.name: outcome_of(one) for one in rows} == expected
     assert found.counts == {word: list(expected.values()).count(word) for word in OUTCOMES}
     for word in OUTCOMES:
         assert set(names(path, outcomes=(word,))) == {name for name, is_it in expected.items() if is_it == word}
-    assert len(names(path, outcomes=("held", "delivered"))) == 4
+    assert len(names(path, outcomes=("held", "delivered"))) == 5
 
 
 def test_what_is_held_comes_first_then_what_is_unfinished_and_the_latest_first(path: str, clock: list[float]) -> None:
-    for moment, name, state, is_open in (
-        (1, "old delivered", "delivered", False),
-        (2, "old held", "held", True),
-        (3, "old unfinished", "intent", True),
-        (4, "discarded", "discarded", False),
-        (5, "held", "held", True),
-        (6, "unfinished", "intent", True),
-        (7, "delivered", "delivered", False),
+    for moment, name, state in (
+        (1, "old delivered", "delivered"),
+        (2, "old held", "held"),
+        (3, "old unfinished", "intent"),
+        (4, "discarded", "discarded"),
+        (5, "held", "held"),
+        (6, "unfinished", "intent"),
+        (7, "delivered", "delivered"),
     ):
         clock[0] = moment
-        write(path, row(name, state, open=is_open))
+        write(path, row(name, state))
     told = ["held", "old held", "unfinished", "old unfinished", "delivered", "discarded", "old delivered"]
     assert names(path) == told
     assert names(path, most=3) == told[:3]
@@ -152,7 +151,7 @@ def test_a_pattern_means_what_it_means_for_a_job(path: str, pattern: str, expect
 
 
 def test_each_time_that_a_file_was_sent_is_told(path: str) -> None:
-    write(path, row(open=False, size=1), row(open=False, size=2))
+    write(path, row(state="delivered", size=1), row(state="delivered", size=2))
     assert [one.size for one, _outcome in ask(path, Question()).entries] == [2, 1]
 
 
@@ -215,7 +214,7 @@ def test_the_ledger_of_somebody_else_can_be_read_by_whoever_may() -> None:
 
 def test_what_a_run_has_committed_is_told_while_it_is_at_work(path: str) -> None:
     with closing(Ledger(path)) as ledger:
-        ledger.commit(row(), "intent")
+        ledger.commit(row(state=""), State.INTENT)
         ledger.run()
         assert names(path) == ["a.xml"]
 
@@ -230,13 +229,14 @@ def test_a_damaged_ledger_is_named(path: str) -> None:
 _WRITE_ON = """
 import sys
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 
 number = 0
 while True:
     ledger = Ledger(sys.argv[1])
     for _time in range(3):
         for part in range(200):
-            ledger.commit(Row("acme", "dropoff", "/out", f"{number}-{part}", 1, 1, "job", "in/x"), "held")
+            ledger.commit(Row("acme", "dropoff", "/out", f"{number}-{part}", 1, 1, "job", "in/x"), State.INTENT)
         ledger.run()
         number += 1
     ledger.close()
@@ -266,7 +266,7 @@ def test_runs_that_come_and_go_meanwhile_spoil_no_answer(path: str, import_path:
 
 def _held_or_busy(path: str) -> str:
     try:
-        return str(ask(path, Question(most=0)).counts["held"])
+        return str(ask(path, Question(most=0)).counts["unfinished"])
     except LedgerError as error:
         return error.reason
 

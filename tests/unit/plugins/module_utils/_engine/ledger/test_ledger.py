@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import database
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import ledger as ledger_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from support.ledgers import plant
 from support.rights import SOMEBODY, as_somebody, somebodys_folder, without_privileges
 
 KEY = ("acme", "dropoff", "/out")
@@ -52,8 +55,14 @@ def row(name: str = "a.xml", **changes: Any) -> Row:
     return Row(**{**values, **changes})
 
 
+def planted(ledger: Ledger, one: Row, state: str) -> Row:
+    one.state = State(state)
+    plant(ledger, one)
+    return one
+
+
 def commit(ledger: Ledger, one: Row, state: str, **changes: Any) -> Row:
-    answer = ledger.commit(one, state, **changes)
+    answer = ledger.commit(one, State(state), **changes)
     ledger.run()
     answer.result()
     return one
@@ -89,7 +98,7 @@ def test_a_row_comes_back_as_it_went(ledger: Ledger, path: str) -> None:
     went = commit(
         ledger,
         row("Überweisung '日本'.xml", temporary="in/.1.part", sha256="00ff", visible=True, reason="why"),
-        "written",
+        "intent",
         local_path="/out/x",
     )
     ledger.close()
@@ -104,35 +113,36 @@ def test_a_row_comes_back_as_it_went(ledger: Ledger, path: str) -> None:
 
 @pytest.mark.parametrize("visible", [None, False, True])
 def test_what_is_not_known_stays_unknown(ledger: Ledger, visible: bool | None) -> None:
-    commit(ledger, row(visible=visible), "written")
+    commit(ledger, row(visible=visible), "intent")
     assert ledger.open_rows(*KEY[:2], "invoices")[0].visible is visible
 
 
 def test_every_state_on_the_way_survives(path: str) -> None:
-    one = row()
+    one = row(temporary="in/.1.part")
     for state in ("intent", "created", "written", "closed", "renamed"):
         with closing(Ledger(path, create=True)) as ledger:
             commit(ledger, one, state)
         with closing(Ledger(path)) as ledger:
             assert [found.state for found in ledger.open_rows(*KEY[:2], "invoices")] == [state]
     with closing(Ledger(path)) as ledger:
-        commit(ledger, one, "delivered", open=False)
+        commit(ledger, one, "delivered")
         assert open_names(ledger) == []
         assert ledger.latest(*KEY, ["a.xml"])["a.xml"].state == "delivered"
 
 
 def test_a_row_that_is_forgotten_is_gone_and_others_stay(ledger: Ledger) -> None:
-    earlier = commit(ledger, row(), "fetched", open=False)
-    claim = commit(ledger, row(), ledger_module.CLAIMING)
-    assert ledger.latest(*KEY, ["a.xml"])["a.xml"].id == claim.id
-    assert ledger.latest(*KEY, ["a.xml"], but=ledger_module.CLAIMING)["a.xml"].id == earlier.id
-    commit(ledger, claim, ledger_module.FORGOTTEN)
-    assert ledger.latest(*KEY, ["a.xml"])["a.xml"].id == earlier.id
+    key = ("acme", "pickup", "/out")
+    earlier = planted(ledger, row(direction="pickup"), "fetched")
+    claim = commit(ledger, row(direction="pickup"), "claiming")
+    assert ledger.latest(*key, ["a.xml"])["a.xml"].id == claim.id
+    assert ledger.latest(*key, ["a.xml"], but=State.CLAIMING)["a.xml"].id == earlier.id
+    commit(ledger, claim, "forgotten")
+    assert ledger.latest(*key, ["a.xml"])["a.xml"].id == earlier.id
     assert ledger.open_rows("acme", "dropoff", "invoices") == []
 
 
 def test_a_commit_is_settled_only_once_it_is_written(ledger: Ledger, path: str) -> None:
-    answer = ledger.commit(row(), "intent")
+    answer = ledger.commit(row(), State.INTENT)
     with closing(Ledger(path)) as other:
         assert not answer.done
         assert open_names(other) == []
@@ -144,7 +154,7 @@ def test_a_commit_is_settled_only_once_it_is_written(ledger: Ledger, path: str) 
 def test_many_changes_share_one_transaction(ledger: Ledger) -> None:
     statements: list[str] = []
     ledger._db.set_trace_callback(statements.append)
-    answers = [ledger.commit(row(f"{number}.xml"), "intent") for number in range(200)]
+    answers = [ledger.commit(row(f"{number}.xml"), State.INTENT) for number in range(200)]
     ledger.run()
     for answer in answers:
         answer.result()
@@ -154,11 +164,11 @@ def test_many_changes_share_one_transaction(ledger: Ledger) -> None:
 
 def test_a_batch_is_due_only_while_something_waits(ledger: Ledger) -> None:
     assert ledger.due is None
-    ledger.commit(row(), "intent")
+    ledger.commit(row(), State.INTENT)
     due = ledger.due
     assert due is not None
     assert due <= time.monotonic() + 1
-    ledger.commit(row("b.xml"), "intent")
+    ledger.commit(row("b.xml"), State.INTENT)
     assert ledger.due == due
     ledger.run()
     assert ledger.due is None
@@ -173,7 +183,7 @@ def test_a_power_cut_takes_nothing_that_was_settled(ledger: Ledger) -> None:
 def test_a_file_in_the_hands_of_another_job_is_refused_and_the_others_go_on(ledger: Ledger) -> None:
     commit(ledger, row("taken.xml", job="other"), "intent")
     mine = {name: row(name) for name in ("a.xml", "taken.xml", "z.xml")}
-    answers = {name: ledger.commit(one, "intent") for name, one in mine.items()}
+    answers = {name: ledger.commit(one, State.INTENT) for name, one in mine.items()}
     ledger.run()
     with pytest.raises(TransferError) as caught:
         answers.pop("taken.xml").result()
@@ -186,7 +196,7 @@ def test_a_file_in_the_hands_of_another_job_is_refused_and_the_others_go_on(ledg
 
 
 def test_of_two_in_one_batch_who_want_the_same_file_one_gets_it(ledger: Ledger) -> None:
-    first, second = ledger.commit(row(), "intent"), ledger.commit(row(), "intent")
+    first, second = ledger.commit(row(), State.INTENT), ledger.commit(row(), State.INTENT)
     ledger.run()
     first.result()
     with pytest.raises(TransferError):
@@ -196,8 +206,8 @@ def test_of_two_in_one_batch_who_want_the_same_file_one_gets_it(ledger: Ledger) 
 
 def test_a_row_that_is_opened_again_is_written_among_those_that_go_on(ledger: Ledger) -> None:
     going_on = commit(ledger, row("a.xml"), "intent")
-    over = commit(ledger, row("b.xml"), "delivered", open=False)
-    answers = [ledger.commit(going_on, "created"), ledger.commit(over, "resend", open=True)]
+    over = planted(ledger, row("b.xml"), "discarded")
+    answers = [ledger.commit(going_on, State.CREATED), ledger.commit(over, State.RESEND)]
     ledger.run()
     for answer in answers:
         answer.result()
@@ -206,10 +216,10 @@ def test_a_row_that_is_opened_again_is_written_among_those_that_go_on(ledger: Le
 
 
 def test_a_row_that_may_not_be_opened_again_is_refused_and_the_others_go_on(ledger: Ledger) -> None:
-    over = commit(ledger, row(), "delivered", open=False)
+    over = planted(ledger, row(), "discarded")
     commit(ledger, row(job="other"), "intent")
     going_on = commit(ledger, row("b.xml"), "intent")
-    refused, taken = ledger.commit(over, "resend", open=True), ledger.commit(going_on, "created")
+    refused, taken = ledger.commit(over, State.RESEND), ledger.commit(going_on, State.CREATED)
     ledger.run()
     taken.result()
     with pytest.raises(TransferError):
@@ -222,13 +232,13 @@ def test_a_row_that_may_not_be_opened_again_is_refused_and_the_others_go_on(ledg
 )
 def test_files_of_one_name_in_different_places_are_different_files(ledger: Ledger, other: dict[str, str]) -> None:
     commit(ledger, row(), "intent")
-    commit(ledger, row(**other), "intent")
+    planted(ledger, row(**other), "intent")
     assert len(open_names(ledger)) == (2 if "folder" in other or "name" in other else 1)
 
 
 def test_history_keeps_every_file_of_a_name_and_tells_the_latest(ledger: Ledger) -> None:
     for number in range(3):
-        commit(ledger, row(size=number), "delivered", open=False)
+        planted(ledger, row(size=number), "delivered")
     commit(ledger, row(size=3), "intent")
     assert [found.size for found in ledger.open_rows(*KEY[:2], "invoices")] == [3]
     assert ledger.latest(*KEY, ["a.xml", "unknown.xml"])["a.xml"].size == 3
@@ -237,7 +247,7 @@ def test_history_keeps_every_file_of_a_name_and_tells_the_latest(ledger: Ledger)
 
 def test_the_latest_of_many_names_is_found(ledger: Ledger) -> None:
     names = [f"{number}.xml" for number in range(1203)]
-    answers = [ledger.commit(row(name), "intent") for name in names]
+    answers = [ledger.commit(row(name), State.INTENT) for name in names]
     ledger.run()
     assert all(answer.done for answer in answers)
     assert ledger.latest(*KEY, iter(names)).keys() == set(names)
@@ -247,11 +257,11 @@ def test_the_latest_of_many_names_is_found(ledger: Ledger) -> None:
 def test_what_is_history_is_told_in_short_by_its_newest_row(ledger: Ledger) -> None:
     names = [f"{number}.xml" for number in range(1203)]
     for name in names:
-        ledger.commit(row(name), "delivered", open=False)
+        planted(ledger, row(name), "delivered")
     for name in names:
-        ledger.commit(row(name, size=4), "discarded", open=False)
+        planted(ledger, row(name, size=4), "discarded")
     ledger.run()
-    commit(ledger, row(), "delivered", open=False)
+    planted(ledger, row(), "delivered")
     commit(ledger, row(), "intent")
     found = list(ledger.each_past(*KEY, iter([*names, "a.xml", "unknown.xml"])))
     assert sorted(found) == sorted((name, 4, row().mtime_ns, "discarded") for name in names)
@@ -329,7 +339,7 @@ def test_whoever_only_looks_sees_what_a_running_job_has_committed(ledger: Ledger
 def test_whoever_only_looks_cannot_write(ledger: Ledger, path: str) -> None:
     commit(ledger, row(), "intent")
     with closing(Ledger(path, read_only=True)) as looked:
-        answer = looked.commit(row("b.xml"), "intent")
+        answer = looked.commit(row("b.xml"), State.INTENT)
         looked.run()
         with pytest.raises(LedgerError) as caught:
             answer.result()
@@ -341,7 +351,7 @@ def test_whoever_only_looks_cannot_write(ledger: Ledger, path: str) -> None:
 
 def test_a_ledger_that_was_emptied_is_not_taken_for_a_new_one(ledger: Ledger, path: str) -> None:
     """Or what it knew to be delivered would be sent again."""
-    commit(ledger, row(), "delivered", open=False)
+    planted(ledger, row(), "delivered")
     ledger.close()
     os.truncate(path, 0)
     for options in ({}, {"create": True}, {"read_only": True}):
@@ -466,7 +476,7 @@ def test_what_is_no_ledger_is_refused_and_left_alone(path: str, content: bytes) 
 
 def test_a_damaged_ledger_stops_whoever_reads_or_writes_it(ledger: Ledger, path: str) -> None:
     for number in range(300):
-        ledger.commit(row(f"{number:03}.xml", sha256="0" * 64), "intent")
+        ledger.commit(row(f"{number:03}.xml", sha256="0" * 64), State.INTENT)
     ledger.run()
     ledger.close()
     content = bytearray(Path(path).read_bytes())
@@ -478,7 +488,7 @@ def test_a_damaged_ledger_stops_whoever_reads_or_writes_it(ledger: Ledger, path:
         assert caught.value.reason == "ledger_damaged"
         assert path in caught.value.finding
         assert "backup" in caught.value.way_out
-        answers = [damaged.commit(row(f"{number}.xml"), "intent") for number in range(2)]
+        answers = [damaged.commit(row(f"{number}.xml"), State.INTENT) for number in range(2)]
         damaged.run()
         for answer in answers:
             with pytest.raises(LedgerError) as caught:
@@ -515,7 +525,7 @@ def test_a_ledger_that_may_not_be_looked_for_is_not_taken_for_a_new_one(path: st
     Ledger(path, create=True).close()
     os.chmod(os.path.dirname(path), 0o000)
     for options in ({}, {"create": True}, {"read_only": True}):
-        assert without_privileges(lambda options=options: refusal(path, **options)).reason == "ledger_read_only"
+        assert without_privileges(partial(refusal, path, **options)).reason == "ledger_read_only"
 
 
 def test_a_locked_ledger_is_waited_for_and_then_named(
@@ -525,7 +535,7 @@ def test_a_locked_ledger_is_waited_for_and_then_named(
     with closing(Ledger(path)) as other:
         ledger._db.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
-        answer = other.commit(row(), "intent")
+        answer = other.commit(row(), State.INTENT)
         other.run()
         with pytest.raises(LedgerError) as caught:
             answer.result()
@@ -542,11 +552,11 @@ def test_a_row_that_a_full_disk_did_not_take_is_new_when_it_is_tried_again(ledge
     ledger._db.execute(f"PRAGMA max_page_count = {pages + 2}")
     rows = [row(f"{number:03}.xml", sha256="0" * 64) for number in range(500)]
     for one in rows:
-        ledger.commit(one, "intent")
+        ledger.commit(one, State.INTENT)
     ledger.run()
     ledger._db.execute("PRAGMA max_page_count = 1000000")
     commit(ledger, row("another.xml"), "intent")
-    commit(ledger, rows[0], "abandoned")
+    commit(ledger, rows[0], "created")
     assert open_names(ledger) == ["another.xml", "000.xml"]
 
 
@@ -571,7 +581,7 @@ def test_a_full_disk_fails_all_that_waited_and_keeps_all_that_was_settled(ledger
     commit(ledger, row(), "intent")
     pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
     ledger._db.execute(f"PRAGMA max_page_count = {pages + 2}")
-    answers = [ledger.commit(row(f"{number}.xml", sha256="0" * 64), "intent") for number in range(500)]
+    answers = [ledger.commit(row(f"{number}.xml", sha256="0" * 64), State.INTENT) for number in range(500)]
     ledger.run()
     for answer in answers:
         with pytest.raises(LedgerError) as caught:
@@ -656,13 +666,14 @@ def test_what_was_learned_of_a_server_is_remembered_until_it_is_learned_anew(led
 _COMMITS = """
 import sys
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 
 ledger = Ledger(sys.argv[1], create=True)
 for number in range(1_000_000):
     rows = [
         Row("acme", "dropoff", "/out", f"{sys.argv[2]}-{number}-{part}", 1, 1, "invoices", "in/x") for part in range(3)
     ]
-    answers = [ledger.commit(row, "intent") for row in rows]
+    answers = [ledger.commit(row, State.INTENT) for row in rows]
     ledger.run()
     for row, answer in zip(rows, answers):
         answer.result()

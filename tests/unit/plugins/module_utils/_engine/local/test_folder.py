@@ -113,7 +113,12 @@ def change(folder: Folder, how: str) -> None:
         path.unlink()
     else:
         path.unlink()
-        {"link": lambda: path.symlink_to("/etc/passwd"), "fifo": lambda: os.mkfifo(path), "folder": path.mkdir}[how]()
+        ways: dict[str, Callable[[], object]] = {
+            "link": lambda: path.symlink_to("/etc/passwd"),
+            "fifo": lambda: os.mkfifo(path),
+            "folder": path.mkdir,
+        }
+        ways[how]()
 
 
 def change_at_each_read(folder: Folder, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -529,13 +534,14 @@ def test_nothing_is_ever_overwritten(folder: Folder, there: str) -> None:
     put(folder, "part")
     put(folder, "other", b"other")
     final = Path(folder.path, "final")
-    {
+    ways: dict[str, Callable[[], object]] = {
         "file": lambda: final.write_bytes(b"theirs"),
         "link": lambda: final.symlink_to("other"),
         "dangling": lambda: final.symlink_to("nowhere"),
         "folder": final.mkdir,
         "itself": lambda: os.link(os.path.join(folder.path, "part"), final),
-    }[there]()
+    }
+    ways[there]()
     before = final.lstat()
     assert not folder_module.publish(folder, "part", "final")
     after = final.lstat()

@@ -13,7 +13,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import rate_limiter as module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.rate_limiter import RateLimiter
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
-from support.odd_server import OddServer
+from support.odd_server import OddServer, Sink, upload
 
 KIB = 1024
 
@@ -79,34 +79,18 @@ def test_a_lost_session_lets_nobody_wait(clock: Clock) -> None:
     assert rate_limiter.waiting == 0
 
 
-class Bytes:
-    """What is sent, and what has come."""
-
-    def __init__(self, data: bytes = b"") -> None:
-        self.data = data
-        self.size = len(data)
-        self.came = b""
-
-    def read(self, length: int) -> bytes:
-        head, self.data = self.data[:length], self.data[length:]
-        return head
-
-    def write(self, data: bytes) -> None:
-        self.came += data
-
-
 @pytest.mark.parametrize("connections", [1, 2])
 def test_files_cross_a_real_session_no_faster_than_allowed(server: OddServer, tmp_path: Path, connections: int) -> None:
     rate, size = 256 * KIB, 128 * KIB
     content = bytes(range(256)) * (size // 256)
     (server.pickup / "report.xml").write_bytes(content)
     remote = SftpRemote(replace(server.account(connections=connections), bandwidth_limit=rate))
-    into = Bytes()
+    into = Sink()
 
     async def there_and_back() -> None:
-        handle = await remote.create("input/invoice.xml")
-        await (await remote.write(handle, Bytes(content), shared=False))
-        await remote.finish(handle)
+        uploaded = await upload(remote, "input/invoice.xml", content)
+        await uploaded.size()
+        await uploaded.close()
         await remote.download("pickup/report.xml", into, size=size)
 
     began = module.time.monotonic()
@@ -115,5 +99,5 @@ def test_files_cross_a_real_session_no_faster_than_allowed(server: OddServer, tm
     finally:
         remote.close()
     took = module.time.monotonic() - began
-    assert (server.input / "invoice.xml").read_bytes() == into.came == content
+    assert (server.input / "invoice.xml").read_bytes() == into.content == content
     assert took >= (2 * size - rate / module.PORTIONS) / rate

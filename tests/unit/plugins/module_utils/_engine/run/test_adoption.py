@@ -10,13 +10,19 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fsync import Syncer
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.names import part_prefix
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.adoption import adopt
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.base import JobRun
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.directions import job_run
+from support.ledgers import plant
 
 KNOWN, UNKNOWN = (f"{part_prefix('acme', 'before')}{number}.part" for number in range(2))
 THEIRS = f"{part_prefix('acme', 'theirs')}0.part"
@@ -38,26 +44,33 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
+def run_of(ledger: Ledger, job: Dropoff | Pickup) -> JobRun[Any]:
+    with closing(Syncer()) as syncer:
+        return job_run(job, "acme", ledger, syncer, check=False)
+
+
 def leave(ledger: Ledger, direction: str, folder: str) -> None:
-    ledger.commit(Row("acme", direction, folder, "a.xml", 1, 1, "before", "there/a.xml", temporary=KNOWN), "placing")
-    ledger.run()
+    state = State.PLACING if direction == "pickup" else State.WRITTEN
+    plant(ledger, Row("acme", direction, folder, "a.xml", 1, 1, "before", "there/a.xml", temporary=KNOWN, state=state))
 
 
 def test_parts_that_nobody_would_ever_publish_do_not_fill_the_destination(ledger: Ledger, place: Path) -> None:
     leave(ledger, "pickup", "there")
-    adopt(ledger, Pickup(name="after", dest=str(place), remote_dir="there"), "acme")
+    adopt(ledger, run_of(ledger, Pickup(name="after", dest=str(place), remote_dir="there")))
     assert set(os.listdir(place)) == {KNOWN, THEIRS}
     assert [row.name for row in ledger.open_rows("acme", "pickup", "after")] == ["a.xml"]
 
 
 def test_parts_of_copies_do_not_fill_the_archive(ledger: Ledger, place: Path, tmp_path: Path) -> None:
     leave(ledger, "dropoff", str(tmp_path))
-    adopt(ledger, Dropoff(name="after", sources=(str(tmp_path),), remote_dir="in", archive_dir=str(place)), "acme")
+    adopt(
+        ledger, run_of(ledger, Dropoff(name="after", sources=(str(tmp_path),), remote_dir="in", archive_dir=str(place)))
+    )
     assert set(os.listdir(place)) == {KNOWN, THEIRS}
 
 
 def test_parts_of_a_job_that_is_at_work_stay(ledger: Ledger, place: Path) -> None:
     leave(ledger, "pickup", "there")
     with only_run(ledger.path, JobKey("acme", "pickup", "before")):
-        adopt(ledger, Pickup(name="after", dest=str(place), remote_dir="there"), "acme")
+        adopt(ledger, run_of(ledger, Pickup(name="after", dest=str(place), remote_dir="there")))
     assert set(os.listdir(place)) == {KNOWN, UNKNOWN, THEIRS}

@@ -15,6 +15,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.le
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.last_run import latest_run, remember
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
+from support.results import result_of
 
 JOB = JobKey("amili", "dropoff", "invoices")
 
@@ -26,7 +27,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def result(*outcomes: str, error: UnreachableError | None = None) -> RunResult:
-    return RunResult(
+    return result_of(
         [FileOutcome(f"{n}", f"/{n}", outcome=one, size=10) for n, one in enumerate(outcomes)], error=error
     )
 

@@ -14,8 +14,14 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.folder import Folder
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fsync import Syncer
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import retention
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.retention import prune
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.directions import job_run
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.job_run import PickupRun
+from support.ledgers import plant
 
 OLD = time.time() - 100 * 86400
 LIMIT = time.time() - 90 * 86400
@@ -33,8 +39,7 @@ class Desk:
         self.pickup = Pickup(name="reports", dest=str(folder), remote_dir="pickup")
 
     def write(self, row: Row, changed_at: float) -> Row:
-        self.ledger.commit(row, row.state)
-        self.ledger.run()
+        plant(self.ledger, row)
         self.ledger.change("UPDATE transfer SET changed_at = ? WHERE id = ?", [(changed_at, row.id)])
         return row
 
@@ -44,19 +49,22 @@ class Desk:
         path.write_text(name)
         status = path.stat()
         row = Row("amili", "dropoff", str(self.outbox), name, status.st_size, status.st_mtime_ns, "invoices", "input/x")
-        row.state, row.open, row.local_path = "delivered", False, str(path)
+        row.state, row.local_path = State.DELIVERED, str(path)
         for column, value in changes.items():
             setattr(row, column, value)
         self.write(row, at)
         return path
 
     def fetched(self, name: str, state: str, at: float = OLD) -> None:
-        row = Row("amili", "pickup", "pickup", name, 1, 1, "reports", f"pickup/{name}", state=state, open=False)
+        row = Row("amili", "pickup", "pickup", name, 1, 1, "reports", f"pickup/{name}", state=State(state))
         self.write(row, at)
 
     def prune(self, job: Dropoff | Pickup | None = None, listed: set[str] | None = None) -> tuple[int, int]:
-        names = None if listed is None else frozenset(listed)
-        return prune(job or self.dropoff, "amili", self.ledger, before=LIMIT, listed=names)
+        with closing(Syncer()) as syncer:
+            work = job_run(job or self.dropoff, "amili", self.ledger, syncer, check=False)
+            if isinstance(work, PickupRun):
+                work._present = None if listed is None else frozenset(listed)
+            return prune(work, self.ledger, before=LIMIT)
 
     def known(self) -> list[str]:
         return [row.name for row in self.ledger.rows("ORDER BY id", ())]
@@ -86,7 +94,7 @@ def test_many_are_taken_in_several_goes(desk: Desk, monkeypatch: pytest.MonkeyPa
 
 
 def test_open_rows_are_never_touched(desk: Desk) -> None:
-    path = desk.sent("held.xml", state="held", open=True)
+    path = desk.sent("held.xml", state=State.HELD)
     assert desk.prune() == (0, 0)
     assert (path.exists(), desk.known()) == (True, ["held.xml"])
 
@@ -180,7 +188,7 @@ def test_a_disk_that_refuses_stops_it_and_what_went_before_is_forgotten(
             raise DiskError("local_denied", "No.")
         first.unlink()
 
-    monkeypatch.setattr(retention.Folder, "remove", remove)
+    monkeypatch.setattr(Folder, "remove", remove)
     with pytest.raises(DiskError):
         desk.prune()
     assert (second.exists(), desk.known()) == (True, ["2.xml"])

@@ -29,8 +29,10 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.folder import Folder
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
     Answer,
@@ -42,13 +44,20 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
     Status,
 )
 from support.desk import outcomes
+from support.ledgers import plant
 from support.odd_desk import Desk
-from support.odd_server import OddServer
+from support.odd_server import OddServer, OddSshServer
+from support.results import result_of
 
 
 @pytest.fixture
 def desk(tmp_path: Path, server: OddServer) -> Desk:
     return Desk(tmp_path, server)
+
+
+@pytest.fixture
+def ssh_desk(tmp_path: Path, ssh_server: OddSshServer) -> Desk:
+    return Desk(tmp_path, ssh_server)
 
 
 @pytest.fixture(autouse=True)
@@ -129,8 +138,8 @@ def test_a_run_goes_on_with_what_its_job_has_left_under_another_name(desk: Desk)
     time_of_it = (desk.outbox / "000.xml").stat().st_mtime_ns
     left = Row("odd", "dropoff", str(desk.outbox), "000.xml", 100, time_of_it, "earlier", "input/000.xml", visible=True)
     with closing(Ledger(desk.ledger, create=True)) as book:
-        book.commit(left, "written")
-        book.run()
+        left.state = State.WRITTEN
+        plant(book, left)
     assert outcomes(desk.run(desk.dropoff())) == {"000.xml": ("delivered", "")}
     assert content_of(desk.outbox) == {}
 
@@ -193,9 +202,8 @@ def test_check_mode_leaves_what_a_killed_run_left_behind(desk: Desk, server: Odd
     part.write_bytes(b"part")
     open_row = Row("odd", "dropoff", str(desk.outbox), "gone.xml", 1, 1, "invoices", "input/gone.xml")
     book = Ledger(desk.ledger)
-    answer = book.commit(open_row, "created")
-    book.run()
-    answer.result()
+    open_row.state = State.CREATED
+    plant(book, open_row)
     (desk.outbox / "gone.xml").write_bytes(b"x")
     before = desk.snapshot()
     assert any(name.endswith("-wal") for name in before)
@@ -205,9 +213,9 @@ def test_check_mode_leaves_what_a_killed_run_left_behind(desk: Desk, server: Odd
     book.close()
 
 
-def test_check_mode_connects(desk: Desk, closed_port: int) -> None:
-    account = replace(desk.server.account(), port=closed_port)
-    result = desk.run(desk.dropoff(), account, check=True)
+def test_check_mode_connects(ssh_desk: Desk, closed_port: int) -> None:
+    account = replace(ssh_desk.server.account(), port=closed_port)
+    result = ssh_desk.run(ssh_desk.dropoff(), account, check=True)
     assert isinstance(result.error, UnreachableError)
 
 
@@ -238,7 +246,8 @@ def test_a_folder_that_is_missing_is_told_and_nothing_is_done(desk: Desk, job: s
 # --- trying again
 
 
-def test_a_closed_port_is_tried_again_and_then_given_up(desk: Desk, closed_port: int, pauses: list[float]) -> None:
+def test_a_closed_port_is_tried_again_and_then_given_up(ssh_desk: Desk, closed_port: int, pauses: list[float]) -> None:
+    desk = ssh_desk
     names = desk.fill(2)
     result = desk.run(desk.dropoff(), replace(desk.server.account(), port=closed_port))
     assert isinstance(result.error, UnreachableError)
@@ -247,17 +256,19 @@ def test_a_closed_port_is_tried_again_and_then_given_up(desk: Desk, closed_port:
     assert content_of(desk.outbox).keys() == names
 
 
-def test_a_server_without_room_is_tried_again(desk: Desk, server: OddServer, pauses: list[float]) -> None:
+def test_a_server_without_room_is_tried_again(ssh_desk: Desk, ssh_server: OddSshServer, pauses: list[float]) -> None:
+    desk = ssh_desk
     desk.fill(1)
-    server.sandbox._server.max_sessions = 0  # type: ignore[union-attr]
+    ssh_server.sandbox._server.max_sessions = 0  # type: ignore[union-attr]
     result = desk.run(desk.dropoff())
     assert isinstance(result.error, ServerBusy)
     assert pauses == list(runner.PAUSES)
 
 
 def test_a_host_that_nobody_knows_or_a_key_that_nobody_trusts_is_not_tried_again(
-    desk: Desk, pauses: list[float]
+    ssh_desk: Desk, pauses: list[float]
 ) -> None:
+    desk = ssh_desk
     desk.fill(1)
     account = desk.server.account()
     stranger = replace(account, host_keys=("SHA256:" + "A" * 43,))
@@ -273,13 +284,13 @@ def test_tries_begin_anew_whenever_one_has_moved_a_file(
     """A network that fails after every other file, more often than a run would be tried without moving anything."""
     names = desk.fill(12, folder=server.pickup)
     contents = content_of(server.pickup)
-    monkeypatch.setattr(runner, "FILES_UNDER_WAY", 1)
+    monkeypatch.setattr(SftpRemote, "features", SftpRemote.features._replace(max_in_flight=1))
     removed = [0]
 
     def cut_at_every_other(call: Call, go: Serve) -> Answer | None:
         removed[0] += 1
         if removed[0] % 2 == 0:
-            server.sandbox.cut()
+            server.cut()
             return None
         return go(call.request)
 
@@ -299,7 +310,7 @@ def test_a_server_that_always_cuts_is_given_up_and_the_rest_is_told(
     names = desk.fill(5)
 
     def cut(_call: Call, _go: Serve) -> Answer | None:
-        server.sandbox.cut()
+        server.cut()
         return None
 
     server.hooks[Kind.WRITE] = cut
@@ -341,7 +352,7 @@ def test_who_waits_for_the_first_file_when_the_connection_ends_is_begun_by_the_n
     desk.fill(5)
 
     def cut(_call: Call, _go: Serve) -> Answer | None:
-        server.sandbox.cut()
+        server.cut()
         return None
 
     server.hooks[Kind.RENAME] = cut
@@ -379,7 +390,7 @@ def test_a_file_taken_half_written_is_held_also_by_the_run_that_comes_after_a_cu
         return answer
 
     def cut(_call: Call, _go: Serve) -> Answer | None:
-        server.sandbox.cut()
+        server.cut()
         return None
 
     def close_and_cut(call: Call, go: Serve) -> Answer | None:
@@ -403,7 +414,7 @@ def test_a_temporary_name_that_was_asked_for_in_vain_is_asked_for_again(desk: De
         asked.append(call.path)
         if len(asked) > 1:
             return go(call.request)
-        server.sandbox.cut()
+        server.cut()
         return None
 
     server.hooks[Kind.OPEN] = cut_the_first
@@ -569,8 +580,7 @@ def test_files_that_come_at_once_leave_free_what_must_stay_free(
 
 def test_failures_come_first_and_then_names() -> None:
     told = [("b", "skipped"), ("z", "failed"), ("a", "delivered"), ("c", "held"), ("y", "failed")]
-    result = RunResult([FileOutcome(name, name, outcome, size=10) for name, outcome in told])
-    result.sort()
+    result = result_of([FileOutcome(name, name, outcome, size=10) for name, outcome in told])
     assert [one.name for one in result.outcomes] == ["y", "z", "c", "a", "b"]
     summary = {"delivered": 1, "skipped": 1, "held": 1, "failed": 2, "bytes": 10, "seconds": 0.0}
     assert {key: result.summary[key] for key in summary} == summary

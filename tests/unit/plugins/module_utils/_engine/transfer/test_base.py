@@ -4,45 +4,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import RunEnded, TransferError
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fsync import Syncer
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.deadline import Deadline
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Remote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.base import JobRun
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import Allowance
 
 NAME = "a.xml"
 
 
-class DropoffRun(JobRun[str]):
+class Run(JobRun[str]):
     """Delivers, until it is told to fail."""
 
-    def __init__(self) -> None:
-        super().__init__(Allowance(None, None), check=False)
+    part_folder = None
+
+    def __init__(self, ledger: Ledger, syncer: Syncer) -> None:
+        super().__init__(Dropoff("j", ("/out",), "in"), "acme", ledger, syncer, check=False)
         self.error: TransferError | None = None
 
-    def prepare(self) -> bool:
+    def _prepare(self) -> bool:
         return True
 
-    async def plan(self, remote: Remote) -> None:
+    async def _plan(self, remote: Remote) -> None:
         pass
 
-    def rounds(self) -> Iterator[Sequence[str]]:
-        yield [NAME]
+    def _plan_rounds(self) -> Iterator[Iterator[str]]:
+        yield iter([NAME])
 
     def outcome_of(self, item: str) -> FileOutcome:
         return FileOutcome(item, item)
 
-    async def transfer(self, item: str, outcome: FileOutcome) -> None:
+    def asks_for(self, row: Row) -> bool:
+        return False
+
+    def has_to_remember(self, row: Row) -> bool:
+        return True
+
+    async def transfer(self, item: str) -> FileOutcome:
         if self.error is not None:
             raise self.error
+        return self.outcome_of(item).deliver()
 
-    async def predict(self, item: str, outcome: FileOutcome) -> None:
-        pass
+    async def predict(self, item: str) -> FileOutcome:
+        return self.outcome_of(item)
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Iterator[Run]:
+    with closing(Ledger(str(tmp_path / "ledger"), create=True)) as ledger, closing(Syncer()) as syncer:
+        yield Run(ledger, syncer)
 
 
 class Nobody:
@@ -54,16 +73,15 @@ class Nobody:
         return False
 
 
-def test_what_was_delivered_over_an_earlier_connection_stays_delivered() -> None:
-    work = DropoffRun()
+def test_what_was_delivered_over_an_earlier_connection_stays_delivered(work: Run) -> None:
     Loop(Nobody()).run(work.process(NAME))
+    work.begin_attempt()
     work.error = TransferError("unsettled", "It was changed a moment ago.")
     Loop(Nobody()).run(work.process(NAME))
     assert [(one.name, one.outcome) for one in work.result(None).outcomes] == [(NAME, "delivered")]
 
 
-def test_no_file_is_begun_once_the_time_is_over() -> None:
-    work = DropoffRun()
+def test_no_file_is_begun_once_the_time_is_over(work: Run) -> None:
     work.deadline = Deadline(0.0)
     with pytest.raises(RunEnded):
         Loop(Nobody()).run(work.process(NAME))

@@ -17,8 +17,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.le
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer import selection
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import (
     Allowance,
-    Candidate,
     Settling,
+    Sight,
     is_in_share,
     is_wanted,
 )
@@ -42,9 +42,9 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def candidate(name: str, *, age: float | None, size: int = 10) -> Candidate:
+def candidate(name: str, *, age: float | None, size: int = 10) -> Sight:
     """A file whose time is so many seconds before NOW; None: the server does not tell its time."""
-    return Candidate(name, size, None if age is None else int((NOW - age) * 1e9))
+    return Sight(name, size, None if age is None else int((NOW - age) * 1e9))
 
 
 def settling(ledger: Ledger, *, settle: float = 5, note: bool = True) -> Settling:
@@ -153,11 +153,19 @@ def test_check_mode_sees_what_was_noted_and_notes_nothing(ledger: Ledger, clock:
 def test_what_nobody_waits_for_any_more_is_forgotten(ledger: Ledger, clock: list[float]) -> None:
     young = candidate("a", age=-60)
     settling(ledger).unsettled([young])
-    settling(ledger).unsettled([candidate("b", age=60)])
+    later = settling(ledger)
+    later.unsettled([candidate("b", age=60)])
+    later.end()
     assert ledger.sightings(*KEY, [young.key]) == {}
 
 
 # --- how much
+
+
+def admitted(allowance: Allowance, sizes: list[int]) -> list[bool]:
+    """Which of these files may move in a new attempt."""
+    allowance.begin_attempt()
+    return [allowance.admit(size) for size in sizes]
 
 
 @pytest.mark.parametrize(
@@ -181,32 +189,30 @@ def test_what_nobody_waits_for_any_more_is_forgotten(ledger: Ledger, clock: list
 def test_a_run_moves_as_much_as_it_may_in_order(
     max_files: int | None, max_bytes: int | None, sizes: list[int], moved: int
 ) -> None:
-    now, later = Allowance(max_files, max_bytes).cut(sizes, lambda size: size)
-    assert (list(now), list(later)) == (sizes[:moved], sizes[moved:])
+    assert admitted(Allowance(max_files, max_bytes), sizes) == [number < moved for number in range(len(sizes))]
 
 
 def test_what_has_moved_counts_after_a_reconnection_too() -> None:
     allowance = Allowance(3, 100)
     for _file in range(2):
         allowance.spend(30)
-    now, later = allowance.cut([30, 30], lambda size: size)
-    assert (list(now), list(later)) == ([30], [30])
+    assert admitted(allowance, [30, 30]) == [True, False]
     allowance.spend(30)
-    assert allowance.cut([1], lambda size: size) == ([], [1])
+    assert admitted(allowance, [1]) == [False]
 
 
 def test_an_allowance_without_limits_is_never_spent() -> None:
     allowance = Allowance(None, None)
     for _file in range(1000):
         allowance.spend(10**12)
-    assert allowance.cut([1, 2], lambda size: size) == ([1, 2], [])
+    assert admitted(allowance, [1, 2]) == [True, True]
 
 
 @pytest.mark.parametrize("spent", [100, 130])
 def test_a_large_file_goes_first_only_where_nothing_has_gone_before(spent: int) -> None:
     allowance = Allowance(None, 100)
     allowance.spend(spent)
-    assert allowance.cut([50, 50], lambda size: size) == ([], [50, 50])
+    assert admitted(allowance, [50, 50]) == [False, False]
 
 
 # --- shares

@@ -18,7 +18,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     RemoteError,
     RemoteMissing,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, entries_in
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import listing
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
@@ -56,7 +56,7 @@ def test_a_listing_tells_all_there_is_of_every_name(server: OddServer) -> None:
     (server.pickup / "folder").mkdir()
     (server.pickup / os.fsdecode(b"caf\xe9\n")).write_bytes(b"")
     remote = server.connect()
-    found = by_name(drive(remote, remote.list("pickup")))
+    found = by_name(drive(remote, entries_in(remote, "pickup")))
     assert found.keys() == {"a.xml", "link", "folder", os.fsdecode(b"caf\xe9\n")}
     assert found["a.xml"][:4] == ("a.xml", "pickup/a.xml", 5, 1_000_000_000)
     assert {name: entry.kind for name, entry in found.items() if entry.kind != "file"} == {
@@ -69,7 +69,7 @@ def test_a_long_listing_is_asked_for_in_many_requests_at_once(server: OddServer)
     for number in range(2345):
         (server.pickup / f"{number}.xml").write_bytes(b"")
     remote = server.connect()
-    assert by_name(drive(remote, remote.list("pickup"))).keys() == {f"{number}.xml" for number in range(2345)}
+    assert by_name(drive(remote, entries_in(remote, "pickup"))).keys() == {f"{number}.xml" for number in range(2345)}
     hear_out(remote)
     asked = Counter(kind for kind, _length in server.seen)
     assert 24 <= asked[Kind.READDIR] <= 24 + 2 * listing.READDIRS
@@ -78,23 +78,23 @@ def test_a_long_listing_is_asked_for_in_many_requests_at_once(server: OddServer)
 
 def test_the_login_folder_can_be_listed(server: OddServer) -> None:
     remote = server.connect()
-    assert by_name(drive(remote, remote.list("."))) == by_name(drive(remote, remote.list("")))
-    assert by_name(drive(remote, remote.list(""))).keys() == {"input", "pickup"}
+    assert by_name(drive(remote, entries_in(remote, "."))) == by_name(drive(remote, entries_in(remote, "")))
+    assert by_name(drive(remote, entries_in(remote, ""))).keys() == {"input", "pickup"}
 
 
 def test_a_folder_that_cannot_be_listed_is_named(server: OddServer) -> None:
     remote = server.connect()
-    error = failure(remote, remote.list("nowhere"))
+    error = failure(remote, entries_in(remote, "nowhere"))
     assert isinstance(error, RemoteMissing)
     assert "'nowhere'" in error.finding
     server.answer(Kind.OPENDIR, Status(Code.PERMISSION_DENIED))
-    assert isinstance(failure(remote, remote.list("pickup")), RemoteDenied)
+    assert isinstance(failure(remote, entries_in(remote, "pickup")), RemoteDenied)
 
 
 def test_a_listing_that_breaks_off_is_no_listing(server: OddServer) -> None:
     remote = server.connect()
     server.answer(Kind.READDIR, Names([Name(b"a.xml")]), Status(Code.FAILURE, "disk"))
-    assert isinstance(failure(remote, remote.list("pickup")), RemoteError)
+    assert isinstance(failure(remote, entries_in(remote, "pickup")), RemoteError)
     hear_out(remote)
     assert Kind.CLOSE in {kind for kind, _length in server.seen}
 
@@ -104,7 +104,7 @@ def test_odd_names_come_as_they_are_and_the_two_dots_do_not(server: OddServer) -
     odd = [b".", b"..", b"", b"../up", b"/etc/passwd", b"a\0b", b"\xff", b"same", b"same", b"x" * 5000]
     server.answer(Kind.READDIR, Names([Name(name) for name in odd]), END)
     remote = server.connect()
-    found = drive(remote, remote.list("pickup"))
+    found = drive(remote, entries_in(remote, "pickup"))
     assert [os.fsencode(entry.name) for entry in found] == odd[2:]
     assert {(entry.size, entry.mtime, entry.kind) for entry in found} == {(None, None, "file")}
 
@@ -117,7 +117,7 @@ def test_a_listing_without_an_end_is_given_up(
     monkeypatch.setattr(listing, "LONGEST_LISTING", 2000)
     server.answer(Kind.READDIR, *[Names([Name(name)] * count)] * 3000, END)
     remote = server.connect()
-    error = failure(remote, remote.list("pickup"))
+    error = failure(remote, entries_in(remote, "pickup"))
     assert isinstance(error, ProtocolError)
     assert error.reason == "listing_endless"
     asked = Counter(kind for kind, _length in server.seen)
@@ -128,7 +128,7 @@ def test_a_listing_of_endless_size_is_given_up(server: OddServer, monkeypatch: p
     monkeypatch.setattr(listing, "LARGEST_LISTING", 1_000_000)
     server.answer(Kind.READDIR, Names([Name(b"x" * 100_000)]))
     remote = server.connect()
-    assert failure(remote, remote.list("pickup")).reason == "listing_endless"
+    assert failure(remote, entries_in(remote, "pickup")).reason == "listing_endless"
 
 
 def test_what_comes_behind_an_answer_that_does_not_come_counts_too(
@@ -138,7 +138,7 @@ def test_what_comes_behind_an_answer_that_does_not_come_counts_too(
     monkeypatch.setattr(listing, "LARGEST_LISTING", 1_000_000)
     server.answer(Kind.READDIR, Names([Name(b"a")]), None, Names([Name(b"x" * 100_000)]))
     remote = server.connect()
-    assert failure(remote, remote.list("pickup")).reason == "listing_endless"
+    assert failure(remote, entries_in(remote, "pickup")).reason == "listing_endless"
     asked = Counter(kind for kind, _length in server.seen)
     assert asked[Kind.READDIR] <= 2 * listing.READDIRS
 
@@ -151,7 +151,7 @@ def test_a_short_listing_takes_few_requests_where_answers_come_one_by_one(server
     (server.pickup / "a.xml").write_bytes(CONTENT)
     server.hooks[Kind.READDIR] = slowly
     remote = server.connect()
-    assert [entry.name for entry in drive(remote, remote.list("pickup"))] == ["a.xml"]
+    assert [entry.name for entry in drive(remote, entries_in(remote, "pickup"))] == ["a.xml"]
     hear_out(remote)
     asked = Counter(kind for kind, _length in server.seen)
     assert asked[Kind.READDIR] <= 2 * listing.READDIRS
@@ -161,7 +161,7 @@ def test_a_listing_of_nothing_is_at_its_end(server: OddServer) -> None:
     """Some servers end so, and OpenSSH's client goes along with it."""
     server.answer(Kind.READDIR, Names([Name(b"a")]), Names([]))
     remote = server.connect()
-    assert [entry.name for entry in drive(remote, remote.list("pickup"))] == ["a"]
+    assert [entry.name for entry in drive(remote, entries_in(remote, "pickup"))] == ["a"]
     asked = Counter(kind for kind, _length in server.seen)
     assert asked[Kind.READDIR] <= 2 * listing.READDIRS
 
@@ -178,18 +178,18 @@ def test_a_size_that_no_file_has_is_taken_for_none(server: OddServer, told: int,
     found = drive(remote, look())
     assert found is not None
     assert found.size == size
-    assert [entry.size for entry in drive(remote, remote.list("pickup"))] == [size]
+    assert [entry.size for entry in drive(remote, entries_in(remote, "pickup"))] == [size]
 
 
 def test_a_listing_that_cannot_be_read_is_a_breach_of_the_protocol(server: OddServer) -> None:
     server.answer(Kind.READDIR, Packet(Kind.NAME, b"\0\0\0\2\0\0\0\1a\0\0\0\0\0\0\0\0"))
     remote = server.connect()
-    assert failure(remote, remote.list("pickup")).reason == "protocol_error"
+    assert failure(remote, entries_in(remote, "pickup")).reason == "protocol_error"
 
 
 def test_a_listing_is_never_longer_than_the_guarantees_say(server: OddServer) -> None:
     """`tests/faults/storms/test_masses.py` tries it with endless ones."""
     remote = server.connect()
-    assert len(by_name(drive(remote, remote.list("")))) == 2
+    assert len(by_name(drive(remote, entries_in(remote, "")))) == 2
     assert listing.LONGEST_LISTING <= 1_000_000
     assert listing.LARGEST_LISTING <= 128 * 1024 * 1024

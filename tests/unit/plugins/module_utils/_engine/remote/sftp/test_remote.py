@@ -13,7 +13,6 @@ import resource
 import struct
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any, Callable
 
 import pytest
@@ -28,8 +27,9 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.limiter import CapacityLimiter
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, connect, join
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import remote as remote_module
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, connect, entries_in, join
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import sessions as sessions_module
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import upload as upload_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.session import HOLD_AHEAD, Session
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
@@ -45,36 +45,10 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
     Status,
     Version,
 )
-from support.odd_server import OddServer, Packet, drive, failure
+from support.odd_server import Memory, OddServer, Packet, Sink, drive, failure, upload
 
 CONTENT = random.Random(1).randbytes(700_001)
 END = Status(Code.EOF, "the end")
-
-
-@dataclass
-class Sink:
-    """Takes a download."""
-
-    content: bytearray = field(default_factory=bytearray)
-
-    def write(self, data: bytes) -> None:
-        self.content += data
-
-
-@dataclass
-class Memory:
-    """A file to send."""
-
-    content: bytes
-    position: int = 0
-
-    @property
-    def size(self) -> int:
-        return len(self.content)
-
-    def read(self, length: int) -> bytes:
-        start, self.position = self.position, self.position + length
-        return self.content[start : self.position]
 
 
 async def fetch(remote: SftpRemote, path: str, size: int) -> tuple[int, bytes]:
@@ -83,12 +57,11 @@ async def fetch(remote: SftpRemote, path: str, size: int) -> tuple[int, bytes]:
     return received.size, bytes(sink.content)
 
 
-async def send(remote: SftpRemote, path: str, content: bytes, *, shared: bool = False) -> int | None:
-    """Upload a file; return the size that the server told while it was open."""
-    handle = await remote.create(path)
-    await (await remote.write(handle, Memory(content), shared=shared))
-    size = await remote.size_of(handle)
-    await remote.finish(handle)
+async def send(remote: SftpRemote, path: str, content: bytes, *, temporary: bool = False) -> int | None:
+    """Upload a file; return the size that the server told."""
+    uploaded = await upload(remote, path, content, temporary=temporary)
+    size = await uploaded.size()
+    await uploaded.close()
     return size
 
 
@@ -214,16 +187,15 @@ def test_parts_that_come_shorter_than_asked_for_are_put_together(server: OddServ
     assert drive(remote, fetch(remote, path, len(CONTENT))) == (len(CONTENT), CONTENT)
 
 
-async def look_behind(remote: SftpRemote, path: str, size: int) -> Entry | None:
-    """What the server says of a fetched file; None if it was not asked together with the last bytes."""
-    received = await remote.download(path, Sink(), size=size)
-    return await received.look if received.look else None
+async def entry_behind(remote: SftpRemote, path: str, size: int) -> Entry | None:
+    """What the server says of a fetched file."""
+    return await (await remote.download(path, Sink(), size=size)).entry
 
 
 @pytest.fixture
-def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_order(server: OddServer) -> None:
     """The server does one request after the other, and is known for that."""
-    monkeypatch.setattr(remote_module, "OPENSSH", "")
+    server.is_openssh = True
 
 
 @pytest.mark.usefixtures("in_order")
@@ -233,7 +205,7 @@ def test_a_server_that_works_in_order_is_asked_for_the_look_together_with_the_la
 ) -> None:
     path = put(server, content=CONTENT[:size])
     remote = server.connect()
-    looked = drive(remote, look_behind(remote, path, size))
+    looked = drive(remote, entry_behind(remote, path, size))
     assert looked is not None
     assert (looked.name, looked.size) == ("a.xml", size)
     kinds = [kind for kind, _length in server.seen]
@@ -244,8 +216,8 @@ def test_a_server_that_works_in_order_is_asked_for_the_look_together_with_the_la
 def test_the_look_is_asked_for_once_behind_all_parts_of_a_file_that_comes_bit_by_bit(server: OddServer) -> None:
     path = put(server)
     remote = server.connect()
-    remote._sessions[0].holding = CapacityLimiter(300_000)
-    assert drive(remote, look_behind(remote, path, len(CONTENT)))
+    remote._sessions.all[0].holding = CapacityLimiter(300_000)
+    assert drive(remote, entry_behind(remote, path, len(CONTENT)))
     assert asked(server)[Kind.LSTAT] == 1
     assert [kind for kind, _length in server.seen][-2:] == [Kind.READ, Kind.LSTAT]
 
@@ -255,8 +227,11 @@ def test_a_look_that_came_before_the_rest_of_a_short_part_does_not_count(server:
     path = put(server)
     shorten_parts(server, lambda size: size // 2 or 1)
     remote = server.connect()
-    assert drive(remote, look_behind(remote, path, len(CONTENT))) is None
-    assert asked(server)[Kind.LSTAT] == 1
+    found = drive(remote, entry_behind(remote, path, len(CONTENT)))
+    assert found is not None
+    assert found.size == len(CONTENT)
+    assert asked(server)[Kind.LSTAT] == 2
+    assert [kind for kind, _length in server.seen][-2:] == [Kind.CLOSE, Kind.LSTAT]
 
 
 @pytest.mark.usefixtures("in_order")
@@ -289,28 +264,29 @@ def test_the_look_takes_the_way_of_the_bytes(server: OddServer, monkeypatch: pyt
         return request(session, kind, *body, **more)
 
     monkeypatch.setattr(Session, "request", note)
-    drive(remote, look_behind(remote, path, len(CONTENT)))
+    drive(remote, entry_behind(remote, path, len(CONTENT)))
     assert ways[Kind.LSTAT] == ways[Kind.READ]
 
 
 @pytest.mark.parametrize("is_openssh", [False, True])
 def test_a_server_that_may_work_at_several_requests_at_once_is_not_asked_for_the_look_with_the_last_bytes(
-    server: OddServer, monkeypatch: pytest.MonkeyPatch, is_openssh: bool
+    server: OddServer, is_openssh: bool
 ) -> None:
+    server.is_openssh = is_openssh
     if is_openssh:  # and not with its own sftp-server
-        monkeypatch.setattr(remote_module, "OPENSSH", "")
         server.answer(Kind.INIT, Version(extensions=()))
     path = put(server)
     remote = server.connect()
-    assert drive(remote, look_behind(remote, path, len(CONTENT))) is None
-    assert Kind.LSTAT not in asked(server)
+    assert drive(remote, entry_behind(remote, path, len(CONTENT)))
+    assert asked(server)[Kind.LSTAT] == 1
+    assert [kind for kind, _length in server.seen][-2:] == [Kind.CLOSE, Kind.LSTAT]
 
 
 def test_files_in_short_parts_get_along_with_little_room(server: OddServer) -> None:
     """What a file has left to ask for again never waits for what others hold."""
     paths = [put(server, f"{number}.xml", CONTENT[:3000]) for number in range(8)]
     remote = server.connect()
-    (session,) = remote._sessions
+    (session,) = remote._sessions.all
     session.read_chunk, session.holding = 500, CapacityLimiter(2000)
     shorten_parts(server, lambda size: size // 2 or 1)
     found: dict[str, tuple[int, bytes]] = {}
@@ -402,7 +378,7 @@ def test_a_disk_that_fails_while_a_file_comes_is_told_and_the_session_goes_on(se
     remote = server.connect()
 
     class Full(Sink):
-        def write(self, data: bytes) -> None:
+        def write(self, data: bytes | memoryview) -> None:
             raise FiledropError("disk_full", "full")
 
     assert failure(remote, remote.download(path, Full(), size=len(CONTENT))).reason == "disk_full"
@@ -478,11 +454,11 @@ def test_a_refusal_with_a_reason_is_not_asked_for_again_while_others_are_open(se
     remote = server.connect()
 
     async def open_three() -> None:
-        held = [await remote.create(f"input/{number}.xml") for number in range(3)]
+        held = [await upload(remote, f"input/{number}.xml", b"x") for number in range(3)]
         with pytest.raises(RemoteMissing):
             await fetch(remote, "pickup/missing.xml", 1)
         for one in held:
-            await remote.finish(one)
+            await one.close()
 
     drive(remote, open_three())
     asked = Counter(kind for kind, _length in server.seen)
@@ -504,7 +480,7 @@ def test_a_handle_that_is_too_long_is_a_breach_of_the_protocol(server: OddServer
     remote = server.connect()
     server.answer(kind, Handle(b"h" * length))
     began = time.monotonic()
-    error = failure(remote, remote.list("pickup") if kind == Kind.OPENDIR else fetch(remote, put(server), 1))
+    error = failure(remote, entries_in(remote, "pickup") if kind == Kind.OPENDIR else fetch(remote, put(server), 1))
     assert isinstance(error, ProtocolError)
     assert str(length) in error.finding
     assert time.monotonic() - began < 10
@@ -568,9 +544,7 @@ def test_our_own_part_is_written_anew(server: OddServer) -> None:
     remote = server.connect()
 
     async def rewrite() -> None:
-        handle = await remote.rewrite("input/a.xml")
-        await (await remote.write(handle, Memory(b"anew"), shared=False))
-        await remote.finish(handle)
+        await (await upload(remote, "input/a.xml", b"anew", over=True)).close()
 
     drive(remote, rewrite())
     assert (server.input / "a.xml").read_bytes() == b"anew"
@@ -602,8 +576,7 @@ def test_a_file_that_changes_while_it_is_sent_is_told_and_the_session_goes_on(se
             return super().read(length)
 
     async def send_it() -> None:
-        handle = await remote.create("input/a.xml")
-        await (await remote.write(handle, Changing(CONTENT), shared=False))
+        await upload(remote, "input/a.xml", Changing(CONTENT))
 
     assert failure(remote, send_it()).reason == "changed_while_read"
     assert drive(remote, send(remote, "input/b.xml", CONTENT)) == len(CONTENT)
@@ -617,10 +590,12 @@ def test_a_close_that_the_server_refuses_is_told(server: OddServer) -> None:
     assert "to complete 'input/a.xml'" in error.finding
 
 
-def test_a_server_need_not_tell_the_size_of_an_open_file(server: OddServer) -> None:
+@pytest.mark.parametrize(("told", "size"), [(Attributes(), None), (Attributes(size=1), 1)])
+def test_a_server_need_not_tell_the_size_of_an_open_file(server: OddServer, told: Attributes, size: int | None) -> None:
     remote = server.connect()
     server.answer(Kind.FSTAT, Stats(Attributes()))
-    assert drive(remote, send(remote, "input/a.xml", b"x")) is None
+    server.answer(Kind.LSTAT, Stats(told))
+    assert drive(remote, send(remote, "input/a.xml", b"x")) == size
 
 
 def test_many_files_are_sent_at_once_and_none_gets_the_content_of_another(server: OddServer) -> None:
@@ -643,31 +618,32 @@ LARGE = CONTENT * 40
 @pytest.fixture
 def sharing(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> SftpRemote:
     """Three connections, over which any file goes that is a little large."""
-    monkeypatch.setattr(remote_module, "SHARED_FROM", len(LARGE))
-    monkeypatch.setattr(remote_module, "OPENSSH", "")
+    monkeypatch.setattr(upload_module, "SHARED_FROM", len(LARGE))
+    server.is_openssh = True
     return server.connect(connections=3)
 
 
 def test_a_large_file_goes_over_all_connections(server: OddServer, sharing: SftpRemote) -> None:
-    assert drive(sharing, send(sharing, "input/a.part", LARGE, shared=True)) == len(LARGE)
+    assert drive(sharing, send(sharing, "input/a.part", LARGE, temporary=True)) == len(LARGE)
     assert (server.input / "a.part").read_bytes() == LARGE
     assert asked(server)[Kind.OPEN] == asked(server)[Kind.CLOSE] == 3
 
 
-@pytest.mark.parametrize(("size", "shared"), [(len(LARGE) - 1, True), (len(LARGE), False)])
+@pytest.mark.parametrize(("size", "temporary"), [(len(LARGE) - 1, True), (len(LARGE), False)])
 def test_a_small_one_and_one_that_may_be_taken_go_over_one(
-    server: OddServer, sharing: SftpRemote, size: int, shared: bool
+    server: OddServer, sharing: SftpRemote, size: int, temporary: bool
 ) -> None:
-    assert drive(sharing, send(sharing, "input/a.xml", LARGE[:size], shared=shared)) == size
+    assert drive(sharing, send(sharing, "input/a.xml", LARGE[:size], temporary=temporary)) == size
     assert (server.input / "a.xml").read_bytes() == LARGE[:size]
     assert asked(server)[Kind.OPEN] == asked(server)[Kind.CLOSE] == 1
 
 
 def test_only_servers_that_are_known_for_it_get_a_file_through_several_handles(
-    server: OddServer, sharing: SftpRemote, monkeypatch: pytest.MonkeyPatch
+    server: OddServer, sharing: SftpRemote
 ) -> None:
-    monkeypatch.setattr(remote_module, "OPENSSH", "SSH-2.0-OpenSSH_")
-    assert drive(sharing, send(sharing, "input/a.part", LARGE, shared=True)) == len(LARGE)
+    server.is_openssh = False
+    remote = server.connect(connections=3)
+    assert drive(remote, send(remote, "input/a.part", LARGE, temporary=True)) == len(LARGE)
     assert asked(server)[Kind.OPEN] == 1
 
 
@@ -683,7 +659,7 @@ def test_a_server_that_opens_a_file_only_once_gets_it_over_one_connection(
     server.hooks[Kind.OPEN] = only_once
     for name in ("a", "b"):
         opened.clear()
-        assert drive(sharing, send(sharing, f"input/{name}.part", LARGE, shared=True)) == len(LARGE)
+        assert drive(sharing, send(sharing, f"input/{name}.part", LARGE, temporary=True)) == len(LARGE)
         assert (server.input / f"{name}.part").read_bytes() == LARGE
     assert asked(server)[Kind.CLOSE] == 2
 
@@ -693,21 +669,23 @@ def test_what_one_of_the_connections_cannot_do_is_told_and_the_sessions_go_on(
     server: OddServer, sharing: SftpRemote, kind: Kind
 ) -> None:
     server.answer(kind, Status(Code.OK), Status(Code.FAILURE, "quota"))
-    assert "quota" in failure(sharing, send(sharing, "input/a.part", LARGE, shared=True)).finding
+    assert "quota" in failure(sharing, send(sharing, "input/a.part", LARGE, temporary=True)).finding
     server.hooks.clear()
-    assert drive(sharing, send(sharing, "input/b.part", LARGE, shared=True)) == len(LARGE)
+    assert drive(sharing, send(sharing, "input/b.part", LARGE, temporary=True)) == len(LARGE)
     assert (server.input / "b.part").read_bytes() == LARGE
 
 
-@pytest.mark.parametrize(("far", "channels"), [(0.0, 1 + remote_module.MORE_CHANNELS), (60.0, 1)])
+@pytest.mark.parametrize(("far", "channels"), [(0.0, 1 + sessions_module.MORE_CHANNELS), (60.0, 1)])
 def test_to_a_server_far_away_it_goes_over_more_channels_of_one_connection(
     server: OddServer, monkeypatch: pytest.MonkeyPatch, far: float, channels: int
 ) -> None:
-    for name, value in (("SHARED_FROM", len(LARGE)), ("WIDE_FROM", len(LARGE)), ("FAR", far), ("OPENSSH", "")):
-        monkeypatch.setattr(remote_module, name, value)
+    monkeypatch.setattr(upload_module, "SHARED_FROM", len(LARGE))
+    server.is_openssh = True
+    for name, value in (("WIDE_FROM", len(LARGE)), ("FAR", far)):
+        monkeypatch.setattr(sessions_module, name, value)
     remote = server.connect()
     for name in ("a", "b"):
-        assert drive(remote, send(remote, f"input/{name}.part", LARGE, shared=True)) == len(LARGE)
+        assert drive(remote, send(remote, f"input/{name}.part", LARGE, temporary=True)) == len(LARGE)
         assert (server.input / f"{name}.part").read_bytes() == LARGE
     assert asked(server)[Kind.OPEN] == asked(server)[Kind.CLOSE] == 2 * channels
 
@@ -747,7 +725,7 @@ def test_an_answer_longer_than_what_was_asked_for_ends_the_session(server: OddSe
     server.answer(Kind.READ, Packet(Kind.DATA, struct.pack(">I", 1_000_000) + bytes(1_000_000)))
     remote = server.connect()
     assert isinstance(failure(remote, remote.download(path, Sink(), size=len(CONTENT))), ProtocolError)
-    assert isinstance(failure(remote, remote.list("pickup")), ProtocolError)
+    assert isinstance(failure(remote, entries_in(remote, "pickup")), ProtocolError)
 
 
 def test_answers_of_two_connections_are_waited_for_while_a_thousand_files_are_open(server: OddServer) -> None:

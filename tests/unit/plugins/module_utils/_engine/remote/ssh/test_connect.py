@@ -11,11 +11,11 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine import _deps
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DependencyError, InputError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import connect, handshake
-from support.odd_server import OddServer
+from support.odd_server import OddSshServer
 
 
-def test_a_host_without_paramiko_is_told_so(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    account = dataclasses.replace(server.account(), private_key_file=None, password="a password")
+def test_a_host_without_paramiko_is_told_so(ssh_server: OddSshServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = dataclasses.replace(ssh_server.account(), private_key_file=None, password="a password")
     monkeypatch.setattr(_deps, "PARAMIKO_IMPORT_ERROR", "No module named 'paramiko'")
     with pytest.raises(DependencyError, match="python3-paramiko"):
         connect.open_transport(account)
@@ -23,15 +23,15 @@ def test_a_host_without_paramiko_is_told_so(server: OddServer, monkeypatch: pyte
         connect.offered_host_keys(account.host, account.port, 5.0)
 
 
-def test_an_account_with_neither_key_nor_password_is_refused_before_anybody_is_called(server: OddServer) -> None:
-    account = dataclasses.replace(server.account(), private_key_file=None, port=1)  # nobody listens there
+def test_an_account_with_neither_key_nor_password_is_refused_before_anybody_is_called(ssh_server: OddSshServer) -> None:
+    account = dataclasses.replace(ssh_server.account(), private_key_file=None, port=1)  # nobody listens there
     with pytest.raises(InputError) as caught:
         connect.open_transport(account)
     assert caught.value.reason == "no_credentials"
 
 
-def test_no_signature_with_sha_1_is_ever_made(server: OddServer) -> None:
-    account = server.account()
+def test_no_signature_with_sha_1_is_ever_made(ssh_server: OddSshServer) -> None:
+    account = ssh_server.account()
     transport = handshake.negotiate(account.host, account.port, 10.0)
     with contextlib.closing(transport):
         assert not set(transport.preferred_pubkeys) & set(handshake.WEAK_SIGNATURES)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import paramiko
 import pytest
@@ -251,7 +252,7 @@ def test_a_packet_that_claims_to_be_endless_is_not_waited_for(serve: Serve) -> N
 def test_nothing_weak_is_ever_offered_and_the_fast_comes_first() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        transport = paramiko.Transport(ours)
+        transport: Any = paramiko.Transport(ours)
         handshake._configure(transport, 5.0, ("rsa-sha2-512", "rsa-sha2-256"), only=False)
         options = transport.get_security_options()
         gcm = "aes128-gcm@openssh.com" in transport._cipher_info

@@ -22,9 +22,11 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import formats
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import connect
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from paramiko import common
+from paramiko.server import InteractiveQuery
 
 SECRET = "hunter-two"
-KEYS = {
+KEYS: dict[str, formats.PrivateKey] = {
     "ed25519": ed25519.Ed25519PrivateKey.generate(),
     "rsa": rsa.generate_private_key(public_exponent=65537, key_size=2048),
 }
@@ -43,10 +45,10 @@ class Door(paramiko.ServerInterface):
     """A server's decisions; tests change them."""
 
     methods = "publickey,password"
-    key_answer: Any = paramiko.AUTH_SUCCESSFUL
-    password_answer: Any = paramiko.AUTH_SUCCESSFUL
+    key_answer: Any = common.AUTH_SUCCESSFUL
+    password_answer: Any = common.AUTH_SUCCESSFUL
     prompts: tuple[str, ...] = ("Password: ",)
-    transport: paramiko.Transport
+    transport: Any  # a paramiko.Transport, of which tests use more than its type tells
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -63,13 +65,13 @@ class Door(paramiko.ServerInterface):
 
     def check_auth_password(self, username: str, password: str) -> int:
         if "password" not in self.methods:
-            return paramiko.AUTH_FAILED
-        return self._decide("password", self.password_answer if password == SECRET else paramiko.AUTH_FAILED)
+            return common.AUTH_FAILED
+        return self._decide("password", self.password_answer if password == SECRET else common.AUTH_FAILED)
 
     def check_auth_interactive(self, username: str, submethods: str) -> Any:
         if "keyboard-interactive" not in self.methods:
-            return paramiko.AUTH_FAILED
-        return paramiko.InteractiveQuery("", "", *self.prompts)
+            return common.AUTH_FAILED
+        return InteractiveQuery("", "", *self.prompts)
 
     def check_auth_interactive_response(self, responses: list[str]) -> int:
         return self._decide("keyboard-interactive", self.password_answer if responses == [SECRET] else 2)
@@ -158,19 +160,19 @@ def test_the_key_alone_is_enough(door: Open, key_file: Callable[[str], str], nam
 
 
 def test_the_password_comes_when_the_key_is_refused(door: Open, key_file: Callable[[str], str]) -> None:
-    account, behaviour = door(key_answer=paramiko.AUTH_FAILED)
+    account, behaviour = door(key_answer=common.AUTH_FAILED)
     log_in(changed(account, private_key_file=key_file("ed25519"), password=SECRET))
     assert behaviour.asked == ["publickey", "password"]
 
 
 def test_a_server_may_want_both(door: Open, key_file: Callable[[str], str]) -> None:
-    account, behaviour = door(key_answer=paramiko.AUTH_PARTIALLY_SUCCESSFUL)
+    account, behaviour = door(key_answer=common.AUTH_PARTIALLY_SUCCESSFUL)
     log_in(changed(account, private_key_file=key_file("ed25519"), password=SECRET))
     assert behaviour.asked == ["publickey", "password"]
 
 
 def test_a_server_that_wants_more_than_there_is_says_what(door: Open, key_file: Callable[[str], str]) -> None:
-    account, _door = door(key_answer=paramiko.AUTH_PARTIALLY_SUCCESSFUL)
+    account, _door = door(key_answer=common.AUTH_PARTIALLY_SUCCESSFUL)
     error = refusal(changed(account, private_key_file=key_file("ed25519")))
     assert error.reason == "more_needed"
     assert "accepted the key" in error.finding
@@ -211,7 +213,7 @@ def test_an_account_without_credentials_never_connects(door: Open) -> None:
 def test_a_server_that_does_not_answer_the_login_is_noticed(door: Open) -> None:
     def doze() -> int:
         time.sleep(3)
-        return paramiko.AUTH_FAILED
+        return common.AUTH_FAILED
 
     account, _door = door(password_answer=doze)
     started = time.monotonic()
@@ -226,7 +228,7 @@ def test_a_connection_that_ends_during_the_login_is_lost(door: Open) -> None:
 
     def hang_up() -> int:
         behaviour.transport.sock.shutdown(socket.SHUT_RDWR)
-        return paramiko.AUTH_FAILED
+        return common.AUTH_FAILED
 
     behaviour.password_answer = hang_up
     assert refusal(changed(account, password=SECRET)).reason == "connection_lost"
@@ -244,7 +246,7 @@ def test_a_farewell_during_the_login_is_told(door: Open, code: int, reason: str)
         message.add_string("")
         behaviour.transport._send_message(message)
         behaviour.transport.sock.shutdown(socket.SHUT_WR)
-        return paramiko.AUTH_FAILED
+        return common.AUTH_FAILED
 
     behaviour.password_answer = dismiss
     error = refusal(changed(account, password=SECRET))
@@ -255,7 +257,7 @@ def test_a_farewell_during_the_login_is_told(door: Open, code: int, reason: str)
 def test_a_server_that_says_nothing_of_signatures_gets_a_second_try(door: Open, key_file: Callable[[str], str]) -> None:
     seen: list[str] = []
 
-    def note_algorithms(transport: paramiko.Transport) -> None:
+    def note_algorithms(transport: Any) -> None:
         def noting(name: str, kind: Any) -> Any:
             return lambda blob: (seen.append(name), kind(blob))[1]
 
@@ -263,7 +265,7 @@ def test_a_server_that_says_nothing_of_signatures_gets_a_second_try(door: Open, 
         transport._key_info = {name: noting(name, kind) for name, kind in transport._key_info.items()}
 
     def take_only_sha256() -> int:
-        return int(paramiko.AUTH_SUCCESSFUL if seen[-1] == "rsa-sha2-256" else paramiko.AUTH_FAILED)
+        return int(common.AUTH_SUCCESSFUL if seen[-1] == "rsa-sha2-256" else common.AUTH_FAILED)
 
     account, _door = door(configure=note_algorithms, key_answer=take_only_sha256)
     log_in(changed(account, private_key_file=key_file("rsa")))
@@ -271,7 +273,7 @@ def test_a_server_that_says_nothing_of_signatures_gets_a_second_try(door: Open, 
 
 
 def test_a_server_that_wants_weak_signatures_is_told(door: Open, key_file: Callable[[str], str]) -> None:
-    def configure(transport: paramiko.Transport) -> None:
+    def configure(transport: Any) -> None:
         transport._preferred_pubkeys = ("ssh-rsa", "ssh-ed25519")
 
     account, behaviour = door(configure=configure)

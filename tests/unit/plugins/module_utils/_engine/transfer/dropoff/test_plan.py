@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,12 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.item import Item
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.plan import DropoffPlan
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.tally import Tally
+from support.ledgers import plant
 from support.rights import without_privileges
 
 OLD = 1_600_000_000  # seconds since 1970
@@ -41,20 +46,33 @@ def put(folder: Path, name: str, *, size: int = 3, time: float = OLD) -> Path:
     return path
 
 
-def plan(ledger: Ledger, *sources: Path, note: bool = True, **options: Any) -> DropoffPlan:
+@dataclass
+class Planned:
+    """A whole plan."""
+
+    items: list[Item]
+    outcomes: list[FileOutcome]
+    known: int
+
+
+def plan(ledger: Ledger, *sources: Path, note: bool = True, **options: Any) -> Planned:
     job = Dropoff(name="invoices", sources=tuple(map(str, sources)), remote_dir="in")
-    return DropoffPlan(replace(job, **options), "acme", ledger, note=note)
+    tally = Tally(1000)
+    made = DropoffPlan(replace(job, **options), "acme", ledger, tally, check=not note)
+    made.scan()
+    items = list(made.items())
+    return Planned(items, tally.result(None).outcomes, made.known)
 
 
-def to_send(found: DropoffPlan) -> list[str]:
+def to_send(found: Planned) -> list[str]:
     return [item.name for item in found.items]
 
 
-def left_out(found: DropoffPlan) -> dict[str, tuple[str, str]]:
+def left_out(found: Planned) -> dict[str, tuple[str, str]]:
     return {one.name: (one.outcome, one.reason) for one in found.outcomes}
 
 
-def remember(ledger: Ledger, path: Path, state: str, *, open: bool = True, **changes: Any) -> Row:  # noqa: A002
+def remember(ledger: Ledger, path: Path, state: str, **changes: Any) -> Row:
     status = path.stat()
     row = Row(
         account="acme",
@@ -66,9 +84,7 @@ def remember(ledger: Ledger, path: Path, state: str, *, open: bool = True, **cha
         job="invoices",
         remote_path=f"in/{path.name}",
     )
-    answer = ledger.commit(replace(row, **changes), state, open=open)
-    ledger.run()
-    answer.result()
+    plant(ledger, replace(row, state=State(state), **changes))
     return row
 
 
@@ -197,11 +213,11 @@ def test_what_was_left_of_a_source_that_the_job_no_longer_has_is_taken_up_too(
 
 def test_what_was_delivered_and_kept_is_not_sent_again_until_it_changes(ledger: Ledger, outbox: Path) -> None:
     path = put(outbox, "a.xml")
-    remember(ledger, path, "delivered", open=False)
+    remember(ledger, path, "delivered")
     found = plan(ledger, outbox, after="keep")
     assert (to_send(found), found.known) == ([], 1)
     for change in ({"size": 4}, {"time": OLD + 1}):
-        put(outbox, "a.xml", **change)  # type: ignore[arg-type]
+        put(outbox, "a.xml", **change)
         found = plan(ledger, outbox, after="keep")
         assert (to_send(found), found.known) == (["a.xml"], 0)
         assert found.items[0].row is None
@@ -209,7 +225,7 @@ def test_what_was_delivered_and_kept_is_not_sent_again_until_it_changes(ledger: 
 
 def test_what_was_delivered_and_not_yet_archived_is_looked_at_again(ledger: Ledger, outbox: Path) -> None:
     path = put(outbox, "a.xml")
-    remember(ledger, path, "delivered", open=False)
+    remember(ledger, path, "delivered")
     found = plan(ledger, outbox)
     assert to_send(found) == ["a.xml"]
     assert found.items[0].row is not None
@@ -218,7 +234,7 @@ def test_what_was_delivered_and_not_yet_archived_is_looked_at_again(ledger: Ledg
 @pytest.mark.parametrize("other", [{"account": "bank"}, {"direction": "pickup"}])
 def test_other_accounts_do_not_count(ledger: Ledger, outbox: Path, other: dict[str, str]) -> None:
     path = put(outbox, "a.xml")
-    remember(ledger, path, "delivered", open=False, **other)
+    remember(ledger, path, "delivered", **other)
     found = plan(ledger, outbox, after="keep")
     assert to_send(found) == ["a.xml"]
     assert found.items[0].row is None
@@ -244,7 +260,7 @@ def test_check_mode_foresees_that_what_another_job_has_left_is_taken_over(ledger
 
 
 def test_what_was_abandoned_is_sent_as_if_it_were_new(ledger: Ledger, outbox: Path) -> None:
-    remember(ledger, put(outbox, "a.xml"), "abandoned", open=False)
+    remember(ledger, put(outbox, "a.xml"), "abandoned")
     found = plan(ledger, outbox, after="keep")
     assert to_send(found) == ["a.xml"]
     assert found.items[0].row is None

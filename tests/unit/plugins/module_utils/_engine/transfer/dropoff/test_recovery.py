@@ -15,7 +15,8 @@ import itertools
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.recovery import Verdict, judge
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State, Verdict
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.recovery import judge
 
 SIZE = 1000
 FOUND = {"-": None, "=": SIZE, "<": 400, ">": 1001, "0": 0}
@@ -59,9 +60,9 @@ written  =<>0?  ANEW        ANEW    ANEW    ANEW    ANEW    ANEW
 closed   -      AMBIGUOUS   DONE    NAME    NAME    NAME    NAME
 closed   =      FINISH      NAME    NAME    NAME    NAME    NAME
 closed   <>0?   ANEW        ANEW    ANEW    ANEW    ANEW    ANEW
-held     =      FINISH      NAME    NAME    NAME    NAME    NAME
-held     -      AMBIGUOUS   NAME    NAME    NAME    NAME    NAME
-held     <>0?   NAME        NAME    NAME    NAME    NAME    NAME
+awaiting_name  =      FINISH      NAME    NAME    NAME    NAME    NAME
+awaiting_name  -      AMBIGUOUS   NAME    NAME    NAME    NAME    NAME
+awaiting_name  <>0?   NAME        NAME    NAME    NAME    NAME    NAME
 renamed  -=<>0? DONE        DONE    DONE    DONE    DONE    DONE
 delivered -=<>0? DONE       DONE    DONE    DONE    DONE    DONE
 """
@@ -95,10 +96,9 @@ def row(state: str, *, temporary: str | None = None, visible: bool | None = None
         mtime_ns=1,
         job="j",
         remote_path="in/a.xml",
-        state=state,
+        state=State(state),
         temporary=temporary,
         visible=visible,
-        reason="name_taken" if state == "held" else None,
     )
 
 
@@ -135,7 +135,7 @@ def test_the_tables_are_complete() -> None:
     """Every state in which a run may end, and everything that may stand there, has its line."""
     states = {"intent", "created", "written", "closed", "renamed", "delivered"}
     assert {line[0] for line in lines(DIRECT)} == states
-    states.add("held")
+    states.add("awaiting_name")
     covered = {(state, one, final) for state, several, final, _verdict in lines(RENAME) for one in several}
     assert covered == set(itertools.product(states, "-=<>0?", "-=<>0?"))
 
@@ -147,12 +147,14 @@ def test_an_empty_file_is_judged_by_its_size_too() -> None:
     assert judge(empty, None, None) is Verdict.AMBIGUOUS
 
 
-@pytest.mark.parametrize(("state", "verdict"), [("resend", Verdict.SEND), ("discarded", Verdict.DISCARDED)])
+@pytest.mark.parametrize(("state", "verdict"), [("resend", Verdict.SEND), ("discarding", Verdict.DISCARDED)])
 @pytest.mark.parametrize("temporary", [None, "in/.1.part"])
 def test_a_person_s_decision_comes_before_all_that_is_found(
     state: str, verdict: Verdict, temporary: str | None
 ) -> None:
-    row = Row("acme", "dropoff", "/out", "a.xml", SIZE, 1, "invoices", "in/a.xml", state=state, temporary=temporary)
+    row = Row(
+        "acme", "dropoff", "/out", "a.xml", SIZE, 1, "invoices", "in/a.xml", state=State(state), temporary=temporary
+    )
     there = [None, *(Entry("a.xml", "in/a.xml", size, 1, None) for size in (None, 0, 400, SIZE, 1001))]
     for final, own in itertools.product(there, there):
         assert judge(row, final, own if temporary else None) is verdict

@@ -33,10 +33,10 @@ class Coming:
 
 def test_what_is_coming_counts_before_it_is_here() -> None:
     room = SpaceReservation(Disk(1000), min_free=100)  # type: ignore[arg-type]
-    with room.taken_by(Coming(), 600):  # type: ignore[arg-type]
-        with room.taken_by(Coming(), 300):  # type: ignore[arg-type]
+    with room.reserve(Coming(), 600):  # type: ignore[arg-type]
+        with room.reserve(Coming(), 300):  # type: ignore[arg-type]
             pass
-        with pytest.raises(TransferError) as caught, room.taken_by(Coming(), 301):  # type: ignore[arg-type]
+        with pytest.raises(TransferError) as caught, room.reserve(Coming(), 301):  # type: ignore[arg-type]
             pass
     assert caught.value.reason == "min_free"
     assert "400 are free" in caught.value.finding
@@ -45,18 +45,18 @@ def test_what_is_coming_counts_before_it_is_here() -> None:
 def test_what_is_here_of_it_already_does_not_count_twice() -> None:
     disk, part = Disk(1000), Coming()
     room = SpaceReservation(disk, min_free=0)  # type: ignore[arg-type]
-    with room.taken_by(part, 800):  # type: ignore[arg-type]
+    with room.reserve(part, 800):  # type: ignore[arg-type]
         part.size = 700
         disk.free = 300
-        with room.taken_by(Coming(), 200):  # type: ignore[arg-type]
+        with room.reserve(Coming(), 200):  # type: ignore[arg-type]
             pass
-        with pytest.raises(TransferError), room.taken_by(Coming(), 201):  # type: ignore[arg-type]
+        with pytest.raises(TransferError), room.reserve(Coming(), 201):  # type: ignore[arg-type]
             pass
 
 
 def test_what_has_come_or_failed_makes_room() -> None:
     room = SpaceReservation(Disk(1000), min_free=0)  # type: ignore[arg-type]
-    with pytest.raises(OSError, match="lost"), room.taken_by(Coming(), 1000):  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="lost"), room.reserve(Coming(), 1000):  # type: ignore[arg-type]
         raise OSError("lost")
-    with room.taken_by(Coming(), 1000):  # type: ignore[arg-type]
+    with room.reserve(Coming(), 1000):  # type: ignore[arg-type]
         pass

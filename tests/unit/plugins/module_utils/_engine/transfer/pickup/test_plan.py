@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,12 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jo
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.item import Item
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.plan import PickupPlan
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.tally import Tally
+from support.ledgers import plant
 
 OLD = 1_600_000_000  # seconds since 1970
 FILE = 0o100644
@@ -32,23 +37,37 @@ def entry(name: str, *, size: int | None = 3, mtime: int | None = OLD, permissio
     return Entry(name, f"out/{name}", size, mtime, permissions)
 
 
-def plan(
-    ledger: Ledger, *entries: Entry, claimed: Collection[str] = (), note: bool = True, **options: Any
-) -> PickupPlan:
+@dataclass
+class Planned:
+    """A whole plan."""
+
+    items: list[Item]
+    sidecars: list[Item]
+    outcomes: list[FileOutcome]
+    known: int
+
+
+def plan(ledger: Ledger, *entries: Entry, claimed: Collection[str] = (), note: bool = True, **options: Any) -> Planned:
     job = Pickup(name="reports", dest="/in", remote_dir="out")
     claims = {one.name: one._replace(path=f"out/{names.claim(one.name)}") for one in entries if one.name in claimed}
-    return PickupPlan(replace(job, **options), "acme", ledger, entries, claims, note=note)
+    tally = Tally(1000)
+    made = PickupPlan(replace(job, **options), "acme", ledger, tally, check=not note, watched=())
+    made.take([one for one in entries if one.name not in claimed])
+    made.close(claims)
+    items = list(made.items())
+    sidecars = list(made.checksums({item.entry.name for item in items}))
+    return Planned(items, sidecars, tally.result(None).outcomes, made.known)
 
 
-def to_fetch(found: PickupPlan) -> list[str]:
+def to_fetch(found: Planned) -> list[str]:
     return [item.entry.name for item in found.items]
 
 
-def left_out(found: PickupPlan) -> dict[str, tuple[str, str]]:
+def left_out(found: Planned) -> dict[str, tuple[str, str]]:
     return {one.name: (one.outcome, one.reason) for one in found.outcomes}
 
 
-def remember(ledger: Ledger, what: Entry, state: str, *, open: bool, **changes: Any) -> None:  # noqa: A002
+def remember(ledger: Ledger, what: Entry, state: str, **changes: Any) -> None:
     row = Row(
         account="acme",
         direction="pickup",
@@ -59,9 +78,7 @@ def remember(ledger: Ledger, what: Entry, state: str, *, open: bool, **changes: 
         job="reports",
         remote_path=what.path,
     )
-    answer = ledger.commit(replace(row, **changes), state, open=open)
-    ledger.run()
-    answer.result()
+    plant(ledger, replace(row, state=State(state), **changes))
 
 
 def test_the_oldest_come_first_and_those_without_a_time_before_them(ledger: Ledger) -> None:
@@ -142,11 +159,11 @@ def test_what_is_not_settled_is_skipped_and_noted_only_if_that_is_allowed(ledger
 # --- checksums
 
 
-def vouchers(found: PickupPlan) -> dict[str, str | None]:
+def vouchers(found: Planned) -> dict[str, str | None]:
     return {item.entry.name: item.sidecar.name if item.sidecar else None for item in found.items}
 
 
-def checksums(found: PickupPlan) -> list[str]:
+def checksums(found: Planned) -> list[str]:
     return [item.entry.name for item in found.sidecars]
 
 
@@ -172,13 +189,13 @@ def test_a_checksum_that_is_there_before_its_file_is_left_there(ledger: Ledger) 
 
 @pytest.mark.parametrize("state", ["fetched", "kept"])
 def test_a_checksum_whose_file_came_in_an_earlier_run_is_fetched(ledger: Ledger, state: str) -> None:
-    remember(ledger, entry("a.xml"), state, open=False)
+    remember(ledger, entry("a.xml"), state)
     found = plan(ledger, entry("a.xml.sha256"), verify="sidecar")
     assert (to_fetch(found), checksums(found), left_out(found)) == ([], ["a.xml.sha256"], {})
 
 
 def test_a_checksum_is_not_taken_for_that_of_an_earlier_file_of_the_same_name(ledger: Ledger) -> None:
-    remember(ledger, entry("daily.xml"), "fetched", open=False)
+    remember(ledger, entry("daily.xml"), "fetched")
     found = plan(ledger, entry("daily.xml.sha256", mtime=int(time.time()) + 60), verify="sidecar", settle=0)
     assert (to_fetch(found), checksums(found)) == ([], [])
     assert left_out(found) == {"daily.xml.sha256": ("skipped", "file_awaited")}
@@ -214,14 +231,14 @@ def test_what_was_claimed_is_seen_through_whatever_the_job_asks_for_now(
     listed = [entry("a.xml"), entry("a.xml.sha256")]
     found = plan(ledger, *listed, claimed=("a.xml",), verify="sidecar", **options)
     assert (to_fetch(found), checksums(found)) == (["a.xml"], ["a.xml.sha256"])
-    assert found.items[0].there.path != "out/a.xml"
+    assert (found.items[0].claimed or found.items[0].entry).path != "out/a.xml"
 
 
 # --- what the ledger knows
 
 
 def test_what_was_fetched_and_kept_is_not_fetched_again_until_it_changes(ledger: Ledger) -> None:
-    remember(ledger, entry("a"), "fetched", open=False)
+    remember(ledger, entry("a"), "fetched")
     found = plan(ledger, entry("a"), after="keep")
     assert (to_fetch(found), found.known) == ([], 1)
     for changed in (entry("a", size=4), entry("a", mtime=OLD + 1)):
@@ -229,14 +246,14 @@ def test_what_was_fetched_and_kept_is_not_fetched_again_until_it_changes(ledger:
 
 
 def test_what_was_to_be_fetched_again_and_was_gone_is_fetched_when_it_is_there(ledger: Ledger) -> None:
-    remember(ledger, entry("a"), "kept", open=False)
-    remember(ledger, entry("a"), "abandoned", open=False)
+    remember(ledger, entry("a"), "kept")
+    remember(ledger, entry("a"), "abandoned")
     found = plan(ledger, entry("a"), after="keep")
     assert (to_fetch(found), found.known) == (["a"], 0)
 
 
 def test_what_was_fetched_and_deleted_and_is_there_again_is_fetched_again(ledger: Ledger) -> None:
-    remember(ledger, entry("a"), "fetched", open=False)
+    remember(ledger, entry("a"), "fetched")
     found = plan(ledger, entry("a"))
     assert to_fetch(found) == ["a"]
     assert found.items[0].latest is not None
@@ -244,7 +261,7 @@ def test_what_was_fetched_and_deleted_and_is_there_again_is_fetched_again(ledger
 
 @pytest.mark.parametrize("after", ["delete", "keep"])
 def test_what_was_placed_and_not_yet_deleted_is_taken_up(ledger: Ledger, after: str) -> None:
-    remember(ledger, entry("a"), "placed", open=True)
+    remember(ledger, entry("a"), "placed")
     found = plan(ledger, entry("a"), after=after)
     assert to_fetch(found) == ["a"]
     assert found.items[0].latest is not None
@@ -252,14 +269,14 @@ def test_what_was_placed_and_not_yet_deleted_is_taken_up(ledger: Ledger, after: 
 
 @pytest.mark.parametrize("job", ["reports", "other"])
 def test_what_waits_for_a_decision_goes_on_waiting(ledger: Ledger, job: str) -> None:
-    remember(ledger, entry("a"), "held", open=True, reason="duplicate", job=job)
+    remember(ledger, entry("a"), "held", reason="duplicate", job=job)
     found = plan(ledger, entry("a"), entry("b"))
     assert to_fetch(found) == ["b"]
     assert left_out(found) == {"a": ("held", "duplicate")}
 
 
 def test_what_another_job_has_in_its_hands_is_left_to_it(ledger: Ledger) -> None:
-    remember(ledger, entry("a"), "placing", open=True, job="other")
+    remember(ledger, entry("a"), "placing", job="other")
     found = plan(ledger, entry("a"))
     assert left_out(found) == {"a": ("failed", "other_job")}
     assert "'other'" in found.outcomes[0].message
@@ -267,7 +284,7 @@ def test_what_another_job_has_in_its_hands_is_left_to_it(ledger: Ledger) -> None
 
 @pytest.mark.parametrize("elsewhere", [{"account": "bank"}, {"direction": "dropoff"}, {"folder": "elsewhere"}])
 def test_other_mailboxes_and_folders_do_not_count(ledger: Ledger, elsewhere: dict[str, str]) -> None:
-    remember(ledger, entry("a"), "fetched", open=False, **elsewhere)
+    remember(ledger, entry("a"), "fetched", **elsewhere)
     found = plan(ledger, entry("a"), after="keep")
     assert to_fetch(found) == ["a"]
     assert found.items[0].latest is None

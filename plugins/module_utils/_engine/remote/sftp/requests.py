@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The requests of SFTP on one session, each as a function.
+
+Source: draft-ietf-secsh-filexfer-02; sections in brackets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...errors import RemoteError
+from ..interface import Entry
+from . import packets
+from .session import Cost, Session
+
+if TYPE_CHECKING:
+    from ...loop.loop import Future
+
+LARGEST_SIZE = 2**63 - 1
+"""Bytes. No file is larger, and the ledger has no room for a larger number; such a size counts as not told."""
+
+
+class Handle(NamedTuple):
+    """An open file or folder: the server's name for it, on the session that opened it."""
+
+    session: Session
+    name: bytes
+    path: str
+
+
+async def open_for_reading(session: Session, path: str) -> Handle:
+    return await _open_file(session, path, packets.READ_FLAG)
+
+
+async def create(session: Session, path: str) -> Handle:
+    """Create a file and open it for writing. It must not exist yet, as far as the server honours that [6.3]."""
+    return await _open_file(session, path, packets.WRITE_FLAG | packets.CREATE_FLAG | packets.EXCLUSIVE_FLAG)
+
+
+async def rewrite(session: Session, path: str) -> Handle:
+    """Open a file that exists for writing, and empty it."""
+    return await _open_file(session, path, packets.WRITE_FLAG | packets.TRUNCATE_FLAG)
+
+
+async def open_folder(session: Session, path: str, doing: str) -> Handle:
+    return await _open(session, packets.OPENDIR, packets.text(encoded(path or ".")), path=path, doing=doing)
+
+
+async def _open_file(session: Session, path: str, flags: int) -> Handle:
+    body = packets.text(encoded(path)) + packets.open_flags(flags)
+    return await _open(session, packets.OPEN, body, path=path, doing=f"to open {path!r}")
+
+
+async def _open(session: Session, kind: int, body: bytes, *, path: str, doing: str) -> Handle:
+    """Open a file or folder.
+
+    A server that refuses without a reason while others are open may allow fewer at once. It is asked again with half
+    as many open, at last with this one alone.
+    """
+    handles = session.handles
+    allowed = handles.total
+    while True:
+        await handles.acquire(1)
+        is_alone = handles.in_use == 1
+        try:
+            name = await session.request(kind, body, expected=packets.HANDLE, doing=doing, decode=packets.handle)
+            return Handle(session, name, path)
+        except BaseException as error:
+            handles.release(1)
+            if not _may_mean_too_many(error):
+                raise
+            if is_alone:
+                handles.resize(allowed)
+                raise
+            handles.resize(max(1, handles.in_use // 2))
+
+
+def _may_mean_too_many(error: BaseException) -> bool:
+    return isinstance(error, RemoteError) and error.reason == packets.UNSTATED
+
+
+def close(handle: Handle) -> Future[None]:
+    """Close a file or folder [6.3]. For a file that was written, a refusal means that the server did not take it."""
+    doing = f"to complete {handle.path!r}"
+    cost = Cost(handle.session.handles, 1)
+    return handle.session.request(packets.CLOSE, handle.name, expected=packets.STATUS, doing=doing, cost=cost)
+
+
+def stat(session: Session, path: str) -> Future[Entry | None]:
+    """What a path is itself (a link is not followed), or None if there is nothing [6.8]."""
+    return session.request(
+        packets.LSTAT,
+        packets.text(encoded(path)),
+        expected=packets.ATTRS,
+        doing=f"to look at {path!r}",
+        decode=lambda body: entry_of(path.rpartition("/")[2], path, packets.Reader(body).attributes()),
+        missing_ok=True,
+    )
+
+
+def size_of(handle: Handle) -> Future[int | None]:
+    """The size of an open file; None where the server does not tell [6.8]."""
+    return handle.session.request(
+        packets.FSTAT,
+        handle.name,
+        expected=packets.ATTRS,
+        doing=f"to tell the size of {handle.path!r}",
+        decode=lambda body: packets.Reader(body).attributes().size,
+    )
+
+
+def rename(session: Session, old: str, new: str) -> Future[None]:
+    body = packets.text(encoded(old)) + packets.text(encoded(new))
+    doing = f"to rename {old!r} to {new!r}"
+    return session.request(packets.RENAME, body, expected=packets.STATUS, doing=doing)
+
+
+def remove(session: Session, path: str) -> Future[None]:
+    body = packets.text(encoded(path))
+    return session.request(packets.REMOVE, body, expected=packets.STATUS, doing=f"to delete {path!r}")
+
+
+def entry_of(name: str, path: str, attributes: packets.Attributes) -> Entry:
+    """An entry from what a server tells of a file."""
+    size = attributes.size
+    if size is not None and size > LARGEST_SIZE:
+        size = None
+    return Entry(name, path, size, attributes.mtime, attributes.permissions)
+
+
+def encoded(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")

@@ -1,0 +1,382 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What can happen to a file: every state, every step, and every decision of the recovery, as data.
+
+The ledger refuses a step that is not in `STEPS`. The workflows, the recovery, the decisions, the history and the
+retention look everything up here. `make docs` writes the tables of docs/guarantees.md and the two pictures from it.
+
+Three tracks: ``direct`` (a drop-off under its final name), ``rename`` (under a temporary name) and ``pickup``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from itertools import product
+from typing import NamedTuple
+
+
+class State(str, Enum):
+    """A state of a file in the ledger; its value is what the database stores, `meaning` is for people."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str = "") -> State:
+        state = str.__new__(cls, value)
+        state._value_ = value
+        state.meaning = meaning
+        return state
+
+    __str__ = str.__str__
+    __hash__ = str.__hash__
+
+    NEW = "", "the ledger has no row yet"
+    # A drop-off on its way. Each is durable before the next request leaves.
+    INTENT = "intent", "the name was free on the server; the upload may have begun"
+    CREATED = "created", "the server acknowledged the exclusive create; no byte was sent before"
+    WRITTEN = "written", "the server acknowledged every byte and the right size, while the file was open"
+    CLOSED = "closed", "the server acknowledged the close"
+    RENAMED = "renamed", "the server confirmed the final name"
+    AWAITING_NAME = "awaiting_name", "held: the upload is whole, and another file has its final name"
+    # A pickup on its way.
+    CLAIMING = "claiming", "the file is about to be renamed to this host's claim, or has been"
+    PLACING = "placing", "the local part is whole, verified and durable; it is about to be published"
+    PLACED = "placed", "the copy is published and durable; the original is still to be disposed of"
+    # A person decides, or has decided; the next run acts on it.
+    HELD = "held", "held: a person decides with `resolve`"
+    RESEND = "resend", "a person decided to move it again"
+    ACCEPTED = "accepted", "a person decided that it was delivered; our temporary file may still be on the server"
+    DISCARDING = "discarding", "a person decided to leave it alone; our temporary file may still be on the server"
+    # History: nothing more has to be done.
+    DELIVERED = "delivered", "the server has it, and the original is disposed of"
+    FETCHED = "fetched", "the copy is here, and the original is deleted, moved or replaced"
+    KEPT = "kept", "the copy is here, and the original stays on the server"
+    DISCARDED = "discarded", "a person decided to leave it alone until its size or time changes"
+    ABANDONED = "abandoned", "it was not moved, and nothing of it is left on either side"
+    FORGOTTEN = "forgotten", "the ledger deletes the row"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something remains to be done."""
+        return self not in HISTORY
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a person can decide about it."""
+        return self in HOLDS
+
+
+S = State
+HISTORY = frozenset({S.DELIVERED, S.FETCHED, S.KEPT, S.DISCARDED, S.ABANDONED, S.FORGOTTEN})
+HOLDS = frozenset({S.HELD, S.AWAITING_NAME})
+CAME = frozenset({S.FETCHED, S.KEPT, S.DISCARDED})
+"""History which says that a file of this name has been on this host."""
+
+SECURED = frozenset({S.FETCHED, S.KEPT})
+"""History of a pickup whose copy was published."""
+
+SETTLED = frozenset({S.DELIVERED, S.ACCEPTED})
+"""A drop-off that counts as delivered: only the original is still to be disposed of."""
+
+STAYS = frozenset({S.KEPT, S.DISCARDED})
+"""History whose original stays on the server: forgetting it would fetch the file again."""
+
+OUTCOMES: Mapping[str, frozenset[State]] = {
+    "held": HOLDS,
+    "unfinished": frozenset(S) - HISTORY - HOLDS,
+    "delivered": frozenset({S.DELIVERED, S.FETCHED, S.KEPT}),
+    "discarded": frozenset({S.DISCARDED}),
+    "abandoned": frozenset({S.ABANDONED}),
+}
+"""What people see of a state: in `ledger_info` and `filedrop history`."""
+
+
+# --- steps
+
+
+class Step(NamedTuple):
+    """A file in one of the states ``before`` may get the state ``after``."""
+
+    before: Iterable[State]
+    after: State
+    when: str
+
+
+_UNFINISHED = (S.INTENT, S.CREATED, S.WRITTEN, S.CLOSED)
+_DECIDABLE = (S.HELD, S.RESEND, S.DISCARDED)
+_DECIDABLE_RENAME = (*_DECIDABLE, S.AWAITING_NAME, S.DISCARDING)
+
+_DROPOFF = (
+    Step([S.NEW, *_UNFINISHED, S.RESEND], S.INTENT, "the name is free: the upload begins, or begins again"),
+    Step([S.INTENT, S.CREATED], S.CREATED, "the server created the file, or our own part is written anew"),
+    Step([S.CREATED], S.WRITTEN, "every byte and the size are acknowledged"),
+    Step([S.WRITTEN], S.CLOSED, "the close is acknowledged, or the whole file was found"),
+    Step(_UNFINISHED, S.HELD, "only a person can decide"),
+    Step([*_UNFINISHED, S.RESEND], S.ABANDONED, "nothing of it is left on the server"),
+    Step([S.DELIVERED], S.DELIVERED, "the original is disposed of by a later run"),
+    Step(_DECIDABLE, S.RESEND, "decision: resend"),
+    Step(_DECIDABLE, S.DELIVERED, "decision: delivered"),
+    Step(_DECIDABLE, S.DISCARDED, "decision: discard"),
+)
+
+STEPS: Mapping[str, tuple[Step, ...]] = {
+    "direct": (
+        *_DROPOFF,
+        Step([S.CLOSED], S.DELIVERED, "the original is disposed of"),
+    ),
+    "rename": (
+        *_DROPOFF,
+        Step([S.CLOSED], S.RENAMED, "the server renamed it, or it was found under its final name"),
+        Step([S.RENAMED], S.HELD, "what the server shows under the final name is not what was sent"),
+        Step([S.RENAMED], S.DELIVERED, "the original is disposed of"),
+        Step([S.CLOSED], S.AWAITING_NAME, "another file has the final name"),
+        Step([S.AWAITING_NAME], S.CLOSED, "the final name is free again"),
+        Step([S.AWAITING_NAME], S.INTENT, "the upload is gone, and the job sends such files again"),
+        Step([S.AWAITING_NAME], S.ABANDONED, "the upload is gone, and the original is another file now"),
+        Step([S.ACCEPTED], S.RENAMED, "our temporary file is gone"),
+        Step([S.DISCARDING], S.DISCARDED, "our temporary file is gone"),
+        Step(_DECIDABLE_RENAME, S.RESEND, "decision: resend"),
+        Step(_DECIDABLE_RENAME, S.DELIVERED, "decision: delivered"),
+        Step(_DECIDABLE_RENAME, S.DISCARDED, "decision: discard"),
+        Step(_DECIDABLE_RENAME, S.ACCEPTED, "decision: delivered, and our temporary file may be there"),
+        Step(_DECIDABLE_RENAME, S.DISCARDING, "decision: discard, and our temporary file may be there"),
+    ),
+    "pickup": (
+        Step([S.NEW, S.CLAIMING], S.CLAIMING, "the host is about to claim the file"),
+        Step([S.RESEND], S.RESEND, "the host is about to claim the file, or gives it back"),
+        Step([S.PLACED], S.PLACED, "the host is about to claim the file, or gives it back"),
+        Step([S.NEW, S.CLAIMING, S.RESEND, S.PLACING], S.PLACING, "the part is verified and durable"),
+        Step([S.PLACING], S.PLACED, "the part is published"),
+        Step([S.CLAIMING], S.FORGOTTEN, "the claim came to nothing"),
+        Step([S.NEW, S.CLAIMING], S.HELD, "it came before, and the job holds duplicates"),
+        Step([S.PLACED, *CAME], S.FETCHED, "the original is deleted, moved, or replaced by another file"),
+        Step([S.PLACED, *CAME], S.KEPT, "the original stays, as the job says"),
+        Step([S.PLACING], S.FETCHED, "its part is out of reach, and a fresh copy takes its place"),
+        Step([S.RESEND], S.ABANDONED, "the original is no longer on the server"),
+        Step([S.HELD, S.RESEND, S.DISCARDED], S.RESEND, "decision: resend"),
+        Step([S.HELD, S.RESEND, S.DISCARDED], S.PLACED, "decision: delivered"),
+        Step([S.HELD, S.RESEND, S.DISCARDED], S.DISCARDED, "decision: discard"),
+    ),
+}
+
+DECISIONS: Mapping[str, Mapping[str, tuple[State, State]]] = {
+    "dropoff": {
+        "resend": (S.RESEND, S.RESEND),
+        "delivered": (S.DELIVERED, S.ACCEPTED),
+        "discard": (S.DISCARDED, S.DISCARDING),
+    },
+    "pickup": {
+        "resend": (S.RESEND, S.RESEND),
+        "delivered": (S.PLACED, S.PLACED),
+        "discard": (S.DISCARDED, S.DISCARDED),
+    },
+}
+"""By direction and decision: the new state, and the one where a temporary file of ours may be on the server."""
+
+DIRECTIONS = tuple(DECISIONS)
+
+DECIDED: Mapping[State, str] = {
+    S.RESEND: "resend",
+    S.DISCARDED: "discard",
+    S.DISCARDING: "discard",
+    S.ACCEPTED: "delivered",
+}
+"""The decision that a state stands for, whoever asks."""
+
+
+# --- recovery
+
+
+class Verdict(Enum):
+    """What the next run does with a file that an earlier run left; its value is for people."""
+
+    DELIVERED = "delivered"
+    SEND = "nothing of it is there: send it"
+    SEND_ANEW = "our own temporary file: remove it, and send the file again"
+    REWRITE = "our own unfinished part: write it anew"
+    FINISH_RENAME = "whole: give it its final name"
+    HOLD_TAKEN_NAME = "another file has this name: hold"
+    HOLD_INCOMPLETE = "an incomplete file may have been taken: hold"
+    AMBIGUOUS = "no evidence whether it was taken or lost: the `ambiguous` policy decides"
+    HELD = "a person decides"
+    DISCARDED = "a person decided to leave it alone"
+    PUBLISH = "publish the part"
+    PUBLISHED = "it was published, even if somebody has taken it since"
+    COMPARE = "fetch it again; dispose of the original only if the content is the same"
+    FETCH = "fetch it"
+    CLAIM = "the rename has not happened: claim it again"
+    FINISHED = "the original is gone: the pickup is complete"
+    FORGET = "another host was faster: forget the claim"
+    ABANDON = "there is nothing left to fetch"
+
+
+class Seen(Enum):
+    """What the server shows under a name, beside the size that was recorded."""
+
+    NOTHING = "nothing"
+    EMPTY = "empty"
+    SHORTER = "shorter"
+    WHOLE = "our size"
+    WHOLE_EMPTY = "empty, as it should be"
+    OTHER = "longer, or of unknown size"
+
+
+class Visibility(Enum):
+    """Whether the final name was seen on the server while the upload was open."""
+
+    SEEN = "seen"
+    UNSEEN = "not seen"
+    UNKNOWN = "unknown"
+    TAKEN = "not seen, on a server that shows partial uploads"
+
+
+class LocalPart(Enum):
+    """Whether the local part of a pickup is there."""
+
+    THERE = "the part"
+    GONE = "no part"
+
+
+class Original(Enum):
+    """Where the original of a pickup is on the server."""
+
+    CLAIMED = "under this host's claim"
+    LISTED = "under its own name"
+    GONE = "neither"
+
+
+class Rule(NamedTuple):
+    """In one of these states, and with one of each of these sights: the verdict."""
+
+    states: Iterable[State]
+    first: Iterable[Enum]
+    second: Iterable[Enum]
+    verdict: Verdict
+
+
+_NONE = (Seen.NOTHING,)
+_WHOLE = (Seen.WHOLE, Seen.WHOLE_EMPTY)
+_EMPTY = (Seen.EMPTY, Seen.WHOLE_EMPTY)
+_SHOWN = tuple(seen for seen in Seen if seen is not Seen.NOTHING)
+_NOT_WHOLE = (Seen.EMPTY, Seen.SHORTER, Seen.OTHER)
+_UNTAKEN = (Visibility.SEEN, Visibility.UNSEEN, Visibility.UNKNOWN)
+V = Verdict
+
+
+def _any_dropoff(second: type[Enum]) -> Iterator[Rule]:
+    """What does not depend on what the server shows."""
+    for states, verdict in (
+        ((S.RENAMED, S.ACCEPTED, S.DELIVERED), V.DELIVERED),
+        ((S.RESEND,), V.SEND),
+        ((S.DISCARDING, S.DISCARDED), V.DISCARDED),
+        ((S.HELD,), V.HELD),
+    ):
+        yield Rule(states, Seen, second, verdict)
+
+
+RECOVERY: Mapping[str, tuple[Rule, ...]] = {
+    "direct": (  # the final name, and whether it was seen while the upload was open
+        *_any_dropoff(Visibility),
+        Rule([S.INTENT], _NONE, Visibility, V.SEND),
+        Rule([S.INTENT], _EMPTY, Visibility, V.REWRITE),
+        Rule([S.INTENT], [Seen.SHORTER, Seen.WHOLE, Seen.OTHER], Visibility, V.HOLD_TAKEN_NAME),
+        Rule([S.CREATED], _NONE, [Visibility.UNSEEN], V.SEND),
+        Rule([S.CREATED], _NONE, [Visibility.SEEN, Visibility.UNKNOWN, Visibility.TAKEN], V.HOLD_INCOMPLETE),
+        Rule([S.CREATED], [Seen.SHORTER, *_EMPTY, Seen.WHOLE], [Visibility.SEEN, Visibility.UNKNOWN], V.REWRITE),
+        Rule([S.CREATED], [Seen.OTHER], [Visibility.SEEN, Visibility.UNKNOWN], V.HOLD_TAKEN_NAME),
+        Rule([S.CREATED], _SHOWN, [Visibility.UNSEEN, Visibility.TAKEN], V.HOLD_TAKEN_NAME),
+        Rule([S.WRITTEN, S.CLOSED], _WHOLE, Visibility, V.DELIVERED),
+        Rule([S.WRITTEN, S.CLOSED], _NOT_WHOLE, Visibility, V.HOLD_TAKEN_NAME),
+        Rule([S.WRITTEN, S.CLOSED], _NONE, [Visibility.TAKEN], V.HOLD_INCOMPLETE),
+        Rule([S.WRITTEN], _NONE, [Visibility.SEEN], V.DELIVERED),
+        Rule([S.WRITTEN], _NONE, [Visibility.UNSEEN, Visibility.UNKNOWN], V.AMBIGUOUS),
+        Rule([S.CLOSED], _NONE, _UNTAKEN, V.DELIVERED),
+    ),
+    "rename": (  # the final name, and the temporary one
+        *_any_dropoff(Seen),
+        Rule([S.INTENT, S.CREATED, S.WRITTEN], Seen, _NONE, V.SEND),
+        Rule([S.INTENT, S.CREATED, S.WRITTEN], Seen, _SHOWN, V.SEND_ANEW),
+        Rule([S.CLOSED], Seen, _NOT_WHOLE, V.SEND_ANEW),
+        Rule([S.CLOSED, S.AWAITING_NAME], _NONE, _WHOLE, V.FINISH_RENAME),
+        Rule([S.CLOSED, S.AWAITING_NAME], _SHOWN, _WHOLE, V.HOLD_TAKEN_NAME),
+        Rule([S.CLOSED, S.AWAITING_NAME], _NONE, _NONE, V.AMBIGUOUS),
+        Rule([S.CLOSED], _WHOLE, _NONE, V.DELIVERED),
+        Rule([S.CLOSED], _NOT_WHOLE, _NONE, V.HOLD_TAKEN_NAME),
+        Rule([S.AWAITING_NAME], _SHOWN, _NONE, V.HOLD_TAKEN_NAME),
+        Rule([S.AWAITING_NAME], Seen, _NOT_WHOLE, V.HOLD_TAKEN_NAME),
+    ),
+    "pickup": (  # the part here, and the original there
+        Rule([S.PLACING], [LocalPart.THERE], Original, V.PUBLISH),
+        Rule([S.PLACING], [LocalPart.GONE], Original, V.PUBLISHED),
+        Rule([S.PLACED], LocalPart, [Original.CLAIMED, Original.LISTED], V.COMPARE),
+        Rule([S.PLACED], LocalPart, [Original.GONE], V.FINISHED),
+        Rule([S.CLAIMING, S.RESEND], LocalPart, [Original.CLAIMED], V.FETCH),
+        Rule([S.CLAIMING], LocalPart, [Original.LISTED], V.CLAIM),
+        Rule([S.CLAIMING], LocalPart, [Original.GONE], V.FORGET),
+        Rule([S.RESEND], LocalPart, [Original.LISTED], V.FETCH),
+        Rule([S.RESEND], LocalPart, [Original.GONE], V.ABANDON),
+        Rule([S.HELD], LocalPart, Original, V.HELD),
+    ),
+}
+
+
+# --- and how it is looked up
+
+
+class IllegalStep(RuntimeError):
+    """A step that the table does not have: a mistake in the code that asked for it."""
+
+
+_ALLOWED = {
+    track: frozenset((before, step.after) for step in steps for before in step.before) for track, steps in STEPS.items()
+}
+_VERDICTS = {
+    (track, state, first, second): rule.verdict
+    for track, rules in RECOVERY.items()
+    for rule in rules
+    for state, first, second in product(rule.states, rule.first, rule.second)
+}
+
+
+def track_of(direction: str, temporary: str | None) -> str:
+    """The table of a row: by its direction and, for a drop-off, by whether it has a temporary name."""
+    if direction == "pickup":
+        return direction
+    return "direct" if temporary is None else "rename"
+
+
+def require_step(track: str, before: State, after: State) -> None:
+    """:raises IllegalStep: the table of this track has no such step."""
+    if (before, after) not in _ALLOWED[track]:
+        raise IllegalStep(f"{track}: there is no step from {before.value or 'new'!r} to {after.value!r}")
+
+
+def verdict_on(track: str, state: State, first: Enum, second: Enum) -> Verdict:
+    """What the recovery decides about a file in this state, by what is seen; see `RECOVERY` for what that is."""
+    return _VERDICTS[track, state, first, second]
+
+
+def seen(size: int | None, *, expected: int, is_there: bool) -> Seen:
+    """What stands under a name.
+
+    :param size: in bytes, by the server; None where it does not tell.
+    :param expected: the size that was recorded, in bytes.
+    """
+    if not is_there:
+        return Seen.NOTHING
+    if size is None or size > expected:
+        return Seen.OTHER
+    if size == expected:
+        return Seen.WHOLE if size else Seen.WHOLE_EMPTY
+    return Seen.SHORTER if size else Seen.EMPTY
+
+
+def visibility(visible: bool | None, *, partial_uploads: bool) -> Visibility:
+    """Whether an upload was visible, on a server that is known, or not, to show partial uploads."""
+    if visible is None:
+        return Visibility.UNKNOWN
+    if visible:
+        return Visibility.SEEN
+    return Visibility.TAKEN if partial_uploads else Visibility.UNSEEN

@@ -1,0 +1,29 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The directions, by name: a direction is a table in `states`, an entry in config/job.py, and a folder here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .dropoff.job_run import DropoffRun
+from .pickup.job_run import PickupRun
+
+if TYPE_CHECKING:
+    from ..config.job import Job
+    from ..ledger.ledger import Ledger
+    from ..local.fsync import Syncer
+    from .base import JobRun
+
+RUNS: Mapping[str, type[JobRun[Any]]] = {"dropoff": DropoffRun, "pickup": PickupRun}
+
+
+def job_run(job: Job, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> JobRun[Any]:
+    """A run of a job, which has not begun.
+
+    :param check: predict only.
+    """
+    return RUNS[job.direction](job, account, ledger, syncer, check=check)

@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Entries about local files, and about making them durable."""
+
+from __future__ import annotations
+
+from ..mutation import SYNC
+from ..operations import (
+    Change,
+    drop_element,
+    drop_keyword,
+    drop_operand,
+    drop_statement,
+    replace,
+    set_argument,
+    value,
+)
+
+CHANGES = (
+    Change("_RENAME_NOREPLACE", value("0"), "publishing and archiving replace what is there"),
+    Change("Part.__init__", drop_operand("os.O_EXCL"), "parts are opened, not made"),
+    Change(
+        "Folder.status",
+        drop_keyword("os.stat(...)", "follow_symlinks"),
+        "links are followed where one name is looked at",
+    ),
+    Change(
+        "Folder.listing",
+        drop_keyword("_.stat(...)", "follow_symlinks"),
+        "links are followed where a folder is listed",
+    ),
+    Change("Outgoing.__init__", drop_operand("os.O_NOFOLLOW"), "links are sent"),
+    Change("Outgoing.__init__", drop_operand("os.O_NONBLOCK"), "a pipe makes it wait"),
+    Change(
+        "Part.write",
+        replace("os.write(_a, _b)", "os.write(_a, _b) + len(_b)"),
+        "a write that is done in part counts for the whole",
+    ),
+    Change("Part.write", drop_statement("self._hash.update(_)"), "what is fetched is not hashed"),
+    Change("Outgoing.read", drop_statement("self._hash.update(_)"), "what is sent is not hashed"),
+    Change(
+        "Outgoing.lend_access_to",
+        set_argument("os.fchmod(...)", 1, "0o644"),
+        "a copy in the archive may be read by all",
+    ),
+    Change(
+        "Outgoing.lend_access_to",
+        replace("_a & ~_SET_ID", "_a"),
+        "a copy in the archive keeps its set-user-ID bit",
+    ),
+    Change(
+        "remove_parts",
+        replace("_a.startswith(_)", "_a.endswith('.part')"),
+        "the parts of other jobs are removed",
+    ),
+    Change("Syncer.sync_new", drop_element("self.sync(folder)"), "a new file's name is not synced", SYNC),
+    Change("Syncer.sync_new", drop_element("self.sync(file)"), "a new file itself is not synced", SYNC),
+    Change(
+        "Syncer.sync_move", drop_element("self.sync(out_of)"), "the folder that a file has left is not synced", SYNC
+    ),
+    Change(
+        "Syncer.sync_move",
+        drop_element("self.sync(into)"),
+        "the folder that a file has come into is not synced",
+        SYNC,
+    ),
+    Change(
+        "Syncer.sync_move",
+        drop_statement("self._left.add(_)"),
+        "the folder that a file has left may be synced first",
+        SYNC,
+    ),
+    Change("_sync", drop_statement("os.fsync(_)"), "nothing is synced", SYNC),
+    Change(
+        "Syncer._run",
+        replace("_ if _ else _b", "_b"),
+        "the folder that a file has left is synced though the other could not be",
+        SYNC,
+    ),
+    Change(
+        "_set_results",
+        replace("_a.set_exception(...)", "_a.set_result(None)"),
+        "an error of a sync is passed over",
+        SYNC,
+    ),
+)
+
+HARMLESS: dict[tuple[str, str], str] = {}

@@ -1,0 +1,21 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Entries about what both directions have in common."""
+
+from __future__ import annotations
+
+from ..operations import Change, always, never, replace
+
+CHANGES = (
+    Change("Settling.unsettled", replace("{_ for _ in _ if _}", "set()"), "nothing has to settle"),
+    Change("Settling.unsettled", always("_.mtime_ns is None or _"), "what is old has to settle, too"),
+    Change(
+        "Tally.add",
+        never("hash(outcome.origin) in self._before"),
+        "what was delivered over an earlier connection is forgotten",
+    ),
+)
+
+HARMLESS: dict[tuple[str, str], str] = {}

@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Channels of a real SSH connection, and how they end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
+    ConnectionLost,
+    ServerBusy,
+    UnreachableError,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.channel import ChannelEnded
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.connection import (
+    SshConnection,
+    open_connection,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import ssh_server as ssh_server_module
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Serve
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Kind
+from support.odd_server import OddSshServer, drive
+
+
+def test_a_connection_tells_who_the_server_is(ssh_server: OddSshServer) -> None:
+    info = ssh_server.connect().info()
+    assert info["host_key"]["line"] in ssh_server.sandbox.host_keys
+    assert info["host_key"]["fingerprint"].startswith("SHA256:")
+    assert info["server_version"] == "SSH-2.0-filedrop_sandbox"
+    assert info["algorithms"].keys() == {"kex", "host_key", "cipher", "mac"}
+
+
+@pytest.fixture
+def connection(ssh_server: OddSshServer) -> Iterator[SshConnection]:
+    connection = open_connection(ssh_server.account())
+    yield connection
+    connection.close()
+
+
+def test_bytes_go_there_and_come_back(connection: SshConnection) -> None:
+    channel = connection.open_channel()
+    assert channel.send(b"\0\0\0\5\1\0\0\0\3") == 9
+    found = channel.receive(20.0)
+    assert found is not None
+    assert found[4:5] == b"\2"
+    assert channel.receive(0.0) is None
+    assert channel.receive(0.01) is None
+
+
+def test_only_openssh_is_known_as_openssh(connection: SshConnection) -> None:
+    assert not connection.is_openssh
+
+
+@pytest.mark.parametrize("ended", ["here", "there"])
+def test_a_connection_that_has_ended_is_told(ssh_server: OddSshServer, connection: SshConnection, ended: str) -> None:
+    channel = connection.open_channel()
+    if ended == "here":
+        channel.close()
+    else:
+        ssh_server.cut()
+    with pytest.raises(ConnectionLost) as caught:
+        channel.receive(20.0)
+    assert not isinstance(caught.value, ChannelEnded)
+    with pytest.raises(ConnectionLost):
+        channel.send(b"x")
+    with pytest.raises((ConnectionLost, UnreachableError)):
+        connection.open_channel()
+
+
+def test_a_channel_that_the_server_ends_is_told_apart_from_a_connection_that_has_ended(
+    ssh_server: OddSshServer, connection: SshConnection
+) -> None:
+    channel = connection.open_channel()
+    channel.send(b"\xff" * 9)  # no SFTP
+    with pytest.raises(ChannelEnded):
+        channel.receive(20.0)
+
+
+@pytest.mark.parametrize("connections", [1, 2])
+def test_a_session_that_the_server_ends_is_noticed_at_once(ssh_server: OddSshServer, connections: int) -> None:
+    """The channel alone is closed: the SSH connection goes on."""
+    remote = ssh_server.connect(connections=connections)
+
+    def end(_call: Call, _go: Serve) -> Answer | None:
+        raise OSError("the session ends")
+
+    ssh_server.hooks[Kind.LSTAT] = end
+
+    async def look() -> Entry | None:
+        return await remote.stat("pickup")
+
+    began = time.monotonic()
+    with pytest.raises(ConnectionLost):
+        drive(remote, look())
+    assert time.monotonic() - began < 10
+
+
+def test_a_server_that_ends_the_session_at_its_beginning_has_no_sftp(ssh_server: OddSshServer) -> None:
+    def end(_call: Call, _go: Serve) -> Answer | None:
+        raise OSError("the session ends")
+
+    ssh_server.hooks[Kind.INIT] = end
+    with pytest.raises(UnreachableError) as caught:
+        ssh_server.connect()
+    assert caught.value.reason == "sftp_refused"
+
+
+def test_a_server_that_cuts_the_connection_at_its_beginning_is_told(ssh_server: OddSshServer) -> None:
+    def cut(_call: Call, _go: Serve) -> Answer | None:
+        raise Cut
+
+    ssh_server.hooks[Kind.INIT] = cut
+    with pytest.raises((ConnectionLost, UnreachableError)) as caught:
+        ssh_server.connect(timeout=3.0)
+    assert "has not answered" not in caught.value.finding
+
+
+def test_a_server_without_room_for_a_session_is_busy(ssh_server: OddSshServer) -> None:
+    ssh_server.sandbox._server.max_sessions = 0  # type: ignore[union-attr]
+    with pytest.raises(ServerBusy) as caught:
+        ssh_server.connect()
+    assert caught.value.reason == "session_refused"
+
+
+def test_a_server_that_never_says_whether_it_speaks_sftp_is_noticed_in_time(
+    ssh_server: OddSshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(ssh_server_module._Connection, "open_session", lambda _self, _channel: ended.wait(30))
+    began = time.monotonic()
+    with pytest.raises(ConnectionLost) as caught:
+        ssh_server.connect(timeout=3.0)
+    ended.set()
+    assert 3.0 <= time.monotonic() - began < 20
+    assert "3 seconds" in caught.value.finding
