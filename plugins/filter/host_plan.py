@@ -68,7 +68,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.courier.filedrop.plugins.plugin_utils._plan import Host, Refused, plan
+from ansible_collections.courier.filedrop.plugins.plugin_utils._plan import Host, InvalidVariables, plan
 
 
 def host_plan(
@@ -88,7 +88,7 @@ def host_plan(
     try:
         about = Host(name=host, user=user, scheduler=scheduler, keys_owner=keys_owner, spread=int(spread))
         return plan(accounts, jobs, about)
-    except Refused as error:
+    except InvalidVariables as error:
         raise AnsibleFilterError(str(error)) from None
 
 

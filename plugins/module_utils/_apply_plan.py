@@ -26,16 +26,18 @@ if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 _HIDDEN = "(content not shown)\n"
-_WAY_IN = "Give a group that permission, and add the group to filedrop_groups; each folder above needs permission x."
+_GRANT_HINT = (
+    "Give a group that permission, and add the group to filedrop_groups; each folder above needs permission x."
+)
 _STAMPS = "/var/lib/systemd/timers"
 _SYSTEMD = "/run/systemd/system"
 _TRIGGERS = (".timer", ".path")
 _DROP_IN = ".service.d/filedrop.conf"
-_ONES_OWN = 0o600
+_OWNER_ONLY = 0o600
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _Planned:
     path: str
     owner: str
     group: str
@@ -66,11 +68,11 @@ class _Triggers:
     reload: bool = False
 
 
-def deploy(module: AnsibleModule) -> None:
+def apply_plan(module: AnsibleModule) -> None:
     """Apply the plan in the module's options, and exit with the changes."""
     given = module.params
     wanted = _wanted(given)
-    _require_places(module, given["user"], given["places"], given["given_secrets"])
+    _require_usable(module, given["user"], given["places"], given["given_secrets"])
     before = {each.path: _found(module, each) for each in wanted}
     changed = [each for each in wanted if not _as_wanted(each, before[each.path])]
     superfluous = _superfluous(given["exclusive"], wanted)
@@ -89,24 +91,24 @@ def deploy(module: AnsibleModule) -> None:
     module.exit_json(**result)
 
 
-def _wanted(given: Mapping[str, Any]) -> list[_Wanted]:
-    found = [_Wanted(each["path"], each["owner"], each["group"], int(each["mode"], 8)) for each in given["folders"]]
+def _wanted(given: Mapping[str, Any]) -> list[_Planned]:
+    found = [_Planned(each["path"], each["owner"], each["group"], int(each["mode"], 8)) for each in given["folders"]]
     for each in given["files"]:
         content = each["content"].encode("utf-8")
-        found.append(_Wanted(each["path"], each["owner"], each["group"], int(each["mode"], 8), content))
+        found.append(_Planned(each["path"], each["owner"], each["group"], int(each["mode"], 8), content))
     for each in given["secrets"]:
         content = each["content"].encode("utf-8")
-        found.append(_Wanted(each["path"], each["owner"], each["group"], _ONES_OWN, content, secret=True))
+        found.append(_Planned(each["path"], each["owner"], each["group"], _OWNER_ONLY, content, secret=True))
     for each in given["kept"]:
         with suppress(OSError):  # do not create a missing file
             content = _read(each["path"])
             found.append(
-                _Wanted(each["path"], each["owner"], each["group"], int(each["mode"], 8), content, secret=True)
+                _Planned(each["path"], each["owner"], each["group"], int(each["mode"], 8), content, secret=True)
             )
     return found
 
 
-def _found(module: AnsibleModule, wanted: _Wanted) -> _Found | None:
+def _found(module: AnsibleModule, wanted: _Planned) -> _Found | None:
     try:
         status = os.lstat(wanted.path)
         if wanted.content is None:
@@ -125,11 +127,11 @@ def _found(module: AnsibleModule, wanted: _Wanted) -> _Found | None:
     return _Found(_user_name(status.st_uid), _group_name(status.st_gid), modes.S_IMODE(status.st_mode), content)
 
 
-def _as_wanted(wanted: _Wanted, found: _Found | None) -> bool:
+def _as_wanted(wanted: _Planned, found: _Found | None) -> bool:
     return found == _Found(wanted.owner, wanted.group, wanted.mode, wanted.content)
 
 
-def _superfluous(patterns: Iterable[str], wanted: Iterable[_Wanted]) -> list[str]:
+def _superfluous(patterns: Iterable[str], wanted: Iterable[_Planned]) -> list[str]:
     keep = {each.path for each in wanted}
     return sorted(path for pattern in patterns for path in glob.glob(pattern) if path not in keep)
 
@@ -137,7 +139,7 @@ def _superfluous(patterns: Iterable[str], wanted: Iterable[_Wanted]) -> list[str
 # --- checks before anything changes
 
 
-def _require_places(
+def _require_usable(
     module: AnsibleModule,
     user: str,
     places: Iterable[Mapping[str, Any]],
@@ -148,17 +150,17 @@ def _require_places(
         entry = pwd.getpwnam(user)
     except KeyError:
         entry = None
-    told = [text for place in places for text in _obstacles(place, entry)]
-    told += [text for secret in secrets for text in _unusable(secret, entry)]
-    if told and module.check_mode:
+    problems = [text for place in places for text in _folder_problems(place, entry)]
+    problems += [text for secret in secrets for text in _secret_problems(secret, entry)]
+    if problems and module.check_mode:
         # Earlier tasks of the play may create them, and in check mode they have created nothing.
-        for text in told:
+        for text in problems:
             module.warn(text)
-    elif told:
-        module.fail_json(msg=" ".join(told))
+    elif problems:
+        module.fail_json(msg=" ".join(problems))
 
 
-def _obstacles(place: Mapping[str, Any], user: pwd.struct_passwd | None) -> list[str]:
+def _folder_problems(place: Mapping[str, Any], user: pwd.struct_passwd | None) -> list[str]:
     path, variable = place["path"], place["variable"]
     try:
         status = os.stat(path)
@@ -173,11 +175,11 @@ def _obstacles(place: Mapping[str, Any], user: pwd.struct_passwd | None) -> list
     owner, group = _user_name(status.st_uid), _group_name(status.st_gid)
     there = f"owner {owner}, group {group}, mode {status.st_mode & 0o7777:04o}"
     return [
-        f"{variable}: the user {user.pw_name} is not permitted to {need} in {path} ({there}). {_WAY_IN}",
+        f"{variable}: the user {user.pw_name} is not permitted to {need} in {path} ({there}). {_GRANT_HINT}",
     ]
 
 
-def _unusable(secret: Mapping[str, Any], user: pwd.struct_passwd | None) -> list[str]:
+def _secret_problems(secret: Mapping[str, Any], user: pwd.struct_passwd | None) -> list[str]:
     """Return why an existing file with a secret cannot be used."""
     path, variable = secret["path"], secret["variable"]
     try:
@@ -194,7 +196,7 @@ def _unusable(secret: Mapping[str, Any], user: pwd.struct_passwd | None) -> list
     return [f"{variable}: {reason}. {way_out}"]
 
 
-def _as_user(user: pwd.struct_passwd, question: Callable[[], bool]) -> bool:
+def _as_user(user: pwd.struct_passwd, check: Callable[[], bool]) -> bool:
     """Run a check in a process of that user, so that ACLs and network shares are taken into account."""
     child = os.fork()
     if child == 0:
@@ -203,7 +205,7 @@ def _as_user(user: pwd.struct_passwd, question: Callable[[], bool]) -> bool:
             os.initgroups(user.pw_name, user.pw_gid)
             os.setgid(user.pw_gid)
             os.setuid(user.pw_uid)
-            status = 0 if question() else 1
+            status = 0 if check() else 1
         finally:
             os._exit(status)
     return os.waitpid(child, 0)[1] == 0
@@ -213,7 +215,7 @@ def _as_user(user: pwd.struct_passwd, question: Callable[[], bool]) -> bool:
 
 
 def _triggers(
-    module: AnsibleModule, triggers: Mapping[str, bool], wanted: Iterable[_Wanted], superfluous: Iterable[str]
+    module: AnsibleModule, triggers: Mapping[str, bool], wanted: Iterable[_Planned], superfluous: Iterable[str]
 ) -> _Triggers:
     names = {unit: bool(enabled) for unit, enabled in triggers.items()}
     names.update({os.path.basename(path): False for path in superfluous if path.endswith(_TRIGGERS)})
@@ -244,8 +246,8 @@ def _service_of(drop_in: str) -> str:
 # --- changes
 
 
-def _apply(module: AnsibleModule, changed: list[_Wanted], superfluous: list[str], triggers: _Triggers) -> None:
-    with _made_ready(module, changed) as ready:
+def _apply(module: AnsibleModule, changed: list[_Planned], superfluous: list[str], triggers: _Triggers) -> None:
+    with _prepared(module, changed) as ready:
         if triggers.stop:
             _systemctl(module, "disable", *triggers.stop)
         if triggers.active:
@@ -272,7 +274,7 @@ def _apply(module: AnsibleModule, changed: list[_Wanted], superfluous: list[str]
 
 
 @contextmanager
-def _made_ready(module: AnsibleModule, changed: Iterable[_Wanted]) -> Iterator[dict[str, str]]:
+def _prepared(module: AnsibleModule, changed: Iterable[_Planned]) -> Iterator[dict[str, str]]:
     """Create the folders, and write each file beside its destination. If one fails, no file is changed.
 
     So a full disk cannot leave some jobs old and others new. Temporary files that are left at the end are removed,
@@ -296,14 +298,14 @@ def _made_ready(module: AnsibleModule, changed: Iterable[_Wanted]) -> Iterator[d
                 os.unlink(temporary)
 
 
-def _make_folder(wanted: _Wanted, uid: int, gid: int) -> None:
+def _make_folder(wanted: _Planned, uid: int, gid: int) -> None:
     with suppress(FileExistsError):
         os.mkdir(wanted.path, 0o700)
     os.chown(wanted.path, uid, gid)
     os.chmod(wanted.path, wanted.mode)
 
 
-def _write_beside(wanted: _Wanted, uid: int, gid: int, ready: dict[str, str]) -> None:
+def _write_beside(wanted: _Planned, uid: int, gid: int, ready: dict[str, str]) -> None:
     """Write the file with its final permissions, so that others can never read it. Record it as soon as it exists."""
     folder = os.path.dirname(wanted.path)
     if wanted.path.endswith(_DROP_IN):
@@ -329,27 +331,27 @@ def _systemctl(module: AnsibleModule, *arguments: str) -> None:
 
 
 def _difference(
-    changed: Iterable[_Wanted], before: Mapping[str, _Found | None], superfluous: Iterable[str], triggers: _Triggers
+    changed: Iterable[_Planned], before: Mapping[str, _Found | None], superfluous: Iterable[str], triggers: _Triggers
 ) -> list[dict[str, str]]:
-    told = []
+    entries = []
     for each in changed:
         found = before[each.path]
-        was = "" if found is None else _shown(found, each)
+        was = "" if found is None else _diff_text(found, each)
         new = _Found(each.owner, each.group, each.mode, each.content)
-        told.append(_one(each.path, was, _shown(new, each, other=found)))
+        entries.append(_diff_entry(each.path, was, _diff_text(new, each, other=found)))
     for path in superfluous:
         secret = not path.endswith((".json", ".conf", ".service", *_TRIGGERS)) and not path.startswith("/etc/cron.d/")
-        told.append(_one(path, _HIDDEN if secret else _text(_read(path)), ""))
+        entries.append(_diff_entry(path, _HIDDEN if secret else _text(_read(path)), ""))
     if triggers.reload:
-        told.append(_one("files that systemd uses", "outdated files\n", "current files\n"))
+        entries.append(_diff_entry("files that systemd uses", "outdated files\n", "current files\n"))
     lines_before = "".join(f"{name}\n" for name in triggers.stop)
     lines_after = "".join(f"{name}\n" for name in triggers.start)
     if lines_before or lines_after:
-        told.append(_one("active timers and path units", lines_before, lines_after))
-    return told
+        entries.append(_diff_entry("active timers and path units", lines_before, lines_after))
+    return entries
 
 
-def _shown(state: _Found, wanted: _Wanted, other: _Found | None = None) -> str:
+def _diff_text(state: _Found, wanted: _Planned, other: _Found | None = None) -> str:
     rights = f"# {state.owner}:{state.group} {state.mode:04o}\n"
     if state.content is None:
         return rights
@@ -359,7 +361,7 @@ def _shown(state: _Found, wanted: _Wanted, other: _Found | None = None) -> str:
     return rights + _text(state.content)
 
 
-def _one(path: str, before: str, after: str) -> dict[str, str]:
+def _diff_entry(path: str, before: str, after: str) -> dict[str, str]:
     return {"before_header": path, "after_header": path, "before": before, "after": after}
 
 

@@ -70,7 +70,7 @@ JOB_SPEC: dict[str, Any] = {
 _FIRST_FEW = 3
 
 
-class Answer:
+class FailJson:
     """Turn errors within the block into fail_json. Unexpected errors are reported with their place in the code.
 
     No secret appears: the engine's errors contain none, and Ansible masks the values of ``no_log`` options.
@@ -79,7 +79,7 @@ class Answer:
     def __init__(self, module: AnsibleModule) -> None:
         self._module = module
 
-    def __enter__(self) -> Answer:
+    def __enter__(self) -> FailJson:
         return self
 
     def __exit__(
@@ -103,12 +103,12 @@ def _unexpected(error: Exception) -> str:
     )
 
 
-def answer(module: AnsibleModule, work: Callable[[], Result], *, offline: bool = False) -> None:
+def run_module(module: AnsibleModule, work: Callable[[], Result], *, offline: bool = False) -> None:
     """Run a module's work, and exit with its result or fail with its error.
 
     :param offline: the module does not connect, so the libraries for connections may be missing.
     """
-    with Answer(module):
+    with FailJson(module):
         if not offline and module.params.get("protocol") != "folder":
             with_library()
             require()
@@ -147,7 +147,7 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
 
     A file that failed or is held fails the task, after all files are processed and with the full result.
     """
-    with Answer(module):
+    with FailJson(module):
         if module.params["protocol"] != "folder":
             with_library()
             require()
@@ -185,9 +185,9 @@ def verdict(found: RunResult, *, check: bool = False) -> tuple[str, str]:
     show = 0 if found.error else _FIRST_FEW
     parts = [str(found.error)] if found.error else []
     if failed:
-        parts.append(_told(found, "failed", "failed; the originals stay where they were", show))
+        parts.append(_summary_of(found, "failed", "failed; the originals stay where they were", show))
     if held:
-        parts.append(_told(found, "held", "held; they stay as they are", show))
+        parts.append(_summary_of(found, "held", "held; they stay as they are", show))
     delivered = found.summary["delivered"]
     if parts and delivered:
         parts.append(f"{'Would still be delivered' if check else 'Delivered nevertheless'}: {_files(delivered)}.")
@@ -195,7 +195,7 @@ def verdict(found: RunResult, *, check: bool = False) -> tuple[str, str]:
     return reason, " ".join(parts)
 
 
-def _told(found: RunResult, which: str, what: str, show: int) -> str:
+def _summary_of(found: RunResult, which: str, what: str, show: int) -> str:
     """Format how many files have an outcome, with the messages of the first few."""
     count = found.counts[which]
     first = [outcome for outcome in found.outcomes if outcome.outcome == which][:show]

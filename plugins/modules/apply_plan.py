@@ -224,7 +224,7 @@ stopped:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._apply_plan import deploy
+from ansible_collections.courier.filedrop.plugins.module_utils._apply_plan import apply_plan
 
 _PLACE: dict[str, Any] = {
     "path": {"type": "path", "required": True},
@@ -236,7 +236,7 @@ _CONTENT: dict[str, Any] = {"type": "str", "required": True}
 
 
 def main() -> None:
-    deploy(
+    apply_plan(
         AnsibleModule(
             argument_spec={
                 "folders": {"type": "list", "elements": "dict", "default": [], "options": _PLACE},

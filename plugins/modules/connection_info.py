@@ -200,12 +200,12 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.diagn
 from ansible_collections.courier.filedrop.plugins.module_utils._module import (
     ACCOUNT_SPEC,
     LEDGER_SPEC,
-    answer,
     ledger_path,
+    run_module,
 )
 
 
-def connected(module: AnsibleModule) -> dict[str, Any]:
+def describe_connection(module: AnsibleModule) -> dict[str, Any]:
     """Describe the server and its folders."""
     folders, probe_dir = folders_from_options(module.params, preset_named(module.params["preset"]))
     account = account_from_options(module.params)
@@ -223,7 +223,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    answer(module, lambda: connected(module))
+    run_module(module, lambda: describe_connection(module))
 
 
 if __name__ == "__main__":

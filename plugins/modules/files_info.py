@@ -137,10 +137,10 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.local imp
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.runner import list_folder
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import is_wanted
-from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, FOLDER_SPEC, answer, iso
+from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, FOLDER_SPEC, iso, run_module
 
 
-def listed(module: AnsibleModule) -> dict[str, Any]:
+def list_entries(module: AnsibleModule) -> dict[str, Any]:
     """List the entries of the folder that match the patterns."""
     listing = listing_from_options(module.params, preset_named(module.params["preset"]))
     found = list_folder(account_from_options(module.params), listing.remote_dir)
@@ -151,11 +151,11 @@ def listed(module: AnsibleModule) -> dict[str, Any]:
         "changed": False,
         "remote_dir": listing.remote_dir,
         "count": len(wanted),
-        "files": [described(entry) for entry in wanted[: listing.max_results]],
+        "files": [entry_result(entry) for entry in wanted[: listing.max_results]],
     }
 
 
-def described(entry: Entry) -> dict[str, Any]:
+def entry_result(entry: Entry) -> dict[str, Any]:
     """Format an entry for the result."""
     return {
         "name": names.shown(entry.name),
@@ -169,7 +169,7 @@ def described(entry: Entry) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec={**ACCOUNT_SPEC, **FOLDER_SPEC}, supports_check_mode=True)
-    answer(module, lambda: listed(module))
+    run_module(module, lambda: list_entries(module))
 
 
 if __name__ == "__main__":

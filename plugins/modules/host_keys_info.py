@@ -123,13 +123,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.connect import offered_host_keys
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.hostkeys import TrustedKeys
-from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, answer
+from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, run_module
 
 # An account requires credentials, but this module does not log in.
 NOBODY = {"account": None, "username": "nobody", "private_key_file": None, "passphrase": None, "password": "none"}
 
 
-def offered(options: dict[str, Any]) -> dict[str, Any]:
+def fetch_host_keys(options: dict[str, Any]) -> dict[str, Any]:
     """Get the host keys of the server in the options."""
     account = account_from_options({**options, **NOBODY})
     trusted = TrustedKeys.parse(account.host_keys)
@@ -153,7 +153,7 @@ def offered(options: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=dict(ACCOUNT_SPEC), supports_check_mode=True)
-    answer(module, lambda: offered(module.params))
+    run_module(module, lambda: fetch_host_keys(module.params))
 
 
 if __name__ == "__main__":

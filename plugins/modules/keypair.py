@@ -196,10 +196,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import plan as plan_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys.apply import Backup, carry_out
-from ansible_collections.courier.filedrop.plugins.module_utils._module import answer
+from ansible_collections.courier.filedrop.plugins.module_utils._module import run_module
 
 
-def ensured(module: AnsibleModule) -> dict[str, Any]:
+def ensure(module: AnsibleModule) -> dict[str, Any]:
     """Ensure the pair, or predict it in check mode."""
     wanted = plan_module.spec_from_options(module.params)
     before = plan_module.inspect(wanted)
@@ -217,7 +217,7 @@ def ensured(module: AnsibleModule) -> dict[str, Any]:
     else:
         backup = carry_out(wanted, before, plan)
         shown_after = plan_module.describe(plan_module.inspect(wanted))
-    result = {"changed": plan.changed, "action": plan.action, **returned(wanted, shown_after)}
+    result = {"changed": plan.changed, "action": plan.action, **pair_result(wanted, shown_after)}
     if backup != Backup():
         result["backup"] = {"private_key_file": backup.private, "public_key_file": backup.public}
     if module._diff:
@@ -231,7 +231,7 @@ def ensured(module: AnsibleModule) -> dict[str, Any]:
     return result
 
 
-def returned(wanted: plan_module.KeyPairSpec, shown: dict[str, str]) -> dict[str, Any]:
+def pair_result(wanted: plan_module.KeyPairSpec, shown: dict[str, str]) -> dict[str, Any]:
     """Build the result for the pair; null for values that are unknown before the key is generated."""
     known = shown["fingerprint"] != plan_module.NOT_YET
     return {
@@ -264,7 +264,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    answer(module, lambda: ensured(module))
+    run_module(module, lambda: ensure(module))
 
 
 if __name__ == "__main__":

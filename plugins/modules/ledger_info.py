@@ -248,13 +248,13 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.local imp
 from ansible_collections.courier.filedrop.plugins.module_utils._module import (
     ACCOUNT_SPEC,
     LEDGER_SPEC,
-    answer,
     iso,
     ledger_path,
+    run_module,
 )
 
 
-def told(module: AnsibleModule) -> dict[str, Any]:
+def query_ledger(module: AnsibleModule) -> dict[str, Any]:
     """Query the ledger for the files in the options."""
     path = ledger_path(module)
     found = ask(path, question_from_options(module.params))
@@ -265,12 +265,12 @@ def told(module: AnsibleModule) -> dict[str, Any]:
         "changed": False,
         "ledger": path,
         "summary": found.counts,
-        "files": [described(row, outcome) for row, outcome in found.entries],
-        "capabilities": [learned(one) for one in found.capabilities],
+        "files": [file_result(row, outcome) for row, outcome in found.entries],
+        "capabilities": [capability_result(one) for one in found.capabilities],
     }
 
 
-def described(row: Row, outcome: str) -> dict[str, Any]:
+def file_result(row: Row, outcome: str) -> dict[str, Any]:
     """Format a file for the result."""
     return {
         "name": names.shown(row.name),
@@ -290,7 +290,7 @@ def described(row: Row, outcome: str) -> dict[str, Any]:
     }
 
 
-def learned(one: Capability) -> dict[str, Any]:
+def capability_result(one: Capability) -> dict[str, Any]:
     """Format a capability for the result."""
     return {"account": one.account, "name": one.name, "allowed": one.allowed, "learned_at": iso(one.learned_at)}
 
@@ -312,7 +312,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    answer(module, lambda: told(module), offline=True)
+    run_module(module, lambda: query_ledger(module), offline=True)
 
 
 if __name__ == "__main__":

@@ -183,18 +183,18 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.local imp
 from ansible_collections.courier.filedrop.plugins.module_utils._module import (
     ACCOUNT_SPEC,
     LEDGER_SPEC,
-    answer,
     ledger_path,
+    run_module,
 )
 
 
-def resolved(module: AnsibleModule) -> dict[str, Any]:
+def record_decision(module: AnsibleModule) -> dict[str, Any]:
     """Record the decision, and return what it changed."""
     wanted = wanted_from_options(module.params)
     found = resolve(ledger_path(module), wanted, module.params["decision"], check=module.check_mode)
     result: dict[str, Any] = {
         "changed": any(one.changed for one in found),
-        "files": [described(one) for one in found],
+        "files": [file_result(one) for one in found],
     }
     if module._diff:
         told = "".join(_line(one.before) for one in found), "".join(_line(one.after) for one in found)
@@ -202,7 +202,7 @@ def resolved(module: AnsibleModule) -> dict[str, Any]:
     return result
 
 
-def described(one: Decided) -> dict[str, Any]:
+def file_result(one: Decided) -> dict[str, Any]:
     """Format a file for the result."""
     row = one.before
     return {
@@ -235,7 +235,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    answer(module, lambda: resolved(module), offline=True)
+    run_module(module, lambda: record_decision(module), offline=True)
 
 
 if __name__ == "__main__":

@@ -313,7 +313,7 @@ accounts:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._module import Result, answer
+from ansible_collections.courier.filedrop.plugins.module_utils._module import Result, run_module
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import daemon, hostkeys, plan
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import folders_of
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.ssh_server import HOST
@@ -357,10 +357,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    answer(module, lambda: started(module) if module.params["state"] == "started" else stopped(module))
+    run_module(module, lambda: start(module) if module.params["state"] == "started" else stop(module))
 
 
-def started(module: AnsibleModule) -> Result:
+def start(module: AnsibleModule) -> Result:
     path = os.path.abspath(module.params["path"])
     found = daemon.look(path)
     wanted = plan.wanted(module.params, found.settings)
@@ -376,10 +376,10 @@ def started(module: AnsibleModule) -> Result:
         "before": plan.diff_state(found.settings, started=found.serving is not None),
         "after": plan.diff_state(settings, started=True, before=found.settings),
     }
-    return {**described(path, settings, serving), "changed": changed, "diff": diff}
+    return {**sandbox_result(path, settings, serving), "changed": changed, "diff": diff}
 
 
-def stopped(module: AnsibleModule) -> Result:
+def stop(module: AnsibleModule) -> Result:
     path = os.path.abspath(module.params["path"])
     found = daemon.look(path)
     changed = found.held
@@ -390,10 +390,10 @@ def stopped(module: AnsibleModule) -> Result:
         "after": plan.diff_state(found.settings, started=False),
     }
     serving = found.serving if module.check_mode else None
-    return {**described(path, found.settings, serving), "changed": changed, "diff": diff}
+    return {**sandbox_result(path, found.settings, serving), "changed": changed, "diff": diff}
 
 
-def described(path: str, settings: Settings | None, serving: Serving | None) -> Result:
+def sandbox_result(path: str, settings: Settings | None, serving: Serving | None) -> Result:
     # Neither "path" nor "state" is among it: to a result with a path, ansible-core adds a "state" of its own.
     accounts = settings.accounts if settings is not None else ()
     return {

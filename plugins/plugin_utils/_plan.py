@@ -58,11 +58,11 @@ _NO_CRON = "Use another schedule, or let systemd start the jobs of this host (fi
 _SAFE_PATH = re.compile(r"/[A-Za-z0-9_./@+-]+")
 
 
-class Refused(Exception):
+class InvalidVariables(Exception):
     """Report invalid variables, one per line."""
 
 
-class _NotMeant(Exception):
+class _InvalidOption(Exception):
     """Report one invalid option."""
 
 
@@ -105,19 +105,19 @@ class _Account:
 def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> dict[str, Any]:
     """Build everything that a host gets, as plain data for the module ``apply_plan``.
 
-    :raises Refused: a variable is invalid.
+    :raises InvalidVariables: a variable is invalid.
     """
     problems: list[str] = []
     wanted = {name: options for name, options in jobs.items() if options is not None}
     read_accounts = _accounts(
         {name: options for name, options in accounts.items() if options is not None}, host, problems
     )
-    configured = _checked(
-        read_accounts, _normalised(wanted, read_accounts, accounts, problems), accounts, jobs, problems
+    configured = _read_jobs(
+        read_accounts, _known_jobs(wanted, read_accounts, accounts, problems), accounts, jobs, problems
     )
     due = _cron_jobs(configured.values(), host, problems) if host.scheduler == "cron" else []
     if problems:
-        raise Refused("\n".join(problems))
+        raise InvalidVariables("\n".join(problems))
     files = [_configuration_file("accounts", name, account.options, host) for name, account in read_accounts.items()]
     files += [_configuration_file("jobs", name, wanted[name], host) for name in configured]
     if host.scheduler == "cron":
@@ -169,7 +169,7 @@ def _accounts(accounts: Mapping[str, Any], host: Host, problems: list[str]) -> d
         try:
             read.label(name, name="filedrop_accounts")
             found[str(name)] = _account(str(name), _dictionary(options), host)
-        except (FiledropError, _NotMeant) as error:
+        except (FiledropError, _InvalidOption) as error:
             problems.append(f"filedrop_accounts.{name}: {error}")
     return found
 
@@ -177,33 +177,33 @@ def _accounts(accounts: Mapping[str, Any], host: Host, problems: list[str]) -> d
 def _account(name: str, options: Mapping[str, Any], host: Host) -> _Account:
     account = _Account({key: value for key, value in options.items() if value is not None})
     for secret in SECRETS:
-        _take_secret(account, name, secret, host)
+        _move_secret(account, name, secret, host)
     key = read.text(account.options, "private_key", secret=True)
     account.options.pop("private_key", None)
     path = read.text(account.options, "private_key_file")
     if key is not None and path is not None:
-        raise _NotMeant("private_key_file: cannot be used together with private_key. Remove one of the two.")
+        raise _InvalidOption("private_key_file: cannot be used together with private_key. Remove one of the two.")
     if key is not None:
         account.secrets[name] = key if key.endswith("\n") else key + "\n"
     has_password = f"{name}.password" in account.secrets or "password_file" in account.options
     if path is None and key is None and has_password:
         return account
     account.generates = path is None and key is None
-    _hand_over(account, name, "private_key_file", path, host)
+    _refer_to_secret(account, name, "private_key_file", path, host)
     return account
 
 
-def _take_secret(account: _Account, name: str, secret: str, host: Host) -> None:
+def _move_secret(account: _Account, name: str, secret: str, host: Host) -> None:
     """Move a password or passphrase from the account's options into a file of its own."""
     text = read.text(account.options, secret, secret=True)
     account.options.pop(secret, None)
     path = read.text(account.options, f"{secret}_file")
     if text is not None and path is not None:
-        raise _NotMeant(f"{secret}_file: cannot be used together with {secret}. Remove one of the two.")
+        raise _InvalidOption(f"{secret}_file: cannot be used together with {secret}. Remove one of the two.")
     if text is not None:
         account.secrets[f"{name}.{secret}"] = text + "\n"
     if text is not None or path is not None:
-        _hand_over(account, name, f"{secret}_file", path, host)
+        _refer_to_secret(account, name, f"{secret}_file", path, host)
 
 
 def _credential(name: str, option: str) -> str:
@@ -211,7 +211,7 @@ def _credential(name: str, option: str) -> str:
     return name if option == "private_key_file" else f"{name}.{option.removesuffix('_file')}"
 
 
-def _hand_over(account: _Account, name: str, option: str, given: str | None, host: Host) -> None:
+def _refer_to_secret(account: _Account, name: str, option: str, given: str | None, host: Host) -> None:
     """Let systemd pass a secret to the account's jobs, because they cannot read root's files; else use its path.
 
     :param given: the value in the inventory: a path on the host, or a credential; None for a file among the keys.
@@ -222,7 +222,7 @@ def _hand_over(account: _Account, name: str, option: str, given: str | None, hos
         given = None
     path = f"{KEYS}/{credential}" if given is None else given
     if not _SAFE_PATH.fullmatch(path):
-        raise _NotMeant(
+        raise _InvalidOption(
             f"{option}: {given or credential!r} cannot be used in a unit file. Use an absolute path of letters, digits "
             "and . _ @ + - only."
         )
@@ -235,7 +235,7 @@ def _hand_over(account: _Account, name: str, option: str, given: str | None, hos
 # --- validation with the command's code
 
 
-def _normalised(
+def _known_jobs(
     jobs: Mapping[str, Any], accounts: Mapping[str, _Account], refused: Iterable[object], problems: list[str]
 ) -> dict[str, dict[str, Any]]:
     """Return the jobs with a valid name and a known account."""
@@ -248,14 +248,14 @@ def _normalised(
                 if account in refused:
                     continue
                 known = ", ".join(sorted(accounts)) or "none"
-                raise _NotMeant(f"account: {account!r} is not defined in filedrop_accounts, which has: {known}.")
+                raise _InvalidOption(f"account: {account!r} is not defined in filedrop_accounts, which has: {known}.")
             found[str(name)] = dict(options)
-        except (FiledropError, _NotMeant) as error:
+        except (FiledropError, _InvalidOption) as error:
             problems.append(f"filedrop_jobs.{name}: {error}")
     return found
 
 
-def _checked(
+def _read_jobs(
     accounts: Mapping[str, _Account],
     jobs: Mapping[str, Mapping[str, Any]],
     given_accounts: Mapping[str, Any],
@@ -270,12 +270,14 @@ def _checked(
                 trusted = configuration.account(name).host_keys
                 TrustedKeys.parse(trusted)
             except FiledropError as error:
-                problems.append(_told(error, configuration.folder, f"filedrop_accounts.{name}", given_accounts[name]))
+                problems.append(
+                    _for_variable(error, configuration.folder, f"filedrop_accounts.{name}", given_accounts[name])
+                )
         for name in jobs:
             try:
                 found[name] = configuration.job(name)
             except FiledropError as error:
-                problems.append(_told(error, configuration.folder, f"filedrop_jobs.{name}", given_jobs[name]))
+                problems.append(_for_variable(error, configuration.folder, f"filedrop_jobs.{name}", given_jobs[name]))
     problems += [
         f"filedrop_accounts.{name}.{_NO_HOST_KEYS}"
         for name in sorted({job.account for job in found.values()})
@@ -293,8 +295,8 @@ def _as_files(accounts: Mapping[str, _Account], jobs: Mapping[str, Mapping[str, 
         for name, account in accounts.items():
             # The control node has only placeholders, also for secrets that exist on the host already.
             elsewhere = {option: f"{REFERENCE}{_credential(name, option)}" for option in account.given}
-            told = {**account.options, **elsewhere}
-            _write(os.path.join(folder, "accounts", f"{name}.json"), json.dumps(told, default=str))
+            shown_options = {**account.options, **elsewhere}
+            _write(os.path.join(folder, "accounts", f"{name}.json"), json.dumps(shown_options, default=str))
             for credential in account.credentials:
                 _write(os.path.join(folder, "keys", credential.name), _PLACEHOLDER)
         for name, options in jobs.items():
@@ -307,7 +309,7 @@ def _write(path: str, text: str) -> None:
         file.write(text)
 
 
-def _told(error: FiledropError, folder: str, variable: str, options: Mapping[str, Any]) -> str:
+def _for_variable(error: FiledropError, folder: str, variable: str, options: Mapping[str, Any]) -> str:
     """Rewrite an error about a file as one about the variable, with the type of the value."""
     text = re.sub(re.escape(folder) + r"/(accounts|jobs)/\w+\.json: ", "", str(error))
     option = re.match(r"'?(\w+)'?:? ", text)
@@ -322,7 +324,7 @@ def _dictionary(options: object) -> Mapping[str, Any]:
         finding = (
             f"the value must be a dictionary of options, but is {read.kind_of(options)}: {read.abbreviated(options)}."
         )
-        raise _NotMeant(finding)
+        raise _InvalidOption(finding)
     return options
 
 
@@ -390,8 +392,8 @@ def _cron_jobs(jobs: Iterable[ConfiguredJob], host: Host, problems: list[str]) -
         try:
             times = [cron_time(event) for event in _calendar(job, host)]
         except NotExpressible as why:
-            told = f"cron cannot express {job.schedule.on_calendar!r}: {why}."
-            problems.append(f"filedrop_jobs.{job.name}.on_calendar: {told} {_NO_CRON}")
+            finding = f"cron cannot express {job.schedule.on_calendar!r}: {why}."
+            problems.append(f"filedrop_jobs.{job.name}.on_calendar: {finding} {_NO_CRON}")
             continue
         delayed = job.schedule.on_calendar is not None and host.spread > 0
         limit = None if job.time_limit is None else job.time_limit + units.GRACE

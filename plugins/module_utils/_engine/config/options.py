@@ -42,9 +42,6 @@ def invalid(name: str, value: object, why: str, way_out: str) -> InputError:
     return InputError("option_invalid", f"{name}: {abbreviated(value)} {why}.", way_out)
 
 
-refused = invalid  # the name until ledger/ uses the new one
-
-
 def missing(name: str, finding: str, way_out: str) -> InputError:
     return InputError("option_missing", f"{name}: {finding}.", way_out)
 

@@ -73,7 +73,7 @@ def wanted_from_options(options: Mapping[str, object]) -> Wanted:
             "name", "this names no file", "Name files, or set all_held to decide about all that is held."
         )
     if names and options.get("all_held"):
-        raise read.refused("name", list(names), "is given as well as all_held", "Leave one of the two out.")
+        raise read.invalid("name", list(names), "is given as well as all_held", "Leave one of the two out.")
     direction = options.get("direction")
     return Wanted(
         names=names or None,

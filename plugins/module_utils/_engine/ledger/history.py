@@ -107,7 +107,7 @@ def _moment(options: Mapping[str, object], name: str) -> float | None:
         found = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", value.strip()))
     except ValueError as error:
         way_out = f"Set {name} to the like of 2026-04-10, 2026-04-10T06:00:00Z or 7d."
-        raise read.refused(name, value, "is neither a date nor a stretch of time", way_out) from error
+        raise read.invalid(name, value, "is neither a date nor a stretch of time", way_out) from error
     return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
 
 

@@ -40,7 +40,7 @@ def raises(error: Exception) -> Callable[[AnsibleModule], None]:
     def work() -> dict[str, Any]:
         raise error
 
-    return lambda module: _module.answer(module, work)
+    return lambda module: _module.run_module(module, work)
 
 
 def outcome(name: str, end: str, message: str = "") -> FileOutcome:
@@ -67,7 +67,7 @@ def test_other_errors_say_where_they_happened_and_show_no_secret(finish: Callabl
 
 
 def test_a_name_that_is_no_utf_8_does_not_spoil_a_result(finish: Callable[..., dict[str, Any]]) -> None:
-    told = finish(lambda module: _module.answer(module, lambda: {"files": [{"name": "a\udcff.xml"}], "count": 1}))
+    told = finish(lambda module: _module.run_module(module, lambda: {"files": [{"name": "a\udcff.xml"}], "count": 1}))
     assert told["files"] == [{"name": "a\\xff.xml"}]
     told = finish(raises(TrustError("code", "bad \udcff")))
     assert told["msg"] == "bad \\xff"
@@ -80,7 +80,7 @@ def test_a_missing_library_is_named_with_the_interpreter(
         raise _module.DependencyError("paramiko_missing", "There is no paramiko.", "Install it.")
 
     monkeypatch.setattr(_module, "require", require)
-    told = finish(lambda module: _module.answer(module, dict))
+    told = finish(lambda module: _module.run_module(module, dict))
     assert told["reason"] == "paramiko_missing"
     assert told["msg"].startswith("There is no paramiko. Install it. The module ran with /")
 

@@ -202,13 +202,13 @@ def test_what_a_ledger_tells_is_documented() -> None:
     told = yaml.safe_load(module("ledger_info").RETURN)
     assert set(told) == {"ledger", "summary", "files", "capabilities", "reason"}
     assert set(told["summary"]["contains"]) == set(states.OUTCOMES)
-    assert set(told["files"]["contains"]) == set(module("ledger_info").described(row, "held"))
+    assert set(told["files"]["contains"]) == set(module("ledger_info").file_result(row, "held"))
     assert set(told["capabilities"]["contains"]) == set(
-        module("ledger_info").learned(history.Capability("acme", "rename", True, 1.0))
+        module("ledger_info").capability_result(history.Capability("acme", "rename", True, 1.0))
     )
     decided = yaml.safe_load(module("resolve").RETURN)
     assert set(decided) == {"files", "reason"}
-    assert set(decided["files"]["contains"]) == set(module("resolve").described(decisions.Decided(row, row)))
+    assert set(decided["files"]["contains"]) == set(module("resolve").file_result(decisions.Decided(row, row)))
 
 
 @pytest.mark.parametrize("name", JOBS)

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.plugin_utils._plan import Host, Refused, plan
+from ansible_collections.courier.filedrop.plugins.plugin_utils._plan import Host, InvalidVariables, plan
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0RI5DcFDeWYNfW9OnVZsfZSTbSYrO3bjwjHHmFEAaF"
 AMILI = {"preset": "amili_sftp", "username": "2001234", "host_keys": [KEY]}
@@ -30,7 +30,7 @@ def content(found: dict[str, Any], path: str) -> str:
 
 
 def refusal(accounts: dict[str, Any], jobs: dict[str, Any], host: Host = ERP1) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvalidVariables) as refused:
         plan(accounts, jobs, host)
     return str(refused.value)
 

@@ -85,6 +85,3 @@ class NullBuffer(ReceiveBuffer):
 
     def feed(self, data: bytes) -> None:
         pass
-
-
-Discarded = NullBuffer  # the name until sftp/session.py uses the new one
