@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
@@ -173,8 +174,8 @@ class MemoryRemote:
         file = await self.ask("open", path, lambda: self.server.file(path))
         received = 0
         while received <= size:
-            start, length = received, min(CHUNK, size - received) or 1
-            data = await self.ask("read", path, lambda: bytes(file.content[start : start + length]))
+            part = slice(received, received + (min(CHUNK, size - received) or 1))
+            data = await self.ask("read", path, partial(_part_of, file, part))
             received += len(data)
             if not data:
                 break
@@ -226,6 +227,10 @@ class MemoryRemote:
         return self.ask("remove", path, serve)
 
 
+def _part_of(file: MemoryFile, part: slice) -> bytes:
+    return bytes(file.content[part])
+
+
 class MemoryUpload:
     """One upload; see `interface.Uploaded`. It goes on in a file that is removed, as on Unix."""
 
@@ -240,10 +245,8 @@ class MemoryUpload:
 
     async def send(self, source: Outgoing, *, close: bool) -> None:
         for start in range(0, source.size, CHUNK):
-            data = source.read(min(CHUNK, source.size - start))
-            self._written.append(
-                self._remote.ask("write", self._path, lambda data=data: self._file.content.extend(data))
-            )
+            write = partial(self._file.content.extend, source.read(min(CHUNK, source.size - start)))
+            self._written.append(self._remote.ask("write", self._path, write))
         source.check_unchanged()
         self._told = self._remote.ask("size", self._path, lambda: len(self._file.content))
         if close:
