@@ -101,6 +101,12 @@ class _Account:
     given: dict[str, str] = field(default_factory=dict)
     generates: bool = False
 
+    @property
+    def root(self) -> str | None:
+        """The folder on the host that is the mailbox, if the protocol is ``folder``."""
+        found = self.options.get("root")
+        return found if isinstance(found, str) and self.options.get("protocol") == "folder" else None
+
 
 def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> dict[str, Any]:
     """Build everything that a host gets, as plain data for the module ``apply_plan``.
@@ -150,7 +156,7 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
             for name, job in configured.items()
             if job.schedule.on_calendar is not None and host.scheduler == "systemd"
         },
-        "places": [place for job in configured.values() for place in _places(job)],
+        "places": [place for job in configured.values() for place in _places(job, read_accounts[job.account])],
         "given_secrets": [
             {"variable": f"filedrop_accounts.{name}.{option}", "path": path, "handed_over": host.hands_over}
             for name, account in read_accounts.items()
@@ -185,6 +191,8 @@ def _account(name: str, options: Mapping[str, Any], host: Host) -> _Account:
         raise _InvalidOption("private_key_file: cannot be used together with private_key. Remove one of the two.")
     if key is not None:
         account.secrets[name] = key if key.endswith("\n") else key + "\n"
+    if account.options.get("protocol") == "folder" and path is None and key is None:
+        return account  # nobody logs in
     has_password = f"{name}.password" in account.secrets or "password_file" in account.options
     if path is None and key is None and has_password:
         return account
@@ -281,7 +289,7 @@ def _read_jobs(
     problems += [
         f"filedrop_accounts.{name}.{_NO_HOST_KEYS}"
         for name in sorted({job.account for job in found.values()})
-        if not accounts[name].options.get("host_keys")
+        if not accounts[name].options.get("host_keys") and accounts[name].root is None
     ]
     return found
 
@@ -355,7 +363,7 @@ def _job_units(job: ConfiguredJob, account: _Account, host: Host) -> list[dict[s
     unit = units.JobUnit(
         name=job.name,
         credentials=account.credentials if host.hands_over else (),
-        writable=writable,
+        writable=[*writable, *([account.root] if account.root else [])],
         readable=readable,
         gives_group=job.job.group is not None,
         time_limit=job.time_limit,
@@ -421,12 +429,15 @@ def _folders(job: ConfiguredJob) -> tuple[list[str], list[str]]:
     return list(job.job.folders.written), list(job.job.folders.read)
 
 
-def _places(job: ConfiguredJob) -> list[dict[str, Any]]:
+def _places(job: ConfiguredJob, account: _Account) -> list[dict[str, Any]]:
     """List the folders of a job, with the permissions that the service user needs there."""
     writable, readable = _folders(job)
     option = job.job.folders.option
-    return [
+    found = [
         {"variable": f"filedrop_jobs.{job.name}.{option}", "path": path, "write": path in writable}
         for path in (*writable, *readable)
-        if job.enabled
     ]
+    if account.root is not None:
+        # The folders inside it are what a run writes to; the root itself need only be entered.
+        found.append({"variable": f"filedrop_accounts.{job.account}.root", "path": account.root, "write": False})
+    return found if job.enabled else []

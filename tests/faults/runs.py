@@ -49,6 +49,13 @@ class Server(Protocol):
         """Wait until nothing is under way there any more."""
 
 
+class NoServer:
+    """Nobody: the mailbox is a folder, and what a run does there is done when it ends."""
+
+    def settle(self) -> None:
+        """Nothing is ever under way."""
+
+
 class Pair(NamedTuple):
     """What came of two runs at once, and how many seconds the second one took."""
 
@@ -64,7 +71,7 @@ class Stage:
     :param server: who is at the other end.
     """
 
-    def __init__(self, variant: Variant, world: World, server: plain.PlainServer | SshServer) -> None:
+    def __init__(self, variant: Variant, world: World, server: plain.PlainServer | SshServer | NoServer) -> None:
         self.variant = variant
         self.world = world
         self.server = server
@@ -210,6 +217,8 @@ class Stage:
             engine.open_connection = lambda who: PipeConnection(lambda: unix_socket(address), timeout=who.timeout)
             return Account(ACCOUNT, "sftp", "nowhere", 22, "nobody", timeout=60.0)
         server = self.server
+        if isinstance(server, NoServer):
+            return Account(ACCOUNT, "folder", "", 0, "", timeout=60.0, root=str(self.world.there))
         return Account(
             ACCOUNT, "sftp", server.host, server.port, server.username,
             private_key_file=server.private_key_file, host_keys=tuple(server.host_keys), timeout=60.0,
@@ -234,7 +243,7 @@ def stage(variant: Variant) -> Iterator[Stage]:
     with contextlib.ExitStack() as stack:
         base = stack.enter_context(_folder(fast_folder()))
         shelf = stack.enter_context(_folder(None)) if "other_disk" in variant.options else base / "shelf"
-        server: plain.PlainServer | SshServer
+        server: plain.PlainServer | SshServer | NoServer
         if variant.server == "sshd":
             server = stack.enter_context(SshServer(config=["MaxSessions 1"]))
             owner = (server.input.stat().st_uid, server.input.stat().st_gid)
@@ -242,7 +251,9 @@ def stage(variant: Variant) -> Iterator[Stage]:
         else:
             world = World(base / "here", base / "there", base / "kept", shelf).make()
             serve = _serve(variant, world)
-            server = stack.enter_context(contextlib.closing(plain.PlainServer(base / "socket", serve)))
+            server = NoServer()
+            if variant.server != "folder":
+                server = stack.enter_context(contextlib.closing(plain.PlainServer(base / "socket", serve)))
         found = Stage(variant, world, server)
         found.fill()
         yield found

@@ -15,7 +15,18 @@ from contextlib import contextmanager
 import pytest
 from faults.explorer import Explorer, Limits, Report
 from faults.runs import stage
-from faults.variants import ALL, BATCHES, EVERY_DAY, OTHERS, OVER_SSH, SINGLES, TO_THE_END, Variant
+from faults.variants import (
+    ALL,
+    BATCHES,
+    EVERY_DAY,
+    FOLDER_BATCHES,
+    FOLDERS,
+    OTHERS,
+    OVER_SSH,
+    SINGLES,
+    TO_THE_END,
+    Variant,
+)
 
 
 def _named(variants: tuple[Variant, ...]) -> list[object]:
@@ -38,7 +49,7 @@ def _explored(variant: Variant, title: str, reports: list[Report]) -> Iterator[E
     assert not wrong, "\n".join(["", *wrong])
 
 
-@pytest.mark.parametrize("variant", _named((*SINGLES, *OTHERS)))
+@pytest.mark.parametrize("variant", _named((*SINGLES, *OTHERS, *FOLDERS)))
 def test_a_run_and_its_recoveries_are_killed_at_every_step(
     variant: Variant, full: bool, seed: int, reports: list[Report]
 ) -> None:
@@ -49,7 +60,7 @@ def test_a_run_and_its_recoveries_are_killed_at_every_step(
             explorer.crash(Limits(depth=2, sample=3 if full else 1, seed=seed))
 
 
-@pytest.mark.parametrize("variant", _named(BATCHES))
+@pytest.mark.parametrize("variant", _named((*BATCHES, *FOLDER_BATCHES)))
 def test_a_batch_is_killed_at_every_step(variant: Variant, full: bool, seed: int, reports: list[Report]) -> None:
     with _explored(variant, variant.name, reports) as explorer:
         explorer.crash(Limits(depth=3, sample=3, seed=seed) if full else Limits(depth=1))
@@ -75,7 +86,7 @@ def test_a_connection_is_cut_at_every_request(variant: Variant, reports: list[Re
         explorer.cut()
 
 
-@pytest.mark.parametrize("variant", _named(SINGLES))
+@pytest.mark.parametrize("variant", _named((*SINGLES, *(one for one in FOLDERS if "share" not in one.options))))
 def test_between_a_crash_and_the_next_run_anything_may_happen(
     variant: Variant, full: bool, reports: list[Report]
 ) -> None:

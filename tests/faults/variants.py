@@ -31,7 +31,7 @@ class Variant:
     """One way to run a job.
 
     :param server: ``openssh``: its SFTP server; ``sshd``: the same over SSH; ``taking``: a provider that takes what was
-        completed at once; ``hiding``: and one that shows nothing before that.
+        completed at once; ``hiding``: and one that shows nothing before that; ``folder``: none, but its folder is here.
     :param may_hold: reasons for which files may wait for a person after a crash. Everything else must be completed.
     :param fresh: there is no ledger yet.
     :param limits: by event, the steps at which it does harm that nobody can prevent, as `Conversation` calls them.
@@ -134,6 +134,24 @@ def _batches() -> Iterator[Variant]:
     yield Variant("batch-share-delete", "pickup", {"after": "delete", "share": {"index": 0, "count": 1}}, BATCH)
 
 
+def _folders() -> Iterator[Variant]:
+    """Jobs whose server is a folder of the same host."""
+    for upload, after in (("rename", "archive"), ("direct", "delete"), ("rename", "keep")):
+        yield Variant(f"{upload}-{after}-folder", "dropoff", {"upload": upload, "after": after}, ONE, "folder")
+    for after in ("delete", "move", "keep"):
+        yield Variant(f"pickup-{after}-folder", "pickup", {"after": after}, ONE, "folder")
+    yield Variant(
+        "share-delete-folder", "pickup", {"after": "delete", "share": {"index": 0, "count": 1}}, ONE, "folder"
+    )
+    yield Variant("rename-large-folder", "dropoff", {"upload": "rename", "after": "archive"}, LARGE, "folder")
+
+
+def _folder_batches() -> Iterator[Variant]:
+    options = {"upload": "rename", "after": "archive"}
+    yield Variant("batch-rename-archive-folder", "dropoff", options, BATCH, "folder")
+    yield Variant("batch-pickup-delete-folder", "pickup", {"after": "delete"}, BATCH, "folder")
+
+
 def _over_ssh() -> Iterator[Variant]:
     for upload, after in (("rename", "archive"), ("direct", "delete")):
         yield Variant(f"ssh-{upload}-{after}", "dropoff", {"upload": upload, "after": after}, ONE, "sshd")
@@ -145,8 +163,10 @@ def _over_ssh() -> Iterator[Variant]:
 SINGLES = (*_dropoffs(), *_pickups())
 OTHERS = tuple(_others())
 BATCHES = tuple(_batches())
+FOLDERS = tuple(_folders())
+FOLDER_BATCHES = tuple(_folder_batches())
 OVER_SSH = tuple(_over_ssh())
-ALL = {variant.name: variant for variant in (*SINGLES, *OTHERS, *BATCHES, *OVER_SSH)}
+ALL = {variant.name: variant for variant in (*SINGLES, *OTHERS, *BATCHES, *FOLDERS, *FOLDER_BATCHES, *OVER_SSH)}
 
 TO_THE_END = frozenset(
     {
@@ -161,6 +181,7 @@ EVERY_DAY = TO_THE_END | frozenset(
         *("rename-keep-openssh", "rename-fresh", "rename-other-disk", "direct-large", "pickup-empty", "pickup-sidecar"),
         *("batch-rename-archive-openssh", "batch-direct-delete-hiding", "batch-pickup-delete"),
         *("ssh-rename-archive", "ssh-pickup-delete"),
+        *("rename-archive-folder", "direct-delete-folder", "pickup-delete-folder", "batch-rename-archive-folder"),
     }
 )
 """What is tried with every change; the rest takes minutes more."""

@@ -50,10 +50,6 @@ class MemoryFile:
     mtime: int = TIME
 
 
-def _read(file: MemoryFile, start: int, length: int) -> bytes:
-    return bytes(file.content[start : start + length])
-
-
 class MemoryServer:
     """The server's side, which outlives its sessions.
 
@@ -178,8 +174,8 @@ class MemoryRemote:
         file = await self.ask("open", path, lambda: self.server.file(path))
         received = 0
         while received <= size:
-            start, length = received, min(CHUNK, size - received) or 1
-            data = await self.ask("read", path, partial(_read, file, start, length))
+            part = slice(received, received + (min(CHUNK, size - received) or 1))
+            data = await self.ask("read", path, partial(_part_of, file, part))
             received += len(data)
             if not data:
                 break
@@ -231,6 +227,10 @@ class MemoryRemote:
         return self.ask("remove", path, serve)
 
 
+def _part_of(file: MemoryFile, part: slice) -> bytes:
+    return bytes(file.content[part])
+
+
 class MemoryUpload:
     """One upload; see `interface.Uploaded`. It goes on in a file that is removed, as on Unix."""
 
@@ -245,8 +245,8 @@ class MemoryUpload:
 
     async def send(self, source: Outgoing, *, close: bool) -> None:
         for start in range(0, source.size, CHUNK):
-            data = source.read(min(CHUNK, source.size - start))
-            self._written.append(self._remote.ask("write", self._path, partial(self._file.content.extend, data)))
+            write = partial(self._file.content.extend, source.read(min(CHUNK, source.size - start)))
+            self._written.append(self._remote.ask("write", self._path, write))
         source.check_unchanged()
         self._told = self._remote.ask("size", self._path, lambda: len(self._file.content))
         if close:

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The servers that storms rage over: the sandbox without SSH, the same over SSH, and OpenSSH, both behind a relay."""
+"""The servers that storms rage over.
+
+The sandbox without SSH; the same over SSH, and OpenSSH, both behind a relay; and a folder without any server.
+"""
 
 from __future__ import annotations
 
@@ -164,6 +167,35 @@ class OpenSsh:
             os.rename(self.world.input / name, destination)
             return True
         return False
+
+
+class Folder:
+    """No server: the mailbox is a folder of the same host."""
+
+    has_hooks = False
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    @contextlib.contextmanager
+    def reached(self, faults: Sequence[relay.Fault]) -> Iterator[dict[str, Any]]:
+        yield {"protocol": "folder", "root": str(self.world.there), "account": "storm"}
+
+    def settle(self) -> None:
+        """What a run does is done when it ends."""
+
+    def take(self, name: str, destination: str) -> bool:
+        """Nobody knows what is complete; who asks takes what is there."""
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.world.input / name, destination)
+            return True
+        return False
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Server]:
+    with _folder() as base:
+        yield Folder(World(base / "here", base / "there", base / "kept", base / "shelf").make())
 
 
 @contextlib.contextmanager

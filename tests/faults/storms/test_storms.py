@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import hostkeys
 from faults.storms.nursery import Nursery
-from faults.storms.servers import Server, openssh, plain_sandbox, ssh_sandbox
+from faults.storms.servers import Server, folder, openssh, plain_sandbox, ssh_sandbox
 from faults.storms.storm import storm
 from faults.storms.weather import Storm
 from support.sandbox_client import Key
 from support.sshd import SshServer
 
 # Over SSH a run takes ten times as long, and shows little that it does not show without.
-KINDS = ("plain", "plain", "plain", "plain", "ssh", "plain", "plain", "plain", "plain", "openssh")
+KINDS = ("plain", "plain", "folder", "plain", "ssh", "plain", "plain", "plain", "plain", "openssh")
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +46,7 @@ def test_a_storm(
         "plain": plain_sandbox(fault),
         "ssh": ssh_sandbox(fault, client_key, host_keys),
         "openssh": openssh(stormy_sshd),
+        "folder": folder(),
     }
     with servers[KINDS[storm_seed % len(KINDS)]] as server:
         report = storm(storm_seed, server, fault, nursery)

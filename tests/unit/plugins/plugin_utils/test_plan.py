@@ -234,3 +234,45 @@ def test_secrets_that_are_there_already_are_named_where_nobody_hands_them_over()
         json.loads(content(handed, "/etc/filedrop/accounts/bank.json"))["password_file"] == "credential:bank.password"
     )
     assert handed["given_secrets"][0]["handed_over"]
+
+
+FOLDER = {"protocol": "folder", "root": "/srv/sftp/2001234"}
+INTO_FOLDER = {**INVOICES, "account": "local", "remote_dir": "pickup", "group": "sftp", "file_mode": "0640"}
+
+
+def test_a_job_into_a_folder_may_write_there_and_needs_no_key() -> None:
+    found = plan({"local": FOLDER}, {"invoices": INTO_FOLDER}, ERP1)
+    unit = content(found, "/etc/systemd/system/filedrop@invoices.service.d/filedrop.conf")
+    assert "ReadWritePaths=-/srv/sftp/2001234\n" in unit
+    assert "ReadWritePaths=-/srv/erp/outbox\n" in unit
+    assert "SystemCallFilter=@chown" in unit
+    assert "LoadCredential" not in unit
+    assert found["keys"] == []
+    assert {"variable": "filedrop_accounts.local.root", "path": "/srv/sftp/2001234", "write": False} in found["places"]
+
+
+def test_a_job_out_of_a_folder_may_write_there_and_does_not_watch_it() -> None:
+    reports = {**REPORTS, "account": "local"}
+    found = plan({"local": FOLDER}, {"reports": reports, "invoices": {**INTO_FOLDER, "on_arrival": True}}, ERP1)
+    unit = content(found, "/etc/systemd/system/filedrop@reports.service.d/filedrop.conf")
+    assert "ReadWritePaths=-/srv/sftp/2001234\n" in unit
+    assert "@chown" not in unit
+    watched = content(found, "/etc/systemd/system/filedrop@invoices.path")
+    assert "/srv/erp/outbox" in watched
+    assert "/srv/sftp" not in watched
+
+
+@pytest.mark.parametrize(
+    ("account", "job", "told"),
+    [
+        ({**FOLDER, "host": "h"}, INTO_FOLDER, "filedrop_accounts.local.host: unknown option for protocol folder"),
+        ({**FOLDER, "password": "x"}, INTO_FOLDER, "unknown option for protocol folder"),
+        ({**FOLDER, "private_key": "x"}, INTO_FOLDER, "unknown option for protocol folder"),
+        ({"protocol": "folder"}, INTO_FOLDER, "filedrop_accounts.local.root: this is not given"),
+        ({**FOLDER, "root": "srv"}, INTO_FOLDER, "is not an absolute path"),
+        ({**BANK, "root": "/srv"}, INTO_FOLDER, "filedrop_accounts.local.root: unknown option for protocol sftp"),
+        (BANK, INTO_FOLDER, "filedrop_jobs.invoices.group: unknown option for a drop-off over the protocol sftp"),
+    ],
+)
+def test_what_does_not_go_with_a_folder_is_refused(account: dict[str, Any], job: dict[str, Any], told: str) -> None:
+    assert told in refusal({"local": account}, {"invoices": job})

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import (
     Account,
     account_from_options,
+    account_name,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
 
@@ -187,3 +188,32 @@ def test_there_must_be_a_key_or_a_password() -> None:
 def test_the_key_may_lie_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ann")
     assert account(private_key_file="~/.ssh/amili_sftp").private_key_file == "/home/ann/.ssh/amili_sftp"
+
+
+FOLDER: dict[str, object] = {"protocol": "folder", "root": "/srv//box/"}
+
+
+def test_a_folder_needs_nothing_but_its_root() -> None:
+    found = account_from_options(FOLDER)
+    assert (found.protocol, found.root, found.name, found.timeout) == ("folder", "/srv/box", "/srv/box", 30.0)
+    assert (found.host, found.port, found.username) == ("", 0, "")
+    named = account_from_options({**FOLDER, "account": "box", "timeout": 5, "bandwidth_limit": "1M"})
+    assert (named.name, named.timeout, named.bandwidth_limit) == ("box", 5.0, 1024**2)
+    assert account_name(FOLDER) == "/srv/box"
+    assert account_name({**FOLDER, "account": "box"}) == "box"
+
+
+@pytest.mark.parametrize(
+    "option", ["host", "port", "username", "host_keys", "connections", "private_key_file", "passphrase", "password"]
+)
+def test_what_only_another_protocol_has_is_refused_by_name(option: str) -> None:
+    with pytest.raises(InputError) as caught:
+        account_from_options({**FOLDER, option: "x"})
+    assert caught.value.reason == "option_unknown"
+    assert caught.value.finding == f"{option}: unknown option for protocol folder."
+
+
+def test_a_root_is_an_option_of_a_folder_only() -> None:
+    with pytest.raises(InputError) as caught:
+        account_from_options({**GIVEN, "root": "/srv/box"})
+    assert caught.value.finding == "root: unknown option for protocol sftp."
