@@ -10,6 +10,7 @@ import os
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.command import Host
@@ -86,7 +87,7 @@ def test_a_root_that_is_gone_ends_the_run(host: Host, box: Path) -> None:
     ],
 )
 def test_what_does_not_go_together_is_refused(
-    host: Host, box: Path, account: dict[str, object], job: dict[str, object], told: str
+    host: Host, box: Path, account: dict[str, Any], job: dict[str, Any], told: str
 ) -> None:
     host.account("acme", {"protocol": "folder", "root": str(box), **account})
     (host.config / "accounts" / "acme.json").chmod(0o600)

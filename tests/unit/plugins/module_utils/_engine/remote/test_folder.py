@@ -26,7 +26,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as local_folder
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.permissions import Permissions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Remote, connect
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Remote, connect, entries_in
 from support.odd_server import Sink, upload
 from support.rights import without_privileges
 
@@ -79,8 +79,8 @@ def test_a_path_is_inside_the_root_with_and_without_a_slash(remote: Remote, root
     run(remote, put(remote, "/input//./a.xml"))
     assert run(remote, remote.stat("input/a.xml")).size == 1
     assert (root / "input" / "a.xml").read_bytes() == b"x"
-    assert {entry.name for entry in run(remote, remote.list(""))} == {"input", "pickup"}
-    assert {entry.name for entry in run(remote, remote.list("/"))} == {"input", "pickup"}
+    assert {entry.name for entry in run(remote, entries_in(remote, ""))} == {"input", "pickup"}
+    assert {entry.name for entry in run(remote, entries_in(remote, "/"))} == {"input", "pickup"}
     assert run(remote, remote.stat(".")).kind == run(remote, remote.stat("/")).kind == "folder"
 
 
@@ -92,7 +92,7 @@ def test_nothing_leads_out_of_the_root(remote: Remote, root: Path, path: str) ->
     (root.parent / "secret").write_bytes(b"secret")
     requests: list[Callable[[], Any]] = [
         lambda: remote.stat(path),
-        lambda: remote.list(path),
+        lambda: entries_in(remote, path),
         lambda: remote.remove(path),
         lambda: remote.rename(path, "input/a"),
         lambda: remote.download(path, Sink(), size=6),
@@ -110,7 +110,7 @@ def test_a_link_to_a_folder_is_not_followed(remote: Remote, root: Path) -> None:
     (outside / "a.xml").write_bytes(b"secret")
     (root / "link").symlink_to(outside)
     for request in (
-        lambda: remote.list("link"),
+        lambda: entries_in(remote, "link"),
         lambda: remote.download("link/a.xml", Sink(), size=6),
         lambda: upload(remote, "link/b.xml", b"x"),
         lambda: remote.remove("link/a.xml"),
@@ -142,7 +142,7 @@ def test_what_is_not_a_file_is_not_opened(remote: Remote, root: Path) -> None:
     os.mkfifo(root / "pickup" / "fifo")
     for path in ("pickup/fifo", "pickup"):
         assert isinstance(failure(remote, remote.download(path, Sink(), size=1)), RemoteDenied)
-    assert {entry.kind for entry in run(remote, remote.list("pickup"))} == {"other"}
+    assert {entry.kind for entry in run(remote, entries_in(remote, "pickup"))} == {"other"}
 
 
 @pytest.mark.parametrize("over", [False, True])

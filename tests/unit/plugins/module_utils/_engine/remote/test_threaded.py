@@ -18,8 +18,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     RemoteDenied,
     RemoteError,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, Features
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Future, Loop
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, Features, entries_in
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.threaded import CHUNK, ThreadedRemote
 from support.odd_server import Memory, Sink, upload
 
@@ -49,9 +49,9 @@ class Slow:
         name = what.split()[0]
         return self.answers[name]() if name in self.answers else default
 
-    def list(self, folder: str) -> Sequence[Entry]:
-        found: Sequence[Entry] = self._do(f"list {folder}", [])
-        return found
+    def list(self, folder: str) -> Iterator[Sequence[Entry]]:
+        self._do(f"list {folder}")
+        return iter(())
 
     def stat(self, path: str) -> Entry | None:
         found: Entry | None = self._do(f"stat {path}")
@@ -131,7 +131,13 @@ def test_calls_run_in_threads_of_their_own(remote: ThreadedRemote, connections: 
 def test_calls_about_one_path_run_in_their_order(remote: ThreadedRemote, connections: list[Slow]) -> None:
     for connection in connections:
         connection.gate.clear()
-    asked = [remote.remove("a"), remote.rename("b", "c"), remote.stat("c"), remote.stat("a"), remote.stat("b")]
+    asked: list[Future[Any]] = [
+        remote.remove("a"),
+        remote.rename("b", "c"),
+        remote.stat("c"),
+        remote.stat("a"),
+        remote.stat("b"),
+    ]
     for connection in connections:
         connection.gate.set()
 
@@ -205,7 +211,7 @@ def test_a_refusal_ends_nothing(remote: ThreadedRemote, connections: list[Slow])
     connections[0].answers["stat"] = fail
     with pytest.raises(RemoteError):
         run(remote, remote.stat("a"))
-    assert run(remote, remote.list("")) == []
+    assert run(remote, entries_in(remote, "")) == []
 
 
 def test_an_upload_stays_on_its_connection(remote: ThreadedRemote, connections: list[Slow]) -> None:
