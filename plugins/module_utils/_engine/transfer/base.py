@@ -71,16 +71,19 @@ class JobRun(ABC, Generic[Item]):
 
         :raises DiskError: the job cannot work with what is here.
         """
-        self.tally.begin_attempt()
-        self._allowance.begin_attempt()
-        self._round, self._rounds = iter(()), iter(())
-        self._waiting.clear()
         return self._prepare()
 
     async def plan(self, remote: Remote) -> None:
         """Find out what is to be done over this connection."""
         await self._plan(remote)
         self._rounds = self._plan_rounds()
+
+    def _begin_plan(self) -> None:
+        """Forget the plan of the attempt before. Until then, its files are those whose turn did not come."""
+        self.tally.begin_attempt()
+        self._allowance.begin_attempt()
+        self._round, self._rounds = iter(()), iter(())
+        self._waiting.clear()
 
     def rounds(self) -> Iterator[Iterator[Item]]:
         """The items, in rounds that follow one another. Each item is made when its turn comes."""
@@ -96,11 +99,11 @@ class JobRun(ABC, Generic[Item]):
 
     @abstractmethod
     def _prepare(self) -> bool:
-        """See `begin_attempt`."""
+        """See `begin_attempt`. A direction that plans here begins with `_begin_plan`."""
 
     @abstractmethod
     async def _plan(self, remote: Remote) -> None:
-        """See `plan`."""
+        """See `plan`. A direction that plans here begins with `_begin_plan`."""
 
     @abstractmethod
     def _plan_rounds(self) -> Iterator[Iterator[Item]]:

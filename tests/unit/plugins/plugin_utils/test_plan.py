@@ -268,7 +268,7 @@ def test_a_job_out_of_a_folder_may_write_there_and_does_not_watch_it() -> None:
         ({**FOLDER, "host": "h"}, INTO_FOLDER, "filedrop_accounts.local.host: unknown option for protocol folder"),
         ({**FOLDER, "password": "x"}, INTO_FOLDER, "unknown option for protocol folder"),
         ({**FOLDER, "private_key": "x"}, INTO_FOLDER, "unknown option for protocol folder"),
-        ({"protocol": "folder"}, INTO_FOLDER, "filedrop_accounts.local.root: this is not given"),
+        ({"protocol": "folder"}, INTO_FOLDER, "filedrop_accounts.local.root: this option is missing"),
         ({**FOLDER, "root": "srv"}, INTO_FOLDER, "is not an absolute path"),
         ({**BANK, "root": "/srv"}, INTO_FOLDER, "filedrop_accounts.local.root: unknown option for protocol sftp"),
         (BANK, INTO_FOLDER, "filedrop_jobs.invoices.group: unknown option for a drop-off over the protocol sftp"),

@@ -42,6 +42,7 @@ class DropoffRun(JobRun[Item]):
     _workflow: DropoffWorkflow
 
     def _prepare(self) -> bool:
+        self._begin_plan()
         if self.job.archive_dir and self.job.after == "archive":
             Folder(self.job.archive_dir, option="archive_dir").require_writable()
         plan = DropoffPlan(self.job, self.account, self._ledger, self.tally, check=self._check)

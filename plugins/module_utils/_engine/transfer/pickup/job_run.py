@@ -56,6 +56,7 @@ class PickupRun(JobRun[Item]):
         return True
 
     async def _plan(self, remote: Remote) -> None:
+        self._begin_plan()
         tools = (self.job, self.account, remote, self._ledger)
         claims = self._claims = Claims(*tools, self.deadline)
         space = SpaceReservation(self._dest, self.job.min_free)
