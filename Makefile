@@ -144,7 +144,7 @@ command: ## the command filedrop, one executable file, under build/
 
 .PHONY: docs
 docs: .venv/test.stamp $(LINKED) | packages-docs ## the tables and pictures of the documentation that are made from the engine
-	$(VENV)/python tests/tools/states_docs.py
+	$(VENV)/python tests/tools/make_docs.py
 
 .PHONY: format
 format: .venv/test.stamp ## let the formatter and the linter mend what they can

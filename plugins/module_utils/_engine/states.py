@@ -17,6 +17,8 @@ from enum import Enum
 from itertools import product
 from typing import NamedTuple
 
+from .errors import LedgerError
+
 
 class State(str, Enum):
     """A state of a file in the ledger; its value is what the database stores, `meaning` is for people."""
@@ -354,8 +356,32 @@ def require_step(track: str, before: State, after: State) -> None:
 
 
 def verdict_on(track: str, state: State, first: Enum, second: Enum) -> Verdict:
-    """What the recovery decides about a file in this state, by what is seen; see `RECOVERY` for what that is."""
-    return _VERDICTS[track, state, first, second]
+    """Look up what the recovery decides about a file in this state, by what is seen.
+
+    :param first: what is seen, and ``second``: see `RECOVERY` for what they are on each track.
+    :raises LedgerError: ``ledger_damaged``: no file of this track can be in this state.
+    """
+    try:
+        return _VERDICTS[track, state, first, second]
+    except KeyError:
+        raise LedgerError(
+            "ledger_damaged",
+            f"The ledger has a file ({track}) in the state {state.value!r}, which such a file cannot have.",
+            "Restore the ledger from a backup.",
+        ) from None
+
+
+def state_of(value: str) -> State:
+    """Read a state from the database.
+
+    :raises LedgerError: ``ledger_damaged``: there is no such state.
+    """
+    try:
+        return State(value)
+    except ValueError:
+        raise LedgerError(
+            "ledger_damaged", f"The ledger has an unknown state {value!r}.", "Restore the ledger from a backup."
+        ) from None
 
 
 def seen(size: int | None, *, expected: int, is_there: bool) -> Seen:

@@ -14,13 +14,13 @@ from ..local.names import shown
 from .console import ERROR, INFO, WARNING, bytes_in_words, count_of
 from .context import CommandContext, error_document, require_ledger, require_owner
 from .exit_status import WELL, status_of_counts, status_of_error, worst_status
+from .journal import JournalObserver
 from .progress import progress
 
 if TYPE_CHECKING:
     from ..config.files import ConfiguredJob
     from ..transfer.result import FileOutcome, RunResult
 
-_PRIORITIES = {"failed": ERROR, "held": WARNING, "delivered": INFO, "skipped": INFO}
 _NEEDS_ATTENTION = ("failed", "held")
 _ALL_OUTCOMES = ("failed", "held", "delivered", "skipped")
 
@@ -72,7 +72,10 @@ def _execute(context: CommandContext, job: ConfiguredJob, *, dry_run: bool) -> t
     account = context.configuration.account(job.account)
     about = {"job": job.name, "account": account.name, "direction": job.job.direction}
     console.log(INFO, "check_began" if dry_run else "run_began", **about)
-    with progress(job.name, draw=console.may_draw) as observer:
+    journal = JournalObserver(console, job.name, _selected(context, dry_run=dry_run), most=job.job.max_results)
+    if not dry_run:
+        journal.selected += ("delivered",)
+    with progress(job.name, draw=console.may_draw) as bar:
         result = execute(
             job.job,
             account,
@@ -80,27 +83,20 @@ def _execute(context: CommandContext, job: ConfiguredJob, *, dry_run: bool) -> t
             check=dry_run,
             time_limit=job.time_limit,
             retention=job.retention,
-            observer=observer,
+            observer=journal if console.to_journal else bar,
         )
     status = status_of_error(result.error) if result.error else status_of_counts(result.summary)
-    _log_result(context, about, result, status, dry_run=dry_run, most=job.job.max_results)
+    journal.end()
+    _log_result(context, about, result, status, dry_run=dry_run)
     return status, _document(job, about, result, status, dry_run=dry_run), list(_lines(context, job, result, dry_run))
 
 
 def _log_result(
-    context: CommandContext, about: Mapping[str, object], result: RunResult, status: int, *, dry_run: bool, most: int
+    context: CommandContext, about: Mapping[str, object], result: RunResult, status: int, *, dry_run: bool
 ) -> None:
     console = context.console
     if not console.to_journal:
         return
-    outcomes = _outcomes_to_report(context, result.outcomes, dry_run=dry_run, journal=True)
-    for outcome in outcomes[:most]:
-        values = outcome.as_dict()
-        sentence = values.pop("message")
-        priority = _PRIORITIES[outcome.outcome]
-        console.log(priority, f"file_{values.pop('outcome')}", sentence, job=about["job"], **_without_empty(values))
-    if len(outcomes) > most:
-        console.log(INFO, "files_not_listed", job=about["job"], count=len(outcomes) - most)
     for note in result.notes:
         console.log(WARNING, "run_note", note, job=about["job"])
     priority = INFO if status == WELL else ERROR if result.error or result.summary["failed"] else WARNING
@@ -138,11 +134,13 @@ def _lines(context: CommandContext, job: ConfiguredJob, result: RunResult, dry_r
         parts.append(f"{counts['skipped']} skipped")
     if result.error is None or parts:
         yield f"{job.name}: {', '.join(parts) or 'nothing to do'}, in {counts['seconds']:.1f} s."
-    reported = _outcomes_to_report(context, result.outcomes, dry_run=dry_run)
-    for outcome in reported[: job.job.max_results]:
+    selected = _selected(context, dry_run=dry_run)
+    reported = [outcome for outcome in result.outcomes if outcome.outcome in selected][: job.job.max_results]
+    for outcome in reported:
         yield f"  {outcome.outcome:<9}  {shown(outcome.name)}  {_detail(outcome)}".rstrip()
-    if len(reported) > job.job.max_results:
-        yield f"  ... and {count_of(len(reported) - job.job.max_results, 'file')} more."
+    rest = sum(result.counts[outcome] for outcome in selected) - len(reported) - result.known * ("skipped" in selected)
+    if rest:
+        yield f"  ... and {count_of(rest, 'file')} more."
     if result.pruned is not None and any(result.pruned):
         removed = count_of(result.pruned.archived, "archived file")
         yield f"  Removed by retention: {removed}, {count_of(result.pruned.history, 'row')} of history."
@@ -161,15 +159,6 @@ def _detail(outcome: FileOutcome) -> str:
     return f"-> {shown(outcome.local_path if is_pickup else outcome.remote_path)}"
 
 
-def _outcomes_to_report(
-    context: CommandContext, outcomes: Sequence[FileOutcome], *, dry_run: bool, journal: bool = False
-) -> list[FileOutcome]:
-    """Select the files to report: those that need attention and, for the journal, those that were moved."""
-    selected: tuple[str, ...] = _ALL_OUTCOMES if context.everything or dry_run else _NEEDS_ATTENTION
-    if journal and not dry_run:
-        selected = (*selected, "delivered")
-    return [outcome for outcome in outcomes if outcome.outcome in selected]
-
-
-def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value not in (None, "")}
+def _selected(context: CommandContext, *, dry_run: bool) -> tuple[str, ...]:
+    """Select the outcomes to report: all of them, or those that need attention."""
+    return _ALL_OUTCOMES if context.everything or dry_run else _NEEDS_ATTENTION

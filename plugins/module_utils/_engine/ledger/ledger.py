@@ -20,7 +20,7 @@ from typing import Any, Callable
 
 from ..errors import LedgerError, TransferError
 from ..loop.loop import Batch, Future
-from ..states import State, require_step, track_of
+from ..states import State, require_step, state_of, track_of
 from .database import ledger_error, open_database, prove
 
 NAMES_A_QUERY = 500
@@ -214,14 +214,14 @@ class Ledger(Batch):
             records = self.look(f"SELECT name, size, mtime_ns, state, open FROM transfer {where} ORDER BY id", values)
             for name, size, mtime_ns, state, is_open in {record[0]: record for record in records}.values():
                 if not is_open:
-                    yield name, size, mtime_ns, State(state)
+                    yield name, size, mtime_ns, state_of(state)
 
     def rows(self, where: str, values: Sequence[Any]) -> Iterator[Row]:
         """The rows that an SQL clause selects, one after the other."""
         try:
             for record in self._db.execute(f"{_SELECT} {where}", values):
                 row = Row(*record)
-                row.state = State(row.state)
+                row.state = state_of(row.state)
                 row.visible = None if row.visible is None else bool(row.visible)
                 yield row
         except sqlite3.Error as error:

@@ -79,6 +79,7 @@ class RunResult:
 
     :ivar outcomes: failures first, then by name; see `tally.Tally` for how many.
     :ivar counts: how many files had each outcome, those that are not in ``outcomes`` too.
+    :ivar known: of the skipped ones, how many were moved before this run and are not listed.
     :ivar bytes: delivered.
     :ivar changed: whether anything was done, on either side.
     :ivar seconds: from its start to its end.
@@ -88,6 +89,7 @@ class RunResult:
 
     outcomes: list[FileOutcome] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ORDER, 0))
+    known: int = 0
     bytes: int = 0
     changed: bool = False
     seconds: float = 0.0

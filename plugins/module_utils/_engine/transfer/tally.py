@@ -44,6 +44,7 @@ class Tally:
         self._counts = dict.fromkeys(ORDER, 0)
         self._interrupted: list[FileOutcome] = []
         self._changed = False
+        self._known = 0
 
     def begin_attempt(self) -> None:
         """Forget what the attempt before did not deliver: it is planned anew."""
@@ -52,6 +53,7 @@ class Tally:
         self._others.clear()
         self._failures.clear()
         self._interrupted.clear()
+        self._known = 0
 
     def add(self, outcome: FileOutcome) -> None:
         """Count an outcome, unless the file was delivered by an earlier attempt."""
@@ -85,7 +87,7 @@ class Tally:
 
     def skip_known(self, files: int) -> None:
         """Count files that were moved before this run, and of which nothing is said."""
-        self._counts["skipped"] += files
+        self._known = files
 
     def result(self, error: FiledropError | None) -> RunResult:
         """All outcomes so far."""
@@ -93,8 +95,9 @@ class Tally:
             self.add(outcome)
         self._interrupted.clear()
         counts = {**self._counts, "delivered": self.delivered}
+        counts["skipped"] += self._known
         outcomes = sorted(self._kept(), key=lambda outcome: (ORDER.index(outcome.outcome), outcome.name))
-        return RunResult(outcomes, counts, self._bytes, self._changed, error=error)
+        return RunResult(outcomes, counts, self._known, self._bytes, self._changed, error=error)
 
     def _kept(self) -> Iterator[FileOutcome]:
         yield from self._failures.values()

@@ -11,7 +11,7 @@ from collections import Counter
 from enum import Enum
 
 import pytest
-import states_docs
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import LedgerError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import (
     DECISIONS,
     HISTORY,
@@ -27,6 +27,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.states im
     Visibility,
     require_step,
     seen,
+    state_of,
     track_of,
     verdict_on,
 )
@@ -55,9 +56,11 @@ def test_every_open_state_has_one_verdict_for_whatever_is_seen(track: str) -> No
     assert set(itertools.product(open_states, *AXES[track])) - set(rules) == set()
 
 
-def test_a_state_without_a_verdict_is_noticed() -> None:
-    with pytest.raises(KeyError):
+def test_a_state_that_a_track_does_not_have_means_a_damaged_ledger() -> None:
+    with pytest.raises(LedgerError, match="'intent'"):
         verdict_on("pickup", State.INTENT, LocalPart.GONE, Original.GONE)
+    with pytest.raises(LedgerError, match="'no such state'"):
+        state_of("no such state")
 
 
 @pytest.mark.parametrize("track", TRACKS)
@@ -130,13 +133,3 @@ def test_what_is_seen_goes_by_the_size(size: int | None, expected: int, found: S
 def test_history_is_never_open() -> None:
     assert {state for state in State if not state.is_open} == HISTORY
     assert not HISTORY & HOLDS
-
-
-def test_the_tables_of_the_documentation_are_made_from_these() -> None:
-    text = states_docs.PAGE.read_text()
-    assert text == states_docs.page(text), "stale: run `make docs`"
-
-
-@pytest.mark.parametrize("direction", states_docs.PICTURES)
-def test_the_pictures_of_the_documentation_are_made_from_these(direction: str) -> None:
-    assert states_docs.digest(direction) in states_docs.picture(direction).read_text(), "stale: run `make docs`"

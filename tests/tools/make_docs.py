@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write the tables of docs/guarantees.md and the two pictures of states from the engine's states.py: ``make docs``.
+"""Write the tables and pictures of the documentation that are made from the code: ``make docs``.
+
+The states come from the engine's states.py, the floors from the import contracts in pyproject.toml.
 
 The pictures are drawn by Graphviz. Each names the digest of the text that it was drawn from, so that a test can tell,
 without Graphviz, whether it is still the right one.
@@ -17,6 +19,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
+
+import tomllib
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "build" / "tree"))
@@ -34,8 +38,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.states im
 )
 
 PAGE = CHECKOUT / "docs" / "guarantees.md"
-PICTURES = {"dropoff": ("direct", "rename"), "pickup": ("pickup",)}
-TITLES = {"dropoff": "The states of a drop-off", "pickup": "The states of a pickup"}
+STATES = {"states-dropoff": ("direct", "rename"), "states-pickup": ("pickup",)}
+PICTURES = (*STATES, "architecture-floors", "architecture-file")
 _COLUMNS = {
     "direct": ("final name", "seen while open"),
     "rename": ("final name", "temporary name"),
@@ -50,8 +54,8 @@ _AXES: dict[str, tuple[type[Enum], type[Enum]]] = {
 
 def main() -> None:
     PAGE.write_text(page(PAGE.read_text()))
-    for direction in PICTURES:
-        picture(direction).write_text(_drawn(direction))
+    for name in PICTURES:
+        picture(name).write_text(_drawn(name))
 
 
 def page(text: str) -> str:
@@ -65,13 +69,13 @@ def page(text: str) -> str:
     return text
 
 
-def picture(direction: str) -> Path:
-    return CHECKOUT / "docs" / f"states-{direction}.svg"
+def picture(name: str) -> Path:
+    return CHECKOUT / "docs" / f"{name}.svg"
 
 
-def digest(direction: str) -> str:
+def digest(name: str) -> str:
     """What a picture is made from."""
-    return hashlib.sha256(_dot(direction).encode()).hexdigest()
+    return hashlib.sha256(_dot(name).encode()).hexdigest()
 
 
 # --- tables
@@ -119,11 +123,17 @@ def _of(steps: Iterable[Step]) -> set[State]:
 # --- pictures
 
 
-def _dot(direction: str) -> str:
-    steps = [step for track in PICTURES[direction] for step in STEPS[track]]
-    lines = [f'digraph "{TITLES[direction]}" {{', '  rankdir=TB; node [fontname="Helvetica", fontsize=11];']
-    lines.append('  edge [fontname="Helvetica", fontsize=9, color="#666666", fontcolor="#444444"];')
-    lines += [f"  {_node(state)};" for state in State if state in _of(steps)]
+def _dot(name: str) -> str:
+    """A picture, in the language of Graphviz."""
+    body = _states_of(name) if name in STATES else _floors() if name == "architecture-floors" else _FILE
+    style = 'node [fontname="Helvetica", fontsize=11, shape=box, style="filled,rounded", fillcolor="#e8f0fe"];'
+    edges = 'edge [fontname="Helvetica", fontsize=9, color="#666666", fontcolor="#444444"];'
+    return "\n".join([f'digraph "{name}" {{', f"  {style}", f"  {edges}", *body, "}", ""])
+
+
+def _states_of(name: str) -> Iterator[str]:
+    steps = [step for track in STATES[name] for step in STEPS[track]]
+    yield from (f"  {_node(state)};" for state in State if state in _of(steps))
     edges: dict[tuple[State, State], str] = {}
     for step in steps:
         for before in step.before:
@@ -131,25 +141,51 @@ def _dot(direction: str) -> str:
                 edges.setdefault((before, step.after), "dashed" if step.when.startswith("decision") else "solid")
     order = list(State)
     for a, b in sorted(edges, key=lambda edge: (order.index(edge[0]), order.index(edge[1]))):
-        lines.append(f"  {_name(a)} -> {_name(b)} [style={edges[a, b]}];")
-    return "\n".join([*lines, "}", ""])
+        yield f"  {_name(a)} -> {_name(b)} [style={edges[a, b]}];"
+
+
+def _floors() -> Iterator[str]:
+    contracts = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    floors = next(contract["layers"] for contract in contracts if contract["name"] == "The engine's floors")
+    yield '  subgraph cluster_faces { label="thin faces"; fontsize=10; style=dashed; modules; roles; }'
+    yield '  modules [fillcolor="#fff3cd"]; roles [fillcolor="#fff3cd"];'
+    names = [floor.replace(" | ", "_") for floor in floors]
+    for name, floor in zip(names, floors):
+        yield f'  {name} [label="{floor}", width=3];'
+    yield f"  {' -> '.join(names)};"
+    yield f"  roles -> {names[0]}; modules -> {names[1]};"
+
+
+_FILE = [
+    "  rankdir=LR;",
+    '  job [label="Job\\nconfig/job.py"]; plan [label="plan\\ntransfer/*/plan.py"];',
+    '  item [label="Item\\ntransfer/*/item.py"];',
+    '  workflow [label="workflow\\ntransfer/*/workflow.py"]; outcome [label="FileOutcome\\ntransfer/result.py"];',
+    '  tally [label="Tally\\ntransfer/tally.py"]; result [label="RunResult", fillcolor="#e6f4ea"];',
+    '  remote [label="Remote\\nremote/", fillcolor="#fff3cd"]; ledger [label="Ledger\\nledger/", fillcolor="#fff3cd"];',
+    '  states [label="states.py", fillcolor="#fff3cd"]; folder [label="Folder\\nlocal/", fillcolor="#fff3cd"];',
+    "  job -> plan -> item -> workflow -> outcome -> tally -> result;",
+    "  plan -> ledger [style=dotted]; plan -> folder [style=dotted];",
+    '  workflow -> remote [label="upload, download, stat"]; workflow -> ledger [label="commit"];',
+    '  workflow -> states [label="after a crash"]; ledger -> states [label="is this step legal?"];',
+]
 
 
 def _node(state: State) -> str:
     if state is State.NEW:
         return 'new [label="", shape=circle, width=0.15, style=filled, fillcolor="#333333"]'
     fill = "#fff3cd" if state in HOLDS else "#e8f0fe" if state.is_open else "#e6f4ea"
-    shape = "box" if state.is_open else "box, peripheries=2"
-    return f'{_name(state)} [label="{state.value}", shape={shape}, style="filled,rounded", fillcolor="{fill}"]'
+    border = 1 if state.is_open else 2
+    return f'{_name(state)} [label="{state.value}", peripheries={border}, fillcolor="{fill}"]'
 
 
 def _name(state: State) -> str:
     return state.value or "new"
 
 
-def _drawn(direction: str) -> str:
-    drawn = subprocess.run(["dot", "-Tsvg"], input=_dot(direction), text=True, capture_output=True, check=True).stdout
-    return drawn.replace("<svg", f"<!-- made by `make docs` from {digest(direction)} -->\n<svg", 1)
+def _drawn(name: str) -> str:
+    drawn = subprocess.run(["dot", "-Tsvg"], input=_dot(name), text=True, capture_output=True, check=True).stdout
+    return drawn.replace("<svg", f"<!-- made by `make docs` from {digest(name)} -->\n<svg", 1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,20 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What `make docs` makes is up to date."""
+
+from __future__ import annotations
+
+import make_docs
+import pytest
+
+
+def test_the_tables_are_made_from_the_code_as_it_is() -> None:
+    text = make_docs.PAGE.read_text()
+    assert text == make_docs.page(text), "stale: run `make docs`"
+
+
+@pytest.mark.parametrize("name", make_docs.PICTURES)
+def test_the_pictures_are_made_from_the_code_as_it_is(name: str) -> None:
+    assert make_docs.digest(name) in make_docs.picture(name).read_text(), "stale: run `make docs`"
