@@ -126,7 +126,15 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ss
 from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, answer
 
 # An account is only complete with somebody who logs in; nobody does here.
-NOBODY = {"account": None, "username": "nobody", "private_key_file": None, "passphrase": None, "password": "none"}
+NOBODY = {
+    "account": None,
+    "protocol": "sftp",
+    "root": None,
+    "username": "nobody",
+    "private_key_file": None,
+    "passphrase": None,
+    "password": "none",
+}
 
 
 def offered(options: dict[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,8 @@ FILES = (
         "run/retention.py",
     ),
     *(
+        "remote/folder.py",
+        "remote/threaded.py",
         "remote/sftp/remote.py",
         "remote/sftp/requests.py",
         "remote/sftp/sessions.py",
