@@ -126,7 +126,15 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ss
 from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, run_module
 
 # An account requires credentials, but this module does not log in.
-NOBODY = {"account": None, "username": "nobody", "private_key_file": None, "passphrase": None, "password": "none"}
+NOBODY = {
+    "account": None,
+    "protocol": "sftp",
+    "root": None,
+    "username": "nobody",
+    "private_key_file": None,
+    "passphrase": None,
+    "password": "none",
+}
 
 
 def fetch_host_keys(options: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any, Callable, Optional, TypeVar
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop, completed
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop, done_future
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Remote, Uploaded
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import sessions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
@@ -178,7 +178,7 @@ async def upload(
 ) -> Uploaded:
     """Upload a file that nobody keeps a ledger of."""
     memory = Memory(source) if isinstance(source, bytes) else source
-    return await remote.upload(path, memory, over=over, temporary=temporary, created=lambda _upload: completed(None))
+    return await remote.upload(path, memory, over=over, temporary=temporary, created=lambda _upload: done_future(None))
 
 
 def drive(remote: SftpRemote, coroutine: Coroutine[Any, Any, T]) -> T:

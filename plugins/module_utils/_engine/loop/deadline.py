@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs that have to end before their work is done: because of a signal, or of their time limit."""
+"""The end of a run before its work is done: by a signal, or by its time limit."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from .loop import Source
 
 GRACE = 30.0
-"""Seconds that files under way have to be finished in, once the time limit has passed."""
+"""Seconds after the time limit in which files under way can be finished."""
 
 
 class Interruption(BaseException):
-    """The run has to end now. No Exception, so that no workflow takes it for its own file's trouble and goes on: each
-    leaves its file to the next run, as it does when the process is killed, but may tidy up behind itself.
+    """The run has to end now.
+
+    It is not an Exception, so no workflow takes it for an error of its own file and goes on. Each workflow leaves its
+    file to the next run, as when the process is killed, but it can clean up.
 
     :ivar error: the reason, for the result.
     """
@@ -31,7 +33,7 @@ class Interruption(BaseException):
 
 
 class Deadline:
-    """When a run has to end, if ever: no other file is begun then, and `GRACE` seconds later those under way end."""
+    """When a run has to end. No file is started after it, and `GRACE` seconds later the files under way are ended."""
 
     def __init__(self, limit: float | None) -> None:
         """:param limit: seconds from now; None for no limit."""
@@ -45,16 +47,16 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """Seconds in which files may be begun; negative once they are over."""
+        """Seconds in which files can still be started; negative after the limit."""
         return float("inf") if self._limit is None else self._limit - self.spent
 
     def check(self) -> None:
-        """:raises RunEnded: no other file may be begun."""
+        """:raises RunEnded: no other file may be started."""
         if self.left <= 0:
             raise self.error
 
     def watch(self, source: Source) -> Source:
-        """A source of answers that gives no more of them once the time of grace has passed, too."""
+        """The same source, but polling it raises `Interruption` after the limit and the grace time."""
         return source if self._limit is None else _Punctual(source, self)
 
     @property

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Something that there is only so much of, for coroutines."""
+"""A limit on how much of something coroutines use at the same time."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections import deque
 from collections.abc import Collection
 from operator import attrgetter
 
-from .loop import Future, completed
+from .loop import Future, done_future
 
 
 class CapacityLimiter:
-    """Something of which only so much may be in use at once, handed out in the order of asking."""
+    """Hands out a limited amount, in the order of asking."""
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.free = total
-        self._given = completed(self)
+        self._given = done_future(self)
         self._queue: deque[tuple[int, Future[CapacityLimiter]]] = deque()
         self._error: Exception | None = None
 
@@ -28,13 +28,13 @@ class CapacityLimiter:
         return self.total - self.free
 
     def resize(self, total: int) -> None:
-        """Hand out more or less from now on; what is in use stays so until it is given back."""
+        """Change the total. What is in use stays in use until it is released."""
         grown, self.total = total - self.total, total
         self.release(grown)
 
     def has(self, amount: int) -> bool:
-        """Whether nobody needs to wait for so much."""
-        while self._queue and self._queue[0][1].done:  # by another budget
+        """Whether so much can be acquired without waiting."""
+        while self._queue and self._queue[0][1].done:  # by another limiter
             self._queue.popleft()
         return not self._queue and self.free >= amount
 
@@ -42,40 +42,40 @@ class CapacityLimiter:
         if self.has(amount):
             self.free -= amount
             return self._given
-        answer: Future[CapacityLimiter] = Future()
-        self.wait(amount, answer)
-        return answer
+        future: Future[CapacityLimiter] = Future()
+        self.wait(amount, future)
+        return future
 
-    def wait(self, amount: int, answer: Future[CapacityLimiter]) -> None:
-        """Settle an answer once there is so much, and take it, unless somebody else has settled it by then."""
+    def wait(self, amount: int, future: Future[CapacityLimiter]) -> None:
+        """Acquire so much for a future once it is free, unless the future is done by then."""
         if self._error is None:
-            self._queue.append((amount, answer))
-        elif not answer.done:
-            answer.set_exception(self._error)
+            self._queue.append((amount, future))
+        elif not future.done:
+            future.set_exception(self._error)
 
     def release(self, amount: int) -> None:
         self.free += amount
         while self._queue and self.free >= self._queue[0][0]:
-            needed, answer = self._queue.popleft()
-            if not answer.done:  # by another budget
+            needed, future = self._queue.popleft()
+            if not future.done:  # by another limiter
                 self.free -= needed
-                answer.set_result(self)
+                future.set_result(self)
 
     def fail(self, error: Exception) -> None:
-        """What is in use does not come back any more: whoever would have to wait for it gets this error."""
+        """Raise this error for everybody who waits, or would have to wait: what is in use will not be released."""
         self._error = error
-        for _amount, answer in self._queue:
-            if not answer.done:
-                answer.set_exception(error)
+        for _amount, future in self._queue:
+            if not future.done:
+                future.set_exception(error)
         self._queue.clear()
 
 
 def acquire_any(limiters: Collection[CapacityLimiter], amount: int) -> Future[CapacityLimiter]:
-    """Take so much of the one that has most left, as soon as any of them has enough; the answer is which."""
+    """Acquire so much from the limiter that has most left, as soon as one has enough; the result is that limiter."""
     able = [limiter for limiter in limiters if limiter.has(amount)]
     if able:
         return max(able, key=attrgetter("free")).acquire(amount)
-    answer: Future[CapacityLimiter] = Future()
+    future: Future[CapacityLimiter] = Future()
     for limiter in limiters:
-        limiter.wait(amount, answer)
-    return answer
+        limiter.wait(amount, future)
+    return future

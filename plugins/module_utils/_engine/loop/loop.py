@@ -2,16 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many coroutines, one thread: each waits for its own answers while the others go on.
+"""Many coroutines in one thread. Each waits for its own futures while the others run.
 
-The rules:
-
-- A coroutine awaits an `Future`. Whoever owes the answer (a remote, the disk, the ledger) keeps it and settles it
-  later.
-- Answers from the remote are taken as they come. Work that is cheaper in bulk (syncing files, committing to the
-  ledger) is a `Batch`: it collects what waits for it and does it in one go when more wait for it than for answers, or
-  when something has waited long enough.
-- Nothing here knows what a file is, and no coroutine ever touches a socket.
+- A coroutine awaits a `Future`. The remote, the disk or the ledger keeps the future, and sets its result later.
+- Results of the remote are set as its answers come.
+- Work that is cheaper in bulk, such as syncing files or committing to the ledger, is a `Batch`. A batch collects
+  requests. It runs when nothing else can join it, or when one of them has waited long enough.
+- This module knows nothing of files. No coroutine touches a socket.
 """
 
 from __future__ import annotations
@@ -32,15 +29,15 @@ from typing import (
 
 T = TypeVar("T")
 
-SLICE = 32  # steps between two looks at the other side, which shall not wait for us
-SHORTEST_PATIENCE = 0.005  # seconds that a batch waits for more to join it
+SLICE = 32  # steps of coroutines between two polls, so that the server does not wait for us
+SHORTEST_PATIENCE = 0.005  # seconds that a batch waits for more requests
 LONGEST_PATIENCE = 0.05
-PATIENCE = 4  # times what it took the last time
-INSISTENCE = 8  # how often a coroutine is told that the run is over
+PATIENCE = 4  # the wait of a batch, as a multiple of the duration of its last run
+INSISTENCE = 8  # how often an interruption is thrown into a coroutine that does not end
 
 
 class Future(Generic[T]):
-    """A value that somebody owes. Settled once; awaited by one coroutine at most, until then."""
+    """A value that comes later. Its result is set once. At most one coroutine waits for it until then."""
 
     __slots__ = ("_error", "_task", "_value", "done")
 
@@ -64,7 +61,7 @@ class Future(Generic[T]):
             self._task.wake()
 
     def result(self) -> T:
-        """The value, or the error raised."""
+        """Return the value, or raise the error."""
         if self._error is not None:
             raise self._error
         return self._value
@@ -94,33 +91,35 @@ def gather(futures: Iterable[Future[Any]]) -> Awaitable[None]:
     return _All(tuple(futures))
 
 
-def completed(value: T) -> Future[T]:
-    """An answer that nobody has to wait for."""
-    answer: Future[T] = Future()
-    answer.set_result(value)
-    return answer
+def done_future(value: T) -> Future[T]:
+    """A future with its result."""
+    future: Future[T] = Future()
+    future.set_result(value)
+    return future
 
 
 class Source(Protocol):
-    """Where answers come from: a remote."""
+    """What sets the results of futures: a remote."""
 
     @property
     def pending(self) -> int:
-        """How many answers are outstanding."""
+        """The number of futures without a result."""
 
     def poll(self, timeout: float | None) -> bool:
-        """Send what is queued, wait for the first answer, settle all that have come by then, and say whether any has.
+        """Send what is queued, and wait for the first answer. Set the results of all answers that have come.
+
+        Return whether any has come.
 
         :param timeout: seconds to wait at most; None: as long as it takes.
         """
 
 
 class Batch(ABC):
-    """Work that is done for many at once.
+    """Work that is done for many requests at once.
 
-    It waits for more to come, but not long, in proportion to what it costs.
+    It waits a short time for more requests, in proportion to the duration of its last run.
 
-    :ivar joined: how many wait for it.
+    :ivar joined: how many requests wait for the next run.
     """
 
     def __init__(self) -> None:
@@ -130,11 +129,11 @@ class Batch(ABC):
 
     @property
     def due(self) -> float | None:
-        """When to do it at the latest, by the monotonic clock in seconds; None while there is nothing to do."""
+        """When to run at the latest, by the monotonic clock in seconds; None while there is no request."""
         return None if self._since is None else self._since + self._patience
 
     def run(self) -> None:
-        """Do the work, and settle the answer of everybody who waits for it."""
+        """Do the work, and set the result of every request."""
         self.joined, self._since = 0, None
         began = time.monotonic()
         self._run()
@@ -142,7 +141,7 @@ class Batch(ABC):
         self._patience = min(max(SHORTEST_PATIENCE, PATIENCE * cost), LONGEST_PATIENCE)
 
     def _joined(self) -> None:
-        """Somebody has begun to wait."""
+        """Count a new request."""
         self.joined += 1
         if self._since is None:
             self._since = time.monotonic()
@@ -153,7 +152,7 @@ class Batch(ABC):
 
 
 class _Task:
-    """One coroutine on its way, and what happens at its end."""
+    """A coroutine that has been started, and a future for its end."""
 
     __slots__ = ("_coroutine", "_ready", "ended")
 
@@ -173,19 +172,19 @@ class _Task:
 
     def _drive(self, advance: Callable[[Any], Any], argument: object) -> None:
         try:
-            answer = advance(argument)
+            future = advance(argument)
         except StopIteration as end:
             self.ended.set_result(end.value)
         except Exception as error:
             self.ended.set_exception(error)
         else:
-            answer._task = self
-            if answer.done:
+            future._task = self
+            if future.done:
                 self.wake()
 
 
 class Loop:
-    """Drives coroutines against one source and its batches."""
+    """Runs coroutines that wait for one source and for batches."""
 
     def __init__(self, source: Source, batches: Sequence[Batch] = ()) -> None:
         self._source = source
@@ -195,7 +194,7 @@ class Loop:
         self._tasks: set[_Task] = set()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Drive a coroutine, and all that it spawns, to its end; return its value or raise its error."""
+        """Run a coroutine, and all that it starts, to its end; return its value or raise its error."""
         main = self._spawn(coroutine)
         try:
             self._step()
@@ -211,9 +210,9 @@ class Loop:
         return result
 
     async def each(self, work: Callable[[T], Awaitable[None]], items: Iterable[T], *, width: int) -> None:
-        """Do the work for every item, for ``width`` of them at a time, in their order.
+        """Do the work for every item, in their order, for at most ``width`` of them at the same time.
 
-        The first error stops new items from being started; it is raised when those under way have ended.
+        After the first error no new item is started. The error is raised when the items under way have ended.
         """
         queue = iter(items)
         errors: list[Exception] = []
@@ -243,13 +242,15 @@ class Loop:
 
     @property
     def _next(self) -> deque[_Task]:
-        """Who can move: those under way first, so that the other side gets work of all kinds, and not the same step of
-        all files at once.
+        """The queue of tasks to step next.
+
+        Tasks under way come before new ones. So the server gets requests of all kinds, and not the same step of all
+        files at once.
         """
         return self._ready or self._new
 
     def _step(self) -> None:
-        """Let some of those move who can."""
+        """Step some of the tasks that can run."""
         for _step in range(min(SLICE, len(self._ready) + len(self._new))):
             task = self._next.popleft()
             task.step()
@@ -257,7 +258,7 @@ class Loop:
                 self._tasks.discard(task)
 
     def _wait(self) -> None:
-        """Let somebody be able to move."""
+        """Wait until a task can run."""
         waiting = [(batch.due, batch) for batch in self._batches if batch.due is not None]
         if waiting:
             due, batch = min(waiting, key=itemgetter(0))
@@ -269,10 +270,10 @@ class Loop:
         elif self._source.pending:
             self._source.poll(None)
         elif self._tasks:
-            raise RuntimeError("every coroutine waits for an answer that nobody owes")
+            raise RuntimeError("every coroutine waits for a future that nothing will set")
 
     def _is_time_for(self, batch: Batch, patience: float) -> bool:
-        """Whether nobody else is to join, after waiting for that."""
+        """Wait for more requests to join the batch; return whether it shall run now."""
         if patience <= 0:
             return True
         if self._next:
@@ -280,15 +281,15 @@ class Loop:
         return self._source.pending <= batch.joined or not self._source.poll(patience)
 
     def _send(self) -> None:
-        """Let the other side have something to do while we are busy."""
+        """Send what is queued, so that the server works while we are busy."""
         if self._source.pending:
             self._source.poll(0.0)
 
     def _abandon(self, interruption: BaseException) -> None:
-        """Let every coroutine clean up behind itself.
+        """Throw the interruption into every coroutine, so that it cleans up.
 
-        Answers come no more: one that waits for one while it cleans up is interrupted again, and, if it insists, left
-        where it is.
+        No more results are set. A coroutine that waits for one while it cleans up is interrupted again. After
+        `INSISTENCE` times it is left as it is.
         """
         for task in list(self._tasks):
             for _attempt in range(INSISTENCE):
@@ -306,7 +307,7 @@ class Loop:
 
 
 def _until(queue: Iterator[T], stop: Sequence[object]) -> Iterator[T]:
-    """Items of a shared queue, for as long as ``stop`` is empty."""
+    """The items of a shared queue, as long as ``stop`` is empty."""
     for item in queue:
         if stop:
             return

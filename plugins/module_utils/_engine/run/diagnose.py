@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RemoteError, RemoteMissing
 from ..ledger.ledger import Ledger
-from ..loop.loop import Loop, completed
+from ..loop.loop import Loop, done_future
 from ..remote import Remote, connect, entries_in, join
 from ..transfer.capabilities import ALL, EXCLUSIVE_CREATE, RENAME
 
@@ -117,7 +117,7 @@ class _Nothing:
 
 async def _make(remote: Remote, path: str) -> None:
     uploaded = await remote.upload(
-        path, _Nothing(), over=False, temporary=True, created=lambda _upload: completed(None)
+        path, _Nothing(), over=False, temporary=True, created=lambda _upload: done_future(None)
     )
     await uploaded.close()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import ENDS_THE_RUN, FiledropError, NotReached, RunEnded
 from ..loop.deadline import Interruption
 from ..loop.limiter import CapacityLimiter
-from ..loop.loop import Future, completed
+from ..loop.loop import Future, done_future
 
 if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
@@ -55,7 +55,7 @@ class CanaryGate:
             self._turns.release(1)
         else:
             self._turns.fail(NotReached())
-        return completed(None)
+        return done_future(None)
 
     @property
     def is_proven(self) -> bool:

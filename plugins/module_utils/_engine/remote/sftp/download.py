@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The bytes of one file from a server: many READs at once, put together in their order.
+"""Download one file: many READs at once, whose data is written in the order of the file.
 
 Source: draft-ietf-secsh-filexfer-02, 6.4.
 """
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class _Part(NamedTuple):
-    """A part of a file that has been asked for."""
+    """A part of a file that has been requested."""
 
     length: int
-    answer: Future[memoryview]
+    data: Future[memoryview]
 
 
 class Download:
@@ -61,7 +61,7 @@ class Download:
                 if self._asked > size and self._may_ask_behind and not self.entry:
                     self.entry = requests.stat(self._session, self._handle.path)
                 part = self._parts[0]
-                data = await part.answer
+                data = await part.data
                 received += len(data)
                 if received <= size:
                     incoming.write(data)
@@ -88,11 +88,11 @@ class Download:
         self._may_ask_behind = False
 
     async def _ask_on(self, size: int) -> None:
-        """Ask for what follows, until the first part has come or there is no room for more."""
-        while self._asked <= size and not (self._parts and self._parts[0].answer.done):
+        """Request the parts that follow, until the first one has come or there is no room for more."""
+        while self._asked <= size and not (self._parts and self._parts[0].data.done):
             length = self._rate_limiter.portion(min(self._session.read_chunk, size - self._asked)) or 1
             if self._parts and not self._session.holding.has(length):
-                return  # whoever holds something does not wait for room: it may be all that is held
+                return  # a file that holds some room does not wait for more: it may hold all that is taken
             await self._session.holding.acquire(length)
             self._parts.append(await self._ask(self._asked, length))
             self._asked += length
@@ -101,22 +101,22 @@ class Download:
         session = self._session
         await self._rate_limiter.acquire(length)
         await session.reading.acquire(length)
-        body = packets.read_body(self._handle.name, offset, length)
-        answer = session.request(
+        request = packets.read_body(self._handle.name, offset, length)
+        data = session.request(
             packets.READ,
-            body,
+            request,
             expected=packets.DATA,
             doing=self._doing,
-            decode=lambda answer: _data(answer, length),
+            decode=lambda body: _data(body, length),
             cost=Cost(session.reading, length),
         )
-        return _Part(length, answer)
+        return _Part(length, data)
 
 
 def _data(body: memoryview, length: int) -> memoryview:
-    """The bytes of a DATA packet. One that was not asked for ends the session, before more of the kind comes.
+    """The data of a DATA packet. One with more than was requested ends the session, before more of the kind comes.
 
-    What is less than was asked for, or has more around it, is copied: a view would keep all that came with it.
+    Data that does not fill its packet is copied, because a view would keep the whole buffer in memory.
     """
     data = packets.data(body)
     if not 0 < len(data) <= length:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The names in one folder of a server, and what it tells of each: many READDIRs at once.
+"""List one folder: many READDIRs at once.
 
 Source: draft-ietf-secsh-filexfer-02, 6.7.
 """
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from .session import Session
 
 READDIRS = 16
-"""Requests under way at first. OpenSSH answers each with 100 names, others with as many as they like."""
+"""Requests under way at first. OpenSSH answers each with up to 100 names; other servers differ."""
 
 MOST_READDIRS = 128
-"""The same at last, where a folder goes on and on: enough for OpenSSH not to wait at 60 ms."""
+"""The most requests under way, for a large folder: enough to hide a round trip of 60 ms to OpenSSH."""
 
 LONGEST_LISTING = 1_000_000
-"""Names in one folder; a server that goes on beyond that is broken or hostile."""
+"""Names in one folder. A server that sends more is broken or hostile."""
 
 LARGEST_LISTING = 128 * 1024 * 1024
-"""Bytes of names in one folder, for the same reason."""
+"""Bytes of names in one folder. A server that sends more is broken or hostile."""
 
 
 class Listing:
@@ -72,7 +72,7 @@ class Listing:
 
     @property
     def _has_enough(self) -> bool:
-        """Whether to wait with more requests, which go many in a packet: what has come may say that this is all."""
+        """Whether to wait before sending more requests: an answer that has come may say that the list has ended."""
         return len(self._asked) * 2 > self._at_once or (bool(self._asked) and self._asked[0].done)
 
     def _ask_on(self) -> None:
@@ -84,7 +84,7 @@ class Listing:
             )
 
     def _weighed(self, body: bytes) -> bytes:
-        """An answer, as soon as it comes: those behind one that does not come take room, too."""
+        """Count the size of an answer as soon as it comes, since answers wait for those before them."""
         self._volume += len(body)
         if self._volume > LARGEST_LISTING:
             raise self._endless(f"{LARGEST_LISTING:,} bytes of names")

@@ -29,9 +29,6 @@ FSTAT = 8
 OPENDIR = 11
 READDIR = 12
 REMOVE = 13
-MKDIR = 14
-REALPATH = 16
-STAT = 17
 RENAME = 18
 STATUS = 101
 HANDLE = 102
@@ -72,11 +69,11 @@ _NO_ATTRIBUTES = _UINT32.pack(0)
 LONGEST_HANDLE = 256  # bytes [6.3]
 
 LONGEST_PACKET = 4 * 1024 * 1024
-"""Bytes. OpenSSH stops at 256 KiB; a length beyond this is no SFTP, or an attack on our memory."""
+"""Bytes. OpenSSH sends at most 256 KiB. A longer packet is not SFTP, or an attack on our memory."""
 
 
 class Attributes(NamedTuple):
-    """What a server tells of a file; None where it does not tell. ``mtime`` in whole seconds since 1970, UTC."""
+    """The attributes of a file; None for what the server does not tell. ``mtime`` in whole seconds since 1970, UTC."""
 
     size: int | None
     permissions: int | None
@@ -84,7 +81,7 @@ class Attributes(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What limits@openssh.com answers, in bytes; 0 means not told."""
+    """The answer to limits@openssh.com, in bytes; 0 means no limit is told."""
 
     packet: int
     read: int
@@ -252,9 +249,9 @@ _REFUSALS: Mapping[int, tuple[type[RemoteError], str, str]] = {
 
 
 def refusal(body: bytes, doing: str) -> RemoteError:
-    """The error that a STATUS other than OK means for what we were doing [7].
+    """The error for a STATUS other than OK [7].
 
-    The server's own words are quoted, made harmless and cut short: they are for people, and may say anything.
+    The message of the server is quoted, without control characters and cut: it is for people, and can be anything.
     """
     reader = Reader(body)
     code = reader.uint32()

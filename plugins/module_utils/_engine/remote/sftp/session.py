@@ -5,7 +5,7 @@
 """One SFTP session on one channel, with many requests under way at once.
 
 SFTP numbers its requests, so answers may come in any order and nobody needs to wait for one before asking the next.
-Requests are gathered and leave together; what comes is taken apart and settles the `Future` of whoever asked.
+Requests are collected and sent together. Each answer sets the result of the `Future` of its request.
 
 There is one writer, and it may block. That is safe only because the answers that we have asked for always fit into the
 window of the channel, so the server can always get rid of them and go on reading (`CapacityLimiter`).
@@ -27,37 +27,38 @@ if TYPE_CHECKING:
     from ..channel import Channel
 
 HOLD_AHEAD = 32 * 1024 * 1024
-"""Bytes that may have been asked for and not been written here: a server may answer all but the first of a file."""
+"""Bytes of downloads that may be requested and not yet written to the disk. A server may answer all requests of a file
+but the first, so that nothing can be written."""
 
 WRITE_AHEAD = 1280 * 1024
-"""Bytes that may be sent without being acknowledged. OpenSSH's server gets slower the more of it lies in its buffers:
-while they grow it copies them anew for every 16 KiB."""
+"""Bytes that may be sent and not yet acknowledged. OpenSSH's server gets slower with more bytes in its buffers: it
+copies a growing buffer for every 16 KiB."""
 
 WRITE_FAR_AHEAD = (2048 - 128) * 1024
-"""The same to a server so far away that most of it is on the line: what OpenSSH lets through in one channel, less what
-it takes in before it says so. Whoever sends more than that waits for it, and cannot use another channel meanwhile."""
+"""The same for a distant server, where most of these bytes are on the line. It is the window of one OpenSSH channel,
+less what OpenSSH reads before it says so. A writer that sends more blocks, and cannot use another channel meanwhile."""
 
 WRITE_FAR_FROM = 0.015
-"""Seconds of a round trip from which on less would hold it below 80 MiB/s."""
+"""Seconds of a round trip. From here on, `WRITE_AHEAD` would limit the rate to less than 80 MiB/s."""
 
 SAFE_CHUNK = 32 * 1024  # what every server must take in one READ or WRITE [draft-ietf-secsh-filexfer-02, 3]
 LARGEST_CHUNK = 255 * 1024  # what OpenSSH takes; more would only cost memory
 
 UNTOLD_HANDLES = 64
-"""Files that are kept open at once on a server that tells no limit."""
+"""Files that may be open at once on a server that tells no limit."""
 
 SPARE_HANDLES = 4  # of the limit that a server tells, for others on the same connection
 
 
 class Cost(NamedTuple):
-    """What a request has taken of a budget, to be given back with its answer."""
+    """What was acquired from a limiter for a request. It is released with the answer."""
 
     limiter: CapacityLimiter
     amount: int
 
 
 class _Request(Future[Any]):
-    """An answer that the server owes, and what it has to be like."""
+    """A pending request, and what its answer must be."""
 
     __slots__ = ("cost", "decode", "doing", "expected", "missing_ok")
 
@@ -76,7 +77,7 @@ class Session:
     """An SFTP session: version agreed, limits known, ready for requests.
 
     :param channel: a stream to the SFTP server of a user who is logged in. It ends with the session.
-    :param timeout: seconds of silence, while something is owed, after which the session counts as lost.
+    :param timeout: seconds without an answer, while requests are pending, after which the session counts as lost.
     :ivar latency: seconds of a round trip; 0 if the server has not been asked for anything that tells.
     :ivar error: what has ended the session, if anything has.
     """
@@ -107,7 +108,7 @@ class Session:
 
     @property
     def pending(self) -> int:
-        """How many answers are outstanding."""
+        """The number of requests without an answer."""
         return len(self._pending)
 
     def fileno(self) -> int:
@@ -126,13 +127,13 @@ class Session:
         cost: Cost | None = None,
         missing_ok: bool = False,
     ) -> Future[Any]:
-        """Queue a request. Its answer is what ``decode`` makes of the body of the expected packet (None for an OK
+        """Queue a request. The result is what ``decode`` makes of the body of the expected packet (None for an OK
         status).
 
-        :param data: goes on the body, as it is.
-        :param doing: what we ask, to go on after "The server refused".
-        :param cost: what was taken for it, and is given back with its answer.
-        :param missing_ok: "no such file" is an answer, namely None, and no error.
+        :param data: is sent right behind the body.
+        :param doing: what we ask, as it follows "The server refused" in an error.
+        :param cost: what was acquired for the request. It is released with the answer.
+        :param missing_ok: "no such file" is the result None, and not an error.
         """
         request = _Request(expected, doing, decode, cost=cost, missing_ok=missing_ok)
         if self.error is not None:
@@ -148,7 +149,7 @@ class Session:
         return request
 
     def exchange(self, timeout: float | None) -> bool:
-        """Send what is queued, wait for something to come, and take all that has; say whether anything has.
+        """Send what is queued, wait for answers, and process all that have come; return whether any has.
 
         :param timeout: seconds to wait at most; None: until the server counts as silent.
         """
@@ -163,7 +164,7 @@ class Session:
         return came
 
     def fail(self, error: Exception) -> None:
-        """End the session; whoever waits for an answer gets this error."""
+        """End the session. Every pending request gets this error."""
         self.error = error
         self._out.clear()
         pending, self._pending = self._pending, {}
@@ -174,7 +175,7 @@ class Session:
         self._channel.close()
 
     def _send(self) -> None:
-        if self._unsent == len(self._pending):  # it has had nothing to answer until now
+        if self._unsent == len(self._pending):  # the server had nothing to answer until now
             self._heard_at = time.monotonic()
         self._unsent = 0
         while self._out:
@@ -247,27 +248,27 @@ class Session:
     def _ask_limits(self) -> packets.Limits:
         if packets.LIMITS not in self.extensions:
             return packets.Limits(0, 0, 0, 0)
-        answer = self.request(
+        limits = self.request(
             packets.EXTENDED,
             packets.text(packets.LIMITS.encode()),
             expected=packets.EXTENDED_REPLY,
             doing="to tell its limits",
         )
         asked_at = time.monotonic()
-        while not answer.done:
+        while not limits.done:
             self.exchange(None)
         self.latency = time.monotonic() - asked_at
         try:
-            return packets.limits(answer.result())
-        except RemoteError:  # promised, and not kept: no reason not to work with it
+            return packets.limits(limits.result())
+        except RemoteError:  # it announced the extension and refuses it; we can do without
             return packets.Limits(0, 0, 0, 0)
 
 
 def _value_of(request: _Request, kind: int, body: Any) -> Any:
-    """What a packet means for whoever waits for it.
+    """The result of a request by the packet that answers it.
 
     :raises RemoteError: the server refuses the request.
-    :raises ProtocolError: it is no answer to that request, or cannot be read.
+    :raises ProtocolError: the packet does not answer that request, or cannot be read.
     """
     if kind == packets.STATUS:
         code = packets.status_code(body)
@@ -284,7 +285,7 @@ def _value_of(request: _Request, kind: int, body: Any) -> Any:
 
 
 def _chunk(limit: int) -> int:
-    """How much to ask for, or send, in one request, by the server's own limit (0 if it tells none)."""
+    """Bytes of one READ or WRITE, by the server's limit (0: it tells none)."""
     return min(limit, LARGEST_CHUNK) if limit else SAFE_CHUNK
 
 

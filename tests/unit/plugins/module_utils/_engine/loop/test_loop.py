@@ -13,7 +13,13 @@ from typing import Any, Callable
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop import loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Batch, Future, Loop, completed
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import (
+    Batch,
+    Future,
+    Loop,
+    done_future,
+    gather,
+)
 
 
 class Memory:
@@ -103,11 +109,46 @@ def test_a_coroutine_gets_its_answers_and_returns_its_value() -> None:
     assert source.polls == [None, None]
 
 
+def test_gather_waits_for_all_futures_before_it_raises_the_first_error() -> None:
+    source = Memory()
+    futures: list[Future[int]] = [Future() for _future in range(3)]
+    ended: list[str] = []
+
+    async def wait_for_all() -> None:
+        try:
+            await gather(futures)
+        except LookupError as error:
+            ended.append(str(error))
+
+    async def set_one_after_the_other() -> None:
+        futures[2].set_exception(LookupError("third"))
+        await source.ask(1)
+        futures[1].set_exception(LookupError("second"))
+        await source.ask(2)
+        assert ended == []
+        futures[0].set_result(1)
+
+    async def both() -> None:
+        await loop_.each(lambda work: work(), [wait_for_all, set_one_after_the_other], width=2)
+
+    loop_ = Loop(source)
+    loop_.run(both())
+    assert ended == ["second"]
+
+
+def test_gather_of_nothing_is_done() -> None:
+    async def wait() -> bool:
+        await gather([])
+        return True
+
+    assert Loop(Memory()).run(wait())
+
+
 def test_what_is_known_already_is_not_waited_for() -> None:
     source = Memory()
 
     async def ask() -> int:
-        return await completed(4)
+        return await done_future(4)
 
     assert Loop(source).run(ask()) == 4
     assert source.polls == []
@@ -600,7 +641,7 @@ def test_to_wait_for_what_nobody_owes_is_an_error_and_not_for_ever() -> None:
         finally:
             cleaned.append("up")
 
-    with pytest.raises(RuntimeError, match="nobody owes"):
+    with pytest.raises(RuntimeError, match="nothing will set"):
         Loop(Memory(), [Together()]).run(wait())
     assert cleaned == ["up"]
 
