@@ -182,8 +182,8 @@ class Oldest:
     :ivar left_out: how many younger ones were left out: they are for later runs.
     """
 
-    def __init__(self, most: int = MOST_NAMES) -> None:
-        self._most = most
+    def __init__(self, most: int | None = None) -> None:
+        self._most = MOST_NAMES if most is None else most
         self._kept: list[str] = []
         self.left_out = 0
 

@@ -87,7 +87,7 @@ class Tally:
 
     def skip_known(self, files: int) -> None:
         """Count files that were moved before this run, and of which nothing is said."""
-        self._known = files
+        self._known = max(0, files - self.delivered)  # what this run delivered and keeps is known to its next attempt
 
     def result(self, error: FiledropError | None) -> RunResult:
         """All outcomes so far."""

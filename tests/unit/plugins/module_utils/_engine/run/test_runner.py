@@ -32,6 +32,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fol
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer import selection
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import EXCLUSIVE_CREATE
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
@@ -573,6 +575,46 @@ def test_files_that_come_at_once_leave_free_what_must_stay_free(
     assert result.error is None
     assert sorted(outcomes(result).values()) == [("delivered", "")] * 3 + [("failed", "min_free")] * 7
     assert len(content_of(server.pickup)) == 7
+
+
+# --- large folders
+
+
+@pytest.mark.parametrize("after", ["keep", "delete"])
+def test_a_run_takes_the_oldest_names_and_later_runs_the_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    monkeypatch.setattr(selection, "MOST_NAMES", 3)
+    desk.fill(7, folder=desk.server.pickup)
+    for number in range(7):
+        os.utime(desk.server.pickup / f"{number:03}.xml", (1000 + number, 1000 + number))
+    taken = []
+    for left in (4, 1, 0):
+        result = desk.run(desk.pickup(after=after))
+        taken.append(sorted(outcomes(result)))
+        assert [note for note in result.notes if note.startswith(f"{left} files are left")] == result.notes
+        assert bool(result.notes) == bool(left)
+    assert taken == [["000.xml", "001.xml", "002.xml"], ["003.xml", "004.xml", "005.xml"], ["006.xml"]]
+
+
+def test_a_dropoff_takes_the_oldest_names_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection, "MOST_NAMES", 2)
+    desk.fill(3)
+    for number in range(3):
+        os.utime(desk.outbox / f"{number:03}.xml", (1000 - number, 1000 - number))
+    first, second = desk.run(desk.dropoff()), desk.run(desk.dropoff())
+    assert (sorted(outcomes(first)), len(first.notes)) == (["001.xml", "002.xml"], 1)
+    assert (sorted(outcomes(second)), second.notes) == (["000.xml"], [])
+
+
+def test_a_server_that_does_not_honour_exclusive_create_is_named(desk: Desk) -> None:
+    with closing(Ledger(desk.ledger, create=True)) as book:
+        book.learn("odd", EXCLUSIVE_CREATE, allowed=False)
+    desk.fill(1)
+    result = desk.run(desk.dropoff())
+    assert len(result.notes) == 1
+    assert "create files over existing ones" in result.notes[0]
+    assert desk.run(desk.dropoff()).notes == []
 
 
 # --- results

@@ -17,6 +17,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.le
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer import selection
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import (
     Allowance,
+    Candidate,
+    Oldest,
     Settling,
     Sight,
     is_in_share,
@@ -251,3 +253,31 @@ def test_a_checksum_goes_with_its_file(digest: str) -> None:
 
 def test_other_files_of_one_stem_are_shared_out_by_their_own_names() -> None:
     assert any(share_of(f"{name}.pdf", 4) != share_of(name, 4) for name in NAMES[:100])
+
+
+# --- of how many
+
+
+def test_the_oldest_are_kept_and_the_others_are_counted() -> None:
+    oldest = Oldest(3)
+    for time in (50, -7, 30, 2**62, 40, 10, 20):
+        oldest.add(Candidate(time, f"{time}.xml", "x"))
+    assert [one.time for one in oldest.take()] == [-7, 10, 20]
+    assert oldest.left_out == 4
+    assert list(oldest.take()) == []
+
+
+def test_candidates_of_one_time_come_by_their_names_and_as_they_went() -> None:
+    oldest = Oldest()
+    candidates = [Candidate(5, name, rest) for name, rest in (("b", "7/"), ("a\udcff", ""), ("a", "1/2"), ("a b", "/"))]
+    for one in candidates:
+        oldest.add(one)
+    assert list(oldest.take()) == [candidates[2], candidates[3], candidates[1], candidates[0]]
+
+
+def test_what_is_discarded_is_told_and_gone() -> None:
+    oldest = Oldest()
+    for name in ("a", "b", "c"):
+        oldest.add(Candidate(1, name, ""))
+    assert oldest.discard({"b": 1, "z": 1}) == {"b"}
+    assert [one.name for one in oldest.take()] == ["a", "c"]
