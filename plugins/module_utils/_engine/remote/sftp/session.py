@@ -103,7 +103,7 @@ class Session:
             self.writing.resize(WRITE_FAR_AHEAD)
         if self.limits.handles:
             self.handles = CapacityLimiter(max(1, self.limits.handles - SPARE_HANDLES))
-        self.read_chunk = _chunk(self.limits.read)
+        self.read_chunk = min(_chunk(self.limits.read), self.reading.total)
         self.write_chunk = _chunk(self.limits.write)
 
     @property
