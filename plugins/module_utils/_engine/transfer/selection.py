@@ -177,26 +177,27 @@ class Candidate(NamedTuple):
 
 
 class Oldest:
-    """The oldest of any number of candidates. Each is kept as one string, which needs half the memory of a tuple.
+    """The oldest of any number of candidates. Each is kept as one string of bytes, a third of what a tuple needs.
 
     :ivar left_out: how many younger ones were left out: they are for later runs.
     """
 
     def __init__(self, most: int | None = None) -> None:
         self._most = MOST_NAMES if most is None else most
-        self._kept: list[str] = []
+        self._kept: list[bytes] = []
         self.left_out = 0
 
     def add(self, candidate: Candidate) -> None:
         """Keep a candidate. Its name has no NUL byte."""
-        self._kept.append(f"{candidate.time + _BEFORE_ALL:020d}\0{candidate.name}\0{candidate.rest}")
+        text = f"{candidate.name}\0{candidate.rest}".encode("utf-8", "surrogateescape")
+        self._kept.append((candidate.time + _BEFORE_ALL).to_bytes(8, "big") + text)
         if len(self._kept) >= 2 * self._most:
             self._trim()
 
     def discard(self, names: Collection[str]) -> set[str]:
         """Forget the candidates of these names; return which there were."""
-        found = {kept.split("\0")[1] for kept in self._kept} & set(names)
-        self._kept = [kept for kept in self._kept if kept.split("\0")[1] not in found]
+        found = {name for name in map(_name_of, self._kept) if name in names}
+        self._kept = [kept for kept in self._kept if _name_of(kept) not in found]
         return found
 
     def take(self) -> Iterator[Candidate]:
@@ -204,8 +205,9 @@ class Oldest:
         self._trim()
         self._kept.reverse()
         while self._kept:
-            time, name, rest = self._kept.pop().split("\0")
-            yield Candidate(int(time) - _BEFORE_ALL, name, rest)
+            kept = self._kept.pop()
+            name, rest = kept[8:].decode("utf-8", "surrogateescape").split("\0")
+            yield Candidate(int.from_bytes(kept[:8], "big") - _BEFORE_ALL, name, rest)
 
     def _trim(self) -> None:
         self._kept.sort()
@@ -213,7 +215,11 @@ class Oldest:
         del self._kept[self._most :]
 
 
-_BEFORE_ALL = 2**63  # no time is so far before 1970, so the sum sorts as text
+_BEFORE_ALL = 2**63  # makes a time unsigned, so that it sorts as bytes
+
+
+def _name_of(kept: bytes) -> str:
+    return kept[8:].decode("utf-8", "surrogateescape").split("\0")[0]
 
 
 def left_for_later(files: int) -> str:

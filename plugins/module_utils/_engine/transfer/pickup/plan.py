@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -39,6 +38,9 @@ if TYPE_CHECKING:
     from ..tally import Tally
 
 
+_BITS = 2**23  # of the marks for names, which need 1 MiB
+
+
 class PickupPlan:
     """The items of one pickup, in the order of their age. Files that are not to be fetched get their outcome at once.
 
@@ -64,8 +66,8 @@ class PickupPlan:
         self._settling = Settling(ledger, self._key, job.settle, note=not check)
         self._oldest = Oldest()
         self._oldest_checksums = Oldest()
-        self._hashes = array("q")  # of names: of a million, the names themselves need 60 MiB
-        self._listed_twice: set[int] = set()
+        self._names = bytearray(_BITS // 8)  # a bit for each hash: a million names themselves need 60 MiB
+        self._perhaps_twice: set[int] = set()
         self._page: dict[str, Entry] = {}
         self._sidecars: dict[str, Entry] = {}
         self._claimed: Mapping[str, Entry] = {}
@@ -108,7 +110,6 @@ class PickupPlan:
         if claimed:
             for name in self._oldest.discard(claimed) | self._oldest_checksums.discard(claimed):
                 self._let_wait(claimed[name])
-        self._find_listed_twice()
         for name, entry in claimed.items():
             self._accept(entry._replace(path=join(self._job.remote_dir, name)))
             for digest in DIGESTS:  # its checksum goes with it, even if the share has changed since
@@ -136,7 +137,7 @@ class PickupPlan:
             return
         if len(self._page) == LOOKED_UP_AT_ONCE or entry.name in self._page:
             self._ask_ledger()
-        self._hashes.append(hash(entry.name))
+        self._mark(hash(entry.name))
         self._page[entry.name] = entry
 
     def _ask_ledger(self) -> None:
@@ -193,7 +194,7 @@ class PickupPlan:
         for one in candidates:
             size, mtime = (int(text) if text else None for text in one.rest.split("/"))
             entry = Entry(one.name, join(self._job.remote_dir, one.name), size, mtime, None)
-            if hash(one.name) in self._listed_twice:
+            if hash(one.name) in self._perhaps_twice:
                 if one.name in seen:
                     self._refuse(entry, _listed_twice(entry), again=True)
                     continue
@@ -265,10 +266,12 @@ class PickupPlan:
         later.origin += " (a later file)"
         self._tally.add(later)
 
-    def _find_listed_twice(self) -> None:
-        hashes = array("q", sorted(self._hashes))
-        self._listed_twice = {one for one, other in zip(hashes, hashes[1:]) if one == other}
-        del self._hashes[:]
+    def _mark(self, number: int) -> None:
+        """Note the hash of a name. Of names with the same bit, few are listed twice: `_each_once` looks closer."""
+        byte, bit = divmod(number % _BITS, 8)
+        if self._names[byte] & 1 << bit:
+            self._perhaps_twice.add(number)
+        self._names[byte] |= 1 << bit
 
     def _refuse(self, entry: Entry, error: FiledropError, *, again: bool = False) -> None:
         outcome = outcome_of(entry).blame(error)
