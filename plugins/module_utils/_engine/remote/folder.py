@@ -29,15 +29,9 @@ if TYPE_CHECKING:
     from ..config.account import Account
 
 FEATURES = Features(stat=True, rename=True, exclusive_create=True, partial_uploads=True, max_in_flight=64)
-
-THREADS = 8
-"""A disk takes several syncs at once and does them together."""
-
-PAGE = 1000
-"""Names that are listed at a time."""
-
-WRITE_OUT = 8 * 1024 * 1024
-"""Bytes after which the disk is told to begin writing them, so that the sync at the end takes less time."""
+THREADS = 8  # a disk takes several syncs at once, and does them together
+PAGE = 1000  # names that are listed at a time
+WRITE_OUT = 8 * 1024 * 1024  # bytes after which the disk is told to begin, so that the sync at the end is quicker
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
