@@ -177,12 +177,19 @@ folders:
       type: int
       sample: 2
 capabilities:
-  description: What the server allows, each V(yes), V(no) or V(unknown).
+  description:
+    - What the server allows, each V(yes), V(no) or V(unknown).
+    - C(rename), to rename files in the folder that they are sent to. C(exclusive_create), to create a file only if there is none of its name.
+    - C(partial_uploads), a file is visible under its name while it is written. C(stat), one file can be looked at.
+    - C(claim), to rename files in the folder that they are fetched from.
   returned: success
   type: dict
   sample:
     rename: "yes"
     exclusive_create: "yes"
+    partial_uploads: "unknown"
+    stat: "yes"
+    claim: "unknown"
 reason:
   description: A stable code for the reason why there is no connection.
   returned: on failure

@@ -32,7 +32,11 @@ def _lines(mutations: Sequence[Mutation], verdicts: Verdicts) -> Iterator[str]:
     counted = [one for one in mutations if not why_harmless(one)]
     unnoticed = [one for one in counted if not verdicts[one].noticed]
     not_judged = sum(verdicts[one].is_open for one in unnoticed)
-    yield f"{len(counted)} changes, {len(counted) - len(unnoticed)} noticed, {len(unnoticed) - not_judged} not."
+    missed = len(unnoticed) - not_judged
+    yield (
+        f"{len(mutations)} changes: {len(mutations) - len(counted)} change nothing; of the other {len(counted)},"
+        f" {len(counted) - len(unnoticed)} are noticed and {missed} are not."
+    )
     if not_judged:
         yield f"\n{not_judged} more have not been judged to the end, or not since their function changed."
     for kind, title in KINDS.items():
