@@ -148,7 +148,7 @@ def hold(scene: Scene, kind: str, **options: Any) -> FileOutcome:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_held_file_says_what_to_type(scene: Scene, kind: str) -> None:
     message = hold(scene, kind).message
-    assert "Find out from the provider" in message
+    assert "Ask the provider whether the file arrived" in message
     told = re.search(r"`courier\.filedrop\.resolve: \{(.*), decision: resend\}`", message)
     assert told
     assert f'name: "{scene.desk.outbox / NAME}"' in told[1]
