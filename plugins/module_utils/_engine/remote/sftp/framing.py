@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""SFTP packets as a stream of bytes, both ways.
+"""Split a received stream into SFTP packets, and split data to send into pieces.
 
-The bytes of files are most of it: each copy that is not made of them is a tenth of the processor time of a large file.
+Most of the stream is file content. Each avoided copy saves a tenth of the processor time of a large file.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from ...errors import ProtocolError
 from . import packets
 
 Packet = tuple[int, int, Any]
-"""What a server sent: its kind, the number of the request, and the body; that of DATA is a view."""
+"""A packet from the server: its kind, the id of the request, and the body. The body of DATA is a memoryview."""
 
 
 class Packets:
-    """Takes the stream apart into packets."""
+    """Split the received stream into packets."""
 
     def __init__(self) -> None:
-        self.begun = bytearray()  # a packet that has not come whole
+        self.begun = bytearray()  # an incomplete packet
 
     def taken_from(self, data: bytes) -> Iterator[Packet]:
-        """The packets that are whole with this data.
+        """Yield the packets that are complete with this data.
 
-        :raises ProtocolError: this is no SFTP.
+        :raises ProtocolError: the data is not SFTP.
         """
         start = 0
         if self.begun:
@@ -46,7 +46,7 @@ class Packets:
         self.begun += memoryview(data)[start:]
 
     def _complete(self, data: bytes) -> int:
-        """Add what belongs to the packet that has begun; return how much of the data that was."""
+        """Append data to the incomplete packet; return how many bytes of the data belonged to it."""
         taken = 0
         if len(self.begun) < 4:
             taken = 4 - len(self.begun)
@@ -59,7 +59,7 @@ class Packets:
 
 
 def pieces(buffers: Iterable[bytes], length: int) -> Iterator[bytes]:
-    """The bytes of all buffers, one after the other, in pieces of a length; the last may be shorter."""
+    """Yield the bytes of all buffers in order, in pieces of ``length`` bytes. The last piece may be shorter."""
     piece: list[bytes | memoryview] = []
     room = length
     for buffer in buffers:
@@ -79,13 +79,16 @@ def pieces(buffers: Iterable[bytes], length: int) -> Iterator[bytes]:
 def _not_sftp(start: bytes) -> ProtocolError:
     return ProtocolError(
         "not_sftp",
-        f"What the server sends is not SFTP: {start!r}.",
-        "Often a login script on the server that prints something; ask the provider to silence it.",
+        f"The server sent data that is not SFTP: {start!r}.",
+        "Often a login script on the server prints text. Ask the provider to remove that output.",
     )
 
 
 def _end(data: bytes | bytearray, position: int) -> int:
-    """Where the packet ends that begins at a position."""
+    """Return the end of the packet that begins at a position.
+
+    :raises ProtocolError: the length is invalid, so the data is not SFTP.
+    """
     length = int.from_bytes(data[position : position + 4], "big")
     if not 5 <= length <= packets.LONGEST_PACKET:
         raise _not_sftp(bytes(data[position : position + 64]))

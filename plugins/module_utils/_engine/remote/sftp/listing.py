@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The names in one folder of a server, and what it tells of each: many READDIRs at once.
+"""List one folder of a server with many READDIR requests at once.
 
 Source: draft-ietf-secsh-filexfer-02, 6.7.
 """
@@ -23,20 +23,23 @@ if TYPE_CHECKING:
     from .session import Session
 
 READDIRS = 16
-"""Requests under way at first. OpenSSH answers each with 100 names, others with as many as they like."""
+"""Requests in flight at first. OpenSSH answers each with 100 names; other servers may send more or fewer."""
 
 MOST_READDIRS = 128
-"""The same at last, where a folder goes on and on: enough for OpenSSH not to wait at 60 ms."""
+"""The maximum of requests in flight, for a large folder. With it, OpenSSH is never idle at a latency of 60 ms."""
 
 LONGEST_LISTING = 1_000_000
-"""Names in one folder; a server that goes on beyond that is broken or hostile."""
+"""The maximum of names in one folder. A server that sends more is broken or hostile."""
 
 LARGEST_LISTING = 128 * 1024 * 1024
-"""Bytes of names in one folder, for the same reason."""
+"""The maximum size of the answers for one folder in bytes, for the same reason."""
 
 
 class Listing:
-    """One folder, open on a session under a handle."""
+    """List one folder that is open on a session.
+
+    :param doing: the action, for error messages.
+    """
 
     def __init__(self, session: Session, handle: bytes, folder: str, doing: str) -> None:
         self._session = session
@@ -48,7 +51,11 @@ class Listing:
         self._volume = 0
 
     async def pass_on(self, take: Callable[[Sequence[Entry]], None]) -> None:
-        """Pass on all names but ``.`` and ``..``."""
+        """Pass all entries except ``.`` and ``..`` to ``take``, one answer at a time.
+
+        :raises RemoteError: the server refuses the request.
+        :raises ProtocolError: the folder is larger than the limits.
+        """
         count = 0
         ended = False
         self._ask_on()
@@ -61,7 +68,7 @@ class Listing:
                 ended = True
                 continue
             found = self._found(body)
-            ended |= not found  # as OpenSSH's client takes it
+            ended |= not found  # OpenSSH's client handles an empty answer in the same way
             count += len(found)
             if count > LONGEST_LISTING:
                 raise self._endless(f"{LONGEST_LISTING:,} names")
@@ -72,7 +79,11 @@ class Listing:
 
     @property
     def _has_enough(self) -> bool:
-        """Whether to wait with more requests, which go many in a packet: what has come may say that this is all."""
+        """Return whether to send no more requests now.
+
+        Requests are sent in groups, because many fit in one network packet. An answer that is already here may be the
+        end of the folder.
+        """
         return len(self._asked) * 2 > self._at_once or (bool(self._asked) and self._asked[0].done)
 
     def _ask_on(self) -> None:
@@ -84,7 +95,10 @@ class Listing:
             )
 
     def _weighed(self, body: bytes) -> bytes:
-        """An answer, as soon as it comes: those behind one that does not come take room, too."""
+        """Count the size of an answer on arrival, because answers behind a missing one use memory too.
+
+        :raises ProtocolError: the folder is larger than the limit.
+        """
         self._volume += len(body)
         if self._volume > LARGEST_LISTING:
             raise self._endless(f"{LARGEST_LISTING:,} bytes of names")
@@ -100,6 +114,6 @@ class Listing:
     def _endless(self, length: str) -> ProtocolError:
         return ProtocolError(
             "listing_endless",
-            f"The folder {self._folder!r} has more than {length}, and the server goes on.",
-            "Ask the provider to clear it up; filedrop does not work through a folder of that size.",
+            f"The folder {self._folder!r} has more than {length}, so the listing was stopped.",
+            "Ask the provider to reduce the folder. filedrop does not process a folder of that size.",
         )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""SFTP version 3 as bytes: building requests and reading answers, without any I/O.
+"""Build the requests and parse the answers of SFTP version 3, without any I/O.
 
 Source: draft-ietf-secsh-filexfer-02 (sections in brackets), and OpenSSH's PROTOCOL file for the extensions.
 """
@@ -64,7 +64,7 @@ LIMITS = "limits@openssh.com"
 
 _UINT32 = struct.Struct(">I")
 _UINT64 = struct.Struct(">Q")
-HEADER = struct.Struct(">IBI")  # length, kind, number of the request
+HEADER = struct.Struct(">IBI")  # length, kind, id of the request
 _USUAL_ATTRIBUTES = struct.Struct(">IQIIIII")  # flags, size, uid, gid, permissions, atime, mtime
 _USUAL_FLAGS = HAS_SIZE | HAS_OWNER | HAS_PERMISSIONS | HAS_TIMES
 _NO_ATTRIBUTES = _UINT32.pack(0)
@@ -72,11 +72,11 @@ _NO_ATTRIBUTES = _UINT32.pack(0)
 LONGEST_HANDLE = 256  # bytes [6.3]
 
 LONGEST_PACKET = 4 * 1024 * 1024
-"""Bytes. OpenSSH stops at 256 KiB; a length beyond this is no SFTP, or an attack on our memory."""
+"""In bytes. OpenSSH's limit is 256 KiB. A greater length than ours is not SFTP, or an attack on our memory."""
 
 
 class Attributes(NamedTuple):
-    """What a server tells of a file; None where it does not tell. ``mtime`` in whole seconds since 1970, UTC."""
+    """Hold the attributes of a file; None if the server sends none. ``mtime`` in whole seconds since 1970, UTC."""
 
     size: int | None
     permissions: int | None
@@ -84,7 +84,7 @@ class Attributes(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What limits@openssh.com answers, in bytes; 0 means not told."""
+    """Hold the answer to limits@openssh.com: sizes in bytes, and the number of open handles; 0 means unknown."""
 
     packet: int
     read: int
@@ -93,25 +93,25 @@ class Limits(NamedTuple):
 
 
 def packet(kind: int, request_id: int, body: bytes, more: int = 0) -> bytes:
-    """One request as it goes over the wire [3].
+    """Build one request [3].
 
-    :param more: bytes of the body that follow.
+    :param more: how many bytes of the body the caller sends after this.
     """
     return HEADER.pack(len(body) + more + 5, kind, request_id) + body
 
 
 def hello() -> bytes:
-    """The INIT packet; it has a version in place of a request id [4]."""
+    """Build the INIT packet, which has a version instead of a request id [4]."""
     return packet(INIT, VERSION, b"")
 
 
 def text(value: bytes) -> bytes:
-    """A string: its length, then its bytes."""
+    """Encode a string: its length, then its bytes."""
     return _UINT32.pack(len(value)) + value
 
 
 def open_flags(flags: int) -> bytes:
-    """What follows the path in an OPEN: the flags, and no wishes for attributes [6.3]."""
+    """Encode the part of an OPEN after the path: the flags, and no attributes [6.3]."""
     return _UINT32.pack(flags) + _NO_ATTRIBUTES
 
 
@@ -120,12 +120,15 @@ def read_body(handle: bytes, offset: int, length: int) -> bytes:
 
 
 def write_body(handle: bytes, offset: int, length: int) -> bytes:
-    """All of a WRITE but the data."""
+    """Encode the body of a WRITE without the data."""
     return handle + struct.pack(">QI", offset, length)
 
 
 def data(body: memoryview) -> memoryview:
-    """The bytes of a DATA packet [7]."""
+    """Return the content of a DATA packet [7].
+
+    :raises ProtocolError: the packet is shorter than its content.
+    """
     length = int.from_bytes(body[:4], "big")
     if len(body) < 4 + length:
         raise _too_short()
@@ -133,9 +136,9 @@ def data(body: memoryview) -> memoryview:
 
 
 class Reader:
-    """Reads the fields of one packet's body, never beyond its end.
+    """Parse the fields of one packet's body, never beyond its end.
 
-    :raises ProtocolError: from every method, if the body ends too soon.
+    :raises ProtocolError: from every method, if the body is too short.
     """
 
     __slots__ = ("_body", "_position")
@@ -200,7 +203,7 @@ class Reader:
 
 
 def names(body: bytes) -> list[tuple[bytes, Attributes]]:
-    """The files of a NAME packet; the ``ls -l`` text of each is passed over [7]."""
+    """Return the names and attributes of a NAME packet. The ``ls -l`` text of each file is ignored [7]."""
     reader = Reader(body)
     found = []
     for _file in range(reader.uint32()):
@@ -211,7 +214,7 @@ def names(body: bytes) -> list[tuple[bytes, Attributes]]:
 
 
 def extensions(body: bytes) -> dict[str, str]:
-    """The extensions of a VERSION packet, by name [4]."""
+    """Return the extensions of a VERSION packet, by name [4]."""
     reader = Reader(body)
     found = {}
     while not reader.at_end:
@@ -226,11 +229,15 @@ def limits(body: bytes) -> Limits:
 
 
 def handle(body: bytes) -> bytes:
-    """The handle of a HANDLE packet, with its length, as requests repeat it [6.3]."""
+    """Return the handle of a HANDLE packet, encoded as a string for later requests [6.3].
+
+    :raises ProtocolError: the handle is too long.
+    """
     name = Reader(body).text()
     if len(name) > LONGEST_HANDLE:
         raise ProtocolError(
-            "protocol_error", f"The server gave a handle of {len(name)} bytes; {LONGEST_HANDLE} are allowed."
+            "protocol_error",
+            f"The server sent a handle of {len(name)} bytes, but at most {LONGEST_HANDLE} are allowed.",
         )
     return text(name)
 
@@ -252,9 +259,12 @@ _REFUSALS: Mapping[int, tuple[type[RemoteError], str, str]] = {
 
 
 def refusal(body: bytes, doing: str) -> RemoteError:
-    """The error that a STATUS other than OK means for what we were doing [7].
+    """Convert a STATUS other than OK to an error [7].
 
-    The server's own words are quoted, made harmless and cut short: they are for people, and may say anything.
+    The error quotes the server's message. That text is untrusted: characters that are not printable are replaced, and
+    it is cut to 200 characters.
+
+    :param doing: the refused action, for the message.
     """
     reader = Reader(body)
     code = reader.uint32()
@@ -267,6 +277,6 @@ def refusal(body: bytes, doing: str) -> RemoteError:
 def _too_short() -> ProtocolError:
     return ProtocolError(
         "protocol_error",
-        "The server sent an SFTP packet that ends before its own fields do.",
-        "Nothing it said can be trusted; try `sftp` against it, and report it to the provider.",
+        "The server sent an SFTP packet that is shorter than its fields.",
+        "No answer of this server can be trusted. Test it with `sftp`, and report this to the provider.",
     )
