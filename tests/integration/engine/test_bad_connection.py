@@ -225,7 +225,7 @@ def test_a_remote_folder_that_may_not_be_listed(desk: Desk, sshd: SshServer) -> 
     error = desk.refusal(desk.job("pickup"))
     assert error.reason == "remote_denied"
     assert "'pickup'" in error.finding
-    assert "right to list" in error.way_out
+    assert "permission to list" in error.way_out
     sshd.pickup.chmod(0o700)
     assert_delivered(desk.pick_up(), ["report.xml"])
 

@@ -123,7 +123,7 @@ def test_a_ledger_on_a_full_disk(desk: Desk, sshd: SshServer, direction: str, in
             reason, message = driver.finish(driver.start(run, prefix=disk.prefix))["error"]
             assert reason == "ledger_disk_full"
             assert str(desk.ledger) in message
-            assert "Make room" in message
+            assert "Free some space" in message
         (disk.view / "rest").unlink()
         assert driver.finish(driver.start(run, prefix=disk.prefix))["summary"]["delivered"] == 3
 
@@ -142,7 +142,7 @@ def test_a_ledger_that_cannot_be_written_or_its_folder(desk: Desk, sshd: SshServ
         reason, message = driver.finish(driver.start(run, prefix=mode_bits_count()))["error"]
         assert reason in ("ledger_read_only", "local_denied")
         assert str(desk.ledger) in message
-        assert "the right to" in message
+        assert "permission for it and its folder" in message
     path.chmod(mode)
 
 

@@ -220,7 +220,7 @@ def test_what_must_stay_free_stays_free(desk: Desk, sshd: SshServer) -> None:
     assert result.error is None
     assert outcomes(result) == {"report.xml": ("failed", "min_free")}
     assert str(desk.inbox) in result.outcomes[0].message
-    assert "lower `min_free`" in result.outcomes[0].message
+    assert "reduce `min_free`" in result.outcomes[0].message
     assert digests(sshd.pickup).keys() == {"report.xml"}
     assert list(desk.inbox.iterdir()) == []
 

@@ -148,7 +148,7 @@ def hold(scene: Scene, kind: str, **options: Any) -> FileOutcome:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_held_file_says_what_to_type(scene: Scene, kind: str) -> None:
     message = hold(scene, kind).message
-    assert "Find out from the provider" in message
+    assert "Ask the provider whether the file arrived" in message
     told = re.search(r"`courier\.filedrop\.resolve: \{(.*), decision: resend\}`", message)
     assert told
     assert f'name: "{scene.desk.outbox / NAME}"' in told[1]
@@ -175,7 +175,7 @@ def test_resend_sends_it_again_once_its_name_is_free(scene: Scene, kind: str) ->
         there = digests(scene.input)[NAME]
         result = scene.desk.drop_off(upload=upload)
         assert outcomes(result) == {NAME: ("held", "name_taken")}
-        assert "It is sent once that name is free" in result.outcomes[0].message
+        assert "The new file is sent once the name is free" in result.outcomes[0].message
         assert digests(scene.input) == {NAME: there}
         (scene.input / NAME).unlink()
     assert_delivered(scene.desk.drop_off(upload=upload), [NAME])

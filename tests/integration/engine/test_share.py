@@ -233,7 +233,7 @@ def test_what_was_to_be_fetched_again_is_told_by_the_name_that_it_got_back(
     assert outcomes(host.pick_up(share=ALL, verify="sidecar")) == {"report.xml": ("failed", "sidecar_missing")}
     (sshd.pickup / "report.xml").unlink()
     (gone,) = host.pick_up(share=ALL).outcomes
-    assert gone.message.startswith("'pickup/report.xml' was to be fetched again, and is no longer on the server.")
+    assert gone.message.startswith("'pickup/report.xml' should be fetched again, but is no longer on the server.")
 
 
 def test_a_duplicate_that_is_skipped_leaves_no_claim_in_the_ledger(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The file that a ledger is: made whole, opened with care, and every trouble with it told in words."""
+"""Create, open and check the database file of a ledger, and convert its errors to messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..local.ownership import leave_to_owner, make_folder
 
 VERSION = 1
 BUSY_TIMEOUT = 30.0  # seconds that another process may keep the ledger locked
-SIDE_FILES = 64 * 1024  # bytes that SQLite's log and its index take at least
+SIDE_FILES = 64 * 1024  # bytes: the minimum size of SQLite's log and its index
 
 _SCHEMA = """
 CREATE TABLE transfer (
@@ -31,12 +31,12 @@ CREATE TABLE transfer (
     mtime_ns    INTEGER NOT NULL,  -- of the original, since 1970
     job         TEXT NOT NULL,
     state       TEXT NOT NULL,
-    open        INTEGER NOT NULL,  -- 1 while something remains to be done
+    open        INTEGER NOT NULL,  -- 1 while the file still needs work
     remote_path TEXT NOT NULL,
-    temporary   TEXT,              -- remote temp path of a drop-off, local part's name of a pickup
-    local_path  TEXT,              -- the archived original, or the file as it was delivered
+    temporary   TEXT,              -- drop-off: the remote temporary path; pickup: the name of the local part
+    local_path  TEXT,              -- drop-off: the archived original; pickup: the delivered file
     sha256      TEXT,
-    visible     INTEGER,           -- was the final name seen while the upload was open?
+    visible     INTEGER,           -- 1 if the final name was visible while the upload was open
     reason      TEXT,
     changed_at  REAL NOT NULL      -- seconds since 1970
 );
@@ -47,15 +47,15 @@ CREATE TABLE sighting (            -- files seen that were not settled yet
     size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, since REAL NOT NULL,
     PRIMARY KEY (account, direction, folder, name)
 ) WITHOUT ROWID;
-CREATE TABLE capability (          -- what earlier runs learned of a server
+CREATE TABLE capability (          -- what earlier runs learned about a server
     account TEXT NOT NULL, name TEXT NOT NULL, allowed INTEGER NOT NULL, learned_at REAL NOT NULL,
     PRIMARY KEY (account, name)
 ) WITHOUT ROWID;
 CREATE TABLE run (                 -- the latest run of each job
     account TEXT NOT NULL, direction TEXT NOT NULL, job TEXT NOT NULL,
     began REAL NOT NULL, ended REAL NOT NULL,
-    well_at REAL,                  -- when a run last ended with nothing failed and nothing held
-    reason TEXT NOT NULL, message TEXT NOT NULL,  -- what ended it early, if anything did
+    well_at REAL,                  -- end of the last run with no failed and no held file
+    reason TEXT NOT NULL, message TEXT NOT NULL,  -- the error that ended the run early, or empty
     delivered INTEGER NOT NULL, skipped INTEGER NOT NULL, held INTEGER NOT NULL, failed INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
     PRIMARY KEY (account, direction, job)
@@ -64,10 +64,10 @@ CREATE TABLE run (                 -- the latest run of each job
 
 
 def open_database(path: str, *, create: bool, read_only: bool, must_exist: bool) -> sqlite3.Connection:
-    """See `ledger.Ledger`.
+    """Open the database of a ledger. See `ledger.Ledger` for the parameters.
 
-    :raises LedgerError: there is none and none may be made; or it is no ledger of this version.
-    :raises sqlite3.Error, OSError: it cannot be opened.
+    :raises LedgerError: the file is missing and must not be created, or it is not a ledger of this version.
+    :raises sqlite3.Error, OSError: the file cannot be opened.
     """
     exists = _exists(path)
     if not read_only and (os.path.lexists(_workshop(path)) if exists else create):
@@ -80,7 +80,7 @@ def open_database(path: str, *, create: bool, read_only: bool, must_exist: bool)
         _fill(db)
     _check_version(db, path)
     if not read_only:
-        # SQLite opens without a word what it may only read; that has to be known before the first file moves.
+        # SQLite opens a read-only file without an error. Detect that before the first file is transferred.
         db.execute("DELETE FROM transfer WHERE FALSE")
     return db
 
@@ -88,7 +88,7 @@ def open_database(path: str, *, create: bool, read_only: bool, must_exist: bool)
 def _connect(path: str, *, read_only: bool) -> sqlite3.Connection:
     where = path
     if path != ":memory:":
-        # Even a reader makes SQLite's side files, unless it is told that nobody writes: true while there is no log.
+        # Even a reader creates SQLite's side files, unless the file is opened as immutable. No log means no writer.
         quiet = "" if os.path.exists(f"{path}-wal") else "&immutable=1"
         where = f"file:{_quoted(path)}?mode=" + (f"ro{quiet}" if read_only else "rw")
     db = sqlite3.connect(where, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
@@ -103,32 +103,32 @@ def _check_version(db: sqlite3.Connection, path: str) -> None:
     if version == 0:
         raise LedgerError(
             "ledger_damaged",
-            f"The ledger {path!r} is empty, or no ledger.",
-            "Restore it from a backup, or name another file.",
+            f"The ledger {path!r} is empty, or is not a ledger.",
+            "Restore it from a backup, or set another file.",
         )
     if version != VERSION:
         raise LedgerError(
             "ledger_version",
-            f"The ledger {path!r} has version {version}; this filedrop knows version {VERSION}.",
-            "Upgrade filedrop on this host; an older one must not write to it.",
+            f"The ledger {path!r} has version {version}, but this filedrop supports version {VERSION}.",
+            "Upgrade filedrop on this host. An older filedrop must not write to this ledger.",
         )
 
 
 def prove(db: sqlite3.Connection) -> None:
-    """See that a ledger is whole, and can be written, disk and all.
+    """Check that a ledger is undamaged and that a write reaches the disk.
 
-    Reads all of it, about 0.2 s for 100,000 files: damage to an index can hide that a file was sent.
+    Reads the whole file, about 0.2 s for 100,000 files. A damaged index could hide that a file was sent.
 
-    :raises sqlite3.Error: it is not, or cannot.
+    :raises sqlite3.Error: the ledger is damaged, or cannot be written.
     """
     (found,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         raise sqlite3.DatabaseError(f"malformed: {' '.join(found.split())}")
-    db.execute(f"PRAGMA user_version = {VERSION}")  # writes a page, whatever stands there
+    db.execute(f"PRAGMA user_version = {VERSION}")  # writes a page even if the value is the same
 
 
 def _exists(path: str) -> bool:
-    """Like os.path.exists, but a folder that we may not look into is an error."""
+    """Return whether the path exists. Unlike os.path.exists, a folder without access is an error."""
     try:
         os.stat(path)
     except FileNotFoundError:
@@ -137,10 +137,10 @@ def _exists(path: str) -> bool:
 
 
 def _make(path: str) -> None:
-    """A new ledger, whole from its first instant: several jobs may make it at once, and any may be killed at that.
+    """Create a new ledger atomically. Several jobs may create it at once, and each of them may be killed meanwhile.
 
-    Where there is one by now, what whoever made it has left undone is done: it is made durable, with the folders that
-    it is in, and what was left beside it is removed.
+    If the ledger exists by now, finish what its creator may have left undone. The ledger's name and its folders are
+    made durable, and leftovers beside it are removed.
     """
     folder, name = os.path.split(os.path.abspath(path))
     make_folder(folder)
@@ -168,8 +168,9 @@ def _make_in(workshop: str, name: str, target: Folder) -> None:
 
 
 def _sync_folders(folder: str) -> None:
-    """Make the names durable in a folder and in those above it, any of which may be new. Where that is not allowed
-    nobody like us has made one.
+    """Make the names in a folder and in all its parents durable, because any of them may be new.
+
+    A folder that we cannot open is skipped: a run without access to it cannot have created a name in it.
     """
     below = ""
     while folder != below:
@@ -183,7 +184,7 @@ def _sync_folders(folder: str) -> None:
 
 
 def _workshop(path: str) -> str:
-    """Where a ledger is made."""
+    """Return the path of the temporary folder in which a ledger is created."""
     folder, name = os.path.split(os.path.abspath(path))
     return os.path.join(folder, f".{name}.new")
 
@@ -194,60 +195,64 @@ def _fill(db: sqlite3.Connection) -> None:
 
 
 def missing(path: str) -> LedgerError:
-    """The error that there is none, for those who may not make one."""
+    """Build the error for a missing ledger that must not be created."""
     return LedgerError(
         "ledger_missing",
-        f"There is no ledger at {path!r}.",
-        "Name the one that is meant, with `ledger`. If it was lost, what was kept and not archived would be sent "
-        "again: restore it, or make a new one with `filedrop init`.",
+        f"The ledger {path!r} is missing.",
+        "Set `ledger` to the right path. If the ledger was lost, restore it, or create a new one with "
+        "`filedrop init`. A new ledger makes jobs send files again that were kept and not archived.",
     )
 
 
 def ledger_error(path: str, error: Exception) -> LedgerError:
-    """What an error of SQLite or of the operating system means for a ledger."""
+    """Convert an error of SQLite or of the operating system to a LedgerError."""
     said = (isinstance(error, OSError) and error.strerror) or str(error)
     if "I/O error" in said and _disk_is_full(path):
-        said += ": the disk is full"  # SQLite tells no more where it cannot make its side files
+        said += ": the disk is full"  # SQLite gives no other detail when it cannot create its side files
     for sign, (reason, finding, way_out) in _TROUBLES.items():
         if sign in said:
             return LedgerError(reason, f"The ledger {path!r} {finding} ({said}).", way_out)
     return LedgerError(
         "ledger_failed",
         f"The ledger {path!r} cannot be used ({said}).",
-        "Look at the disk it is on, and restore it from a backup if need be. Nothing was transferred without it.",
+        "Check its disk, and restore the ledger from a backup if necessary. Nothing was transferred without it.",
     )
 
 
 _TROUBLES = {
-    "locked": ("ledger_locked", "is locked by another process", "Find who keeps it open, or try again later."),
+    "locked": ("ledger_locked", "is locked by another process", "Find the process that keeps it open, or retry later."),
     "readonly": (
         "ledger_read_only",
         "cannot be written",
-        "Give the user that runs this the right to write it and its folder.",
+        "Give the user of this run write permission for it and its folder.",
     ),
     "Permission denied": (
         "ledger_read_only",
         "cannot be opened",
-        "Give the user that runs this the right to it and its folder.",
+        "Give the user of this run permission for it and its folder.",
     ),
     "unable to open": (
         "ledger_read_only",
         "cannot be opened",
-        "Give the user that runs this the right to it and its folder.",
+        "Give the user of this run permission for it and its folder.",
     ),
-    "full": ("ledger_disk_full", "cannot grow, for the disk is full", "Make room, and run again."),
-    "No space left": ("ledger_disk_full", "cannot be made, for the disk is full", "Make room, and run again."),
+    "full": ("ledger_disk_full", "cannot grow because the disk is full", "Free some space, and run again."),
+    "No space left": (
+        "ledger_disk_full",
+        "cannot be created because the disk is full",
+        "Free some space, and run again.",
+    ),
     "malformed": (
         "ledger_damaged",
         "is damaged",
-        "Restore it from a backup; `sqlite3 LEDGER .recover` may save what is in it.",
+        "Restore it from a backup. `sqlite3 LEDGER .recover` may recover its content.",
     ),
-    "not a database": ("ledger_damaged", "is no ledger", "Restore it from a backup, or name another file."),
+    "not a database": ("ledger_damaged", "is not a ledger", "Restore it from a backup, or set another file."),
 }
 
 
 def _disk_is_full(path: str) -> bool:
-    """Whether there is no room for the side files of a ledger."""
+    """Return whether the disk has no space for the side files of a ledger."""
     try:
         status = os.statvfs(os.path.dirname(os.path.abspath(path)))
     except OSError:

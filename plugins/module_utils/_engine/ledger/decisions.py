@@ -2,20 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The way out for what is held: a person decides, the ledger notes it, and the next run of the job goes by it.
+"""Resolve held files: a person decides, the ledger records the decision, and the next run of the job executes it.
 
     direction   decision    the row becomes        the next run
-    drop-off    resend      resend, open           removes our temporary file, and sends what is there under a free name
-    drop-off    delivered   delivered *            does with the original what `after` says
-    drop-off    discard     discarded *            leaves the original alone until its size or time changes
-    pickup      resend      resend, open           fetches it as if it had not come before
-    pickup      delivered   placed, open           does with it what `after` says, if a fresh download is the same
-    pickup      discard     discarded              leaves it alone until its size or time changes
+    drop-off    resend      resend, open           removes our temporary file; sends the file if its name is free
+    drop-off    delivered   delivered *            applies `after` to the original
+    drop-off    discard     discarded *            does not send the original until its size or time changes
+    pickup      resend      resend, open           fetches the file as if it were new
+    pickup      delivered   placed, open           applies `after` to it, if a fresh download has the same content
+    pickup      discard     discarded              does not fetch it until its size or time changes
 
-    * history at once, unless there may be a temporary file of ours on the server, which the next run removes first
+    * The row is history at once. Exception: our temporary file may still be on the server; then the next run removes
+      that file first.
 
-Only what is held can be resolved. A decision for `resend` or `discard` can be followed by another one as long as
-nothing has come of it; `delivered` stands.
+Only held files can be resolved. A decision for `resend` or `discard` can be replaced by another one until a run has
+executed it. A decision for `delivered` is final.
 """
 
 from __future__ import annotations
@@ -42,18 +43,18 @@ from .locks import JobKey, only_run
 CHOICES = ("resend", "delivered", "discard")
 
 RESOLVED = "resolved"
-"""The reason in a row that a person has decided about."""
+"""The reason of a row that a person has decided."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which held files a decision is about.
+    """Select the held files for a decision.
 
-    :ivar names: file names, or paths of originals (of the local one for a drop-off, the remote one for a pickup).
-        None: all that is held.
-    :ivar account: only of this account, by its name in the ledger.
+    :ivar names: file names, or paths of originals: the local path for a drop-off, the remote path for a pickup.
+        None: all held files.
+    :ivar account: only files of this account, by its name in the ledger.
     :ivar direction: only ``dropoff`` or ``pickup``.
-    :ivar job: only of the job of this name.
+    :ivar job: only files of the job with this name.
     """
 
     names: tuple[str, ...] | None = None
@@ -63,17 +64,17 @@ class Wanted:
 
 
 def wanted_from_options(options: Mapping[str, object]) -> Wanted:
-    """A Wanted from options by their public names; an account by what is said of it, if anything is.
+    """Build a Wanted from options by their public names. Account options, if any are given, determine the account.
 
-    :raises InputError: an option cannot be meant as it stands, or nobody says which files are meant.
+    :raises InputError: an option is invalid, or neither ``name`` nor ``all_held`` is given.
     """
     names = read.strings(options, "name")
     if not names and not options.get("all_held"):
         raise read.missing(
-            "name", "this names no file", "Name files, or set all_held to decide about all that is held."
+            "name", "this option is missing", "Set it to file names, or set all_held to decide about all held files."
         )
     if names and options.get("all_held"):
-        raise read.invalid("name", list(names), "is given as well as all_held", "Leave one of the two out.")
+        raise read.invalid("name", list(names), "is given together with all_held", "Leave one of the two out.")
     direction = options.get("direction")
     return Wanted(
         names=names or None,
@@ -84,7 +85,7 @@ def wanted_from_options(options: Mapping[str, object]) -> Wanted:
 
 @dataclass(frozen=True)
 class Decided:
-    """One file with its row before and after; equal where it was decided so already."""
+    """Hold one file's row before and after the decision. Both are equal if the same decision was made before."""
 
     before: Row
     after: Row
@@ -95,13 +96,14 @@ class Decided:
 
 
 def resolve(ledger: str, wanted: Wanted, decision: str, *, check: bool = False) -> list[Decided]:
-    """Take a decision about held files, while no run of their jobs is under way.
+    """Record a decision about held files, while no run of their jobs is in progress.
 
-    About all that are wanted; where one of them cannot be resolved, about none.
+    The decision applies to all selected files. If one of them cannot be resolved, nothing is recorded.
 
     :param decision: one of CHOICES.
-    :raises InputError: a file is not known, not held, or named so that it may be one of several.
-    :raises JobRunning: a run of a file's job is at work.
+    :param check: return the result, and change nothing.
+    :raises InputError: a file is unknown, not held, or its name is ambiguous.
+    :raises JobRunning: a run of a file's job is in progress.
     :raises LedgerError: the ledger is missing, or cannot be used.
     """
     with closing(Ledger(ledger, must_exist=True, read_only=check)) as book, ExitStack() as locks:
@@ -112,7 +114,7 @@ def resolve(ledger: str, wanted: Wanted, decision: str, *, check: bool = False) 
                 locks.enter_context(only_run(ledger, job))
             rows = _chosen(book, wanted, decision)
             if not {JobKey.of(row) for row in rows} <= set(jobs):
-                raise JobRunning("job_running", "The ledger is changing; a run is at work.", "Try again.")
+                raise JobRunning("job_running", "The ledger is changing: a run is in progress.", "Retry.")
         decided = [Decided(row, _decided(row, decision)) for row in rows]
         if not check:
             _record(book, [one for one in decided if one.changed])
@@ -120,7 +122,7 @@ def resolve(ledger: str, wanted: Wanted, decision: str, *, check: bool = False) 
 
 
 def _record(book: Ledger, decided: Iterable[Decided]) -> None:
-    """In one transaction, durably."""
+    """Write the decisions durably, in one transaction."""
     rows = [dataclasses.replace(one.before) for one in decided]
     answers = [book.commit(row, one.after.state, reason=RESOLVED) for row, one in zip(rows, decided)]
     book.run()
@@ -128,11 +130,11 @@ def _record(book: Ledger, decided: Iterable[Decided]) -> None:
         answer.result()
 
 
-# --- what a decision means for a row
+# --- the effect of a decision on a row
 
 
 def _decided(row: Row, decision: str) -> Row:
-    """The row as the decision leaves it; see the table above."""
+    """Return the row after the decision; see the table above."""
     if _standing(row) == decision:
         return row
     whole, with_leftover = DECISIONS[row.direction][decision]
@@ -140,18 +142,21 @@ def _decided(row: Row, decision: str) -> Row:
 
 
 def _standing(row: Row) -> str | None:
-    """The decision that a person took about a row, if nothing else became of it since."""
+    """Return the decision that a person made about a row, if the row has not moved on since; else None."""
     if row.state in DECIDED:
         return DECIDED[row.state]
     is_taken = row.reason == RESOLVED and row.state in (State.PLACED, *OUTCOMES["delivered"])
     return "delivered" if is_taken else None
 
 
-# --- which rows are meant
+# --- selection of rows
 
 
 def _chosen(book: Ledger, wanted: Wanted, decision: str) -> list[Row]:
-    """The rows to decide about, each of which can be."""
+    """Return the selected rows, each of which can be resolved.
+
+    :raises InputError: a file is unknown, not held, or its name is ambiguous.
+    """
     if wanted.account is not None:
         _require_known(book, wanted.account)
     if wanted.names is None:
@@ -167,7 +172,7 @@ _NEWER = (
 
 
 def _newest(book: Ledger, wanted: Wanted, condition: str, values: Sequence[Any]) -> list[Row]:
-    """Rows that fulfil a condition and are the newest of their files."""
+    """Return the rows that match a condition and are the newest rows of their files."""
     filters, given = condition, [*values]
     for column in ("account", "direction", "job"):
         value = getattr(wanted, column)
@@ -193,7 +198,7 @@ def _row_named(book: Ledger, wanted: Wanted, name: str, decision: str) -> Row:
 
 
 def path_of(row: Row) -> str:
-    """The path of a row's original, on its side."""
+    """Return the path of a row's original: local for a drop-off, remote for a pickup."""
     return os.path.join(row.folder, row.name)
 
 
@@ -202,7 +207,7 @@ def _require_known(book: Ledger, account: str) -> None:
     if account not in known:
         raise InputError(
             "account_unknown",
-            f"The ledger {book.path!r} has no file of an account {account!r}.",
+            f"The ledger {book.path!r} has no files of an account {account!r}.",
             f"It has files of: {', '.join(known) or 'none'}.",
         )
 
@@ -211,9 +216,9 @@ def _unknown(book: Ledger, wanted: Wanted, name: str) -> InputError:
     where = "".join(f" of the {what} {value!r}" for what, value in _filters(wanted))
     return InputError(
         "file_unknown",
-        f"The ledger {book.path!r} knows no file {quoted(name)}{where}.",
-        "See courier.filedrop.ledger_info with `outcome: held` for what needs a decision. A drop-off that only waits "
-        "for its name to come free on the server needs none: it is sent once the name is free.",
+        f"The ledger {book.path!r} has no file {quoted(name)}{where}.",
+        "Use courier.filedrop.ledger_info with `outcome: held` to list the files that need a decision. A drop-off "
+        "that waits for a taken name needs no decision: it is sent once that name is free on the server.",
     )
 
 
@@ -226,8 +231,8 @@ def _ambiguous(name: str, rows: Iterable[Row]) -> InputError:
     choices = "; ".join(f"{row.direction} of {quoted(path_of(row))}, account {row.account}" for row in rows)
     return InputError(
         "file_ambiguous",
-        f"There are several files {quoted(name)}: {choices}.",
-        "Name one of them by its path, and set `account` and `direction` where that is not enough.",
+        f"The name {quoted(name)} is ambiguous. Several files have it: {choices}.",
+        "Select one by its path. If that is not enough, set `account` and `direction`.",
     )
 
 
@@ -236,22 +241,23 @@ def _not_held(row: Row) -> InputError:
     return InputError(
         "not_held",
         f"{quoted(path_of(row))} is not held: its state is {row.state.value!r} since {since}.",
-        "There is nothing to decide. The next run of its job goes on with it."
+        "There is nothing to decide. The next run of its job continues with it."
         if row.open
         else "There is nothing to decide.",
     )
 
 
-# --- what is said where there is something to decide
+# --- messages about held files
 
 
 def way_out(row: Row, ledger: str) -> str:
-    """What to type to resolve a held row, by way of the face that runs its job: only the command's jobs have names of
-    their own.
+    """Return the command or the task that resolves a held row.
+
+    A job with a label as its name belongs to the command; all other jobs belong to modules.
     """
     finding_out = {
-        "dropoff": "Find out from the provider what became of it, and decide",
-        "pickup": f"Compare it with the one that came before ({quoted(row.local_path or 'unknown')}), and decide",
+        "dropoff": "Ask the provider whether the file arrived, and decide",
+        "pickup": f"Compare it with the file of the earlier pickup ({quoted(row.local_path or 'unknown')}), and decide",
     }[row.direction]
     if read.LABEL.fullmatch(row.job):
         command = f"filedrop resolve {row.job} {shlex.quote(row.name)}"
@@ -259,17 +265,17 @@ def way_out(row: Row, ledger: str) -> str:
     options = {"account": row.account, "direction": row.direction, "name": path_of(row)}
     if os.path.abspath(ledger) != default_ledger():
         options["ledger"] = ledger
-    told = ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in options.items())
-    task = f"courier.filedrop.resolve: {{{told}, decision: resend}}"
-    return f"{finding_out} by a task `{task}`, or with delivered or discard in the place of resend."
+    text = ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in options.items())
+    task = f"courier.filedrop.resolve: {{{text}, decision: resend}}"
+    return f"{finding_out} with a task `{task}`. Use delivered or discard instead of resend if that is your decision."
 
 
 class Discarded(TransferError):
-    """A person has decided that a file is not to be moved as it is."""
+    """Raised when a person has decided that a file must not be transferred as it is."""
 
     def __init__(self) -> None:
         super().__init__(
             "discarded",
-            "Somebody has decided to discard it, so it is left alone until its size or its time changes.",
-            "Take it away, or resolve it with `resend` if it is to go after all.",
+            "The file was resolved with `discard`, so it is not transferred until its size or its time changes.",
+            "Remove the file, or resolve it with `resend` to transfer it.",
         )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a ledger tells about files: what was sent and fetched, what is under way, and what needs a decision."""
+"""Query a ledger: which files were sent and fetched, which are unfinished, and which need a decision."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a ledger. Nothing given: everything.
+    """Define a query. Each field that is given limits the result; without any, the query returns everything.
 
-    :ivar since: only what has changed since then, in seconds since 1970.
-    :ivar name: an fnmatch pattern for file names, minding the case.
-    :ivar most: how many entries to return at most.
+    :ivar since: only rows that changed at or after this time, in seconds since 1970.
+    :ivar name: an fnmatch pattern for file names; case-sensitive.
+    :ivar most: the maximum number of entries to return.
     """
 
     account: str | None = None
@@ -55,7 +55,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Capability:
-    """What earlier runs learned of an account's server; ``learned_at`` in seconds since 1970."""
+    """Hold what earlier runs learned about an account's server. ``learned_at`` is in seconds since 1970."""
 
     account: str
     name: str
@@ -65,10 +65,11 @@ class Capability:
 
 @dataclass
 class History:
-    """The answer.
+    """Hold the result of a query.
 
-    :ivar entries: rows with their outcomes: what is held first, then what is unfinished, each with the latest first.
-    :ivar counts: how many have each outcome, those beyond ``most`` too.
+    :ivar entries: rows with their outcomes. Held files come first, then unfinished files, then all others. Each group
+        starts with the latest change.
+    :ivar counts: the number of rows with each outcome, including rows beyond ``most``.
     """
 
     entries: list[tuple[Row, str]] = field(default_factory=list)
@@ -77,9 +78,9 @@ class History:
 
 
 def question_from_options(options: Mapping[str, object]) -> Question:
-    """A Question from options by their public names; an account by what is said of it, if anything is.
+    """Build a Question from options by their public names. Account options, if any are given, determine the account.
 
-    :raises InputError: an option cannot be meant as it stands.
+    :raises InputError: an option is invalid.
     """
     outcomes = read.strings(options, "outcome") or ()
     for outcome in outcomes:
@@ -97,7 +98,7 @@ def question_from_options(options: Mapping[str, object]) -> Question:
 
 
 def _moment(options: Mapping[str, object], name: str) -> float | None:
-    """Seconds since 1970, from a stretch of time until now or a date in ISO 8601: in UTC, unless it says otherwise."""
+    """Convert a duration before now, or an ISO 8601 date, to seconds since 1970. A date without a zone is in UTC."""
     value = read.text(options, name)
     if value is None:
         return None
@@ -106,15 +107,15 @@ def _moment(options: Mapping[str, object], name: str) -> float | None:
     try:
         found = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", value.strip()))
     except ValueError as error:
-        way_out = f"Set {name} to the like of 2026-04-10, 2026-04-10T06:00:00Z or 7d."
-        raise read.invalid(name, value, "is neither a date nor a stretch of time", way_out) from error
+        way_out = f"Set {name} to a value such as 2026-04-10, 2026-04-10T06:00:00Z or 7d."
+        raise read.invalid(name, value, "is neither a date nor a duration", way_out) from error
     return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def ask(ledger: str, question: Question) -> History:
-    """Read a ledger, and write nothing, not even beside it.
+    """Query a ledger. Nothing is written, not even a file beside it.
 
-    :raises LedgerError: it is missing, or cannot be read.
+    :raises LedgerError: the ledger is missing, cannot be read, or changes all the time.
     """
     for _try in range(_TRIES):
         before = _state_of(ledger)
@@ -126,12 +127,13 @@ def ask(ledger: str, question: Question) -> History:
         else:
             if before.has_log or _state_of(ledger) == before:
                 return found
-    raise LedgerError("ledger_busy", f"The ledger {ledger!r} is changing all the time.", "Try again later.")
+    raise LedgerError("ledger_busy", f"The ledger {ledger!r} is changing all the time.", "Retry later.")
 
 
 class _State(NamedTuple):
-    """What tells whether a ledger was written to: without a log it is read as it lies there, and nobody is kept from
-    starting to write.
+    """Record the state of a ledger file, to detect a write.
+
+    A ledger without a log is read without a lock, so another process may start to write meanwhile.
     """
 
     has_log: bool
@@ -173,13 +175,13 @@ def _condition(question: Question) -> tuple[str, Sequence[Any]]:
         conditions.append(f"{_OUTCOME} IN ({', '.join('?' * len(question.outcomes))})")
         values.extend(question.outcomes)
     if question.name is not None:
-        conditions.append("name GLOB ?")  # fnmatch's patterns, but for how they say "none of these"
+        conditions.append("name GLOB ?")  # the patterns of fnmatch, except for the negated set "[!...]"
         values.append(question.name.replace("[!", "[^"))
     return f"WHERE {' AND '.join(conditions)}", values
 
 
 def outcome_of(row: Row) -> str:
-    """What people see of a row's state: one of `states.OUTCOMES`."""
+    """Return the public outcome of a row's state: a key of `states.OUTCOMES`."""
     return next(outcome for outcome, states in OUTCOMES.items() if row.state in states)
 
 

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The ledger: what is about to happen to each file, and what did happen. One SQLite database per host.
+"""Record what is about to happen to each file, and what did happen. There is one SQLite database per host.
 
-A `Row` is one file on its way. Its states, and the steps between them, are the tables of `states`. Rows change only
-through `Ledger.commit`, which refuses a step that the tables do not have. Its future is done once the change would
-survive a power cut. A batch of changes shares one transaction.
+A `Row` is one transfer of one file. The tables in `states` define its states and the steps between them. Rows change
+only through `Ledger.commit`, which refuses a step that the tables do not have. The future of a commit is done once the
+change would survive a power cut. The changes of a batch share one transaction.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SECOND = 1_000_000_000  # ns
 
 @dataclass
 class Row:
-    """One file on its way; see the schema in database.py for the meaning of each column."""
+    """Hold one transfer of one file. The schema in database.py describes each column."""
 
     account: str
     direction: str
@@ -51,12 +51,12 @@ class Row:
 
     @property
     def open(self) -> bool:
-        """Whether something remains to be done; the column of this name follows from the state."""
+        """Return whether the file still needs work. The column of this name follows from the state."""
         return self.state.is_open
 
     @property
     def track(self) -> str:
-        """The table of `states` that this row goes by."""
+        """Return which table of `states` applies to this row."""
         return track_of(self.direction, self.temporary)
 
 
@@ -67,12 +67,12 @@ _KEY = ("account", "direction", "folder", "name")
 _CHANGING = [column for column in _COLUMNS if column not in _KEY]
 _UPDATE = f"UPDATE transfer SET {', '.join(f'{column} = ?' for column in _CHANGING)} WHERE id = ?"
 
-# Most changes leave a row open. Where neither key nor `open` is named, SQLite leaves the indexes alone.
+# Most changes leave a row open. A statement without the key columns and `open` does not update the indexes.
 _STEPPING = [column for column in _CHANGING if column != "open"]
 _STEP = f"UPDATE transfer SET {', '.join(f'{column} = ?' for column in _STEPPING)} WHERE id = ? AND open = 1"
 
-# In the order of each statement's question marks.
-_VALUES = {"state": "state._value_"}  # SQLite takes plain strings much faster
+# The values, in the order of each statement's question marks.
+_VALUES = {"state": "state._value_"}  # SQLite is much faster with plain strings
 
 
 def _values(columns: Iterable[str]) -> Callable[[Row], tuple[Any, ...]]:
@@ -87,14 +87,13 @@ _SELECT = f"SELECT {', '.join(_FIELDS)}, id FROM transfer"
 
 
 class Ledger(Batch):
-    """An open ledger; also the flow's batch of commits.
+    """Read and write an open ledger. It is also the loop's batch of commits.
 
     :param path: the database file.
-    :param create: make it if there is none. Where nobody expects a new one, a lost ledger must not be replaced
-        silently: its job would send again what was sent before.
-    :param read_only: for check mode: look, and never write; a ledger that does not exist yet counts as empty, unless it
-        ``must_exist``.
-    :raises LedgerError: from every method, when the ledger cannot be used. Nothing may be transferred then.
+    :param create: create the ledger if it is missing. Set this only where a new ledger is expected. A silent
+        replacement for a lost ledger would make its jobs send files again.
+    :param read_only: never write (check mode). A missing ledger counts as empty, unless it ``must_exist``.
+    :raises LedgerError: from every method, if the ledger cannot be used. Then nothing must be transferred.
     """
 
     def __init__(self, path: str, *, create: bool = False, read_only: bool = False, must_exist: bool = False) -> None:
@@ -107,7 +106,10 @@ class Ledger(Batch):
             raise self._error(error) from error
 
     def prove(self) -> None:
-        """See before the first file moves whether the ledger is whole, and can be written."""
+        """Check that the ledger is undamaged and writable. Call this before the first transfer.
+
+        :raises LedgerError: the ledger is damaged, or cannot be written.
+        """
         try:
             prove(self._db)
         except sqlite3.Error as error:
@@ -117,7 +119,7 @@ class Ledger(Batch):
         self._db.close()
 
     def commit(self, row: Row, state: State, **changes: Any) -> Future[None]:
-        """Bring a row to a state. The future is done once that survives a power cut.
+        """Change the state of a row, and other columns. The future is done once the change would survive a power cut.
 
         :raises IllegalStep: `states.STEPS` does not have this step.
         """
@@ -131,7 +133,7 @@ class Ledger(Batch):
         return answer
 
     def _run(self) -> None:
-        """Commit all changes that wait, in one transaction."""
+        """Commit all waiting changes in one transaction."""
         waiting, self._waiting = self._waiting, []
         try:
             refused = self._write_all([row for row, _answer in waiting])
@@ -147,7 +149,10 @@ class Ledger(Batch):
                 answer.set_result(None)
 
     def _write_all(self, rows: Sequence[Row]) -> set[int]:
-        """Write rows in one transaction; return the identities of those that another job's open row stands against."""
+        """Write rows in one transaction.
+
+        Return the identities of the rows that were refused, because another job has an open row for the file.
+        """
         refused = set()
         now = time.time()
         for row in rows:
@@ -170,14 +175,14 @@ class Ledger(Batch):
         return refused
 
     def _not_stepped(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """Write what goes from one open state to the next, all at once; return what else there is to write."""
+        """Write all steps between two open states with one statement; return the rows that are still to be written."""
         steps: list[Row] = []
         others: list[Row] = []
         for row in rows:
             is_step = row.id is not None and row.open
             (steps if is_step else others).append(row)
         if self._db.executemany(_STEP, map(_stepped, steps)).rowcount < len(steps):
-            return rows  # one of them is opened again, or gone
+            return rows  # one of them was history before, or is missing
         return others
 
     def _write(self, row: Row) -> None:
@@ -189,14 +194,14 @@ class Ledger(Batch):
             self._db.execute(_UPDATE, _updated(row))
 
     def open_rows(self, account: str, direction: str, job: str) -> list[Row]:
-        """What earlier runs of a job left unfinished, oldest first."""
+        """Return the unfinished rows of a job's earlier runs, oldest first."""
         where = "WHERE open = 1 AND account = ? AND direction = ? AND job = ? ORDER BY id"
         return list(self.rows(where, (account, direction, job)))
 
     def latest(
         self, account: str, direction: str, folder: str, names: Iterable[str], *, but: State = State.NEW
     ) -> dict[str, Row]:
-        """The newest row, open or not, of each of these names in a folder; one that is not in the state ``but``."""
+        """Return the newest row of each of these names in a folder, open or not. Ignore rows in the state ``but``."""
         found: dict[str, Row] = {}
         for where, values in _of_names(account, direction, folder, names):
             found.update(
@@ -207,8 +212,9 @@ class Ledger(Batch):
     def each_past(
         self, account: str, direction: str, folder: str, names: Iterable[str]
     ) -> Iterator[tuple[str, int, int, State]]:
-        """Name, size, mtime in ns and state of those of which the newest row is history: all that has to be known of
-        most of a hundred thousand.
+        """Yield name, size in bytes, mtime in ns and state of each name whose newest row is history.
+
+        For most of a hundred thousand files, a plan needs nothing else. A tuple costs less than a Row.
         """
         for where, values in _of_names(account, direction, folder, names):
             records = self.look(f"SELECT name, size, mtime_ns, state, open FROM transfer {where} ORDER BY id", values)
@@ -217,7 +223,7 @@ class Ledger(Batch):
                     yield name, size, mtime_ns, state_of(state)
 
     def rows(self, where: str, values: Sequence[Any]) -> Iterator[Row]:
-        """The rows that an SQL clause selects, one after the other."""
+        """Yield the rows that an SQL clause selects."""
         try:
             for record in self._db.execute(f"{_SELECT} {where}", values):
                 row = Row(*record)
@@ -228,14 +234,14 @@ class Ledger(Batch):
             raise self._error(error) from error
 
     def look(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """What an SQL query finds."""
+        """Return the records that an SQL query selects."""
         try:
             return self._db.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise self._error(error) from error
 
     def change(self, statement: str, each: Iterable[Sequence[Any]]) -> None:
-        """Execute an SQL statement for each of many values, all of them or none."""
+        """Execute an SQL statement once for each set of values, in one transaction."""
         try:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
@@ -246,15 +252,16 @@ class Ledger(Batch):
     def seen_since(
         self, account: str, direction: str, folder: str, seen: Sequence[tuple[str, int, int]]
     ) -> dict[str, float]:
-        """Note files (name, size, mtime in ns) that are not settled; return since when each has been seen just so, in
-        seconds since 1970.
+        """Record files (name, size, mtime in ns) that are not settled.
+
+        Return for each name since when size and mtime have been unchanged, in seconds since 1970.
         """
         now = time.time()
         self.change(
             "INSERT INTO sighting VALUES (?, ?, ?, ?, ?, ?, ?)"
-            # RHEL 9 has SQLite 3.34, which wants to know which conflict is meant.
+            # RHEL 9 has SQLite 3.34, which requires the columns of the conflict.
             " ON CONFLICT (account, direction, folder, name) DO UPDATE SET"
-            # What was seen in the future was seen by a clock that was wrong.
+            # A sighting in the future comes from a wrong clock.
             " since = CASE WHEN size = excluded.size AND mtime_ns = excluded.mtime_ns AND since <= excluded.since"
             " THEN since ELSE excluded.since END,"
             " size = excluded.size, mtime_ns = excluded.mtime_ns",
@@ -265,7 +272,10 @@ class Ledger(Batch):
     def sightings(
         self, account: str, direction: str, folder: str, seen: Sequence[tuple[str, int, int]]
     ) -> dict[str, float]:
-        """Since when each of these files has been seen just so; only those that have."""
+        """Return since when size and mtime of these files have been unchanged, in seconds since 1970.
+
+        Only files that were recorded with the same size and mtime are included.
+        """
         found: dict[str, float] = {}
         wanted = {file[0]: file for file in seen}
         for where, values in _of_names(account, direction, folder, wanted):
@@ -275,12 +285,12 @@ class Ledger(Batch):
         return found
 
     def forget_sightings(self, account: str, direction: str, folder: str) -> None:
-        """Nothing in the folder is unsettled any more."""
+        """Delete all sightings of a folder, because all its files are settled."""
         statement = "DELETE FROM sighting WHERE account = ? AND direction = ? AND folder = ?"
         self.change(statement, [(account, direction, folder)])
 
     def capability(self, account: str, name: str) -> bool | None:
-        """What an earlier run learned, or None."""
+        """Return what an earlier run learned about a capability, or None."""
         found = self.look("SELECT allowed FROM capability WHERE account = ? AND name = ?", (account, name))
         return bool(found[0][0]) if found else None
 
@@ -292,8 +302,9 @@ class Ledger(Batch):
 
 
 def _of_names(account: str, direction: str, folder: str, names: Iterable[str]) -> Iterator[tuple[str, Sequence[Any]]]:
-    """SQL clauses, with their values, that select the rows of these names, some at a time, in the order in which the
-    index has them.
+    """Yield SQL clauses with their values that select the rows of these names, NAMES_A_QUERY at a time.
+
+    The names are sorted, because the index has the same order.
     """
     for some in slices(sorted(names), NAMES_A_QUERY):
         marks = ", ".join("?" * len(some))
@@ -304,8 +315,8 @@ def _of_names(account: str, direction: str, folder: str, names: Iterable[str]) -
 def _in_other_hands(row: Row) -> TransferError:
     return TransferError(
         "other_job",
-        f"Another job has {row.name!r} of {row.folder!r} in its hands.",
-        "Let the selections of the two jobs not overlap.",
+        f"Another job has unfinished work on {row.name!r} of {row.folder!r}.",
+        "Change the selections of the two jobs so that they do not overlap.",
     )
 
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One run of a job at a time on a host.
+"""Allow one run of a job at a time on a host.
 
-A lock is an empty file in a folder beside the ledger, locked by flock(2): it ends with its owner, however that ends.
-The files stay; they say nothing.
+A lock is an empty file in a folder beside the ledger, locked with flock(2). The kernel releases the lock when its
+process ends, even after a crash. The lock files stay; a file without a lock has no meaning.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class JobKey(NamedTuple):
-    """What tells a job from all others of a ledger."""
+    """Identify a job in a ledger."""
 
     account: str
     direction: str
@@ -37,17 +37,17 @@ class JobKey(NamedTuple):
 
     @classmethod
     def of(cls, row: Row) -> JobKey:
-        """The job whose runs work on a row."""
+        """Return the key of the job that a row belongs to."""
         return cls(row.account, row.direction, row.job)
 
 
 @contextmanager
 def only_run(ledger: str, job: JobKey) -> Iterator[None]:
-    """Hold the lock of a job.
+    """Hold the lock of a job while the block runs.
 
-    :param ledger: path of the ledger, which is there.
-    :raises JobRunning: another process has it.
-    :raises DiskError: there can be no lock.
+    :param ledger: path of the ledger, which must exist.
+    :raises JobRunning: another process holds the lock.
+    :raises DiskError: the lock cannot be created.
     """
     fd = _open_lock(os.path.realpath(ledger), _name_of(job))
     try:
@@ -63,9 +63,9 @@ def only_run(ledger: str, job: JobKey) -> Iterator[None]:
 
 
 def is_running(ledger: str, job: JobKey) -> bool:
-    """Whether a run of the job is at work, as far as the system tells (proc(5), /proc/locks).
+    """Return whether a run of the job is in progress, according to /proc/locks (proc(5)). False if that is unreadable.
 
-    Takes no lock: a run that is just starting would stumble over it.
+    This takes no lock, because a run that starts at this moment would fail on it.
     """
     try:
         lock = os.stat(os.path.join(f"{os.path.realpath(ledger)}.locks", _name_of(job)))
@@ -73,7 +73,7 @@ def is_running(ledger: str, job: JobKey) -> bool:
             held = [line.split() for line in file]
     except (OSError, ValueError):
         return False
-    # By the inode alone: some file systems (btrfs) tell another device there than stat(2) does.
+    # Compare the inode only: on some file systems (btrfs), /proc/locks has another device number than stat(2).
     return any("FLOCK" in words and any(word.endswith(f":{lock.st_ino}") for word in words) for words in held)
 
 
@@ -82,7 +82,7 @@ def _name_of(job: JobKey) -> str:
 
 
 def _open_lock(ledger: str, name: str) -> int:
-    """A descriptor of the lock's file; both it and its folder belong to whom the ledger belongs to."""
+    """Open the lock's file, and return its descriptor. The file and its folder get the owner of the ledger."""
     path = f"{ledger}.locks"
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
@@ -94,13 +94,13 @@ def _open_lock(ledger: str, name: str) -> int:
             os.close(folder)
         leave_to_owner(fd, ledger)
     except OSError as error:
-        raise disk_error(error, f"make a lock in {path!r}") from error
+        raise disk_error(error, f"create a lock in {path!r}") from error
     return fd
 
 
 def _running(job: JobKey) -> JobRunning:
     return JobRunning(
         "job_running",
-        f"Another run of the job {job.name!r} for the account {job.account!r} is at work on this host.",
-        "Wait until it has ended; two at once would get in each other's way.",
+        f"Another run of the job {job.name!r} for the account {job.account!r} is in progress on this host.",
+        "Wait until it has ended: two runs of one job could transfer the same files.",
     )

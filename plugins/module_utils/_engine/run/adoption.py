@@ -2,14 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What was left unfinished under the name of another job that is not at work.
+"""Take over the unfinished rows of another job that is not running.
 
-A job can be renamed, and a module makes the name of its job from the folders. So before its run a job takes over the
-open rows of others with the same account, direction and folder, for the files that it asks for itself: it could not
-move them otherwise, and perhaps nobody else ever would. From then on they are its own, and go on as such.
+A job can be renamed, and a module derives the name of its job from the folders. So before its run, a job takes over
+open rows of other jobs with the same account, direction and folder. It takes only the rows of files that it selects
+itself. Otherwise it could not transfer those files, and perhaps no other job would. From then on, the rows belong to
+this job.
 
-It holds the other's lock meanwhile. If that job is at work its rows are left to it, and its files are refused as being
-in other hands.
+Meanwhile the job holds the other job's lock. If the other job is running, its rows are not taken over, and its files
+are refused with ``other_job``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def adopt(ledger: Ledger, work: JobRun[Any]) -> None:
-    """Take over what a job may, while its own lock is held.
+    """Take over the rows that a job may have. The caller holds the job's own lock.
 
     :raises LedgerError: the ledger cannot be used.
     :raises DiskError: a folder of the job cannot be used.
@@ -49,7 +50,7 @@ def adopt(ledger: Ledger, work: JobRun[Any]) -> None:
 
 
 def _remove_parts(work: JobRun[Any], prefix: str, rows: Sequence[Row]) -> None:
-    """Remove what the other's runs left where this job works, of files that none of its rows names."""
+    """Remove the other job's local parts that none of its rows names, in the folder of this job."""
     if work.part_folder is not None:
         path, option = work.part_folder
         with closing(Folder(path, option=option)) as folder:

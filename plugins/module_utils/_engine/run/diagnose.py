@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can be told of a server before a job relies on it: for those who set up an account, or look for what is
-wrong.
-"""
+"""Describe a server, to set up an account or to find a fault."""
 
 from __future__ import annotations
 
@@ -25,16 +23,16 @@ if TYPE_CHECKING:
     from ..config.account import Account
 
 QUESTIONS = 5
-"""Round trips that the latency is the median of."""
+"""The number of round trips; the latency is their median."""
 
 
 def describe(account: Account, folders: Sequence[str], probe_dir: str | None, *, ledger: str) -> dict[str, Any]:
-    """Connect and tell: what the remote says of itself, ``latency`` in seconds, ``folders`` and ``capabilities``.
+    """Connect, and return the remote's ``info()``, ``latency`` in seconds, ``folders`` and ``capabilities``.
 
-    :param folders: remote folders to look at.
-    :param probe_dir: a folder in which files of ours may be made, renamed and deleted, to learn what is allowed. What
-        is learned goes into the ledger, which is made if there is none.
-    :raises FiledropError: the exact reason why there is no connection, or why nothing could be tried.
+    :param folders: the remote folders to look at.
+    :param probe_dir: a remote folder in which we may create, rename and delete files, to learn what the server allows.
+        The result is recorded in the ledger, which is created if it is missing. None: no probe.
+    :raises FiledropError: the connection or the probe failed; the error has the exact reason.
     """
     with closing(Ledger(ledger, create=True, read_only=probe_dir is None)) as book, closing(connect(account)) as remote:
         return Loop(remote, remote.batches).run(_describe(remote, account.name, folders, probe_dir, book))
@@ -80,10 +78,10 @@ async def _look_at(remote: Remote, folder: str) -> dict[str, Any]:
 
 
 async def _probe(remote: Remote, folder: str) -> dict[str, bool]:
-    """Try in a folder that the user named for it; remove whatever was made there.
+    """Probe the server in a folder that the user has set; return the capabilities. All probe files are removed.
 
-    The names end as those of unfinished uploads do, so that an importer leaves them alone. If it takes one all the
-    same, nothing is learned.
+    The names have the suffix of unfinished uploads, so the provider's importer ignores them. If it takes one all the
+    same, nothing is learned, and the result is empty.
     """
     first, second = (join(folder, f".filedrop-probe-{secrets.token_hex(4)}.part") for _name in range(2))
     try:
@@ -123,7 +121,7 @@ async def _make(remote: Remote, path: str) -> None:
 
 
 async def _can_make(remote: Remote, path: str) -> bool:
-    """Whether the server creates a file that exists already."""
+    """Return whether the server creates a file that exists already."""
     try:
         await _make(remote, path)
     except RemoteError:

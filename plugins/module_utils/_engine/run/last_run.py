@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the ledger remembers of the latest run of each job, for those who ask whether all is well."""
+"""Record the latest run of each job in the ledger, and read it, for monitoring."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PastRun:
-    """The latest run of a job. Times in seconds since 1970; ``well_at`` is when one last ended with nothing failed and
-    nothing held; ``reason`` and ``message`` are of what ended this one early, if anything did.
+    """Hold the latest run of a job. All times are in seconds since 1970.
+
+    ``well_at`` is the end of the last run without an error, a failed file or a held file. ``reason`` and ``message``
+    describe the error that ended this run early; they are empty if there was none.
     """
 
     account: str
@@ -51,8 +53,12 @@ _INSERT = (
 
 
 def remember(ledger: Ledger, job: JobKey, began: float, result: RunResult) -> None:
-    """Note how a run of a job ended just now. A ledger that cannot be written is no news: the run's own error says so,
-    or else its rows were written, and the run did what it says.
+    """Record how a run of a job has ended just now.
+
+    An error of the ledger is ignored here. Either it is already the error of the run, or all rows of the files were
+    written, and the result is correct.
+
+    :param began: the start of the run, in seconds since 1970.
     """
     now = time.time()
     counts = result.summary
@@ -71,7 +77,7 @@ def _words(error: FiledropError | None) -> tuple[str, str]:
 
 
 def latest_run(ledger: Ledger, job: JobKey) -> PastRun | None:
-    """How a job's latest run ended; None if it has never run."""
+    """Return how a job's latest run ended; None if the job has never run."""
     query = f"SELECT {', '.join(_COLUMNS)} FROM run WHERE account = ? AND direction = ? AND job = ?"
     found = ledger.look(query, job)
     return PastRun(*found[0]) if found else None

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a job keeps for a time only: the files that it archived, and its history in the ledger.
+"""Remove old archived files of a job, and its old history in the ledger.
 
-An archived file goes only if the ledger says that filedrop put it there, and it is still that file. History goes only
-where it keeps nothing from being moved twice: not while the original is still there, and never while a row is open.
+- An archived file is removed only if filedrop put it there according to the ledger, and the file is unchanged.
+- History is removed only if no file could be transferred twice without it: not while the original still exists.
+- An open row is never removed.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ ROWS_AT_ONCE = 1000
 
 
 def prune(work: JobRun[Any], ledger: Ledger, *, before: float) -> Pruned:
-    """Remove what was archived, and forget what was moved, before a time in seconds since 1970.
+    """Remove archived files and history from before a time; return their numbers.
 
     :param work: the run that has just ended.
-    :raises DiskError: an archived file cannot be removed; what went before it is gone and forgotten.
+    :param before: in seconds since 1970.
+    :raises DiskError: an archived file cannot be removed. What was removed before it stays removed, with its history.
     """
     archived = history = 0
     last = 0
@@ -52,7 +54,7 @@ def _old_rows(ledger: Ledger, key: tuple[str, str, str], before: float, last: in
 
 @contextmanager
 def _forgetting(ledger: Ledger, rows: list[Row]) -> Iterator[None]:
-    """Forget in the end, even after an error, the rows that are done by then."""
+    """Delete the collected rows at the end of the block, even after an error."""
     try:
         yield
     finally:

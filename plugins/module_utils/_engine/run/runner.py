@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One run of a job: lock, plan, drive the workflows, go on after a lost connection, summarise."""
+"""Execute one run of a job: lock, plan, run the workflows, retry after a lost connection, and build the result."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from ..config.job import Job
     from ..transfer.observer import Observer
 
-SPARE_DESCRIPTORS = 128  # for the ledger, the folders, the connections, and whoever called us
+SPARE_DESCRIPTORS = 128  # for the ledger, the folders, the connections, and the calling program
 
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 PAUSES: tuple[float, ...] = (0.5, 2.0, 5.0)
-"""Seconds before each new try after a lost connection. They start over whenever a try has moved a file."""
+"""Seconds before each retry after a lost connection. The sequence restarts when an attempt has delivered a file."""
 
 
-_CUT_OFF = RunEnded("cut_off", "The run was cut off.", "The next run goes on from what the ledger says.")
+_CUT_OFF = RunEnded("cut_off", "The run was interrupted.", "The next run continues from the state in the ledger.")
 
 
 def run(
@@ -58,17 +58,17 @@ def run(
 ) -> RunResult:
     """Execute a job once.
 
-    Errors of single files are outcomes in the result. What ended the run early is the result's ``error``, beside the
-    outcomes so far.
+    Errors of single files are outcomes in the result. An error that ended the run early is the result's ``error``; the
+    result has all outcomes up to then.
 
     :param ledger: path of the ledger.
-    :param check: predict only: connect and look, and change nothing anywhere.
-    :param create_ledger: make the ledger if there is none.
-    :param time_limit: seconds after which no other file is begun, and soon after which those under way are left to the
-        next run (interruption.py).
-    :param retention: seconds for which archived files and history are kept (retention.py); None: for ever.
-    :param observer: who is told how far the run is.
-    :raises FiledropError: the job could not begin, and nothing was done: LedgerError, JobRunning, DiskError.
+    :param check: predict only: connect and look, and change nothing.
+    :param create_ledger: create the ledger if it is missing.
+    :param time_limit: seconds after which no new file is started. Soon after, files in progress are left to the next
+        run (loop/deadline.py).
+    :param retention: seconds for which archived files and history are kept (retention.py); None: no limit.
+    :param observer: receives the progress of the run.
+    :raises FiledropError: the job could not start, and nothing was done: LedgerError, JobRunning, DiskError.
     """
     began = time.time()
     deadline = Deadline(time_limit)
@@ -104,11 +104,13 @@ def run(
 
 @contextmanager
 def _collected_rarely() -> Iterator[None]:
-    """Files on their way are many small objects, which end without the garbage collector: its looks are a tenth of the
-    work.
+    """Run the garbage collector less often while the block runs.
+
+    A transfer has many small objects that are freed without the collector. Its default frequency costs a tenth of the
+    processor time.
     """
     before = gc.get_threshold()
-    if before[0]:  # else somebody has switched it off
+    if before[0]:  # 0: the calling program has disabled the collector
         gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
         yield
@@ -117,15 +119,19 @@ def _collected_rarely() -> Iterator[None]:
 
 
 def _prune(result: RunResult, work: JobRun[Any], ledger: Ledger, *, before: float) -> None:
-    """A run is not worse for what it could not clear away."""
+    """Apply the retention. A failure is only a note in the result, because the transfers were not affected."""
     try:
         result.pruned = prune(work, ledger, before=before)
     except FiledropError as error:
-        result.notes.append(f"What is older than `retention` could not all be removed: {error}")
+        result.notes.append(f"Some files or history older than `retention` could not be removed: {error}")
 
 
 def _persist(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer) -> RunResult:
-    """Try, and try again after a lost connection or where the server is busy, as long as that gets anywhere."""
+    """Make attempts until one ends the run.
+
+    After a lost connection, or if the server is busy or refuses connections, retry up to the length of PAUSES. Each
+    attempt that delivers a file restarts that count.
+    """
     pauses = iter(PAUSES)
     while True:
         moved = work.tally.delivered
@@ -150,7 +156,7 @@ def _is_worth_another_try(error: FiledropError) -> bool:
 
 
 def _attempt(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer) -> None:
-    """One connection: plan anew, for the last one may have changed anything, and work through the plan."""
+    """Connect, plan, and execute the plan. Each attempt plans again, because earlier ones may have changed anything."""
     if not work.begin_attempt():
         return
     with closing(connect(account, work.permissions)) as remote:
@@ -165,7 +171,10 @@ async def _work_through(work: JobRun[Any], remote: Remote, flow: Loop) -> None:
 
 
 def _width(max_in_flight: int) -> int:
-    """How many files to work on at once: what the remote asks for, if as many may be open here."""
+    """Return how many files to transfer at once: the remote's maximum, reduced to the limit of open files here.
+
+    The soft limit of open files is raised if necessary.
+    """
     wanted = max_in_flight + SPARE_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = wanted if resource.RLIM_INFINITY in (soft, hard) else min(wanted, hard)
@@ -175,7 +184,10 @@ def _width(max_in_flight: int) -> int:
 
 
 def list_folder(account: Account, remote_dir: str) -> Sequence[Entry]:
-    """All names in a remote folder."""
+    """Return all entries of a remote folder.
+
+    :raises JobStopped: the folder is missing, or the server refuses to list it.
+    """
     entries: list[Entry] = []
     with closing(connect(account)) as remote:
         Loop(remote, remote.batches).run(list_into(remote, remote_dir, entries.extend))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a server may not be able to do: while nobody knows, one file at a time tries it, and the others wait."""
+"""Gate a capability that a server may lack: until one file proves it, files pass one at a time."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ALL = 1 << 30
 
 
 class CanaryGate:
-    """Of one capability, over one connection. Whoever is about to need it does so in a turn: ``async with trial``.
+    """Guard one capability over one connection. Code that needs the capability runs in ``async with gate``.
 
-    Whose turn has not come when the run ends has not begun: by another's turn it is NotReached, by a deadline or from
-    outside it is RunEnded.
+    A file that still waits when the run ends has not begun. It gets NotReached if the error of another file ended the
+    run. It gets RunEnded if a deadline or a signal ended it.
 
-    :param is_needed: whether the job needs it at all; if not, all have their turns at once.
+    :param is_needed: whether the job needs the capability. If not, all files pass at once.
     """
 
     def __init__(self, ledger: Ledger, account: str, capability: str, deadline: Deadline, *, is_needed: bool) -> None:
@@ -59,11 +59,11 @@ class CanaryGate:
 
     @property
     def is_proven(self) -> bool:
-        """Whether the server has ever done it, be it for another job a moment ago."""
+        """Return whether the server has ever done it. This includes other jobs that are running now."""
         return self._ledger.capability(self._account, self._capability) is True
 
     def succeeded(self) -> None:
-        """The server has done it: noted, unless that is known."""
+        """Record that the server has done it, unless that is known already, and open the gate."""
         if not self._is_known:
             if not self.is_proven:
                 self._ledger.learn(self._account, self._capability, allowed=True)
@@ -71,5 +71,5 @@ class CanaryGate:
             self._turns.resize(ALL)
 
     def failed(self) -> None:
-        """The server has refused it, and never done it."""
+        """Record that the server has refused it. Call this only if the capability is not proven."""
         self._ledger.learn(self._account, self._capability, allowed=False)

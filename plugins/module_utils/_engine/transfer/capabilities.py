@@ -2,23 +2,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What one server allows: known from its protocol, or learned by earlier runs and kept in the ledger."""
+"""Name the capabilities of a server: known from its protocol, or learned by earlier runs and kept in the ledger."""
 
 from __future__ import annotations
 
 RENAME = "rename"
-"""Files can be renamed in the folder that they are sent to: `upload: rename` needs it."""
+"""Files can be renamed in the folder of a drop-off. `upload: rename` needs it."""
 
 EXCLUSIVE_CREATE = "exclusive_create"
-"""A file is created only if there is none of its name."""
+"""The server can create a file only if its name is free."""
 
 PARTIAL_UPLOADS = "partial_uploads"
-"""A file is visible under its name while it is written, so it may be taken before it is complete."""
+"""A file is visible under its name during the upload, so the provider may take it before it is complete."""
 
 STAT = "stat"
-"""One file can be looked at: every pickup needs it."""
+"""Files can be looked at one by one (stat). Every pickup needs it."""
 
 CLAIM = "claim"
-"""Files can be renamed in the folder that they are fetched from: hosts that share a mailbox need it."""
+"""Files can be renamed in the folder of a pickup. Hosts that share a mailbox need it."""
 
 ALL = (RENAME, EXCLUSIVE_CREATE, PARTIAL_UPLOADS, STAT, CLAIM)

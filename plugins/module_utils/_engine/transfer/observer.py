@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Watching a run while it is at work. Nobody has to; nothing is in its way when nobody does."""
+"""Report the progress of a run. Without an observer there is no overhead."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 
 class Observer(Protocol):
-    """Somebody who is told how far a run is. Called in the run's own thread, so it must be quick."""
+    """Receive the progress of a run. The methods are called in the run's own thread, so they must return quickly."""
 
     def planned(self, files: int, size: int) -> None:
-        """So many files, of so many bytes, are to be seen to. Said again after a lost connection, for what is left."""
+        """Receive the number of planned files and their size in bytes. A new attempt calls this again for the rest."""
 
     def moved(self, size: int) -> None:
-        """So many more bytes have come or gone."""
+        """Receive how many more bytes were received or sent."""
 
     def ended(self, outcome: FileOutcome) -> None:
-        """A file has its outcome."""
+        """Receive the outcome of one file."""
 
 
 def watched(remote: Remote, observer: Observer | None) -> Remote:
-    """A remote that tells the observer of every block of a file; the remote itself where there is none."""
+    """Wrap a remote so that it reports every block of a file; return the remote itself if there is no observer."""
     return remote if observer is None else cast("Remote", _Watched(remote, observer))
 
 
 class _Watched:
-    """A remote with two of its requests watched."""
+    """Wrap a remote, and report the bytes of its downloads and uploads."""
 
     def __init__(self, remote: Remote, observer: Observer) -> None:
         self._remote = remote

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What became of each file, and of a whole run."""
+"""Define the outcome of a file and the result of a run."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ..errors import FiledropError, HoldError
 from ..local.names import shown
 
 ORDER = ("failed", "held", "delivered", "skipped")
-"""Outcomes, in the order in which people read them."""
+"""All outcomes, in the order of a report."""
 
 
 @dataclass
 class FileOutcome:
-    """What became of one file: ``delivered``, ``skipped``, ``held`` or ``failed``.
+    """Hold the outcome of one file: ``delivered``, ``skipped``, ``held`` or ``failed``.
 
-    :ivar origin: the path of the original, by which a file is known from one attempt of a run to the next.
-    :ivar reason: a code for programs; ``message`` a sentence for people.
-    :ivar changed: whether anything was done, on either side (or would be, in check mode).
+    :ivar origin: the path of the original. It identifies a file across all attempts of a run.
+    :ivar reason: a code for programs; ``message`` is the text for people.
+    :ivar changed: whether anything was changed, locally or on the server (or would be, in check mode).
     """
 
     name: str
@@ -37,23 +37,23 @@ class FileOutcome:
     changed: bool = False
 
     def deliver(self) -> FileOutcome:
-        """The same file, delivered."""
+        """Set the outcome to ``delivered``; return self."""
         self.outcome, self.changed = "delivered", True
         return self
 
     def skip(self, why: FiledropError) -> FileOutcome:
-        """The same file, left for another time."""
+        """Set the outcome to ``skipped``; return self."""
         self.outcome, self.reason, self.message = "skipped", why.reason, str(why)
         return self
 
     def blame(self, error: FiledropError) -> FileOutcome:
-        """The same file, with an error as its outcome."""
+        """Set the outcome to ``held`` for a HoldError, else to ``failed``; return self."""
         self.outcome = "held" if isinstance(error, HoldError) else "failed"
         self.reason, self.message = error.reason, str(error)
         return self
 
     def as_dict(self) -> dict[str, Any]:
-        """For results: every name is escaped where it is not printable."""
+        """Convert to a dict for module results. Characters of names that are not printable are escaped."""
         return {
             "name": shown(self.name),
             "remote_path": shown(self.remote_path),
@@ -67,7 +67,7 @@ class FileOutcome:
 
 
 class Pruned(NamedTuple):
-    """What was old enough to go: archived files, and rows of the ledger."""
+    """Hold how many archived files and how many rows of the ledger were removed."""
 
     archived: int
     history: int
@@ -75,16 +75,16 @@ class Pruned(NamedTuple):
 
 @dataclass
 class RunResult:
-    """One execution of a job.
+    """Hold the result of one run of a job.
 
-    :ivar outcomes: failures first, then by name; see `tally.Tally` for how many.
-    :ivar counts: how many files had each outcome, those that are not in ``outcomes`` too.
-    :ivar known: of the skipped ones, how many were moved before this run and are not listed.
-    :ivar bytes: delivered.
-    :ivar changed: whether anything was done, on either side.
-    :ivar seconds: from its start to its end.
-    :ivar error: what ended it early, if anything did.
-    :ivar pruned: how many archived files and how much history its retention removed.
+    :ivar outcomes: in the order of ``ORDER``, then by name. `tally.Tally` limits their number.
+    :ivar counts: how many files had each outcome, including files that are not in ``outcomes``.
+    :ivar known: how many of the skipped files were moved before this run. They are not in ``outcomes``.
+    :ivar bytes: the size of all delivered files.
+    :ivar changed: whether anything was changed, locally or on the server.
+    :ivar seconds: the duration of the run.
+    :ivar error: the error that ended the run early, or None.
+    :ivar pruned: what the retention removed.
     """
 
     outcomes: list[FileOutcome] = field(default_factory=list)
@@ -99,6 +99,6 @@ class RunResult:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """How many files had each outcome, how many bytes were delivered, and in how many seconds."""
+        """Return the number of files with each outcome, the delivered bytes, and the duration in seconds."""
         counts = {outcome: self.counts[outcome] for outcome in ("delivered", "skipped", "held", "failed")}
         return {**counts, "bytes": self.bytes, "seconds": round(self.seconds, 3)}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which files a job takes, in which order, and when they are settled."""
+"""Select the files of a job, order them, and find those that are not settled."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
 
 DIGESTS = ("sha256", "sha512", "md5")
-"""The hashes whose sidecars are known, by their suffixes, the best first."""
+"""The hashes of supported checksum files, by their suffixes, the strongest first."""
 
 
 class Patterns(Protocol):
-    """What has the options `include` and `exclude`."""
+    """Anything that has the options `include` and `exclude`."""
 
     @property
     def include(self) -> tuple[str, ...]: ...
@@ -34,7 +34,7 @@ class Patterns(Protocol):
 
 
 def is_wanted(name: str, job: Patterns) -> bool:
-    """Whether a job's patterns ask for a name; the patterns of ``fnmatch``, minding the case."""
+    """Return whether a job's patterns select a name. They are patterns of ``fnmatch``, and case-sensitive."""
     included = not job.include or _fits(name, job.include)
     return included and not (job.exclude and _fits(name, job.exclude))
 
@@ -44,14 +44,16 @@ def _fits(name: str, patterns: Iterable[str]) -> bool:
 
 
 def vouched_by(name: str) -> str:
-    """The name of the file that a checksum of this name vouches for; empty if it is no checksum's."""
+    """Return the name of the file that a checksum file of this name belongs to; empty if it is not a checksum file."""
     stem, _dot, suffix = name.rpartition(".")
     return stem if suffix in DIGESTS else ""
 
 
 def is_in_share(name: str, share: Share | None) -> bool:
-    """Whether a file belongs to this host's share of the files. By its name alone, so that every host of a mailbox
-    comes to the same answer, today and tomorrow; a checksum goes with the file that it stands beside.
+    """Return whether a file belongs to this host's share of the files.
+
+    Only the name decides, so all hosts of a mailbox always get the same answer. A checksum file belongs to the share of
+    its file.
     """
     if share is None:
         return True
@@ -61,7 +63,7 @@ def is_in_share(name: str, share: Share | None) -> bool:
 
 @dataclass(frozen=True)
 class Sight:
-    """What decides whether a file is taken now. Size in bytes, time in ns since 1970; None where nobody tells."""
+    """Hold what decides whether a file is settled. Size in bytes, time in ns since 1970 or None if unknown."""
 
     name: str
     size: int
@@ -73,10 +75,10 @@ class Sight:
 
 
 class Settling:
-    """Finds the files of one folder that somebody may still be writing.
+    """Find the files of one folder that may still be written.
 
-    A file is settled when its time is ``settle`` seconds old by our clock, or when it was seen unchanged for that long:
-    the second is for servers whose clock is ahead of ours. What is not settled is noted in the ledger for the next run.
+    A file is settled when its mtime is ``settle`` seconds old by our clock, or when it was unchanged for that long. The
+    second rule is for servers whose clock is ahead of ours. The ledger records unsettled files for the next run.
 
     :param note: whether the ledger may be written (not in check mode).
     """
@@ -89,7 +91,7 @@ class Settling:
         self._found_any = False
 
     def unsettled(self, files: Iterable[Sight]) -> set[str]:
-        """The names of those that have to wait."""
+        """Return the names of the files that must wait."""
         if not self._settle:
             return set()
         now = time.time()
@@ -102,7 +104,7 @@ class Settling:
         return {one.name for one in young if now - since.get(one.name, now) < self._settle}
 
     def end(self) -> None:
-        """All candidates were looked at: forget earlier sightings if none of them is unsettled."""
+        """Delete the folder's sightings if no file is unsettled. Call this after the last candidate."""
         if self._settle and self._note and not self._found_any:
             self._ledger.forget_sightings(*self._key)
 
@@ -110,13 +112,13 @@ class Settling:
 def unsettled_error(settle: float) -> TransferError:
     return TransferError(
         "unsettled",
-        f"It was changed, or first seen, less than {settle:g} seconds ago, so its writer may not be done.",
-        "A later run takes it; `settle` says how long to wait.",
+        f"The file was changed, or first seen, less than {settle:g} seconds ago, so its writer may not have finished.",
+        "A later run transfers it. `settle` sets how long to wait.",
     )
 
 
 class Allowance:
-    """How many files and bytes one run may move, over all its attempts."""
+    """Limit how many files and bytes one run transfers, over all its attempts."""
 
     def __init__(self, max_files: int | None, max_bytes: int | None) -> None:
         self._files = max_files
@@ -125,7 +127,7 @@ class Allowance:
         self.begin_attempt()
 
     def begin_attempt(self) -> None:
-        """What earlier attempts moved is spent; the rest may be admitted anew."""
+        """Start a new attempt. What earlier attempts transferred still counts; what they only admitted does not."""
         self._files_now, self._bytes_now = self._files, self._bytes
         self._may_exceed = not self._has_moved
         self._admitted = 0
@@ -133,9 +135,10 @@ class Allowance:
         self._is_closed = False
 
     def admit(self, size: int) -> bool:
-        """Whether one more file of so many bytes may move. Once one may not, no other may: their order stays.
+        """Return whether one more file of this size in bytes may be transferred.
 
-        The first one may be larger than ``max_bytes``, or it could never move at all.
+        After the first refusal, all files are refused, so that files are transferred in order. The first file of a run
+        may be larger than ``max_bytes``; otherwise it could never be transferred.
         """
         self._volume += size
         if self._files_now is not None and self._admitted >= self._files_now:
@@ -148,12 +151,12 @@ class Allowance:
         return not self._is_closed
 
     def at_most(self, files: int, size: int) -> tuple[int, int]:
-        """The limits, if there are more files and bytes than that."""
+        """Return the given number of files and bytes, each reduced to its limit."""
         some = files if self._files_now is None else min(files, self._files_now)
         return some, size if self._bytes_now is None else min(size, self._bytes_now)
 
     def spend(self, size: int) -> None:
-        """One file has moved."""
+        """Count one transferred file of this size in bytes."""
         self._has_moved = True
         if self._files is not None:
             self._files = max(0, self._files - 1)
@@ -162,14 +165,18 @@ class Allowance:
 
 
 LOOKED_UP_AT_ONCE = 500
-"""As many files are looked up in the ledger at a time."""
+"""The number of files in one lookup in the ledger."""
 
 MOST_NAMES = 200_000
-"""As many names of a folder one run takes at most."""
+"""The maximum number of files of a folder that one run takes."""
 
 
 class Candidate(NamedTuple):
-    """A file that may be taken. Its time is in the unit of its direction, and ``rest`` is for that alone to read."""
+    """A file that may be transferred.
+
+    The unit of ``time`` depends on the direction: ns for a drop-off, seconds for a pickup. Only the plan of the
+    direction reads ``rest``.
+    """
 
     time: int
     name: str
@@ -177,9 +184,9 @@ class Candidate(NamedTuple):
 
 
 class Oldest:
-    """The oldest of any number of candidates. Each is kept as one string of bytes, a third of what a tuple needs.
+    """Keep the oldest of any number of candidates. Each is one byte string, a third of the size of a tuple.
 
-    :ivar left_out: how many younger ones were left out: they are for later runs.
+    :ivar left_out: how many younger candidates were dropped. Later runs take them.
     """
 
     def __init__(self, most: int | None = None) -> None:
@@ -188,20 +195,20 @@ class Oldest:
         self.left_out = 0
 
     def add(self, candidate: Candidate) -> None:
-        """Keep a candidate. Its name has no NUL byte."""
+        """Add a candidate. Its name must not contain a NUL byte."""
         text = f"{candidate.name}\0{candidate.rest}".encode("utf-8", "surrogateescape")
         self._kept.append((candidate.time + _BEFORE_ALL).to_bytes(8, "big") + text)
         if len(self._kept) >= 2 * self._most:
             self._trim()
 
     def discard(self, names: Collection[str]) -> set[str]:
-        """Forget the candidates of these names; return which there were."""
+        """Remove the candidates with these names; return the names that were found."""
         found = {name for name in map(_name_of, self._kept) if name in names}
         self._kept = [kept for kept in self._kept if _name_of(kept) not in found]
         return found
 
     def take(self) -> Iterator[Candidate]:
-        """All that are kept, oldest first. Each is forgotten when it is taken."""
+        """Yield all kept candidates, oldest first. Each is removed when it is yielded."""
         self._trim()
         self._kept.reverse()
         while self._kept:
@@ -215,7 +222,7 @@ class Oldest:
         del self._kept[self._most :]
 
 
-_BEFORE_ALL = 2**63  # makes a time unsigned, so that it sorts as bytes
+_BEFORE_ALL = 2**63  # no time is that far before 1970, so the sum is positive and sorts as bytes
 
 
 def _name_of(kept: bytes) -> str:
@@ -223,17 +230,19 @@ def _name_of(kept: bytes) -> str:
 
 
 def left_for_later(files: int) -> str:
-    """The note of a run that does not take all names of a folder."""
-    return f"{files} files are left for later runs: a run takes {MOST_NAMES} names of a folder at most, oldest first."
+    """Return the note of a run that does not take all files of a folder."""
+    return f"{files} files are left for later runs: a run takes at most {MOST_NAMES} files of a folder, oldest first."
 
 
 def beyond_allowance() -> TransferError:
     return TransferError(
-        "limit_reached", "The run has moved as much as `max_files` and `max_bytes` allow.", "A later run takes it."
+        "limit_reached",
+        "The run has reached the limit of `max_files` or `max_bytes`.",
+        "A later run transfers the file.",
     )
 
 
 def empty_refused() -> TransferError:
     return TransferError(
-        "empty_file", "The file is empty, and `empty` says not to move such files.", "Look at where it comes from."
+        "empty_file", "The file is empty, and `empty` excludes empty files.", "Check the program that writes the file."
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Outcomes, counted as they come, and kept as far as a caller shows them."""
+"""Count the outcomes of files, and keep as many of them as the caller shows."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from .observer import Observer
 
 FEWEST = 1000
-"""As many outcomes are kept at least, however few a caller shows."""
+"""The minimum number of outcomes to keep, even if a caller shows fewer."""
 
 _FAILURES = ("failed", "held")
 
 
 class Tally:
-    """Counts outcomes as they come and passes them on.
+    """Count outcomes, and pass each on to the observer.
 
-    A run may need several attempts. What was delivered stays delivered; all else is planned anew by the next attempt.
-    Of the failures and of the other outcomes the first ``most`` are kept, so that any run needs little memory.
+    A run may need several attempts. Delivered files stay delivered; the next attempt plans all others again. The first
+    ``most`` failures, delivered files and other outcomes are kept, so a run of any size needs little memory.
 
     :ivar delivered: how many files were delivered, in all attempts.
     """
@@ -35,8 +35,8 @@ class Tally:
         self.observer: Observer | None = None
         self.delivered = 0
         self._most = max(most, FEWEST)
-        self._origins = array("q")  # hashes of what was delivered: of a hundred thousand files, the paths need 10 MiB
-        self._before: frozenset[int] = frozenset()  # those of earlier attempts
+        self._origins = array("q")  # hashes of delivered paths: the paths of 100,000 files would need 10 MiB
+        self._before: frozenset[int] = frozenset()  # the hashes of earlier attempts
         self._bytes = 0
         self._delivered: list[FileOutcome] = []
         self._others: dict[str, FileOutcome] = {}
@@ -47,7 +47,7 @@ class Tally:
         self._known = 0
 
     def begin_attempt(self) -> None:
-        """Forget what the attempt before did not deliver: it is planned anew."""
+        """Drop all outcomes except delivered files, because the next attempt plans the other files again."""
         self._before = frozenset(self._origins)
         self._counts = dict.fromkeys(ORDER, 0)
         self._others.clear()
@@ -76,21 +76,24 @@ class Tally:
             self.observer.ended(outcome)
 
     def _replace_earlier(self, origin: str) -> None:
-        """A file that had another outcome in this attempt is not counted twice."""
+        """Remove an earlier outcome of the same file in this attempt, so that no file is counted twice."""
         earlier = self._failures.pop(origin, None) or self._others.pop(origin, None)
         if earlier is not None:
             self._counts[earlier.outcome] -= 1
 
     def interrupt(self, outcome: FileOutcome) -> None:
-        """Note the outcome of a file that the end of an attempt interrupted. It counts if no other attempt follows."""
+        """Record the outcome of a file that the end of an attempt interrupted. It counts if no attempt follows."""
         self._interrupted.append(outcome)
 
     def skip_known(self, files: int) -> None:
-        """Count files that were moved before this run, and of which nothing is said."""
-        self._known = max(0, files - self.delivered)  # what this run delivered and keeps is known to its next attempt
+        """Count files that were transferred before this run as skipped, without an outcome for each."""
+        self._known = max(0, files - self.delivered)  # the next attempt knows what this one delivered and keeps
 
     def result(self, error: FiledropError | None) -> RunResult:
-        """All outcomes so far."""
+        """Build the result from all outcomes so far.
+
+        :param error: the error that ended the run early, or None.
+        """
         for outcome in self._interrupted if error else ():
             self.add(outcome)
         self._interrupted.clear()

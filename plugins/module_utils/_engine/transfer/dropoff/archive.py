@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What becomes of a local original once the server has it: archived or deleted, if it is still what was sent."""
+"""Archive or delete a local original after the server has confirmed it, if it is still the file that was sent."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ...local.folder import Folder, LocalFile, Outgoing, Part, disk_error, regul
 
 
 def archive(folder: Folder, seen: LocalFile, into: Folder, *, part_prefix: str) -> str:
-    """Move a file into another folder, under a name that is free there, if it is still the one that was seen; return
-    that name.
+    """Move a file into another folder if it is unchanged since it was seen; return its free name there.
 
-    :param part_prefix: how the part begins that a move to another file system needs on its way.
-    :raises Replaced: the file was changed since, and stands where it stood.
+    :param part_prefix: how the name of the temporary copy begins, for a move to another file system.
+    :raises Replaced: the file was changed since, and stays where it is.
+    :raises DiskError: the file cannot be moved.
     """
     links = _require_unchanged(folder, seen).st_nlink
     second = _second_name(into, seen) if links > 1 else None
@@ -42,15 +42,16 @@ def archive(folder: Folder, seen: LocalFile, into: Folder, *, part_prefix: str) 
 
 
 def _second_name(into: Folder, seen: LocalFile) -> str | None:
-    """Under which name a file stands in the other folder as well, if it does: a run that was cut off while it moved it
-    may have left both.
+    """Return the name of a second hard link to the file in the other folder, or None.
+
+    A run that was killed during the move may have left both links.
     """
     this = (seen.device, seen.inode)
     return next((name for name, found in into.listing() if (found.st_dev, found.st_ino) == this), None)
 
 
 def _make_durable(folder: Folder, name: str) -> None:
-    """See that a file survives a power cut which nobody may have made sure of so far."""
+    """Sync a file and its folder, because an earlier run may have been killed before it did so."""
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.fd)
         try:
@@ -63,7 +64,7 @@ def _make_durable(folder: Folder, name: str) -> None:
 
 
 def _put_back(folder: Folder, seen: LocalFile, into: Folder, name: str) -> TransferError:
-    """Whoever put another file in the place of the one that was sent, at that very moment, gets it back."""
+    """Undo the move of a file that replaced the sent one at that moment; return the error to raise."""
     try:
         if rename_new(into, name, folder, seen.name):
             return _changed_before(folder, seen)
@@ -71,16 +72,16 @@ def _put_back(folder: Folder, seen: LocalFile, into: Folder, name: str) -> Trans
         raise disk_error(error, f"move {into.path_of(name)!r} back to {folder.path!r}") from error
     return Replaced(
         "changed_before_archive",
-        f"{folder.path_of(names.shown(seen.name))!r} was sent, and has been replaced twice since: the first of the two "
-        f"was not sent, and stands in {into.path_of(names.shown(name))!r} now.",
-        "Move it back under a name of its own if it is to be sent.",
+        f"{folder.path_of(names.shown(seen.name))!r} was sent, and was replaced twice since. The first replacement was "
+        f"not sent; it is now {into.path_of(names.shown(name))!r}.",
+        "To send it, move it back under another name.",
     )
 
 
 def _archive_by_copy(folder: Folder, seen: LocalFile, into: Folder, part_prefix: str) -> str:
-    """Archive to another file system: the copy is whole and durable before the original goes.
+    """Archive to another file system. The copy is complete and durable before the original is deleted.
 
-    A run that was killed in between has left the copy, and that is taken for what it is.
+    A run that was killed between the two steps has left a complete copy. That copy is used instead of a new one.
     """
     if _is_copy(folder, seen, into):
         name = seen.name
@@ -123,9 +124,9 @@ def _copy(folder: Folder, seen: LocalFile, into: Folder, part_prefix: str) -> st
 
 
 def delete(folder: Folder, seen: LocalFile) -> None:
-    """Delete a file if it is still the one that was seen.
+    """Delete a file if it is unchanged since it was seen.
 
-    :raises Replaced: the file was changed since, and stands where it stood.
+    :raises Replaced: the file was changed since, and stays where it is.
     """
     _require_unchanged(folder, seen)
     folder.remove(seen.name)
@@ -141,7 +142,7 @@ def _require_unchanged(folder: Folder, seen: LocalFile) -> os.stat_result:
 def _changed_before(folder: Folder, seen: LocalFile) -> Replaced:
     return Replaced(
         "changed_before_archive",
-        f"{names.quoted(folder.path_of(seen.name))} was sent, and has been changed or taken away since it was "
-        "read, so it is left alone.",
-        "What stands there now is sent as a new file at the next run.",
+        f"{names.quoted(folder.path_of(seen.name))} was sent, but was changed or removed after it was read, so it is "
+        "neither archived nor deleted.",
+        "If a file is still there, the next run sends it as a new file.",
     )

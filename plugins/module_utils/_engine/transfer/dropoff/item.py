@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One local file on its way to the server, with all that is known of it before it is sent."""
+"""Describe one local file of a drop-off, with everything that is known about it before it is sent."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Item:
-    """One name: a file that is there now, what an earlier run left unfinished, or both.
+    """Hold one name: a file that exists now, the row of an earlier run, or both.
 
     :ivar remote_path: the file's final path on the server.
-    :ivar row: what an earlier run left unfinished, or delivered without disposing of the original.
+    :ivar row: the row of a file that an earlier run left unfinished, or delivered without disposing of the original.
     """
 
     folder: Folder
@@ -37,17 +37,17 @@ class Item:
 
     @property
     def size(self) -> int:
-        """In bytes; 0 if there is no file any more."""
+        """Return the size in bytes; 0 if the file is missing."""
         return self.file.size if self.file else 0
 
     @property
     def outcome(self) -> FileOutcome:
-        """An outcome which says no more than which file it is about."""
+        """Return a new outcome that identifies the file and has no other content."""
         size = self.file.size if self.file else None
         return FileOutcome(self.name, self.path, remote_path=self.remote_path, local_path=self.path, size=size)
 
     def is_about(self, row: Row) -> bool:
-        """Whether the file that is there is the one of the row: by size, time and the content that was read."""
+        """Return whether the file is still the one of the row: same size, time and, if known, content (SHA-256)."""
         file = self.file
         if file is None or (file.size, file.mtime_ns) != (row.size, row.mtime_ns):
             return False

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One run of a drop-off: from the plan to the outcome of each file."""
+"""Execute one run of a drop-off, from the plan to the outcome of each file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class DropoffRun(JobRun[Item]):
-    """See `JobRun`."""
+    """Run a drop-off; see `JobRun`."""
 
     job: Dropoff
     _plan_of_files: DropoffPlan | None = None
@@ -109,13 +109,13 @@ class DropoffRun(JobRun[Item]):
 
 
 NOT_EXCLUSIVE = (
-    "The server is known to create files over existing ones. A file that appears under the same name between our look "
-    "at the name and our upload would be overwritten."
+    "This server overwrites existing files when it creates a file. If another file appears under the same name between "
+    "our check of the name and our upload, it is overwritten."
 )
 
 
 def _is_unchanged(path: str, name: str, row: Row) -> bool:
-    """Whether the file of a row is there, by its size and time, which moving it has not changed."""
+    """Return whether the file of a row exists with the same size and time. A move does not change either."""
     if not os.path.isdir(path):
         return False
     with closing(Folder(path, option="retention")) as folder:
@@ -124,9 +124,11 @@ def _is_unchanged(path: str, name: str, row: Row) -> bool:
 
 
 async def _require_folder(remote: Remote, path: str) -> None:
-    """Refuse a job whose remote folder is not there, before any file is touched.
+    """Refuse a job whose remote folder is missing, before any file is transferred.
 
-    :raises JobStopped: it is missing, or no folder. Where the server does not let us look, the first file will tell.
+    If the server refuses the check, the upload of the first file shows whether the folder exists.
+
+    :raises JobStopped: the path is missing, or is not a folder.
     """
     try:
         entry = await remote.stat(path or ".")
@@ -137,6 +139,5 @@ async def _require_folder(remote: Remote, path: str) -> None:
         raise JobStopped(
             "remote_missing",
             f"The folder {path!r} {found}.",
-            "Correct `remote_dir`: it is relative to where the server puts this user at login, unless it begins "
-            "with a slash.",
+            "Correct `remote_dir`. Without a leading slash, it is relative to the login folder of this user.",
         )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which local files a drop-off is about: what lies in its sources, and what its earlier runs left unfinished."""
+"""Plan a drop-off: the files in its sources, and the unfinished files of its earlier runs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Source:
-    """A folder that files are sent from."""
+    """A folder from which files are sent."""
 
     folder: Folder
     key: tuple[str, str, str]
@@ -51,11 +51,11 @@ class _Source:
 
 
 class DropoffPlan:
-    """The items of one drop-off, in the order of their age. Files that are not to be sent get their outcome at once.
+    """Find the items of one drop-off, oldest first. Files that are not sent get their outcome at once.
 
-    :param check: change nothing: the ledger does not note which files are not settled.
-    :ivar known: how many files were delivered before and are kept: there may be any number of them.
-    :ivar files: how many files were found; ``size`` is how many bytes they have.
+    :param check: change nothing; unsettled files are not recorded in the ledger.
+    :ivar known: the number of kept files that were delivered before. It has no limit.
+    :ivar files: the number of files that were found; ``size`` is their total size in bytes.
     """
 
     def __init__(self, job: Dropoff, account: str, ledger: Ledger, tally: Tally, *, check: bool) -> None:
@@ -74,13 +74,14 @@ class DropoffPlan:
 
     @property
     def left_out(self) -> int:
-        """How many files are left for later runs, because a run takes only so many names."""
+        """Return how many files are left for later runs, because the number of files in a run is limited."""
         return self._oldest.left_out
 
     def scan(self) -> None:
-        """Look into every source.
+        """List every source.
 
-        :raises DiskError: a source is missing or cannot be read.
+        :raises DiskError: a source is missing or cannot be read. If originals are archived or deleted, a source that
+            cannot be written is an error too.
         """
         folders = _open_sources(self._job.sources)
         unfinished = self._rows_by_folder()
@@ -92,7 +93,7 @@ class DropoffPlan:
             self._plan_rest(path, rows.values())
 
     def items(self) -> Iterator[Item]:
-        """The items. Each is made when its turn comes, so that a large folder needs little memory."""
+        """Yield the items, oldest first. Each is built when it is needed, so a large folder needs little memory."""
         waiting = self._oldest.take()
         while some := list(islice(waiting, LOOKED_UP_AT_ONCE)):
             yield from self._items_of([(one.name, int(one.rest)) for one in some])
@@ -105,10 +106,10 @@ class DropoffPlan:
             found.setdefault(row.folder, {})[row.name] = row
         return found
 
-    # --- what there is
+    # --- the files that exist
 
     def _scan_source(self, folder: Folder, wanted: set[str] | None, unfinished: dict[str, Row]) -> None:
-        """One source: the whole folder, or only the names that are wanted of it."""
+        """Scan one source: the whole folder, or only the wanted names."""
         key = (self._account, self._job.direction, folder.path)
         self._sources.append(_Source(folder, key, Settling(self._ledger, key, self._job.settle, note=not self._check)))
         fresh: dict[str, LocalFile] = {}
@@ -147,7 +148,7 @@ class DropoffPlan:
         self.size += size
 
     def _plan_rest(self, path: str, rows: Iterable[Row]) -> None:
-        """What earlier runs left of a source that the job no longer has, or that is gone."""
+        """Plan the unfinished files of a source that the job no longer has, or that is missing."""
         try:
             folder = Folder(path)
         except DiskError as error:
@@ -158,7 +159,7 @@ class DropoffPlan:
                 self._add_unfinished(folder, row, folder.file(row.name))
 
     def _regular_files(self, folder: Folder, wanted: set[str] | None) -> Iterator[LocalFile]:
-        """Files that the job asks for and may send; everything else that it asks for is refused by name."""
+        """Yield the selected files that may be sent; give each other selected entry its outcome."""
         for name, status in folder.listing():
             chosen = (
                 name in wanted if wanted is not None else is_wanted(name, self._job) and not names.is_temporary(name)
@@ -182,10 +183,10 @@ class DropoffPlan:
     def _is_archive(self, folder: Folder, name: str) -> bool:
         return folder.path_of(name) == (self._job.archive_dir or folder.path_of(ARCHIVE))
 
-    # --- what is to be done with it
+    # --- the work to do
 
     def _items_of(self, some: Sequence[tuple[str, int]]) -> Iterator[Item]:
-        """The items of some files, which are looked up in the ledger and on the disk together."""
+        """Yield the items of some files, given as name and number of the source, after one lookup for all of them."""
         found: dict[tuple[int, str], Item] = {}
         for number, source in enumerate(self._sources):
             wanted = [name for name, at in some if at == number]
@@ -208,9 +209,13 @@ class DropoffPlan:
         yield from self._settled(source, items)
 
     def _fresh(self, source: _Source, name: str, latest: Row | None) -> Item | None:
-        """A file that no earlier run of this job left unfinished: new, delivered before, or another job's."""
+        """Build the item of a file that no earlier run of this job left unfinished.
+
+        The file may be new, or delivered before. Return None if it must not be sent: it is missing, discarded, or in
+        the work of another job.
+        """
         folder, file = source.folder, source.folder.file(name)
-        if file is None:  # it was taken away a moment ago
+        if file is None:  # it was removed after the scan
             return None
         if latest is not None and latest.open:
             if self._check and not is_running(self._ledger.path, JobKey.of(latest)):
@@ -226,12 +231,12 @@ class DropoffPlan:
 
     def _other_job(self, row: Row) -> FiledropError:
         if row.state.is_held:
-            finding = f"An earlier upload by the job {row.job!r} waits for a decision."
+            finding = f"An earlier upload of this file by the job {row.job!r} needs a decision."
             return HoldError(row.reason or "held", finding, way_out(row, self._ledger.path))
         return TransferError(
             "other_job",
             f"The job {row.job!r} is working on this file.",
-            "Let the selections of the two jobs not overlap.",
+            "Change the selections of the two jobs so that they do not overlap.",
         )
 
     def _settled(self, source: _Source, items: list[Item]) -> Iterator[Item]:
@@ -244,7 +249,10 @@ class DropoffPlan:
                 self._skip(item.folder, item.file, unsettled_error(self._job.settle))
 
     def _is_first_of_name(self, item: Item) -> bool:
-        """Two sources may have files of one name; only one of them fits on the server."""
+        """Return whether no other source has a file of this name. Refuse the item if one has.
+
+        Two sources may have files of the same name, but the server has only one such name.
+        """
         if len(self._job.sources) == 1:
             return True
         if item.name not in self._remote_names:
@@ -253,7 +261,7 @@ class DropoffPlan:
         self._refuse(item.folder, item.name, _name_twice(item.name))
         return False
 
-    # --- how it is told
+    # --- items and outcomes
 
     def _item(self, folder: Folder, name: str, file: LocalFile | None, row: Row | None) -> Item:
         return Item(folder, name, join(self._job.remote_dir, name), file, row)
@@ -270,35 +278,39 @@ class DropoffPlan:
 
 
 def _open_sources(sources: Iterable[str]) -> list[tuple[Folder, set[str] | None]]:
-    """The folders to look into, each with the names that are wanted of it (None: all)."""
+    """Open the folders of the sources. Return each with the wanted names in it (None: all).
+
+    :raises DiskError: a source is missing, or cannot be opened.
+    """
     found: dict[str, tuple[Folder, set[str] | None]] = {}
     for source in sources:
         path, name = (source, None) if os.path.isdir(source) else os.path.split(source)
         if name is not None and not os.path.lexists(source):
-            raise DiskError(
-                "local_missing", f"`src` names {source!r}, and there is nothing.", "Create it, or correct `src`."
-            )
+            raise DiskError("local_missing", f"{source!r} in `src` does not exist.", "Create it, or correct `src`.")
         folder, wanted = found.get(path) or (Folder(path, option="src"), set())
         found[path] = (folder, None if name is None or wanted is None else wanted | {name})
     return list(found.values())
 
 
 def _check_regular(name: str, status: os.stat_result) -> None:
-    """:raises TransferError: for anything but an ordinary file. A link is not followed: whoever may write to the
-    folder could have us send any file of this host."""
+    """Require a regular file. Links are not followed: a user who can write to the folder could make us send any file
+    of this host.
+
+    :raises TransferError: it is not a regular file.
+    """
     if modes.S_ISREG(status.st_mode):
         return
     kind = "folder" if modes.S_ISDIR(status.st_mode) else "link" if modes.S_ISLNK(status.st_mode) else "special file"
     raise TransferError(
         "not_a_file",
-        f"{names.quoted(name)} is a {kind}; only ordinary files are sent.",
-        "Move it out of `src`, leave it out with `exclude`, or name the folder in `src` itself.",
+        f"{names.quoted(name)} is a {kind}, but only regular files are sent.",
+        "Move it out of `src`, or add it to `exclude`. To send the files of a folder, add that folder to `src`.",
     )
 
 
 def _name_twice(name: str) -> FiledropError:
     return HoldError(
         "name_taken",
-        f"Another source has a file {names.quoted(name)} too, and it goes first.",
-        "It is sent once that name is free on the server.",
+        f"Another source also has a file {names.quoted(name)}, and that file is sent first.",
+        "This file is sent once the name is free on the server.",
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Look up what to do with a drop-off that an earlier run left unfinished: the table is `states.RECOVERY`."""
+"""Decide how to continue an unfinished drop-off of an earlier run. The table is `states.RECOVERY`."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from ...remote import Entry
 
 NAME_TAKEN = "name_taken"
-"""The reason of a file that waits because another file has its name on the server."""
+"""The reason of a file that waits because another file on the server has its name."""
 
 HOLDS = {
-    Verdict.HOLD_TAKEN_NAME: (NAME_TAKEN, "the file under its name on the server is not the one that was sent"),
-    Verdict.HOLD_INCOMPLETE: ("maybe_incomplete", "an incomplete file may have been taken from the server since"),
-    Verdict.AMBIGUOUS: ("ambiguous", "there is no evidence whether it was taken from the server or lost"),
+    Verdict.HOLD_TAKEN_NAME: (NAME_TAKEN, "the file under its name on the server is not the file that was sent"),
+    Verdict.HOLD_INCOMPLETE: ("maybe_incomplete", "the provider may have taken an incomplete file"),
+    Verdict.AMBIGUOUS: ("ambiguous", "there is no evidence whether the provider took it or it was lost"),
 }
 """The reason and the finding of each verdict that holds a file."""
 
 
 def judge(row: Row, final: Entry | None, temporary: Entry | None, *, partial_uploads: bool = False) -> Verdict:
-    """Decide by the state in the ledger and by what the server shows under the two names.
+    """Return the verdict on a row, from its state and from the entries under its final and its temporary name.
 
-    :param partial_uploads: whether the server is known to show a file under its name while it is written.
+    :param partial_uploads: whether the server is known to show a file under its name during the upload.
     """
     if row.temporary is None:
         return verdict_on(

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The upload of one file: from a name that is free to the whole file under its final name.
+"""Upload one file, from a free name to the complete file under its final name.
 
-Each irreversible step stands between two commits to the ledger, so that a run that is cut anywhere can be continued
-by the next one: `states.RECOVERY` says how. Nothing here knows the protocol.
+Each irreversible step is between two commits to the ledger. So the next run can continue a run that was killed at any
+point; `states.RECOVERY` defines how. This module does not depend on the protocol.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Uploads:
-    """The uploads of one run: the same tools for every file.
+    """Hold the tools for the uploads of one run; all files share them.
 
-    :ivar renaming: while nobody knows whether the server renames, one file at a time finds out.
+    :ivar renaming: the canary gate of renames. Until one file proves that the server allows them, files pass one at a
+        time.
     """
 
     job: Dropoff
@@ -47,12 +48,12 @@ class Uploads:
     renaming: CanaryGate
 
     async def send(self, item: Item, file: LocalFile, earlier: Row | None, *, over: bool) -> Row:
-        """Upload a file whole, and have the server confirm it; return its row.
+        """Upload a complete file, and verify it on the server; return its row.
 
-        :param earlier: the row that an earlier run left of this very file.
-        :param over: our own unfinished part stands under the final name, and is written anew.
-        :raises HoldError: a person has to decide.
-        :raises FiledropError: the file was not delivered, and its original is untouched.
+        :param earlier: the row that an earlier run left for the same file.
+        :param over: overwrite our own unfinished upload under the final name.
+        :raises HoldError: a person has to decide, or the name is taken.
+        :raises FiledropError: the file was not delivered, and its original is unchanged.
         """
         with closing(Outgoing(item.folder, file)) as source:
             asked_before = earlier is not None and (over or earlier.state is State.INTENT)
@@ -64,34 +65,36 @@ class Uploads:
         return row
 
     async def require_free_name(self, path: str) -> None:
-        """:raises HoldError: the name is taken.
-        :raises JobStopped: the server does not let us look.
+        """Require that no file on the server has this path.
+
+        :raises HoldError: the name is taken.
+        :raises JobStopped: the server refuses the check.
         """
         try:
             taken = await self.remote.stat(path)
         except (RemoteDenied, RemoteUnsupported) as error:
             raise JobStopped(
                 "stat_refused",
-                f"The server does not let us look whether a name is taken ({error.finding}).",
-                "Without that a drop-off could overwrite files unseen; ask the provider for the right to look at "
+                f"The server does not allow checking whether a name is taken ({error.finding}).",
+                "Without this check, a drop-off could overwrite files. Ask the provider for the permission to stat "
                 "files.",
             ) from error
         if taken is not None:
             raise _name_taken(path)
 
     async def finish_rename(self, row: Row) -> None:
-        """Give a whole upload of an earlier run its final name."""
+        """Rename a complete upload of an earlier run to its final name."""
         if row.state is State.AWAITING_NAME:
             await self.ledger.commit(row, State.CLOSED, reason=None)
         await self._confirm_rename(row, self.remote.rename(row.temporary or "", row.remote_path))
 
     def held(self, row: Row, reason: str, finding: str) -> HoldError:
-        """The error that a person has to decide about a row."""
+        """Build the error for a row that needs a person's decision."""
         return HoldError(reason, finding, way_out(row, self.ledger.path))
 
     @property
     def shows_partial_uploads(self) -> bool:
-        """Whether the server is known to show a file under its name while it is written."""
+        """Return whether the server is known to show a file under its name during the upload."""
         known = self.remote.features.partial_uploads
         return self.ledger.capability(self.account, PARTIAL_UPLOADS) is True if known is None else known
 
@@ -120,7 +123,10 @@ class Uploads:
         return row
 
     def _temporary_for(self, row: Row) -> str | None:
-        """The name to upload under. A name that was asked for without an answer may still appear: it stays ours."""
+        """Return the temporary path for an upload, or None without `upload: rename`.
+
+        An earlier request to create a name may have got no answer. Its file may still appear, so the same name is used.
+        """
         if self.job.upload != "rename":
             return None
         if row.state is State.INTENT and row.temporary:
@@ -128,7 +134,7 @@ class Uploads:
         return join(self.job.remote_dir, names.temporary(self.job.temp_name, row.name))
 
     async def _write(self, row: Row, source: Outgoing, *, over: bool, asked_before: bool) -> tuple[Uploaded, bool]:
-        """Send every byte; return the upload, still to be closed, and whether the final name is visible by now."""
+        """Send all bytes; return the upload, which is not closed yet, and whether the final name is visible now."""
         begun: Uploaded | None = None
 
         async def created(upload: Uploaded) -> None:
@@ -146,21 +152,21 @@ class Uploads:
             if begun is None:
                 if isinstance(error, RemoteError) and not over:
                     await self._not_created(row, asked_before=asked_before)
-            elif row.state is State.CREATED and await begun.discard():  # what is held is no longer ours to remove
+            elif row.state is State.CREATED and await begun.discard():  # a held file must not be removed
                 await self.ledger.commit(row, State.ABANDONED)
             raise
 
     async def _not_created(self, row: Row, *, asked_before: bool) -> None:
-        """The server refused a new file, so nothing of ours is there.
+        """Abandon the row, because the server refused to create the file.
 
-        :param asked_before: the same name was asked for over a connection that was lost. An empty file in the way may
-            be a late result of that, so the next run looks at it.
+        :param asked_before: an earlier request to create this name was lost with its connection. An empty file under
+            the name may be its late result. Then the row stays open, and the next run checks the file.
         """
         if not (asked_before and await self._is_empty(row.temporary or row.remote_path)):
             await self.ledger.commit(row, State.ABANDONED)
 
     async def _is_empty(self, path: str) -> bool:
-        """Whether an empty file can be seen there."""
+        """Return whether the server shows an empty file under this path."""
         try:
             there = await self.remote.stat(path)
         except RemoteError:
@@ -168,7 +174,7 @@ class Uploads:
         return there is not None and not there.size
 
     async def _is_visible(self, row: Row) -> bool | None:
-        """Whether others can see, and take, the file while it is written; of no interest under a temporary name."""
+        """Return whether others can see, and take, the file during the upload; None under a temporary name."""
         if row.temporary:
             return None
         visible = await self.remote.stat(row.remote_path) is not None
@@ -179,7 +185,7 @@ class Uploads:
     # --- written, closed
 
     async def _check_size(self, upload: Uploaded, row: Row) -> bool:
-        """Require that the server holds as many bytes as we sent; return whether the final name is visible by now."""
+        """Require that the server has all the bytes that we sent; return whether the final name is visible now."""
         look = self.remote.stat(row.remote_path)
         size, refusal = None, None
         try:
@@ -202,26 +208,26 @@ class Uploads:
     async def _taken_too_early(self, row: Row) -> HoldError:
         reason, finding = HOLDS[Verdict.HOLD_INCOMPLETE]
         await self.ledger.commit(row, State.HELD, reason=reason)
-        return self.held(row, reason, f"{row.remote_path!r} is gone before it was complete, so {finding}.")
+        return self.held(row, reason, f"{row.remote_path!r} disappeared before it was complete, so {finding}.")
 
     async def _close(self, row: Row, upload: Uploaded) -> None:
-        """Complete the upload. A server that refuses that has not taken the file."""
+        """Close the upload. If the server refuses, it has not accepted the file."""
         try:
             await upload.close()
         except RemoteError as error:
             if await upload.discard():
                 await self.ledger.commit(row, State.ABANDONED)
                 raise TransferError(
-                    "not_completed", str(error), "What was uploaded was removed; the next run sends it again."
+                    "not_completed", str(error), "The upload was removed from the server. The next run sends it again."
                 ) from error
             await self.ledger.commit(row, State.HELD, reason="not_completed")
-            raise self.held(row, "not_completed", f"{error} The file is no longer under its name there.") from error
+            raise self.held(row, "not_completed", f"{error} The file is missing on the server.") from error
         await self.ledger.commit(row, State.CLOSED)
 
     # --- renamed
 
     async def _rename_and_check(self, row: Row) -> None:
-        """Give the file its final name if it has a temporary one, and look at what stands there now."""
+        """Rename the file to its final name if it has a temporary one, and check the file under the final name."""
         renaming = self.remote.rename(row.temporary, row.remote_path) if row.temporary else None
         look = self.remote.stat(row.remote_path)
         if renaming:
@@ -229,7 +235,7 @@ class Uploads:
         await self._check_delivered(row, look)
 
     async def _confirm_rename(self, row: Row, renaming: Awaitable[None]) -> None:
-        """Ensure that the whole file has its final name, and remember that this server allows that."""
+        """Ensure that the complete file has its final name, and record that this server allows renames."""
         try:
             await renaming
         except RemoteError as error:
@@ -238,7 +244,7 @@ class Uploads:
         await self.ledger.commit(row, State.RENAMED)
 
     async def _rename_refused(self, row: Row, error: RemoteError) -> None:
-        """Return if it was renamed all the same; else take the file back and say why it cannot go."""
+        """Return if the rename happened in spite of the error; else remove the upload, and raise the reason."""
         temporary = row.temporary or ""
         look_final, look_temporary = self.remote.stat(row.remote_path), self.remote.stat(temporary)
         final = await look_final
@@ -247,7 +253,7 @@ class Uploads:
             return
         if verdict is Verdict.AMBIGUOUS:
             await self.ledger.commit(row, State.HELD, reason="vanished")
-            raise self.held(row, "vanished", f"{error} Neither name is there any more.") from error
+            raise self.held(row, "vanished", f"{error} The file is missing under both names.") from error
         if await _succeeds(self.remote.remove(temporary)):
             await self.ledger.commit(row, State.ABANDONED)
         if final is not None:
@@ -257,17 +263,18 @@ class Uploads:
         self.renaming.failed()
         raise JobStopped(
             "rename_refused",
-            f"{error} The uploaded file was removed again.",
-            "Set `upload: direct` if the provider takes files as they are written, or ask for the right to rename.",
+            f"{error} The uploaded file was removed.",
+            "Ask the provider for the permission to rename. Or set `upload: direct`, if the provider does not take "
+            "files before they are complete.",
         ) from error
 
     async def _check_delivered(self, row: Row, look: Awaitable[Entry | None]) -> None:
-        """What stands under the final name now is ours, or the provider has taken it already."""
+        """Check that the file under the final name is ours, or that the provider has taken it already."""
         final = await look
-        if final is None and row.temporary:  # a server that works at several requests at once may have looked too early
+        if final is None and row.temporary:  # a server that handles requests in parallel may have looked too early
             final = await self.remote.stat(row.remote_path)
         if row.visible is False and not row.temporary and self.shows_partial_uploads:
-            # It was never seen, on a server that shows what is written: taken at once, or the server has changed.
+            # Never visible, although this server shows partial uploads: taken at once, or the server has changed.
             if final is None:
                 raise await self._taken_too_early(row)
             self.ledger.learn(self.account, PARTIAL_UPLOADS, allowed=False)
@@ -276,23 +283,23 @@ class Uploads:
             raise self.held(
                 row,
                 "size_changed",
-                f"{row.remote_path!r} had {row.size} bytes before it was completed, and has {final.size} now.",
+                f"{row.remote_path!r} had {row.size} bytes when it was written, but has {final.size} bytes now.",
             )
 
 
 def _name_taken(path: str) -> HoldError:
     return HoldError(
         NAME_TAKEN,
-        f"There is a file {path!r} on the server already, and it is not overwritten.",
-        "It is sent once that name is free; rename it if that never happens.",
+        f"A file {path!r} already exists on the server, and is not overwritten.",
+        "The new file is sent once the name is free. If the name stays taken, rename the new file.",
     )
 
 
 def _unverified(row: Row) -> JobStopped:
     return JobStopped(
         "unverified",
-        f"The server does not tell how much of {row.remote_path!r} it has received, so nothing can be verified.",
-        "Ask the provider for the right to look at files that are being written.",
+        f"The server does not report the size of {row.remote_path!r} during the upload, so it cannot be verified.",
+        "Ask the provider for the permission to stat files during the upload.",
     )
 
 
@@ -305,7 +312,7 @@ def _incomplete(row: Row, size: int) -> TransferError:
 
 
 async def _succeeds(request: Awaitable[None]) -> bool:
-    """Whether the server does it. The caller is cleaning up, so a refusal is no error."""
+    """Return whether a request succeeds. The caller cleans up, so a refusal is not an error."""
     try:
         await request
     except RemoteError:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The drop-off workflow: what happens to one local file on its way to the server.
+"""Deliver one local file to the server: the drop-off workflow.
 
-The local original is not touched before the server has confirmed its copy.
+The local original is not changed before the server has confirmed its copy.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DropoffWorkflow:
-    """The drop-off workflow of one run: the same tools for every file."""
+    """Hold the tools of one run's drop-off workflow; all files share them."""
 
     job: Dropoff
     account: str
@@ -47,10 +47,12 @@ class DropoffWorkflow:
     archives: dict[str, Folder] = field(default_factory=dict)
 
     async def deliver(self, item: Item) -> FileOutcome:
-        """See one item through to its end: the server has the file, and the original is disposed of.
+        """Deliver one item completely: the server has the file, and the original is disposed of.
 
-        :raises HoldError: a person has to decide.
-        :raises FiledropError: it could not be delivered, and its original stands where it stood.
+        :raises HoldError: a person has to decide, or the name is taken.
+        :raises Discarded: a person has decided to discard the file.
+        :raises OriginalStays: the file was delivered, but its original could not be disposed of.
+        :raises FiledropError: the file was not delivered, and its original is unchanged.
         """
         was_delivered = item.row is not None and item.row.state in SETTLED
         if item.row is None:
@@ -65,9 +67,9 @@ class DropoffWorkflow:
         return outcome
 
     async def predict(self, item: Item) -> FileOutcome:
-        """Find out what `deliver` would do, for check mode: look at the server, and change nothing.
+        """Predict what `deliver` would do, for check mode. This looks at the server, and changes nothing.
 
-        :raises HoldError: as `deliver` would.
+        :raises HoldError: in the same cases as `deliver`.
         """
         verdict = await self._judge(item.row) if item.row else Verdict.SEND
         if verdict is Verdict.SEND:
@@ -92,18 +94,21 @@ class DropoffWorkflow:
                 await self._give_up(row, verdict)
                 row, verdict = None, Verdict.SEND
         if item.file is None:
-            raise TransferError("local_missing", f"{item.path!r} is gone, and was not sent.")
+            raise TransferError("local_missing", f"{item.path!r} does not exist any more, and was not sent.")
         if item.row is not None and verdict is Verdict.SEND:
             await self.uploads.require_free_name(item.remote_path)
         return await self.uploads.send(item, item.file, row, over=verdict is Verdict.REWRITE)
 
-    # --- what an earlier run left
+    # --- unfinished work of an earlier run
 
     async def _judge(self, row: Row) -> Verdict:
-        """:raises HoldError: if only a person can decide."""
+        """Look at both names on the server, and return the verdict on a row.
+
+        :raises HoldError: only a person can decide, or the name is taken.
+        """
         if row.state is State.HELD:
             raise self.uploads.held(
-                row, row.reason or "held", f"{names.quoted(row.name)} waits for a decision since an earlier run."
+                row, row.reason or "held", f"{names.quoted(row.name)} was held by an earlier run and needs a decision."
             )
         look_final = self.remote.stat(row.remote_path)
         look_temporary = self.remote.stat(row.temporary) if row.temporary else None
@@ -114,14 +119,14 @@ class DropoffWorkflow:
             return Verdict.SEND
         if verdict in HOLDS:
             reason, finding = HOLDS[verdict]
-            cut_off = f"{names.quoted(row.name)} was cut off in an earlier run, and {finding}."
+            cut_off = f"{names.quoted(row.name)} was interrupted in an earlier run, and {finding}."
             raise self.uploads.held(row, reason, cut_off)
         return verdict
 
     async def _resume(self, row: Row) -> Verdict:
-        """Finish what can be finished of an earlier run's work; return DELIVERED, DISCARDED, SEND or REWRITE.
+        """Finish an earlier run's work as far as possible; return DELIVERED, DISCARDED, SEND or REWRITE.
 
-        It is judged when its turn comes, for every look at the server ages.
+        The row is judged here and not in the plan, because a look at the server soon is out of date.
         """
         decided = row.reason == RESOLVED and row.state.is_open
         try:
@@ -135,7 +140,7 @@ class DropoffWorkflow:
             verdict = Verdict.DELIVERED
         confirmed = State.RENAMED if row.temporary else State.CLOSED
         if verdict is Verdict.DELIVERED and row.open and row.state is not confirmed:
-            # The evidence may be gone by the time that the original is disposed of.
+            # Record it now: the file on the server may be gone before the original is disposed of.
             await self.ledger.commit(row, confirmed)
         if verdict is Verdict.SEND_ANEW:
             await self._remove_own(row.temporary or "")
@@ -146,9 +151,9 @@ class DropoffWorkflow:
         return verdict
 
     async def _end(self, row: Row, verdict: Verdict) -> Row:
-        """Nothing is left to send: the row of a file that is delivered.
+        """Return the row of a delivered file.
 
-        :raises Discarded: a person has decided so.
+        :raises Discarded: a person has decided to discard the file.
         """
         if verdict is Verdict.DISCARDED:
             await self.ledger.commit(row, State.DISCARDED)
@@ -156,7 +161,7 @@ class DropoffWorkflow:
         return row
 
     async def _give_up(self, row: Row, verdict: Verdict) -> None:
-        """Another file has taken the place of the original since: the row is history."""
+        """Make the row history, because another file has replaced the original since."""
         if verdict is Verdict.REWRITE:
             await self._remove_own(row.remote_path)
         await self.ledger.commit(row, _ENDS.get(verdict, State.ABANDONED))
@@ -168,7 +173,11 @@ class DropoffWorkflow:
     # --- the original
 
     async def _dispose_of_source(self, item: Item, row: Row) -> None:
-        """Do with the local original what the job says, if it is still what was sent; then the row is history."""
+        """Apply `after` to the local original if it is still the file that was sent; then the row is history.
+
+        :raises OriginalStays: the original could not be archived or deleted.
+        :raises Replaced: the original was changed since it was read.
+        """
         archived = None
         try:
             if item.file is not None and self.job.after == "archive":
@@ -203,16 +212,19 @@ class DropoffWorkflow:
 
 
 _ENDS = {Verdict.DELIVERED: State.DELIVERED, Verdict.DISCARDED: State.DISCARDED}
-"""Verdicts after which nothing is sent, and the state of the row's end."""
+"""Verdicts after which nothing is sent, and the final state of the row."""
 
 
 def _held_as(row: Row, error: HoldError) -> State:
-    """A whole upload whose final name is taken waits for that name; all else waits for a person."""
+    """Return the state of a held row.
+
+    A complete upload whose final name is taken waits for that name. All other rows wait for a person.
+    """
     is_taken = row.temporary and error.reason == HOLDS[Verdict.HOLD_TAKEN_NAME][0]
     return State.AWAITING_NAME if is_taken else State.HELD
 
 
 def already_delivered(row: Row) -> TransferError:
-    """Why a file is skipped whose original alone remained."""
-    who = "Somebody has decided that it was delivered" if row.reason == RESOLVED else "An earlier run delivered it"
-    return TransferError("already_delivered", f"{who}; its original remained to be disposed of.")
+    """Build the reason to skip a delivered file of which only the original was left."""
+    who = "A person resolved it as delivered" if row.reason == RESOLVED else "An earlier run delivered it"
+    return TransferError("already_delivered", f"{who}; this run only disposed of the original.")

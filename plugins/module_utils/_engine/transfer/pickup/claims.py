@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Claims: of several hosts that share a mailbox, the one whose rename succeeds fetches the file.
+"""Claim files: if several hosts share a mailbox, the host whose rename succeeds fetches the file.
 
-Shares alone keep hosts apart only while all of them have the same ones. So before a host fetches a file, it renames it
-to a hidden name which no selection takes and which says whose claim it is. The server lets one rename succeed. In the
-ledger the file keeps its own name.
+Shares alone separate hosts only while all hosts have the same share settings. So before a host fetches a file, it
+renames it to a hidden name. No selection takes that name, and it identifies the claim. The server lets only one rename
+succeed. In the ledger, the file keeps its own name.
 
-`states.STEPS` and `states.RECOVERY` (``pickup``) say what follows and what a crash leads to. Where a server does not
-allow the rename, the first file of a connection finds that out; then shares have to do.
+`states.STEPS` and `states.RECOVERY` (``pickup``) define the steps and what happens after a crash. If a server does not
+allow the rename, the first file of a connection detects that. Then only the shares separate the hosts.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Claims:
-    """The claims of one job over one connection.
+    """Manage the claims of one job over one connection.
 
     :ivar refused: the server does not allow the rename.
     """
@@ -54,7 +54,7 @@ class Claims:
 
     @property
     def are_taken(self) -> bool:
-        """Whether this job claims files. A file that stays on the server is for every host, and keeps its name."""
+        """Return whether this job claims files. A job with ``after: keep`` does not: its files stay for all hosts."""
         return self.job.share is not None and self.job.after != "keep" and not self.refused
 
     @cached_property
@@ -62,36 +62,36 @@ class Claims:
         return CanaryGate(self.ledger, self.account, CLAIM, self.deadline, is_needed=self.are_taken)
 
     def hold(self, item: Item) -> Claim:
-        """The claim of one file, as a scope: ``async with claims.hold(item) as claim``."""
+        """Return the claim of one file, as a scope: ``async with claims.hold(item) as claim``."""
         return Claim(self, item)
 
-    # --- what earlier runs have claimed
+    # --- claims of earlier runs
 
     def among(self, listed: Sequence[Entry]) -> dict[str, Entry]:
-        """Which of these files this job claimed: where they are now, by their own names."""
+        """Return the listed files that this job has claimed: their current entries, by their own names."""
         by_path = {entry.path: entry for entry in listed}
         return {row.name: by_path[row.remote_path]._replace(name=row.name) for row in self._rows(by_path)}
 
     def _rows(self, paths: Iterable[str]) -> Iterator[Row]:
-        """The rows that name these claims. History counts: a file that was replaced after it was fetched is ours."""
+        """Yield the rows of these claims, history included: a claimed file that was replaced later is ours too."""
         key = (self.account, self.job.direction, self.job.remote_dir, self.job.name)
         where = "WHERE account = ? AND direction = ? AND folder = ? AND job = ? AND remote_path IN ({}) ORDER BY id"
         for some in slices(list(paths), NAMES_A_QUERY):
             yield from self.ledger.rows(where.format(", ".join("?" * len(some))), (*key, *some))
 
     async def is_there(self, row: Row) -> bool:
-        """Whether there is a claim that no listing showed: it may have been renamed while the folder was listed."""
+        """Return whether a claim exists that was not listed. It may have been renamed during the listing."""
         return names.is_claim(os.path.basename(row.remote_path)) and await self.remote.stat(row.remote_path) is not None
 
 
 @dataclass
 class Claim:
-    """The claim of one file, as a scope.
+    """Hold the claim of one file, as a scope.
 
-    It gives the file back if the scope fails before the copy is safe, and ends the claim if the scope succeeds.
+    If the scope fails before the copy is safe, the file gets its own name again. If the scope succeeds, the claim ends.
 
-    :ivar entry: the file where it is now.
-    :ivar row: the row that names the claim, from the moment that it is intended.
+    :ivar entry: the file under its current path.
+    :ivar row: the row of the claim. It exists before the rename is requested.
     """
 
     claims: Claims
@@ -105,7 +105,9 @@ class Claim:
         self.row = self.item.claim_row
 
     async def __aenter__(self) -> Claim:
-        """:raises ClaimedElsewhere: another host was faster.
+        """Claim the file, if this job claims files.
+
+        :raises ClaimedElsewhere: another host was faster.
         :raises TransferError: ``not_claimed``: this file cannot be renamed.
         """
         async with self.claims.renaming:
@@ -122,17 +124,17 @@ class Claim:
             await self._give_back()
 
     def secure(self, row: Row) -> None:
-        """The copy is whole and durable and about to be published: from now on the claim stays, known by this row."""
+        """Keep the claim from now on, even after a failure: the copy is durable and will be published as ``row``."""
         self._is_safe = True
         self.continue_as(row)
 
     def continue_as(self, row: Row) -> None:
-        """What becomes of the claim's own row is known from now on by this object of it."""
+        """Use this object from now on for the row of the claim, if both are the same row."""
         if self.row is not None and self.row.id == row.id:
             self.row = row
 
     async def release(self) -> bool:
-        """Give the file its own name again; return whether that was done. The ledger still knows the claim."""
+        """Give the file its own name again; return whether this succeeded. The row of the claim is not changed."""
         own = self.item.entry
         try:
             if not self._is_taken or await self.claims.remote.stat(own.path) is not None:
@@ -160,7 +162,7 @@ class Claim:
         self.entry = own._replace(path=row.remote_path)
 
     async def _intend(self) -> Row:
-        """Note the claim in the ledger before the server knows of it."""
+        """Record the claim in the ledger before the rename is requested; return its row."""
         item, job = self.item, self.claims.job
         if self.row is None:
             is_open = item.latest is not None and item.latest.open
@@ -175,7 +177,11 @@ class Claim:
         return row
 
     async def _not_taken(self, row: Row, error: RemoteError) -> None:
-        """Return if the file can be fetched without a claim, because this server does not allow the rename."""
+        """Return if the file can be fetched without a claim, because this server does not allow renames.
+
+        :raises ClaimedElsewhere: the file is missing under its own name.
+        :raises TransferError: ``not_claimed``: the server allows renames, but not of this file.
+        """
         path = self.item.entry.path
         gone = isinstance(error, RemoteMissing) or await self.claims.remote.stat(path) is None
         await self._let_go(row)
@@ -185,13 +191,13 @@ class Claim:
             raise TransferError(
                 "not_claimed",
                 f"{path!r} cannot be renamed, so another host may be fetching it: {error.finding}",
-                "It stays there; the next run tries again. If this continues, ask the provider.",
+                "The file stays on the server, and the next run retries. If this continues, ask the provider.",
             ) from error
         self.claims.renaming.failed()
         self.claims.refused = True
 
     async def _give_back(self) -> None:
-        """Give a file that could not be fetched its own name again, if that is free; else it stays ours."""
+        """Give a file that could not be fetched its own name again. If that name is taken, the claim stays."""
         if await self.release() and self.row is not None:
             await self._let_go(self.row)
 
@@ -203,32 +209,32 @@ class Claim:
             await self.claims.ledger.commit(row, row.state, remote_path=self.item.entry.path)
 
     async def _end(self) -> None:
-        """The file is done. A row that only names the claim goes, if another row knows of the file."""
+        """End the claim after success. Delete its row if the row has no other purpose than the claim."""
         if self.row is not None and self.row.state is State.CLAIMING:
             await self._let_go(self.row)
 
 
 def _may_be_given_back(error: BaseException) -> bool:
-    """Whether the connection and the ledger still work, so that another host may fetch the file."""
+    """Return whether the connection and the ledger still work after an error, so that the file can be released."""
     return isinstance(error, (DiskError, RemoteError, TransferError)) and not isinstance(error, OriginalStays)
 
 
 class ClaimedElsewhere(TransferError):
-    """Another host that shares the mailbox has taken a file, or it was taken away."""
+    """Raised when another host that shares the mailbox has claimed a file, or the file was removed."""
 
     def __init__(self, path: str) -> None:
-        super().__init__("claimed_elsewhere", f"{path!r} was there a moment ago; another host has claimed it since.")
+        super().__init__("claimed_elsewhere", f"{path!r} was listed, but another host has claimed it since.")
 
 
 def earlier_first() -> FiledropError:
     return TransferError(
         "earlier_first",
-        "This host has claimed an earlier file of this name, and fetches that one first.",
-        "The next run takes this one.",
+        "This host has claimed an earlier file of the same name, and fetches that file first.",
+        "The next run fetches this file.",
     )
 
 
 REFUSED = (
-    "The server does not let files be renamed in `remote_dir`, so this host cannot claim them before it fetches them: "
-    "they are shared out by their names alone. Stop the job on all hosts before you change `share` on any of them."
+    "The server does not allow renaming files in `remote_dir`, so this host cannot claim them before it fetches them. "
+    "Only the file names decide which host fetches a file. Stop the job on all hosts before you change `share` on any."
 )

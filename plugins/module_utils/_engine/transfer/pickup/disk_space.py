@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Space on the disk: what is free, less what is reserved for files under way."""
+"""Reserve disk space for downloads in progress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class SpaceReservation:
-    """The space in one folder.
+    """Reserve space in one folder.
 
     :param min_free: bytes that must stay free.
     """
@@ -26,13 +26,13 @@ class SpaceReservation:
         self._folder = folder
         self._min_free = min_free
         self._coming: dict[Part, int] = {}
-        self._whole = 0  # bytes of all parts, whether they have come or not
+        self._whole = 0  # final size in bytes of all parts in progress
 
     @contextmanager
     def reserve(self, part: Part, size: int) -> Iterator[None]:
-        """Reserve space for a part of so many bytes, for as long as the block runs.
+        """Reserve ``size`` bytes for a part while the block runs.
 
-        :raises TransferError: ``min_free``.
+        :raises TransferError: ``min_free``: the file would leave too little free space.
         """
         self._require(size)
         self._coming[part] = size
@@ -51,7 +51,7 @@ class SpaceReservation:
         if free - size < self._min_free:
             raise TransferError(
                 "min_free",
-                f"The file has {size} bytes, {free} are free under {self._folder.path!r} beside what is coming "
-                f"already, and `min_free` keeps {self._min_free} of them.",
-                "It stays on the server. Make room, or lower `min_free`.",
+                f"The file has {size} bytes. Under {self._folder.path!r}, {free} bytes are free after the downloads in "
+                f"progress, and `min_free` reserves {self._min_free} of them.",
+                "The file stays on the server. Free some space, or reduce `min_free`.",
             )

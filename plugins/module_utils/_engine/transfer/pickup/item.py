@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One remote file on its way here, with all that is known of it before it is fetched."""
+"""Describe one remote file of a pickup, with everything that is known about it before it is fetched."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Item:
-    """A remote file to fetch.
+    """Hold one remote file to fetch.
 
-    :ivar entry: the file, under its own name, as the server listed it.
-    :ivar latest: what the ledger last knew of that name, claims left aside.
-    :ivar claim_row: the row that names this host's claim of it, where an earlier run left one.
-    :ivar claimed: the file under the name of that claim, if the server listed it there.
-    :ivar sidecar: the file with its checksum, where the job needs one.
+    :ivar entry: the file under its own name, as listed.
+    :ivar latest: the newest row of that name in the ledger, without claims.
+    :ivar claim_row: the row of this host's claim to the file, if an earlier run left one.
+    :ivar claimed: the file under the name of that claim, if it was listed.
+    :ivar sidecar: the checksum file, if the job needs one.
     """
 
     entry: Entry
@@ -36,22 +36,22 @@ class Item:
 
     @property
     def size(self) -> int:
-        """In bytes; 0 where the server does not tell."""
+        """Return the size in bytes; 0 if the server does not report it."""
         return self.entry.size or 0
 
     @property
     def outcome(self) -> FileOutcome:
-        """An outcome which says no more than which file it is about."""
+        """Return a new outcome that identifies the file and has no other content."""
         return outcome_of(self.entry)
 
 
 def outcome_of(entry: Entry) -> FileOutcome:
-    """An outcome which says no more than which file it is about."""
+    """Build an outcome that identifies the file and has no other content."""
     return FileOutcome(entry.name, entry.path, remote_path=entry.path, size=entry.size)
 
 
 def row_of(job: Pickup, account: str, entry: Entry) -> Row:
-    """A new row for a file on the server."""
+    """Build a new row for a file on the server."""
     return Row(
         account=account,
         direction=job.direction,
@@ -65,10 +65,10 @@ def row_of(job: Pickup, account: str, entry: Entry) -> Row:
 
 
 def mtime_ns_of(entry: Entry) -> int | None:
-    """The time of a remote file in ns since 1970; None where the server does not tell."""
+    """Return the mtime of a remote file in ns since 1970; None if the server does not report it."""
     return None if entry.mtime is None else entry.mtime * SECOND
 
 
 def is_same(entry: Entry, size: int, mtime_ns: int) -> bool:
-    """Whether the file that is listed now is still the one of this size and time."""
+    """Return whether a listed file has this size in bytes and this mtime in ns (0: unknown)."""
     return entry.size == size and (mtime_ns_of(entry) or 0) == mtime_ns

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One run of a pickup: from the listing to the outcome of each file."""
+"""Execute one run of a pickup, from the listing to the outcome of each file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class PickupRun(JobRun[Item]):
-    """See `JobRun`."""
+    """Run a pickup; see `JobRun`."""
 
     job: Pickup
     _dest: Folder
@@ -44,8 +44,8 @@ class PickupRun(JobRun[Item]):
 
     def __init__(self, job: Pickup, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> None:
         super().__init__(job, account, ledger, syncer, check=check)
-        self._came: set[str] = set()  # needed for checksums alone
-        self._present: frozenset[str] | None = None  # which of the names that matter are on the server
+        self._came: set[str] = set()  # names of fetched files, needed only for checksums
+        self._present: frozenset[str] | None = None  # the watched names that are on the server
 
     def open(self) -> None:
         super().open()
@@ -84,43 +84,46 @@ class PickupRun(JobRun[Item]):
             await self._require_stat(remote, (first.claimed or first.entry).path)
 
     def _plan_rounds(self) -> Iterator[Iterator[Item]]:
-        """Checksums come after the files that they vouch for, and only with them."""
+        """Yield the files, then the checksum files whose files have been delivered."""
         yield self._round
         if self._plan_of_files is not None:
             yield self._plan_of_files.checksums(self._came)
 
     async def _require_stat(self, remote: Remote, path: str) -> None:
-        """Refuse a job whose files cannot be looked at, before any of them is fetched for nothing."""
+        """Refuse a job whose files cannot be looked at (stat), before a file is fetched in vain.
+
+        :raises JobStopped: the server refuses the request.
+        """
         try:
             await remote.stat(path)
         except (RemoteDenied, RemoteUnsupported) as error:
             raise JobStopped(
                 "stat_refused",
-                f"The server lists files and does not let us look at one of them ({error.finding}).",
-                "Without that nothing that is fetched can be verified, nor safely deleted; ask the provider for the "
-                "right to look at files.",
+                f"The server lists files, but refuses to stat one of them ({error.finding}).",
+                "Without that, a fetched file cannot be verified, and its original cannot be deleted safely. Ask the "
+                "provider for the permission to stat files.",
             ) from error
         if not self._check:
             self._ledger.learn(self.account, STAT, allowed=True)
 
-    # --- what an earlier run left
+    # --- unfinished work of an earlier run
 
     async def _resume(self, rows: Sequence[Row], present: Container[str]) -> None:
-        """Finish what an earlier run verified; remove what it did not."""
+        """Publish the parts that an earlier run verified, remove all others, and close rows without an original."""
         placing = [row for row in rows if row.state is State.PLACING]
         self._workflow.remove_leftovers(keep={row.temporary or "" for row in placing})
         for row in placing:
             try:
                 await self._workflow.resume(row)
             except DiskError as error:
-                # Its part is out of reach. What the server still has is fetched again.
+                # The part is not accessible. If the server still has the file, it is fetched again.
                 self.tally.add(_earlier(row).blame(error))
         for row in rows:
             if row.folder == self.job.remote_dir and row.name not in present:
                 await self._close(row)
 
     async def _close(self, row: Row) -> None:
-        """The original is no longer listed: what was fetched is done, and what was to be fetched cannot be."""
+        """Close a row whose original is no longer listed. If it was fetched, it is finished; else it is abandoned."""
         if row.state is State.PLACING or (self._claims and await self._claims.is_there(row)):
             return
         verdict = verdict_on(row.track, row.state, LocalPart.GONE, Original.GONE)
@@ -135,7 +138,7 @@ class PickupRun(JobRun[Item]):
             self.tally.add(_earlier(row).blame(_gone(row)))
 
     def _to_watch(self) -> set[str]:
-        """Names of which history may be forgotten only if they are no longer on the server."""
+        """Return the names whose history may be forgotten only if they are no longer on the server."""
         if self.prune_before is None:
             return set()
         stays = sorted(STAYS)
@@ -156,7 +159,7 @@ class PickupRun(JobRun[Item]):
     def has_to_remember(self, row: Row) -> bool:
         return row.state in STAYS and (self._present is None or row.name in self._present)
 
-    # --- and the files
+    # --- the files
 
     def outcome_of(self, item: Item) -> FileOutcome:
         return item.outcome
@@ -189,12 +192,12 @@ class PickupRun(JobRun[Item]):
 
 def _earlier(row: Row) -> FileOutcome:
     outcome = outcome_of(Entry(row.name, join(row.folder, row.name), row.size, None, None))
-    outcome.reason, outcome.message = "completed", "An earlier run was cut off after it had fetched this file."
+    outcome.reason, outcome.message = "completed", "An earlier run was interrupted after it had fetched this file."
     return outcome
 
 
 def _completed(row: Row) -> FileOutcome:
-    """A pickup that an earlier run all but finished."""
+    """Build the outcome of a pickup that an earlier run finished, except for its last commit."""
     outcome = _earlier(row).deliver()
     outcome.sha256, outcome.local_path = row.sha256, row.local_path or ""
     return outcome
@@ -203,15 +206,15 @@ def _completed(row: Row) -> FileOutcome:
 def _gone(row: Row) -> TransferError:
     return TransferError(
         "remote_missing",
-        f"{row.remote_path!r} was to be fetched again, and is no longer on the server.",
-        f"An earlier copy went to {row.local_path!r}; else ask the provider to send it again.",
+        f"{row.remote_path!r} should be fetched again, but is no longer on the server.",
+        f"Use the earlier copy {row.local_path!r}, or ask the provider to send the file again.",
     )
 
 
 async def list_into(remote: Remote, folder: str, take: Callable[[Sequence[Entry]], None]) -> None:
-    """List a folder that has to be there, page by page.
+    """List a folder, and pass each page to ``take``.
 
-    :raises JobStopped: it is missing, or may not be listed.
+    :raises JobStopped: the folder is missing, or the server refuses to list it.
     """
     try:
         await remote.list(folder, take)
@@ -219,7 +222,6 @@ async def list_into(remote: Remote, folder: str, take: Callable[[Sequence[Entry]
         raise JobStopped(
             error.reason,
             f"The folder {folder!r} cannot be listed. {error.finding}",
-            "Correct `remote_dir` (it is relative to where the server puts this user at login, unless it begins "
-            "with a slash), "
-            "or ask the provider for the right to list it.",
+            "Correct `remote_dir`, or ask the provider for the permission to list it. Without a leading slash, "
+            "`remote_dir` is relative to the login folder of this user.",
         ) from error

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which remote files a pickup is about: what the folder lists, and what its earlier runs left unfinished."""
+"""Plan a pickup: the files that the server lists, and the unfinished files of earlier runs."""
 
 from __future__ import annotations
 
@@ -42,16 +42,17 @@ _BITS = 2**23  # of the marks for names, which need 1 MiB
 
 
 class PickupPlan:
-    """The items of one pickup, in the order of their age. Files that are not to be fetched get their outcome at once.
+    """Find the items of one pickup, oldest first. Files that are not fetched get their outcome at once.
 
-    First it takes the listing, page by page, and keeps of it no more than it needs; then `items` looks up the ledger.
+    Call `take` for each page of the listing, then `close`, then `items`, then `checksums`. The plan keeps only the part
+    of the listing that it needs.
 
-    :param check: change nothing: the ledger does not note which files are not settled.
-    :param watched: names whose presence in the folder matters beyond this plan.
-    :ivar known: how many files were fetched before and are kept: there may be any number of them.
-    :ivar files: how many files were found; ``size`` is how many bytes they have.
-    :ivar present: which of the watched names are in the folder.
-    :ivar claims: what the folder lists under the names of claims.
+    :param check: change nothing; unsettled files are not recorded in the ledger.
+    :param watched: names for which the caller needs to know whether they are in the folder.
+    :ivar known: the number of files that were fetched before and stay on the server. It has no limit.
+    :ivar files: the number of files that were found; ``size`` is their total size in bytes.
+    :ivar present: the watched names that are in the folder.
+    :ivar claims: the listed files that have the name of a claim.
     """
 
     def __init__(
@@ -80,10 +81,10 @@ class PickupPlan:
 
     @property
     def left_out(self) -> int:
-        """How many files are left for later runs, because a run takes only so many names."""
+        """Return how many files are left for later runs, because the number of files in a run is limited."""
         return self._oldest.left_out + self._oldest_checksums.left_out
 
-    # --- what there is
+    # --- the listing
 
     def take(self, page: Iterable[Entry]) -> None:
         """Take one page of the listing."""
@@ -100,9 +101,9 @@ class PickupPlan:
                 self._accept(entry)
 
     def close(self, claimed: Mapping[str, Entry]) -> None:
-        """The listing is complete.
+        """Complete the plan after the last page of the listing.
 
-        :param claimed: by their own names, where the files are that this job has claimed.
+        :param claimed: the files that this job has claimed: their current entries, by their own names.
         """
         self._claimed = claimed
         self.present.update(claimed.keys() & self._watched)
@@ -112,7 +113,7 @@ class PickupPlan:
                 self._let_wait(claimed[name])
         for name, entry in claimed.items():
             self._accept(entry._replace(path=join(self._job.remote_dir, name)))
-            for digest in DIGESTS:  # its checksum goes with it, even if the share has changed since
+            for digest in DIGESTS:  # fetch its checksum file too, even if the share has changed since
                 sidecar = self._sidecars.get(f"{name}.{digest}")
                 if sidecar and sidecar.name not in claimed and not self._is_asked_for(sidecar.name):
                     self._accept(sidecar)
@@ -124,7 +125,7 @@ class PickupPlan:
         return is_wanted(name, self._job) and is_in_share(name, self._job.share)
 
     def _accept(self, entry: Entry) -> None:
-        """Keep a file that can be fetched; refuse one that has no safe name."""
+        """Keep a file that can be fetched; refuse an unsafe name, and apply `empty` to an empty file."""
         try:
             names.check_name(entry.name)
             if entry.size == 0 and self._job.empty == "refuse":
@@ -141,7 +142,7 @@ class PickupPlan:
         self._page[entry.name] = entry
 
     def _ask_ledger(self) -> None:
-        """Leave out what came before and stays where it is. (What was abandoned, or discarded, did not come.)"""
+        """Leave out kept files that were fetched before. Abandoned and discarded files do not count as fetched."""
         page, self._page = self._page, {}
         if self._job.after == "keep":
             for name, size, mtime_ns, state in self._ledger.each_past(*self._key, page):
@@ -155,19 +156,19 @@ class PickupPlan:
             self.files += 1
             self.size += entry.size or 0
 
-    # --- what is to be done with it
+    # --- the work to do
 
     def items(self) -> Iterator[Item]:
-        """The items. Each is made when its turn comes, so that a large folder needs little memory."""
+        """Yield the items, oldest first. Each is built when it is needed, so a large folder needs little memory."""
         for item in self._in_turn(self._oldest):
             if self._job.verify == "sidecar":
                 self._coming.add(item.entry.name)
             yield item
 
     def checksums(self, came: Collection[str]) -> Iterator[Item]:
-        """The checksums, after the files that they vouch for, and only with them.
+        """Yield the checksum files whose files have been delivered. Call this after the last item of `items`.
 
-        :param came: the names of files that this run delivered.
+        :param came: the names of the files that this run has delivered.
         """
         for item in self._in_turn(self._oldest_checksums):
             stem = vouched_by(item.entry.name)
@@ -178,8 +179,10 @@ class PickupPlan:
         self._settling.end()
 
     def _came_with(self, item: Item, stem: str) -> bool:
-        """Whether the file of a checksum came before, while the checksum was there already. A checksum that is there
-        before its file stays, for the file would never be verified without it.
+        """Return whether the file of a checksum was fetched in an earlier run, when the checksum already existed.
+
+        A checksum that is newer belongs to a file that is still to come. It stays, because that file could not be
+        verified without it.
         """
         row = self._ledger.latest(*self._key, [stem]).get(stem)
         return row is not None and row.state in CAME and (item.entry.mtime or 0) <= row.changed_at
@@ -221,19 +224,19 @@ class PickupPlan:
         return Item(entry, latest, latest if is_claim else None, claimed, sidecar)
 
     def _before_claims(self, files: Iterable[str], latest: Mapping[str, Row]) -> Mapping[str, Row]:
-        """The newest rows but for claims, of the files whose newest row is one."""
+        """Return the newest rows before the claim, for the files whose newest row is a claim."""
         claims = [name for name in files if name in latest and latest[name].state is State.CLAIMING]
         return self._ledger.latest(*self._key, claims, but=State.CLAIMING) if claims else {}
 
     def _is_open(self, entry: Entry, latest: Row) -> bool:
-        """Whether something remains to be done with a file, by what the ledger knows of its name."""
+        """Return whether a file still needs work, according to the newest row of its name. Else add its outcome."""
         if latest.state.is_held:
-            finding = f"{entry.path!r} waits for a decision."
+            finding = f"{entry.path!r} is held and needs a decision."
             self._refuse(entry, HoldError(latest.reason or "held", finding, way_out(latest, self._ledger.path)))
             return False
         is_other_job = latest.open and latest.job != self._job.name
         if is_other_job and not (self._check and not is_running(self._ledger.path, JobKey.of(latest))):
-            self._refuse(entry, TransferError("other_job", f"The job {latest.job!r} is working on this file."))
+            self._refuse(entry, _other_job(latest))
             return False
         if latest.state is State.DISCARDED and is_same(entry, latest.size, latest.mtime_ns):
             self._tally.add(outcome_of(entry).skip(Discarded()))
@@ -241,7 +244,7 @@ class PickupPlan:
         return True
 
     def _leave_unsettled(self, files: dict[str, Entry], vouchers: Mapping[str, Entry]) -> None:
-        """A file waits for its checksum to be settled too."""
+        """Skip the files that are not settled, or whose checksum file is not settled."""
         looked_at = {entry.name: entry for entry in (*files.values(), *vouchers.values())}
         unsettled = self._settling.unsettled(_sight(entry) for entry in looked_at.values())
         waiting = {name for name, voucher in vouchers.items() if voucher.name in unsettled} | unsettled
@@ -249,7 +252,7 @@ class PickupPlan:
             self._tally.add(outcome_of(files.pop(name)).skip(unsettled_error(self._job.settle)))
 
     def _vouchers(self, files: Iterable[str]) -> dict[str, Entry]:
-        """The checksum beside each file that has one, the best where there are several, asked for or not."""
+        """Return the strongest checksum file of each file that has one, even if `include` does not select it."""
         if self._job.verify != "sidecar":
             return {}
         beside = {**self._sidecars, **self._claimed}
@@ -261,7 +264,7 @@ class PickupPlan:
         return found
 
     def _let_wait(self, claimed: Entry) -> None:
-        """A later file has the name of one that this host has claimed."""
+        """Skip a later file that has the same name as a file that this host has claimed."""
         later = outcome_of(claimed._replace(path=join(self._job.remote_dir, claimed.name))).skip(earlier_first())
         later.origin += " (a later file)"
         self._tally.add(later)
@@ -291,14 +294,22 @@ def _told(number: int | None) -> str:
 def _file_awaited() -> TransferError:
     return TransferError(
         "file_awaited",
-        "It is the checksum of a file that has not come yet, and stays on the server until then.",
-        "A later run takes it, after its file.",
+        "This is the checksum of a file that was not fetched yet, so it stays on the server.",
+        "A later run fetches it after its file.",
+    )
+
+
+def _other_job(row: Row) -> TransferError:
+    return TransferError(
+        "other_job",
+        f"The job {row.job!r} is working on this file.",
+        "Change the selections of the two jobs so that they do not overlap.",
     )
 
 
 def _listed_twice(entry: Entry) -> TransferError:
     return TransferError(
         "listed_twice",
-        f"The server lists {entry.path!r} twice, and only one of the two can be asked for.",
-        "One of them is fetched; ask the provider what the other is.",
+        f"The server lists {entry.path!r} twice, but only one file can be fetched under one name.",
+        "One of them is fetched. Ask the provider about the other one.",
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fetching a remote file so that it is known to be whole: a server's "no error" is never taken for that."""
+"""Download a remote file, and verify that it is complete. The absence of an error is never taken as evidence."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ LONGEST_SIDECAR = 4096  # bytes
 
 
 async def download_whole(remote: Remote, entry: Entry, part: Part) -> Awaitable[Entry | None]:
-    """Fetch as much as was listed; return what the server says of the file behind the last byte.
+    """Download a file of the listed size. Return an awaitable of its entry, requested after the last byte.
 
     :raises TransferError: ``size_unknown``, ``incomplete``, ``longer_than_listed``.
     """
     if entry.size is None:
         raise TransferError(
             "size_unknown",
-            f"The server does not tell the size of {entry.path!r}, so it cannot be verified.",
-            "It stays there; ask the provider whether its server can tell sizes.",
+            f"The server does not report the size of {entry.path!r}, so the file cannot be verified.",
+            "The file stays on the server. Ask the provider whether the server can report sizes.",
         )
     received = await remote.download(entry.path, part, size=entry.size)
     if received.size != entry.size:
@@ -40,20 +40,20 @@ async def download_whole(remote: Remote, entry: Entry, part: Part) -> Awaitable[
 
 
 def require_unchanged(entry: Entry, now: Entry | None) -> None:
-    """Compare what was listed with what the server says behind the last byte.
+    """Compare the listed entry with the entry after the last byte.
 
     :raises TransferError: ``changed_while_read``.
     """
     if now is None or (now.size, now.mtime) != (entry.size, entry.mtime):
         raise TransferError(
             "changed_while_read",
-            f"{entry.path!r} was changed on the server while it was fetched.",
-            "It stays there; the next run fetches it. Raise `settle` if its writer takes longer.",
+            f"{entry.path!r} was changed on the server during the download.",
+            "The file stays on the server, and the next run fetches it. If its writer needs longer, increase `settle`.",
         )
 
 
 async def reread(remote: Remote, entry: Entry, part: Part) -> None:
-    """Fetch a second time, and compare the hashes.
+    """Download a file a second time, and compare the hashes (SHA-256).
 
     :raises TransferError: ``not_the_same_twice``.
     """
@@ -63,12 +63,12 @@ async def reread(remote: Remote, entry: Entry, part: Part) -> None:
         raise TransferError(
             "not_the_same_twice",
             f"{entry.path!r} was read twice, with different content.",
-            "It stays on the server; the next run tries again. If it goes on, ask the provider.",
+            "The file stays on the server, and the next run retries. If this continues, ask the provider.",
         )
 
 
 async def compare_with_sidecar(remote: Remote, entry: Entry, sidecar: Entry | None, part: Part, folder: Folder) -> None:
-    """Compare with the checksum that the provider has put beside the file.
+    """Compare a download with the checksum file beside the original.
 
     :raises TransferError: ``sidecar_missing``, ``checksum_differs``.
     """
@@ -76,8 +76,8 @@ async def compare_with_sidecar(remote: Remote, entry: Entry, sidecar: Entry | No
         suffixes = ", ".join(f".{digest}" for digest in DIGESTS)
         raise TransferError(
             "sidecar_missing",
-            f"There is no checksum beside {entry.path!r} ({suffixes}).",
-            "It stays on the server until there is one; use `verify: size` if the provider sends none.",
+            f"The checksum file ({suffixes}) of {entry.path!r} is missing, empty or over {LONGEST_SIDECAR} bytes.",
+            "The file stays on the server until it has one. If the provider sends none, set `verify: size`.",
         )
     text = _Text()
     await remote.download(sidecar.path, text, size=sidecar.size)
@@ -86,13 +86,13 @@ async def compare_with_sidecar(remote: Remote, entry: Entry, sidecar: Entry | No
     if found not in text.content.decode("utf-8", "replace").lower().split():
         raise TransferError(
             "checksum_differs",
-            f"The {digest} of {entry.path!r} is not the one that {sidecar.path!r} tells.",
-            "It stays on the server; ask the provider to send it again.",
+            f"The {digest} of {entry.path!r} differs from the one in {sidecar.path!r}.",
+            "The file stays on the server. Ask the provider to send it again.",
         )
 
 
 class _Digest:
-    """Takes a download only to hash it."""
+    """Receive a download, and keep only its hash."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
@@ -106,7 +106,7 @@ class _Digest:
 
 
 class _Text:
-    """Takes a small download into memory."""
+    """Receive a small download in memory."""
 
     def __init__(self) -> None:
         self.content = b""
@@ -120,10 +120,10 @@ def _incomplete(entry: Entry, received: int) -> TransferError:
         return TransferError(
             "longer_than_listed",
             f"{entry.path!r} has more than the {entry.size} bytes that the server lists.",
-            "It stays there; the next run fetches it if its size is right by then.",
+            "The file stays on the server. The next run fetches it if the listed size is right then.",
         )
     return TransferError(
         "incomplete",
-        f"{entry.path!r} was cut short: {received} of {entry.size} bytes came, though the server reported no error.",
-        "It stays there; the next run fetches it again.",
+        f"{entry.path!r} is incomplete: {received} of {entry.size} bytes arrived, but the server reported no error.",
+        "The file stays on the server. The next run fetches it again.",
     )

@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The pickup workflow: what happens to one remote file on its way here.
+"""Fetch one remote file: the pickup workflow.
 
     download to a part -> compare with the server -> group and mode -> sync it and its name -> `placing` -> publish
-    -> sync the folder -> `placed` -> delete there -> `fetched`
+    -> sync the folder -> `placed` -> delete on the server -> `fetched`
 
-`states.RECOVERY` (``pickup``) says what follows after a crash. What the server shows later under the name of a file
-that was placed is never deleted because of its size and time alone: a fresh download has to have the same content. That
-holds for a duplicate, too, of which a person says that it was delivered.
+`states.RECOVERY` (``pickup``) defines what happens after a crash. After a file was placed, a file of the same name on
+the server is never deleted only because size and time are equal. It is deleted only if a fresh download has the same
+content. This also applies to a duplicate that a person resolved as delivered.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PickupWorkflow:
-    """The pickup workflow of one run: the same tools for every file."""
+    """Hold the tools of one run's pickup workflow; all files share them.
+
+    :ivar places: the paths in ``move_dir`` that this run has reserved.
+    """
 
     job: Pickup
     account: str
@@ -55,11 +58,11 @@ class PickupWorkflow:
     places: set[str] = field(default_factory=set)
 
     async def fetch(self, item: Item) -> FileOutcome:
-        """See one remote file through to its end: the copy is published, and the original is disposed of.
+        """Fetch one remote file completely: the copy is published, and the original is disposed of.
 
-        :raises ClaimedElsewhere: another host fetches it.
+        :raises ClaimedElsewhere: another host fetches the file.
         :raises HoldError: a person has to decide.
-        :raises FiledropError: it was not fetched, or not deleted there; nothing is lost by it.
+        :raises FiledropError: the file was not fetched, or not deleted on the server. No data is lost.
         """
         with Part(self.dest, self._part_prefix) as part, self.space.reserve(part, item.size):
             async with self.claims.hold(item) as claim:
@@ -79,10 +82,13 @@ class PickupWorkflow:
         outcome.sha256, outcome.local_path = row.sha256, row.local_path or ""
         return outcome
 
-    # --- here it comes
+    # --- download
 
     async def _download(self, item: Item, claim: Claim, part: Part) -> None:
-        """Fetch the file whole and durable, with the group and mode that it will have, or not at all."""
+        """Download the file to a durable part with its final group and mode, and verify it.
+
+        :raises TransferError: the file is incomplete or changed; see `verify`.
+        """
         entry = claim.entry
         look = await download_whole(self.remote, entry, part)
         self.permissions.give(part.fd)
@@ -93,10 +99,10 @@ class PickupWorkflow:
         elif self.job.verify == "sidecar" and not vouched_by(item.entry.name):
             await compare_with_sidecar(self.remote, entry, item.sidecar, part, self.dest)
 
-    # --- has it been here before?
+    # --- duplicates
 
     def _came_before(self, item: Item, part: Part) -> Row | None:
-        """The row of an earlier file of this name with the same content, if that file is to count for this one."""
+        """Return the row of an earlier file with this name and content, if the new file is not delivered; else None."""
         latest = item.latest
         if latest is None or latest.sha256 != part.sha256:
             return None
@@ -105,21 +111,21 @@ class PickupWorkflow:
         return latest if latest.state in CAME and self.job.on_duplicate != "deliver" else None
 
     async def _hold_duplicate(self, item: Item, claim: Claim, part: Part, earlier: Row) -> HoldError:
-        """The server has put a file back, or sent it again, and the job holds such files."""
+        """Hold a file that appeared again with the same content; return the error to raise."""
         await claim.release()
         row = self._row(item, claim, part)
         await self.ledger.commit(row, State.HELD, reason="duplicate", temporary=None, local_path=earlier.local_path)
         claim.continue_as(row)
-        finding = f"{item.entry.path!r} has come before, with the same content."
+        finding = f"{item.entry.path!r} was fetched before, with the same content."
         return HoldError("duplicate", finding, way_out(row, self.ledger.path))
 
-    # --- and in its place
+    # --- publish
 
     async def _place(self, item: Item, claim: Claim, part: Part) -> Row:
         """Publish a verified part; return its row.
 
-        From the moment that ``placing`` is asked for, the part is never removed: whether the commit failed or only its
-        answer did, the next run goes by what the ledger has.
+        The part is kept from the commit of ``placing`` on, even if that commit fails. The commit may have reached the
+        disk all the same, and the next run continues from the state in the ledger.
         """
         row = self._row(item, claim, part)
         if item.latest is not None and item.latest.open and item.latest.id != row.id:
@@ -130,7 +136,7 @@ class PickupWorkflow:
         return row
 
     async def _publish(self, row: Row, folder: Folder) -> None:
-        """Give a row's part a name that is free, make that durable, and bring the row to ``placed``."""
+        """Publish a row's part under a free name, sync the folder, and commit ``placed``."""
         part = row.temporary or ""
         published = False
         while not published:
@@ -144,7 +150,7 @@ class PickupWorkflow:
         await self.ledger.commit(row, State.PLACED)
 
     def _row(self, item: Item, claim: Claim, part: Part) -> Row:
-        """A new row; or the one that a person decided to fetch again, or that names the claim."""
+        """Build the row of a file. It replaces a row that was resolved with `resend`, or the row of the claim."""
         row = row_of(self.job, self.account, claim.entry)
         row.temporary, row.sha256 = part.name, part.sha256
         if item.latest is not None and item.latest.state is State.RESEND:
@@ -153,12 +159,12 @@ class PickupWorkflow:
             row.id, row.state = claim.row.id, State.CLAIMING
         return row
 
-    # --- what an earlier run left here
+    # --- unfinished work of an earlier run
 
     async def resume(self, row: Row) -> None:
-        """Bring a row in ``placing`` to ``placed``: publish its part if that is still there.
+        """Bring a row from ``placing`` to ``placed``: publish its part if it still exists.
 
-        :raises DiskError: the folder in which it was about to be published is gone. It need not be the job's any more.
+        :raises DiskError: the destination folder of the row is missing. It may differ from the job's current one.
         """
         folder = self.dest
         if row.local_path and os.path.dirname(row.local_path) != self.dest.path:
@@ -173,13 +179,20 @@ class PickupWorkflow:
             await self._placed(row, folder)
 
     def remove_leftovers(self, keep: set[str]) -> None:
-        """Remove this job's parts that no row names: they were never verified."""
+        """Remove this job's parts that are not in ``keep``: they were never verified.
+
+        :param keep: the names of the parts of rows in ``placing``.
+        """
         remove_parts(self.dest, self._part_prefix, keep)
 
     # --- the original
 
     async def _dispose_of_source(self, row: Row, item: Item, claim: Claim) -> None:
-        """Do with the original what the job says, if it is still what was fetched; then the row is history."""
+        """Apply `after` to the original if it is still the file that was fetched; then the row is history.
+
+        :raises OriginalStays: the server refuses to delete or move the original.
+        :raises Replaced: the original was replaced after the download.
+        """
         entry = claim.entry
         if self.job.after == "keep":
             await claim.release()
@@ -189,8 +202,8 @@ class PickupWorkflow:
             except RemoteError as error:
                 raise OriginalStays(
                     "not_removed",
-                    f"{entry.path!r} was fetched to {row.local_path!r}, and stays on the server: {error.finding}",
-                    "Ask the provider for the right to delete, or set `after: keep`.",
+                    f"{entry.path!r} was fetched to {row.local_path!r}, but stays on the server: {error.finding}",
+                    "Ask the provider for the permission to delete, or set `after: keep`.",
                 ) from error
         if self.job.after != "keep" or claim.entry.path == item.entry.path:
             row.remote_path = item.entry.path
@@ -203,23 +216,23 @@ class PickupWorkflow:
             await self.ledger.commit(row, State.FETCHED)
             raise Replaced(
                 "changed_before_delete",
-                f"{entry.path!r} was fetched, and was replaced on the server before it could be deleted there, so "
-                "it stays.",
-                "The next run fetches what stands there now.",
+                f"{entry.path!r} was fetched, but was replaced on the server before it could be deleted, so the new "
+                "file stays.",
+                "The next run fetches the new file.",
             )
 
     async def _delete_or_move(self, row: Row, entry: Entry) -> None:
-        """The last look at the original comes right before the request that takes it away."""
+        """Delete or move the original. The last check of the original comes directly before that request."""
         place = await self._free_place(entry) if self.job.after == "move" else None
         await self._require_same(row, entry)
         try:
             await (self.remote.rename(entry.path, place) if place else self.remote.remove(entry.path))
         except RemoteMissing:
-            if await self.remote.stat(entry.path) is not None:  # it is the folder to move to that is missing
+            if await self.remote.stat(entry.path) is not None:  # the target folder is missing, not the file
                 raise
 
     async def _free_place(self, entry: Entry) -> str:
-        """A path in ``move_dir`` that nobody has, nor is about to take in this run: some servers overwrite."""
+        """Return a path in ``move_dir`` that is free and not reserved by this run, because some servers overwrite."""
         folder, name, number = self.job.move_dir or "", entry.name, 1
         while True:
             place = join(folder, name)
@@ -235,18 +248,21 @@ class PickupWorkflow:
         return names.part_prefix(self.account, self.job.name)
 
 
-DUPLICATE = TransferError("duplicate", "It has come before with the same content, and is not delivered again.")
+DUPLICATE = TransferError(
+    "duplicate", "The file was fetched before with the same content, so it is not delivered again."
+)
 
 
 def _was_kept(item: Item, part: Part) -> bool:
-    """Whether an earlier run published this content and left the original where it was."""
+    """Return whether an earlier run published this content and left the original on the server."""
     latest = item.latest
     return latest is not None and latest.state is State.KEPT and latest.sha256 == part.sha256
 
 
 def _is_published(folder: Folder, row: Row) -> bool:
-    """Whether the part and the final name are one file: a run was killed between the two steps that replace a rename
-    where the file system has none.
+    """Return whether the part and the final name are the same file.
+
+    On a file system without an exclusive rename, publishing has two steps, and a run may be killed between them.
     """
     part = folder.file(row.temporary or "")
     final = folder.file(os.path.basename(row.local_path or ""))

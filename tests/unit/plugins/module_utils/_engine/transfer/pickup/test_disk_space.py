@@ -39,7 +39,7 @@ def test_what_is_coming_counts_before_it_is_here() -> None:
         with pytest.raises(TransferError) as caught, room.reserve(Coming(), 301):  # type: ignore[arg-type]
             pass
     assert caught.value.reason == "min_free"
-    assert "400 are free" in caught.value.finding
+    assert "400 bytes are free after the downloads in progress" in caught.value.finding
 
 
 def test_what_is_here_of_it_already_does_not_count_twice() -> None:
