@@ -179,8 +179,10 @@ folders:
 capabilities:
   description:
     - What the server allows, each V(yes), V(no) or V(unknown).
-    - C(rename), to rename files in the folder that they are sent to. C(exclusive_create), to create a file only if there is none of its name.
-    - C(partial_uploads), a file is visible under its name while it is written. C(stat), one file can be looked at.
+    - C(rename), to rename files in the folder that they are sent to.
+    - C(exclusive_create), to create a file only if there is none of its name.
+    - C(partial_uploads), a file is visible under its name while it is written.
+    - C(stat), one file can be looked at.
     - C(claim), to rename files in the folder that they are fetched from.
   returned: success
   type: dict

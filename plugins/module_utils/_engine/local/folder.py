@@ -221,7 +221,7 @@ def _find_renameat2() -> Callable[[int, bytes, int, bytes], bool] | None:
 _renameat2 = _find_renameat2()
 
 
-class Outgoing:
+class SourceFile:
     """Read a local file to send it: compute its hash, and make sure that it does not change while it is read.
 
     :raises TransferError: ``changed_while_read``, from every method, if the file has changed.
@@ -283,7 +283,7 @@ class Outgoing:
 
 def sha256_of(folder: Folder, seen: LocalFile) -> str:
     """Compute the SHA-256 of a file; raise TransferError if it has changed since it was seen."""
-    outgoing = Outgoing(folder, seen)
+    outgoing = SourceFile(folder, seen)
     try:
         rest = seen.size
         while rest:

@@ -12,7 +12,7 @@ from contextlib import closing
 
 from ...errors import Replaced, TransferError
 from ...local import names
-from ...local.folder import Folder, LocalFile, Outgoing, Part, disk_error, regular, rename_new, sha256_of
+from ...local.folder import Folder, LocalFile, Part, SourceFile, disk_error, regular, rename_new, sha256_of
 
 
 def archive(folder: Folder, seen: LocalFile, into: Folder, *, part_prefix: str) -> str:
@@ -102,7 +102,7 @@ def _is_copy(folder: Folder, seen: LocalFile, into: Folder) -> bool:
 def _copy(folder: Folder, seen: LocalFile, into: Folder, part_prefix: str) -> str:
     part = Part(into, part_prefix)
     try:
-        with closing(Outgoing(folder, seen)) as outgoing:
+        with closing(SourceFile(folder, seen)) as outgoing:
             outgoing.lend_access_to(part.fd)
             while part.size < seen.size:
                 part.write(outgoing.read(min(seen.size - part.size, 1024 * 1024)))

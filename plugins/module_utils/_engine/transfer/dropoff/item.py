@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Item:
+class DropoffItem:
     """Hold one name: a file that exists now, the row of an earlier run, or both.
 
     :ivar remote_path: the file's final path on the server.

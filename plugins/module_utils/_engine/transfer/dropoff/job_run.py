@@ -23,7 +23,7 @@ from ..canary import CanaryGate
 from ..capabilities import EXCLUSIVE_CREATE, RENAME
 from ..result import FileOutcome, RunResult
 from ..selection import is_wanted, left_for_later
-from .item import Item
+from .item import DropoffItem
 from .plan import DropoffPlan
 from .upload import Uploads
 from .workflow import DropoffWorkflow
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ...ledger.ledger import Row
 
 
-class DropoffRun(JobRun[Item]):
+class DropoffRun(JobRun[DropoffItem]):
     """Run a drop-off; see `JobRun`."""
 
     job: Dropoff
@@ -61,19 +61,19 @@ class DropoffRun(JobRun[Item]):
         self._workflow = DropoffWorkflow(self.job, self.account, remote, self._ledger, self._syncer, uploads)
         await _require_folder(remote, self.job.remote_dir)
 
-    def _plan_rounds(self) -> Iterator[Iterator[Item]]:
+    def _plan_rounds(self) -> Iterator[Iterator[DropoffItem]]:
         yield self._round
 
-    def outcome_of(self, item: Item) -> FileOutcome:
+    def outcome_of(self, item: DropoffItem) -> FileOutcome:
         return item.outcome
 
-    async def transfer(self, item: Item) -> FileOutcome:
+    async def transfer(self, item: DropoffItem) -> FileOutcome:
         try:
             return await self._workflow.deliver(item)
         except Discarded as error:
             return item.outcome.skip(error)
 
-    async def predict(self, item: Item) -> FileOutcome:
+    async def predict(self, item: DropoffItem) -> FileOutcome:
         return await self._workflow.predict(item)
 
     @property

@@ -33,7 +33,7 @@ from ..selection import (
     is_wanted,
     unsettled_error,
 )
-from .item import Item
+from .item import DropoffItem
 
 if TYPE_CHECKING:
     from ...config.job import Dropoff
@@ -65,7 +65,7 @@ class DropoffPlan:
         self._tally = tally
         self._check = check
         self._sources: list[_Source] = []
-        self._unfinished: dict[tuple[str, str], Item] = {}  # by folder and name
+        self._unfinished: dict[tuple[str, str], DropoffItem] = {}  # by folder and name
         self._oldest = Oldest()
         self._remote_names: set[str] = set()
         self.known = 0
@@ -92,7 +92,7 @@ class DropoffPlan:
         for path, rows in unfinished.items():
             self._plan_rest(path, rows.values())
 
-    def items(self) -> Iterator[Item]:
+    def items(self) -> Iterator[DropoffItem]:
         """Yield the items, oldest first. Each is built when it is needed, so a large folder needs little memory."""
         waiting = self._oldest.take()
         while some := list(islice(waiting, LOOKED_UP_AT_ONCE)):
@@ -185,9 +185,9 @@ class DropoffPlan:
 
     # --- the work to do
 
-    def _items_of(self, some: Sequence[tuple[str, int]]) -> Iterator[Item]:
+    def _items_of(self, some: Sequence[tuple[str, int]]) -> Iterator[DropoffItem]:
         """Yield the items of some files, given as name and number of the source, after one lookup for all of them."""
-        found: dict[tuple[int, str], Item] = {}
+        found: dict[tuple[int, str], DropoffItem] = {}
         for number, source in enumerate(self._sources):
             wanted = [name for name, at in some if at == number]
             found.update(((number, item.name), item) for item in self._items_in(source, wanted))
@@ -196,7 +196,7 @@ class DropoffPlan:
             if item is not None and (item.row is not None or self._is_first_of_name(item)):
                 yield item
 
-    def _items_in(self, source: _Source, wanted: Sequence[str]) -> Iterator[Item]:
+    def _items_in(self, source: _Source, wanted: Sequence[str]) -> Iterator[DropoffItem]:
         fresh = []
         for name in wanted:
             item = self._unfinished.get((source.folder.path, name))
@@ -208,7 +208,7 @@ class DropoffPlan:
         items = [item for item in (self._fresh(source, name, latest.get(name)) for name in fresh) if item]
         yield from self._settled(source, items)
 
-    def _fresh(self, source: _Source, name: str, latest: Row | None) -> Item | None:
+    def _fresh(self, source: _Source, name: str, latest: Row | None) -> DropoffItem | None:
         """Build the item of a file that no earlier run of this job left unfinished.
 
         The file may be new, or delivered before. Return None if it must not be sent: it is missing, discarded, or in
@@ -239,7 +239,7 @@ class DropoffPlan:
             "Change the selections of the two jobs so that they do not overlap.",
         )
 
-    def _settled(self, source: _Source, items: list[Item]) -> Iterator[Item]:
+    def _settled(self, source: _Source, items: list[DropoffItem]) -> Iterator[DropoffItem]:
         files = [Sight(item.file.name, item.file.size, item.file.mtime_ns) for item in items if item.file]
         unsettled = source.settling.unsettled(files)
         for item in items:
@@ -248,7 +248,7 @@ class DropoffPlan:
             elif item.file:
                 self._skip(item.folder, item.file, unsettled_error(self._job.settle))
 
-    def _is_first_of_name(self, item: Item) -> bool:
+    def _is_first_of_name(self, item: DropoffItem) -> bool:
         """Return whether no other source has a file of this name. Refuse the item if one has.
 
         Two sources may have files of the same name, but the server has only one such name.
@@ -263,8 +263,8 @@ class DropoffPlan:
 
     # --- items and outcomes
 
-    def _item(self, folder: Folder, name: str, file: LocalFile | None, row: Row | None) -> Item:
-        return Item(folder, name, join(self._job.remote_dir, name), file, row)
+    def _item(self, folder: Folder, name: str, file: LocalFile | None, row: Row | None) -> DropoffItem:
+        return DropoffItem(folder, name, join(self._job.remote_dir, name), file, row)
 
     def _outcome(self, path: str, name: str, size: int | None = None) -> FileOutcome:
         remote_path = join(self._job.remote_dir, name)

@@ -19,7 +19,7 @@ from ...errors import FiledropError, HoldError, JobStopped, RemoteDenied, Remote
 from ...ledger.decisions import way_out
 from ...ledger.ledger import Row
 from ...local import names
-from ...local.folder import LocalFile, Outgoing
+from ...local.folder import LocalFile, SourceFile
 from ...remote import join
 from ...states import State, Verdict
 from ..capabilities import PARTIAL_UPLOADS
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ...ledger.ledger import Ledger
     from ...remote import Entry, Remote, Uploaded
     from ..canary import CanaryGate
-    from .item import Item
+    from .item import DropoffItem
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Uploads:
     ledger: Ledger
     renaming: CanaryGate
 
-    async def send(self, item: Item, file: LocalFile, earlier: Row | None, *, over: bool) -> Row:
+    async def send(self, item: DropoffItem, file: LocalFile, earlier: Row | None, *, over: bool) -> Row:
         """Upload a complete file, and verify it on the server; return its row.
 
         :param earlier: the row that an earlier run left for the same file.
@@ -55,7 +55,7 @@ class Uploads:
         :raises HoldError: a person has to decide, or the name is taken.
         :raises FiledropError: the file was not delivered, and its original is unchanged.
         """
-        with closing(Outgoing(item.folder, file)) as source:
+        with closing(SourceFile(item.folder, file)) as source:
             asked_before = earlier is not None and (over or earlier.state is State.INTENT)
             row = earlier if over and earlier is not None else await self._intend(item, file, earlier)
             upload, visible = await self._write(row, source, over=over, asked_before=asked_before)
@@ -100,7 +100,7 @@ class Uploads:
 
     # --- intent, created
 
-    async def _intend(self, item: Item, file: LocalFile, earlier: Row | None) -> Row:
+    async def _intend(self, item: DropoffItem, file: LocalFile, earlier: Row | None) -> Row:
         row = earlier or Row(
             account=self.account,
             direction=self.job.direction,
@@ -133,7 +133,7 @@ class Uploads:
             return row.temporary
         return join(self.job.remote_dir, names.temporary(self.job.temp_name, row.name))
 
-    async def _write(self, row: Row, source: Outgoing, *, over: bool, asked_before: bool) -> tuple[Uploaded, bool]:
+    async def _write(self, row: Row, source: SourceFile, *, over: bool, asked_before: bool) -> tuple[Uploaded, bool]:
         """Send all bytes; return the upload, which is not closed yet, and whether the final name is visible now."""
         begun: Uploaded | None = None
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ...local.fsync import Syncer
     from ...remote import Remote
     from ..result import FileOutcome
-    from .item import Item
+    from .item import DropoffItem
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class DropoffWorkflow:
     uploads: Uploads
     archives: dict[str, Folder] = field(default_factory=dict)
 
-    async def deliver(self, item: Item) -> FileOutcome:
+    async def deliver(self, item: DropoffItem) -> FileOutcome:
         """Deliver one item completely: the server has the file, and the original is disposed of.
 
         :raises HoldError: a person has to decide, or the name is taken.
@@ -66,7 +66,7 @@ class DropoffWorkflow:
         outcome.size, outcome.sha256, outcome.local_path = row.size, row.sha256, row.local_path or outcome.local_path
         return outcome
 
-    async def predict(self, item: Item) -> FileOutcome:
+    async def predict(self, item: DropoffItem) -> FileOutcome:
         """Predict what `deliver` would do, for check mode. This looks at the server, and changes nothing.
 
         :raises HoldError: in the same cases as `deliver`.
@@ -82,7 +82,7 @@ class DropoffWorkflow:
             outcome.skip(Discarded())
         return outcome
 
-    async def _ensure_delivered(self, item: Item) -> Row:
+    async def _ensure_delivered(self, item: DropoffItem) -> Row:
         """Ensure that the server has the file; return its row."""
         row, verdict = item.row, Verdict.SEND
         if row is not None:
@@ -172,7 +172,7 @@ class DropoffWorkflow:
 
     # --- the original
 
-    async def _dispose_of_source(self, item: Item, row: Row) -> None:
+    async def _dispose_of_source(self, item: DropoffItem, row: Row) -> None:
         """Apply `after` to the local original if it is still the file that was sent; then the row is history.
 
         :raises OriginalStays: the original could not be archived or deleted.

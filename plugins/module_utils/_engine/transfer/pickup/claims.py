@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ...config.job import Pickup
     from ...ledger.ledger import Ledger
     from ...loop.deadline import Deadline
-    from .item import Item
+    from .item import PickupItem
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Claims:
     def renaming(self) -> CanaryGate:
         return CanaryGate(self.ledger, self.account, CLAIM, self.deadline, is_needed=self.are_taken)
 
-    def hold(self, item: Item) -> Claim:
+    def hold(self, item: PickupItem) -> Claim:
         """Return the claim of one file, as a scope: ``async with claims.hold(item) as claim``."""
         return Claim(self, item)
 
@@ -95,7 +95,7 @@ class Claim:
     """
 
     claims: Claims
-    item: Item
+    item: PickupItem
     entry: Entry = field(init=False)
     row: Row | None = field(init=False)
     _is_safe: bool = field(init=False, default=False)

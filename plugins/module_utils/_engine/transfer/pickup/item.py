@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Item:
+class PickupItem:
     """Hold one remote file to fetch.
 
     :ivar entry: the file under its own name, as listed.

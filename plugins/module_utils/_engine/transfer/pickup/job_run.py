@@ -22,7 +22,7 @@ from ..result import FileOutcome, RunResult
 from ..selection import is_wanted, left_for_later
 from .claims import REFUSED, ClaimedElsewhere, Claims
 from .disk_space import SpaceReservation
-from .item import Item, outcome_of
+from .item import PickupItem, outcome_of
 from .plan import PickupPlan
 from .workflow import DUPLICATE, PickupWorkflow
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ...local.fsync import Syncer
 
 
-class PickupRun(JobRun[Item]):
+class PickupRun(JobRun[PickupItem]):
     """Run a pickup; see `JobRun`."""
 
     job: Pickup
@@ -83,7 +83,7 @@ class PickupRun(JobRun[Item]):
         if first is not None and not self._ledger.capability(self.account, STAT):
             await self._require_stat(remote, (first.claimed or first.entry).path)
 
-    def _plan_rounds(self) -> Iterator[Iterator[Item]]:
+    def _plan_rounds(self) -> Iterator[Iterator[PickupItem]]:
         """Yield the files, then the checksum files whose files have been delivered."""
         yield self._round
         if self._plan_of_files is not None:
@@ -161,10 +161,10 @@ class PickupRun(JobRun[Item]):
 
     # --- the files
 
-    def outcome_of(self, item: Item) -> FileOutcome:
+    def outcome_of(self, item: PickupItem) -> FileOutcome:
         return item.outcome
 
-    async def transfer(self, item: Item) -> FileOutcome:
+    async def transfer(self, item: PickupItem) -> FileOutcome:
         try:
             outcome = await self._workflow.fetch(item)
         except ClaimedElsewhere as error:
@@ -173,7 +173,7 @@ class PickupRun(JobRun[Item]):
             self._came.add(item.entry.name)
         return outcome
 
-    async def predict(self, item: Item) -> FileOutcome:
+    async def predict(self, item: PickupItem) -> FileOutcome:
         outcome = item.outcome.deliver()
         outcome.reason = "predicted"
         outcome.local_path = self._dest.path_of(self._dest.free_name(item.entry.name))

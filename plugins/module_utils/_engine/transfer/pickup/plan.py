@@ -30,7 +30,7 @@ from ..selection import (
     vouched_by,
 )
 from .claims import earlier_first
-from .item import Item, is_same, mtime_ns_of, outcome_of
+from .item import PickupItem, is_same, mtime_ns_of, outcome_of
 
 if TYPE_CHECKING:
     from ...config.job import Pickup
@@ -158,14 +158,14 @@ class PickupPlan:
 
     # --- the work to do
 
-    def items(self) -> Iterator[Item]:
+    def items(self) -> Iterator[PickupItem]:
         """Yield the items, oldest first. Each is built when it is needed, so a large folder needs little memory."""
         for item in self._in_turn(self._oldest):
             if self._job.verify == "sidecar":
                 self._coming.add(item.entry.name)
             yield item
 
-    def checksums(self, came: Collection[str]) -> Iterator[Item]:
+    def checksums(self, came: Collection[str]) -> Iterator[PickupItem]:
         """Yield the checksum files whose files have been delivered. Call this after the last item of `items`.
 
         :param came: the names of the files that this run has delivered.
@@ -178,7 +178,7 @@ class PickupPlan:
                 self._tally.add(item.outcome.skip(_file_awaited()))
         self._settling.end()
 
-    def _came_with(self, item: Item, stem: str) -> bool:
+    def _came_with(self, item: PickupItem, stem: str) -> bool:
         """Return whether the file of a checksum was fetched in an earlier run, when the checksum already existed.
 
         A checksum that is newer belongs to a file that is still to come. It stays, because that file could not be
@@ -187,7 +187,7 @@ class PickupPlan:
         row = self._ledger.latest(*self._key, [stem]).get(stem)
         return row is not None and row.state in CAME and (item.entry.mtime or 0) <= row.changed_at
 
-    def _in_turn(self, oldest: Oldest) -> Iterator[Item]:
+    def _in_turn(self, oldest: Oldest) -> Iterator[PickupItem]:
         entries = self._each_once(oldest.take())
         while some := list(islice(entries, LOOKED_UP_AT_ONCE)):
             yield from self._items_of(some)
@@ -204,7 +204,7 @@ class PickupPlan:
                 seen.add(one.name)
             yield entry
 
-    def _items_of(self, entries: Sequence[Entry]) -> Iterator[Item]:
+    def _items_of(self, entries: Sequence[Entry]) -> Iterator[PickupItem]:
         files = {entry.name: entry for entry in entries}
         latest = self._ledger.latest(*self._key, files)
         for name, row in latest.items():
@@ -216,12 +216,12 @@ class PickupPlan:
         for name, entry in files.items():
             yield self._item(entry, latest.get(name), before, vouchers.get(name))
 
-    def _item(self, entry: Entry, latest: Row | None, before: Mapping[str, Row], sidecar: Entry | None) -> Item:
+    def _item(self, entry: Entry, latest: Row | None, before: Mapping[str, Row], sidecar: Entry | None) -> PickupItem:
         claimed = self._claimed.get(entry.name)
         if latest is not None and latest.state is State.CLAIMING:
-            return Item(entry, before.get(entry.name), latest, claimed, sidecar)
+            return PickupItem(entry, before.get(entry.name), latest, claimed, sidecar)
         is_claim = latest is not None and latest.open and claimed is not None
-        return Item(entry, latest, latest if is_claim else None, claimed, sidecar)
+        return PickupItem(entry, latest, latest if is_claim else None, claimed, sidecar)
 
     def _before_claims(self, files: Iterable[str], latest: Mapping[str, Row]) -> Mapping[str, Row]:
         """Return the newest rows before the claim, for the files whose newest row is a claim."""

@@ -26,7 +26,7 @@ from ...local.folder import Folder, Part, publish, remove_parts
 from ...remote import Entry, Remote, join
 from ...states import CAME, LocalPart, Original, State, Verdict, verdict_on
 from ..selection import vouched_by
-from .item import Item, mtime_ns_of, row_of
+from .item import PickupItem, mtime_ns_of, row_of
 from .verify import compare_with_sidecar, download_whole, require_unchanged, reread
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class PickupWorkflow:
     claims: Claims
     places: set[str] = field(default_factory=set)
 
-    async def fetch(self, item: Item) -> FileOutcome:
+    async def fetch(self, item: PickupItem) -> FileOutcome:
         """Fetch one remote file completely: the copy is published, and the original is disposed of.
 
         :raises ClaimedElsewhere: another host fetches the file.
@@ -84,7 +84,7 @@ class PickupWorkflow:
 
     # --- download
 
-    async def _download(self, item: Item, claim: Claim, part: Part) -> None:
+    async def _download(self, item: PickupItem, claim: Claim, part: Part) -> None:
         """Download the file to a durable part with its final group and mode, and verify it.
 
         :raises TransferError: the file is incomplete or changed; see `verify`.
@@ -101,7 +101,7 @@ class PickupWorkflow:
 
     # --- duplicates
 
-    def _came_before(self, item: Item, part: Part) -> Row | None:
+    def _came_before(self, item: PickupItem, part: Part) -> Row | None:
         """Return the row of an earlier file with this name and content, if the new file is not delivered; else None."""
         latest = item.latest
         if latest is None or latest.sha256 != part.sha256:
@@ -110,7 +110,7 @@ class PickupWorkflow:
             return latest
         return latest if latest.state in CAME and self.job.on_duplicate != "deliver" else None
 
-    async def _hold_duplicate(self, item: Item, claim: Claim, part: Part, earlier: Row) -> HoldError:
+    async def _hold_duplicate(self, item: PickupItem, claim: Claim, part: Part, earlier: Row) -> HoldError:
         """Hold a file that appeared again with the same content; return the error to raise."""
         await claim.release()
         row = self._row(item, claim, part)
@@ -121,7 +121,7 @@ class PickupWorkflow:
 
     # --- publish
 
-    async def _place(self, item: Item, claim: Claim, part: Part) -> Row:
+    async def _place(self, item: PickupItem, claim: Claim, part: Part) -> Row:
         """Publish a verified part; return its row.
 
         The part is kept from the commit of ``placing`` on, even if that commit fails. The commit may have reached the
@@ -149,7 +149,7 @@ class PickupWorkflow:
         await self.syncer.sync(folder.fd)
         await self.ledger.commit(row, State.PLACED)
 
-    def _row(self, item: Item, claim: Claim, part: Part) -> Row:
+    def _row(self, item: PickupItem, claim: Claim, part: Part) -> Row:
         """Build the row of a file. It replaces a row that was resolved with `resend`, or the row of the claim."""
         row = row_of(self.job, self.account, claim.entry)
         row.temporary, row.sha256 = part.name, part.sha256
@@ -187,7 +187,7 @@ class PickupWorkflow:
 
     # --- the original
 
-    async def _dispose_of_source(self, row: Row, item: Item, claim: Claim) -> None:
+    async def _dispose_of_source(self, row: Row, item: PickupItem, claim: Claim) -> None:
         """Apply `after` to the original if it is still the file that was fetched; then the row is history.
 
         :raises OriginalStays: the server refuses to delete or move the original.
@@ -253,7 +253,7 @@ DUPLICATE = TransferError(
 )
 
 
-def _was_kept(item: Item, part: Part) -> bool:
+def _was_kept(item: PickupItem, part: Part) -> bool:
     """Return whether an earlier run published this content and left the original on the server."""
     latest = item.latest
     return latest is not None and latest.state is State.KEPT and latest.sha256 == part.sha256

@@ -284,14 +284,14 @@ def test_what_changes_when_it_is_closed_is_held(scene: Scene) -> None:
 def test_a_file_that_changes_while_it_is_sent_is_never_called_written(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = folder_module.Outgoing.read
+    read = folder_module.SourceFile.read
 
-    def touched(source: folder_module.Outgoing, length: int) -> bytes:
+    def touched(source: folder_module.SourceFile, length: int) -> bytes:
         data = read(source, length)
         os.utime(scene.outbox / NAME, (1, 1))
         return data
 
-    monkeypatch.setattr(folder_module.Outgoing, "read", touched)
+    monkeypatch.setattr(folder_module.SourceFile, "read", touched)
     story = scene.drop_off("rename")
     assert story.endswith("write input/PART, remove input/PART, finish input/PART, LEDGER abandoned (done)")
     assert "LEDGER written" not in story

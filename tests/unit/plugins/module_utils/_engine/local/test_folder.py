@@ -20,8 +20,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.local imp
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.folder import (
     Folder,
     LocalFile,
-    Outgoing,
     Part,
+    SourceFile,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff import archive as archive_module
 from support.rights import without_privileges
@@ -122,14 +122,14 @@ def change(folder: Folder, how: str) -> None:
 
 
 def change_at_each_read(folder: Folder, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = Outgoing.read
+    read = SourceFile.read
 
-    def changed(outgoing: Outgoing, length: int) -> bytes:
+    def changed(outgoing: SourceFile, length: int) -> bytes:
         data = read(outgoing, length)
         change(folder, how)
         return data
 
-    monkeypatch.setattr(Outgoing, "read", changed)
+    monkeypatch.setattr(SourceFile, "read", changed)
 
 
 # --- folders
@@ -278,7 +278,7 @@ def test_a_folder_that_nobody_needs_any_more_is_closed(folder: Folder) -> None:
 
 
 def test_a_file_is_read_to_its_end_and_hashed(folder: Folder) -> None:
-    outgoing = Outgoing(folder, put(folder))
+    outgoing = SourceFile(folder, put(folder))
     assert outgoing.size == len(CONTENT)
     assert outgoing.read(100) + outgoing.read(len(CONTENT) - 100) == CONTENT
     outgoing.check_unchanged()
@@ -293,7 +293,7 @@ def test_a_file_that_was_changed_since_it_was_seen_is_not_read(folder: Folder, h
     before = put(folder)
     change(folder, how)
     files = open_files()
-    for read in (Outgoing, folder_module.sha256_of):
+    for read in (SourceFile, folder_module.sha256_of):
         with pytest.raises(TransferError) as caught:
             read(folder, before)
         assert caught.value.reason == "changed_while_read"
@@ -306,14 +306,14 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(folder: Folder) -> None:
     before = put(folder)
     change(folder, "link")
     with pytest.raises(DiskError):
-        Outgoing(folder, before)
+        SourceFile(folder, before)
     with pytest.raises(OSError, match="symbolic links"):
         folder_module.digest_of(folder, "a.xml", "sha256")
 
 
 @pytest.mark.parametrize("how", ["appended", "truncated", "emptied", "touched"])
 def test_a_file_that_changes_while_it_is_read_is_noticed(folder: Folder, how: str) -> None:
-    outgoing = Outgoing(folder, put(folder))
+    outgoing = SourceFile(folder, put(folder))
     outgoing.read(len(CONTENT) * 3 // 4)
     change(folder, how)
     with pytest.raises(TransferError) as caught:
@@ -325,7 +325,7 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(folder: Folder, how: st
 @pytest.mark.parametrize("how", ["truncated", "emptied"])
 def test_a_file_that_becomes_shorter_ends_its_reading(folder: Folder, how: str) -> None:
     """Whoever reads on until all of it has come would read for ever."""
-    outgoing = Outgoing(folder, put(folder))
+    outgoing = SourceFile(folder, put(folder))
     outgoing.read(len(CONTENT) * 3 // 4)
     change(folder, how)
     with pytest.raises(TransferError) as caught:
@@ -346,14 +346,14 @@ def test_a_digest_is_that_of_a_file_which_nobody_changed_meanwhile(
     assert caught.value.reason == "changed_while_read"
 
 
-def _read_on(outgoing: Outgoing) -> None:
+def _read_on(outgoing: SourceFile) -> None:
     outgoing.read(len(CONTENT) // 4)
     outgoing.check_unchanged()
 
 
 def test_a_file_rewritten_in_place_with_the_same_size_is_noticed_by_its_time(folder: Folder) -> None:
     before = put(folder)
-    outgoing = Outgoing(folder, before)
+    outgoing = SourceFile(folder, before)
     outgoing.read(10)
     with open(os.path.join(folder.path, "a.xml"), "r+b") as file:
         file.write(bytes(len(CONTENT)))
@@ -369,7 +369,7 @@ def test_whoever_replaces_a_file_while_it_is_read_does_not_mix_the_two(
     folder: Folder, archive: Folder, how: str
 ) -> None:
     before = put(folder)
-    outgoing = Outgoing(folder, before)
+    outgoing = SourceFile(folder, before)
     half = outgoing.read(len(CONTENT) // 2)
     change(folder, how)
     assert half + outgoing.read(len(CONTENT) - len(half)) == CONTENT
@@ -391,7 +391,7 @@ def test_a_file_that_may_not_be_read_is_named(folder: Folder) -> None:
     before = put(folder)
     os.chmod(os.path.join(folder.path, "a.xml"), 0o000)
     with pytest.raises(DiskError) as caught:
-        without_privileges(lambda: Outgoing(folder, before))
+        without_privileges(lambda: SourceFile(folder, before))
     assert caught.value.reason == "local_denied"
     assert os.path.join(folder.path, "a.xml") in caught.value.finding
 

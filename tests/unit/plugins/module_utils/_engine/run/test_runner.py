@@ -613,7 +613,7 @@ def test_a_server_that_does_not_honour_exclusive_create_is_named(desk: Desk) -> 
     desk.fill(1)
     result = desk.run(desk.dropoff())
     assert len(result.notes) == 1
-    assert "create files over existing ones" in result.notes[0]
+    assert "overwrites existing files" in result.notes[0]
     assert desk.run(desk.dropoff()).notes == []
 
 

@@ -16,7 +16,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jo
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.item import Item
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.item import DropoffItem
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.plan import DropoffPlan
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.tally import Tally
@@ -50,7 +50,7 @@ def put(folder: Path, name: str, *, size: int = 3, time: float = OLD) -> Path:
 class Planned:
     """A whole plan."""
 
-    items: list[Item]
+    items: list[DropoffItem]
     outcomes: list[FileOutcome]
     known: int
 

@@ -17,7 +17,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.le
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.item import Item
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.item import PickupItem
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.plan import PickupPlan
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.tally import Tally
@@ -41,8 +41,8 @@ def entry(name: str, *, size: int | None = 3, mtime: int | None = OLD, permissio
 class Planned:
     """A whole plan."""
 
-    items: list[Item]
-    sidecars: list[Item]
+    items: list[PickupItem]
+    sidecars: list[PickupItem]
     outcomes: list[FileOutcome]
     known: int
 
