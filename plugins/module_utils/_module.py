@@ -216,9 +216,8 @@ def transfer_diff(found: RunResult, job: Job) -> list[Result]:
     part = f", the first {len(told)} of {delivered}" if len(told) < delivered else ""
     originals = [each.origin for each in told]
     left = [path for each in told for path in _left_of(each, job)]
-    sides = {"local": [each.local_path for each in told], "remote": [each.remote_path for each in told]}
-    del sides[job.origin]
-    ((copies, added),) = sides.items()
+    copies = "remote" if job.origin == "local" else "local"
+    added = [each.remote_path if copies == "remote" else each.local_path for each in told]
     return [_difference(f"{job.origin} files{part}", originals, left), _difference(f"{copies} files{part}", [], added)]
 
 

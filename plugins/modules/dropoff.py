@@ -35,7 +35,6 @@ options:
       - Names that are not UTF-8, and names with control characters, are refused. These files count as failed, and their
         names are shown escaped.
     type: raw
-    type: raw
     required: true
   upload:
     description:

@@ -149,6 +149,7 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
         Step([S.NEW, S.CLAIMING], S.CLAIMING, "the host is about to claim the file"),
         Step([S.RESEND], S.RESEND, "the host is about to claim the file, or gives it back"),
         Step([S.PLACED], S.PLACED, "the host is about to claim the file, or gives it back"),
+        Step([S.HELD], S.HELD, "the host gives it back"),
         Step([S.NEW, S.CLAIMING, S.RESEND, S.PLACING], S.PLACING, "the part is verified and durable"),
         Step([S.PLACING], S.PLACED, "the part is published"),
         Step([S.CLAIMING], S.FORGOTTEN, "the claim came to nothing"),

@@ -82,7 +82,7 @@ def test_a_root_that_is_gone_ends_the_run(host: Host, box: Path) -> None:
     ("account", "job", "told"),
     [
         ({"host": "h"}, {}, "host: unknown option for protocol folder."),
-        ({"root": None}, {}, "root: this is not given."),
+        ({"root": None}, {}, "root: this option is missing."),
         ({"root": None, "protocol": "sftp", "host": "h", "username": "u", "password": "p"}, {"group": "g"}, "group: "),
     ],
 )

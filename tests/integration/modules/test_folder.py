@@ -37,7 +37,13 @@ def test_a_folder_is_fed_emptied_listed_and_told_of(stage: Stage) -> None:
     assert not again["changed"]
     assert sorted(file["name"] for file in listed["files"]) == sorted(sent)
     assert told["root"] == str(box)
-    assert told["capabilities"] == {"rename": "yes", "exclusive_create": "yes"}
+    assert told["capabilities"] == {
+        "rename": "yes",
+        "exclusive_create": "yes",
+        "claim": "unknown",
+        "partial_uploads": "unknown",
+        "stat": "unknown",
+    }
     assert fetched["summary"]["delivered"] == 5
     assert digests(inbox) == sent
     assert digests(box / "input") == {}

@@ -80,6 +80,7 @@ class Job(Protocol):
     def group(self) -> str | None: ...
     @property
     def file_mode(self) -> int | None: ...
+
     @property
     def arrivals(self) -> tuple[str, ...]:
         """Folders and files of this host whose arrival can start the job."""

@@ -123,10 +123,9 @@ class Ledger(Batch):
 
         :raises IllegalStep: `states.STEPS` does not have this step.
         """
-        for column, value in changes.items():
-            setattr(row, column, value)
         require_step(row.track, row.state, state)
-        row.state = state
+        for column, value in {**changes, "state": state}.items():
+            setattr(row, column, value)
         answer: Future[None] = Future()
         self._waiting.append((row, answer))
         self._joined()

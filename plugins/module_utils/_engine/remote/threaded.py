@@ -75,7 +75,7 @@ class Writer(Protocol):
 class BlockingConnection(Protocol):
     """One connection of a protocol whose calls block. Errors are those of `interface.Remote`.
 
-    Only one call runs at a time. All calls run in one thread, except that `close` may come from another one.
+    Only one call runs at a time, and all calls run in one thread. The connection may have been made in another one.
     """
 
     def list(self, folder: str) -> Iterator[Sequence[Entry]]:
@@ -297,7 +297,7 @@ class ThreadedRemote:
     async def list(self, folder: str, take: Callable[[Sequence[Entry]], None]) -> None:
         worker = self.worker_for(folder)
         pages = await self.call(worker, worker.connection.list, folder)
-        while page := await self.call(worker, next, pages, ()):
+        while (page := await self.call(worker, next, pages, None)) is not None:
             take(page)
 
     def stat(self, path: str) -> Future[Entry | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ..errors import ENDS_THE_RUN, FiledropError, NotReached, OriginalStays, Replaced, RunEnded
@@ -78,9 +79,8 @@ class JobRun(ABC, Generic[Item]):
         await self._plan(remote)
         self._rounds = self._plan_rounds()
 
-    def _begin_plan(self) -> None:
+    def _end_plan(self) -> None:
         """Forget the plan of the attempt before. Until then, its files are those whose turn did not come."""
-        self.tally.begin_attempt()
         self._allowance.begin_attempt()
         self._round, self._rounds = iter(()), iter(())
         self._waiting.clear()
@@ -99,11 +99,12 @@ class JobRun(ABC, Generic[Item]):
 
     @abstractmethod
     def _prepare(self) -> bool:
-        """See `begin_attempt`. A direction that plans here begins with `_begin_plan`."""
+        """See `begin_attempt`. A direction that plans here calls `tally.begin_attempt` before, and `_end_plan` after
+        it knows the files."""
 
     @abstractmethod
     async def _plan(self, remote: Remote) -> None:
-        """See `plan`. A direction that plans here begins with `_begin_plan`."""
+        """See `plan`, and for a direction that plans here `_prepare`."""
 
     @abstractmethod
     def _plan_rounds(self) -> Iterator[Iterator[Item]]:
@@ -163,12 +164,12 @@ class JobRun(ABC, Generic[Item]):
 
     def result(self, error: FiledropError | None) -> RunResult:
         """All outcomes. Files whose turn did not come are skipped."""
-        if error is not None:
-            with suppress(FiledropError):  # a ledger that has just failed
-                for items in (iter(self._waiting.values()), self._round, *self._rounds):
-                    for item in items:
-                        self.tally.interrupt(self.outcome_of(item).skip(NotReached()))
-        return self.tally.result(error)
+        return self.tally.result(error, self._not_reached())
+
+    def _not_reached(self) -> Iterator[FileOutcome]:
+        with suppress(FiledropError):  # a ledger that has just failed
+            for item in chain(self._waiting.values(), self._round, *self._rounds):
+                yield self.outcome_of(item).skip(NotReached())
 
     def _allowed(self, item: Item, size: int) -> bool:
         """Whether this run may move one more file of so many bytes. If not, that is its outcome."""

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from .result import ORDER, FileOutcome, RunResult
@@ -43,11 +44,17 @@ class Tally:
         self._failures: dict[str, FileOutcome] = {}
         self._counts = dict.fromkeys(ORDER, 0)
         self._interrupted: list[FileOutcome] = []
+        self._earlier: dict[str, FileOutcome] = {}  # failures of earlier attempts that this attempt has not repeated
         self._changed = False
         self._known = 0
 
     def begin_attempt(self) -> None:
-        """Drop all outcomes except delivered files, because the next attempt plans the other files again."""
+        """Drop all outcomes except delivered files, because the next attempt plans the other files again.
+
+        Failures are kept aside: they count if the next attempt ends before it comes to these files.
+        """
+        self._earlier.update((one.origin, one) for one in self._interrupted if one.outcome in _FAILURES)
+        self._earlier.update(self._failures)
         self._before = frozenset(self._origins)
         self._counts = dict.fromkeys(ORDER, 0)
         self._others.clear()
@@ -60,6 +67,7 @@ class Tally:
         if hash(outcome.origin) in self._before:
             return
         self._changed |= outcome.changed
+        self._earlier.pop(outcome.origin, None)
         self._replace_earlier(outcome.origin)
         if outcome.outcome == "delivered":
             self.delivered += 1
@@ -89,13 +97,18 @@ class Tally:
         """Count files that were transferred before this run as skipped, without an outcome for each."""
         self._known = max(0, files - self.delivered)  # the next attempt knows what this one delivered and keeps
 
-    def result(self, error: FiledropError | None) -> RunResult:
+    def result(self, error: FiledropError | None, not_reached: Iterable[FileOutcome] = ()) -> RunResult:
         """Build the result from all outcomes so far.
 
         :param error: the error that ended the run early, or None.
+        :param not_reached: the outcomes of the files whose turn did not come.
         """
-        for outcome in self._interrupted if error else ():
-            self.add(outcome)
+        if error:
+            for outcome in chain(self._interrupted, not_reached):
+                is_told = outcome.outcome in _FAILURES
+                self.add(outcome if is_told else self._earlier.get(outcome.origin, outcome))
+            for outcome in list(self._earlier.values()):
+                self.add(outcome)
         self._interrupted.clear()
         counts = {**self._counts, "delivered": self.delivered}
         counts["skipped"] += self._known

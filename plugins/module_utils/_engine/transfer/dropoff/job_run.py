@@ -42,11 +42,12 @@ class DropoffRun(JobRun[DropoffItem]):
     _workflow: DropoffWorkflow
 
     def _prepare(self) -> bool:
-        self._begin_plan()
+        self.tally.begin_attempt()
         if self.job.archive_dir and self.job.after == "archive":
             Folder(self.job.archive_dir, option="archive_dir").require_writable()
         plan = DropoffPlan(self.job, self.account, self._ledger, self.tally, check=self._check)
         plan.scan()
+        self._end_plan()
         self._plan_of_files = plan
         self.tally.skip_known(plan.known)
         self._announce(plan.files, plan.size)
@@ -71,7 +72,7 @@ class DropoffRun(JobRun[DropoffItem]):
         try:
             return await self._workflow.deliver(item)
         except Discarded as error:
-            return item.outcome.skip(error)
+            return item.outcome.deliver().skip(error)
 
     async def predict(self, item: DropoffItem) -> FileOutcome:
         return await self._workflow.predict(item)

@@ -169,16 +169,22 @@ class DropoffPlan:
             try:
                 _check_regular(name, status)
                 names.check_name(name)
-                if status.st_size == 0 and self._job.empty == "refuse":
-                    raise empty_refused()
             except TransferError as error:
                 self._refuse(folder, name, error)
             else:
                 file = LocalFile(name, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
-                if file.size or self._job.empty != "skip":
+                if self._may_be_empty(folder, file):
                     yield file
-                else:
-                    self._skip(folder, file, empty_refused())
+
+    def _may_be_empty(self, folder: Folder, file: LocalFile) -> bool:
+        """Return whether a file has content, or `empty` allows it to have none. Else add its outcome."""
+        if file.size or self._job.empty == "transfer":
+            return True
+        if self._job.empty == "refuse":
+            self._refuse(folder, file.name, empty_refused())
+        else:
+            self._skip(folder, file, empty_refused())
+        return False
 
     def _is_archive(self, folder: Folder, name: str) -> bool:
         return folder.path_of(name) == (self._job.archive_dir or folder.path_of(ARCHIVE))
@@ -193,7 +199,7 @@ class DropoffPlan:
             found.update(((number, item.name), item) for item in self._items_in(source, wanted))
         for name, number in some:
             item = found.get((number, name))
-            if item is not None and (item.row is not None or self._is_first_of_name(item)):
+            if item is not None and self._is_first_of_name(item):
                 yield item
 
     def _items_in(self, source: _Source, wanted: Sequence[str]) -> Iterator[DropoffItem]:
@@ -211,11 +217,16 @@ class DropoffPlan:
     def _fresh(self, source: _Source, name: str, latest: Row | None) -> DropoffItem | None:
         """Build the item of a file that no earlier run of this job left unfinished.
 
-        The file may be new, or delivered before. Return None if it must not be sent: it is missing, discarded, or in
-        the work of another job.
+        The file may be new, or delivered before. Return None if it must not be sent: it is missing, empty, discarded,
+        or in the work of another job.
         """
-        folder, file = source.folder, source.folder.file(name)
-        if file is None:  # it was removed after the scan
+        folder = source.folder
+        try:
+            file = folder.file(name)
+        except DiskError as error:
+            self._refuse(folder, name, error)
+            return None
+        if file is None or not self._may_be_empty(folder, file):  # it was removed or emptied after the scan
             return None
         if latest is not None and latest.open:
             if self._check and not is_running(self._ledger.path, JobKey.of(latest)):
@@ -251,12 +262,14 @@ class DropoffPlan:
     def _is_first_of_name(self, item: DropoffItem) -> bool:
         """Return whether no other source has a file of this name. Refuse the item if one has.
 
-        Two sources may have files of the same name, but the server has only one such name.
+        Two sources may have files of the same name, but the server has only one such name. An upload that an earlier
+        run began is finished first.
         """
         if len(self._job.sources) == 1:
             return True
-        if item.name not in self._remote_names:
-            self._remote_names.add(item.name)
+        is_first = item.name not in self._remote_names
+        self._remote_names.add(item.name)
+        if is_first or (item.row is not None and item.row.open):
             return True
         self._refuse(item.folder, item.name, _name_twice(item.name))
         return False

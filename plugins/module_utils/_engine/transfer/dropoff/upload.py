@@ -193,7 +193,7 @@ class Uploads:
         except RemoteError as error:
             refusal = error
         final = await look
-        if size is None and row.visible and final is None:
+        if size is None and row.visible and (final is None or await self.remote.stat(row.remote_path) is None):
             raise await self._taken_too_early(row)
         if size is None:
             raise refusal or _unverified(row)

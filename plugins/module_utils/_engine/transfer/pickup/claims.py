@@ -62,7 +62,7 @@ class Claims:
         return CanaryGate(self.ledger, self.account, CLAIM, self.deadline, is_needed=self.are_taken)
 
     def hold(self, item: PickupItem) -> Claim:
-        """Return the claim of one file, as a scope: ``async with claims.hold(item) as claim``."""
+        """Return the claim of one file, as a scope: ``async with claims.hold(item) as claim``. See `Claim.take`."""
         return Claim(self, item)
 
     # --- claims of earlier runs
@@ -105,15 +105,17 @@ class Claim:
         self.row = self.item.claim_row
 
     async def __aenter__(self) -> Claim:
-        """Claim the file, if this job claims files.
+        return self
+
+    async def take(self) -> None:
+        """Claim the file, if this job claims files and an earlier run has not claimed it.
 
         :raises ClaimedElsewhere: another host was faster.
         :raises TransferError: ``not_claimed``: this file cannot be renamed.
         """
         async with self.claims.renaming:
             if self.claims.are_taken and not self._is_taken:
-                await self._take()
-        return self
+                await self._rename()
 
     async def __aexit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
@@ -149,7 +151,7 @@ class Claim:
     def _is_taken(self) -> bool:
         return self.entry.path != self.item.entry.path
 
-    async def _take(self) -> None:
+    async def _rename(self) -> None:
         own, remote = self.item.entry, self.claims.remote
         row = await self._intend()
         try:

@@ -56,13 +56,13 @@ class PickupRun(JobRun[PickupItem]):
         return True
 
     async def _plan(self, remote: Remote) -> None:
-        self._begin_plan()
+        self.tally.begin_attempt()
         tools = (self.job, self.account, remote, self._ledger)
         claims = self._claims = Claims(*tools, self.deadline)
         space = SpaceReservation(self._dest, self.job.min_free)
         self._workflow = PickupWorkflow(*tools, self._syncer, self._dest, self.permissions, space, claims)
         rows = self._ledger.open_rows(self.account, self.job.direction, self.job.name)
-        plan = self._plan_of_files = PickupPlan(
+        plan = PickupPlan(
             self.job,
             self.account,
             self._ledger,
@@ -72,6 +72,8 @@ class PickupRun(JobRun[PickupItem]):
         )
         await list_into(remote, self.job.remote_dir, plan.take)
         plan.close(claims.among(plan.claims))
+        self._end_plan()
+        self._plan_of_files = plan
         self._present = frozenset(plan.present)
         if not self._check:
             await self._resume(rows, self._present)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -255,7 +256,7 @@ class PickupPlan:
         """Return the strongest checksum file of each file that has one, even if `include` does not select it."""
         if self._job.verify != "sidecar":
             return {}
-        beside = {**self._sidecars, **self._claimed}
+        beside = ChainMap({**self._claimed}, self._sidecars)
         found = {}
         for name in files:
             several = [beside[f"{name}.{digest}"] for digest in DIGESTS if f"{name}.{digest}" in beside]

@@ -64,8 +64,9 @@ class PickupWorkflow:
         :raises HoldError: a person has to decide.
         :raises FiledropError: the file was not fetched, or not deleted on the server. No data is lost.
         """
-        with Part(self.dest, self._part_prefix) as part, self.space.reserve(part, item.size):
-            async with self.claims.hold(item) as claim:
+        async with self.claims.hold(item) as claim:
+            with Part(self.dest, self._part_prefix) as part, self.space.reserve(part, item.size):
+                await claim.take()
                 await self._download(item, claim, part)
                 row = self._came_before(item, part)
                 is_duplicate = row is not None and row.state in CAME and not _was_kept(item, part)

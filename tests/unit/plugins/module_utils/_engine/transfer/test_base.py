@@ -75,7 +75,8 @@ class Nobody:
 
 def test_what_was_delivered_over_an_earlier_connection_stays_delivered(work: Run) -> None:
     Loop(Nobody()).run(work.process(NAME))
-    work._begin_plan()
+    work.tally.begin_attempt()
+    work._end_plan()
     work.error = TransferError("unsettled", "It was changed a moment ago.")
     Loop(Nobody()).run(work.process(NAME))
     assert [(one.name, one.outcome) for one in work.result(None).outcomes] == [(NAME, "delivered")]
