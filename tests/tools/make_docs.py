@@ -146,7 +146,7 @@ def _states_of(name: str) -> Iterator[str]:
 
 def _floors() -> Iterator[str]:
     contracts = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    floors = next(contract["layers"] for contract in contracts if contract["name"] == "The engine's floors")
+    (floors,) = [contract["layers"] for contract in contracts if contract["name"] == "The engine's floors"]
     yield '  subgraph cluster_faces { label="thin faces"; fontsize=10; style=dashed; modules; roles; }'
     yield '  modules [fillcolor="#fff3cd"]; roles [fillcolor="#fff3cd"];'
     names = [floor.replace(" | ", "_") for floor in floors]

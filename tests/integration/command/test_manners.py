@@ -52,7 +52,7 @@ def test_the_journal_gets_structured_lines_with_priorities(ready: Host, sshd: Ss
     assert (ended.status, ended.out) == (1, "")
     assert lines[0] == "<6>event=run_began job=invoices account=acme direction=dropoff"
     assert lines[1].startswith('<3>event=file_failed job=invoices name="a folder" ')
-    assert " reason=not_a_file message=\"'a folder' is a folder; " in lines[1]
+    assert " reason=not_a_file message=\"'a folder' is a folder, but only regular files are sent. " in lines[1]
     assert lines[2].startswith("<6>event=file_delivered job=invoices name=invoice-00000.xml remote_path=input/inv")
     assert " size=20480 sha256=" in lines[2]
     assert lines[3].startswith(

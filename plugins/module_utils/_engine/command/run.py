@@ -75,7 +75,7 @@ def _execute(context: CommandContext, job: ConfiguredJob, *, dry_run: bool) -> t
     journal = JournalObserver(console, job.name, _selected(context, dry_run=dry_run), most=job.job.max_results)
     if not dry_run:
         journal.selected += ("delivered",)
-    with progress(job.name, draw=console.may_draw) as bar:
+    with progress(job.name, draw=console.may_draw) as drawn:
         result = execute(
             job.job,
             account,
@@ -83,7 +83,7 @@ def _execute(context: CommandContext, job: ConfiguredJob, *, dry_run: bool) -> t
             check=dry_run,
             time_limit=job.time_limit,
             retention=job.retention,
-            observer=journal if console.to_journal else bar,
+            observer=journal if console.to_journal else drawn,
         )
     status = status_of_error(result.error) if result.error else status_of_counts(result.summary)
     journal.end()
