@@ -485,21 +485,25 @@ def test_a_file_that_goes_on_is_told_and_what_comes_beyond_is_not_taken(
 
 
 def test_the_entry_is_that_after_the_last_byte(mailbox: Mailbox, remote: Remote) -> None:
-    """A file that grows while it is read is seen to have grown."""
-    mailbox.put("pickup/a.xml", CONTENT)
+    """A file that grows while it is read is seen to have grown.
+
+    It is larger than what is asked for at once, so the end was not asked for when it grows.
+    """
+    small, grown = LARGE * 6, LARGE * 6 + b"x"
+    mailbox.put("pickup/a.xml", small)
 
     class Growing(Sink):
         def write(self, data: bytes | memoryview) -> None:
             if not self.content:
-                mailbox.put("pickup/a.xml", LARGE)
+                mailbox.put("pickup/a.xml", grown)
             super().write(data)
 
-    async def grown() -> Entry | None:
-        return await (await remote.download("pickup/a.xml", Growing(), size=len(LARGE) - 1)).entry
+    async def last_look() -> Entry | None:
+        return await (await remote.download("pickup/a.xml", Growing(), size=len(small))).entry
 
-    entry = drive(remote, grown())
+    entry = drive(remote, last_look())
     assert entry is not None
-    assert entry.size == len(LARGE)
+    assert entry.size == len(grown)
 
 
 def test_a_file_that_is_not_there_does_not_come(remote: Remote) -> None:
