@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -482,6 +483,25 @@ def test_a_file_that_goes_on_is_told_and_what_comes_beyond_is_not_taken(
 ) -> None:
     mailbox.put("pickup/a.xml", CONTENT)
     assert drive(remote, fetch(remote, "pickup/a.xml", listed))[:2] == (listed + 1, CONTENT[:listed])
+
+
+def test_a_download_leaves_nothing_to_the_garbage_collector(mailbox: Mailbox, remote: Remote) -> None:
+    """Circles of objects would pile up: a run of 100,000 files needed 20 MiB for them."""
+    mailbox.put("pickup/a.xml", CONTENT)
+    times = 50
+
+    async def fetch() -> None:
+        for _time in range(times):
+            await (await remote.download("pickup/a.xml", Sink(), size=len(CONTENT))).entry
+
+    drive(remote, fetch())
+    gc.collect()
+    gc.disable()
+    try:
+        drive(remote, fetch())
+        assert gc.collect() < times
+    finally:
+        gc.enable()
 
 
 def test_the_entry_is_that_after_the_last_byte(mailbox: Mailbox, remote: Remote) -> None:

@@ -73,6 +73,7 @@ class Download:
         except RemoteError as error:
             if error.reason != "remote_end_of_file":
                 raise
+            error.__traceback__ = None  # its frames hold the future, which holds the error: a circle for every file
         finally:
             for part in self._parts:
                 holding.release(part.length)
