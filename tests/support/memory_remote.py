@@ -33,6 +33,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote im
     Received,
     Uploaded,
     join,
+    succeeds,
 )
 
 T = TypeVar("T")
@@ -269,13 +270,8 @@ class MemoryUpload:
     async def discard(self) -> bool:
         was_completed = self._is_completed
         removed = await self._remove()
-        with suppress(RemoteError):
-            await self.close()
+        await succeeds(self.close())
         return removed or (not was_completed and await self._remove())
 
     async def _remove(self) -> bool:
-        try:
-            await self._remote.remove(self._path)
-        except RemoteError:
-            return False
-        return True
+        return await succeeds(self._remote.remove(self._path))

@@ -196,7 +196,8 @@ class Pickup:
     def folders(self) -> LocalFolders:
         return LocalFolders("dest", (self.dest,))
 
-    def original_after(self, name: str, origin: str, local_path: str) -> list[str]:  # noqa: ARG002
+    def original_after(self, name: str, origin: str, local_path: str) -> list[str]:
+        del local_path  # it is the copy; the original was on the server
         if self.after == "delete":
             return []
         return [origin] if self.after == "keep" else [f"{self.move_dir}/{name}"]

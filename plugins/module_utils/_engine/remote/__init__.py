@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Callable
 
 from ..local.permissions import Permissions
 from .folder import folder_remote
-from .interface import Entry, Features, Incoming, Outgoing, Received, Remote, Uploaded, entries_in, join
+from .interface import Entry, Features, Incoming, Outgoing, Received, Remote, Uploaded, entries_in, join, succeeds
 from .sftp.remote import SftpRemote
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = [
     "connect",
     "entries_in",
     "join",
+    "succeeds",
 ]
 
 PROTOCOLS: Mapping[str, Callable[[Account, Permissions], Remote]] = {

@@ -10,6 +10,8 @@ import stat as modes
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
 
+from ..errors import RemoteDenied, RemoteError, RemoteUnsupported
+
 if TYPE_CHECKING:
     from ..loop.loop import Batch
 
@@ -202,3 +204,20 @@ async def entries_in(remote: Remote, folder: str) -> Sequence[Entry]:
     entries: list[Entry] = []
     await remote.list(folder, entries.extend)
     return entries
+
+
+async def size_or_none(size: Awaitable[int | None]) -> int | None:
+    """Return a size; None if the server does not allow asking for it."""
+    try:
+        return await size
+    except (RemoteDenied, RemoteUnsupported):
+        return None
+
+
+async def succeeds(request: Awaitable[None]) -> bool:
+    """Return whether a request succeeds. The caller cleans up, so a refusal is not an error."""
+    try:
+        await request
+    except RemoteError:
+        return False
+    return True

@@ -23,11 +23,11 @@ from contextlib import suppress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol, TypeVar
 
-from ..errors import ConnectionLost, ProtocolError, RemoteDenied, RemoteError, RemoteUnsupported
+from ..errors import ConnectionLost, ProtocolError
 from ..loop.limiter import CapacityLimiter
 from ..loop.loop import Future
 from .channel import ended, silent
-from .interface import Entry, Features, Incoming, Outgoing, Received, Uploaded
+from .interface import Entry, Features, Incoming, Outgoing, Received, Uploaded, size_or_none, succeeds
 from .rate_limiter import RateLimiter
 
 if TYPE_CHECKING:
@@ -399,10 +399,7 @@ class ThreadedUpload:
     async def size(self) -> int | None:
         for part in self._sent:
             await part
-        try:
-            return await self._told
-        except (RemoteDenied, RemoteUnsupported):
-            return None
+        return await size_or_none(self._told)
 
     def close(self) -> Future[None]:
         if self._closing is None:
@@ -414,16 +411,11 @@ class ThreadedUpload:
         removed = await self._remove()
         if self._closing is None:
             self._closing = self._call(self._writer.abort)
-        with suppress(RemoteError):
-            await self._closing
+        await succeeds(self._closing)
         return removed or (not was_closed and await self._remove())
 
     async def _remove(self) -> bool:
-        try:
-            await self._remote.remove(self._path)
-        except RemoteError:
-            return False
-        return True
+        return await succeeds(self._remote.remove(self._path))
 
     def _call(self, function: Callable[..., T], *arguments: Any, cost: int = 0) -> Future[T]:
         return self._remote.call(self._worker, function, *arguments, paths=(self._path,), cost=cost)

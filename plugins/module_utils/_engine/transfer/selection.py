@@ -17,7 +17,7 @@ from ..errors import TransferError
 
 if TYPE_CHECKING:
     from ..config.job import Share
-    from ..ledger.ledger import Ledger
+    from ..ledger.ledger import Ledger, Row
 
 DIGESTS = ("sha256", "sha512", "md5")
 """The hashes of supported checksum files, by their suffixes, the strongest first."""
@@ -239,6 +239,14 @@ def beyond_allowance() -> TransferError:
         "limit_reached",
         "The run has reached the limit of `max_files` or `max_bytes`.",
         "A later run transfers the file.",
+    )
+
+
+def other_job(row: Row) -> TransferError:
+    return TransferError(
+        "other_job",
+        f"The job {row.job!r} is working on this file.",
+        "Change the selections of the two jobs so that they do not overlap.",
     )
 
 

@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import RemoteDenied, RemoteError, RemoteUnsupported
+from ...errors import RemoteError
 from ...loop.limiter import acquire_any
 from ...loop.loop import Future, gather
+from ..interface import size_or_none, succeeds
 from . import packets, requests
 from .requests import Handle
 from .session import Cost
@@ -63,15 +64,15 @@ class Upload:
         await self._acknowledged
         refusal = None
         try:
-            size = await _told(self._told)
+            size = await size_or_none(self._told)
         except RemoteError as error:
             size, refusal = None, error
         if size == self._expected:
             return size
         if self._closing:
-            await _succeeds(self._closing)
+            await succeeds(self._closing)
         elif size is not None:
-            size = await _told(requests.size_of(self._handle))
+            size = await size_or_none(requests.size_of(self._handle))
         if size is None or self._closing:
             own = await requests.stat(self._sessions.idlest(), self._handle.path)
             size = own.size if own else size
@@ -89,11 +90,11 @@ class Upload:
         """See `Uploaded.discard`. Nothing was left open if the caller has completed the file already."""
         was_completed = self._is_completed
         removed = await self._remove()
-        await _succeeds(self.close())
+        await succeeds(self.close())
         return removed or (not was_completed and await self._remove())
 
     async def _remove(self) -> bool:
-        return await _succeeds(requests.remove(self._sessions.idlest(), self._handle.path))
+        return await succeeds(requests.remove(self._sessions.idlest(), self._handle.path))
 
     async def _write(self, source: Outgoing) -> Awaitable[None]:
         """Send every byte; return what waits until the server has acknowledged them all."""
@@ -159,20 +160,3 @@ class Upload:
             while sent and sent[0].done:
                 sent.popleft().result()
         return sent
-
-
-async def _told(size: Awaitable[int | None]) -> int | None:
-    """A size; None if the server does not let us ask for it."""
-    try:
-        return await size
-    except (RemoteDenied, RemoteUnsupported):
-        return None
-
-
-async def _succeeds(request: Awaitable[None]) -> bool:
-    """Whether the server does it. The caller is cleaning up, so a refusal is no error."""
-    try:
-        await request
-    except RemoteError:
-        return False
-    return True

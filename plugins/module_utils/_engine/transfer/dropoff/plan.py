@@ -31,6 +31,7 @@ from ..selection import (
     empty_refused,
     is_in_share,
     is_wanted,
+    other_job,
     unsettled_error,
 )
 from .item import DropoffItem
@@ -231,7 +232,7 @@ class DropoffPlan:
         if latest is not None and latest.open:
             if self._check and not is_running(self._ledger.path, JobKey.of(latest)):
                 return self._item(folder, name, file, latest)
-            self._refuse(folder, name, self._other_job(latest))
+            self._refuse(folder, name, self._why_not_ours(latest))
             return None
         is_same = latest is not None and (latest.size, latest.mtime_ns) == (file.size, file.mtime_ns)
         if latest is not None and is_same and latest.state is State.DISCARDED:
@@ -240,15 +241,11 @@ class DropoffPlan:
         was_delivered = latest is not None and is_same and latest.state is State.DELIVERED
         return self._item(folder, name, file, latest if was_delivered else None)
 
-    def _other_job(self, row: Row) -> FiledropError:
+    def _why_not_ours(self, row: Row) -> FiledropError:
         if row.state.is_held:
             finding = f"An earlier upload of this file by the job {row.job!r} needs a decision."
             return HoldError(row.reason or "held", finding, way_out(row, self._ledger.path))
-        return TransferError(
-            "other_job",
-            f"The job {row.job!r} is working on this file.",
-            "Change the selections of the two jobs so that they do not overlap.",
-        )
+        return other_job(row)
 
     def _settled(self, source: _Source, items: list[DropoffItem]) -> Iterator[DropoffItem]:
         files = [Sight(item.file.name, item.file.size, item.file.mtime_ns) for item in items if item.file]

@@ -20,7 +20,7 @@ from ...ledger.decisions import way_out
 from ...ledger.ledger import Row
 from ...local import names
 from ...local.folder import LocalFile, SourceFile
-from ...remote import join
+from ...remote import join, succeeds
 from ...states import State, Verdict
 from ..capabilities import PARTIAL_UPLOADS
 from .recovery import HOLDS, NAME_TAKEN, judge
@@ -254,7 +254,7 @@ class Uploads:
         if verdict is Verdict.AMBIGUOUS:
             await self.ledger.commit(row, State.HELD, reason="vanished")
             raise self.held(row, "vanished", f"{error} The file is missing under both names.") from error
-        if await _succeeds(self.remote.remove(temporary)):
+        if await succeeds(self.remote.remove(temporary)):
             await self.ledger.commit(row, State.ABANDONED)
         if final is not None:
             raise _name_taken(row.remote_path) from error
@@ -309,12 +309,3 @@ def _incomplete(row: Row, size: int) -> TransferError:
         f"The server has {size} of the {row.size} bytes that were sent to {row.remote_path!r}.",
         "The next run sends it again.",
     )
-
-
-async def _succeeds(request: Awaitable[None]) -> bool:
-    """Return whether a request succeeds. The caller cleans up, so a refusal is not an error."""
-    try:
-        await request
-    except RemoteError:
-        return False
-    return True

@@ -27,6 +27,7 @@ from ..selection import (
     empty_refused,
     is_in_share,
     is_wanted,
+    other_job,
     unsettled_error,
     vouched_by,
 )
@@ -72,7 +73,7 @@ class PickupPlan:
         self._perhaps_twice: set[int] = set()
         self._page: dict[str, Entry] = {}
         self._sidecars: dict[str, Entry] = {}
-        self._claimed: Mapping[str, Entry] = {}
+        self._claimed: dict[str, Entry] = {}
         self._coming: set[str] = set()
         self.known = 0
         self.files = 0
@@ -101,7 +102,7 @@ class PickupPlan:
             if self._is_asked_for(entry.name):
                 self._accept(entry)
 
-    def close(self, claimed: Mapping[str, Entry]) -> None:
+    def close(self, claimed: dict[str, Entry]) -> None:
         """Complete the plan after the last page of the listing.
 
         :param claimed: the files that this job has claimed: their current entries, by their own names.
@@ -237,7 +238,7 @@ class PickupPlan:
             return False
         is_other_job = latest.open and latest.job != self._job.name
         if is_other_job and not (self._check and not is_running(self._ledger.path, JobKey.of(latest))):
-            self._refuse(entry, _other_job(latest))
+            self._refuse(entry, other_job(latest))
             return False
         if latest.state is State.DISCARDED and is_same(entry, latest.size, latest.mtime_ns):
             self._tally.add(outcome_of(entry).skip(Discarded()))
@@ -256,7 +257,7 @@ class PickupPlan:
         """Return the strongest checksum file of each file that has one, even if `include` does not select it."""
         if self._job.verify != "sidecar":
             return {}
-        beside = ChainMap({**self._claimed}, self._sidecars)
+        beside = ChainMap(self._claimed, self._sidecars)
         found = {}
         for name in files:
             several = [beside[f"{name}.{digest}"] for digest in DIGESTS if f"{name}.{digest}" in beside]
@@ -297,14 +298,6 @@ def _file_awaited() -> TransferError:
         "file_awaited",
         "This is the checksum of a file that was not fetched yet, so it stays on the server.",
         "A later run fetches it after its file.",
-    )
-
-
-def _other_job(row: Row) -> TransferError:
-    return TransferError(
-        "other_job",
-        f"The job {row.job!r} is working on this file.",
-        "Change the selections of the two jobs so that they do not overlap.",
     )
 
 
