@@ -494,14 +494,17 @@ def test_a_download_leaves_nothing_to_the_garbage_collector(mailbox: Mailbox, re
         for _time in range(times):
             await (await remote.download("pickup/a.xml", Sink(), size=len(CONTENT))).entry
 
-    drive(remote, fetch())
-    gc.collect()
-    gc.disable()
-    try:
+    def left() -> int:
         drive(remote, fetch())
-        assert gc.collect() < times
-    finally:
-        gc.enable()
+        gc.collect()
+        gc.disable()
+        try:
+            drive(remote, fetch())
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    assert min(left() for _time in range(3)) < times  # a session of an earlier test may end in one of them
 
 
 def test_the_entry_is_that_after_the_last_byte(mailbox: Mailbox, remote: Remote) -> None:
