@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
@@ -38,6 +39,8 @@ def busy_way(mode: str) -> str:
 
 class Desk:
     """Folders of one test, and jobs between them and a server's ``input`` and ``pickup``.
+
+    The option ``job`` gives a job a name of its own.
 
     :param account: account options; each run may change some.
     """
@@ -72,9 +75,10 @@ class Desk:
         self, job: Mapping[str, object], account: Mapping[str, object] | None = None, *, check: bool = False
     ) -> RunResult:
         options = dict(job)
+        name: Any = options.pop("job", None)
         from_options = dropoff_from_options if options.pop("direction") == "dropoff" else pickup_from_options
         whom = account_from_options({**self.account, **(account or {})})
-        wanted = from_options(options, preset_named(whom.preset))
+        wanted = from_options(options, preset_named(whom.preset), name=name)
         return runner.run(wanted, whom, ledger=str(self.ledger), check=check, create_ledger=True)
 
     def refusal(self, job: Mapping[str, object], account: Mapping[str, object] | None = None) -> FiledropError:

@@ -152,8 +152,12 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
         Step([S.HELD], S.HELD, "the host gives it back"),
         Step([S.NEW, S.CLAIMING, S.RESEND, S.PLACING], S.PLACING, "the part is verified and durable"),
         Step([S.PLACING], S.PLACED, "the part is published"),
+        Step([S.PLACING], S.FORGOTTEN, "somebody removed the part before it was published"),
+        Step([S.PLACING], S.CLAIMING, "somebody removed the part, and this host still claims the file"),
+        Step([S.PLACING], S.HELD, "neither the part nor the file is here"),
         Step([S.CLAIMING], S.FORGOTTEN, "the claim came to nothing"),
         Step([S.NEW, S.CLAIMING], S.HELD, "it came before, and the job holds duplicates"),
+        Step([S.NEW, S.CLAIMING], S.PLACED, "another ledger has published the same content here"),
         Step([S.PLACED, *CAME], S.FETCHED, "the original is deleted, moved, or replaced by another file"),
         Step([S.PLACED, *CAME], S.KEPT, "the original stays, as the job says"),
         Step([S.PLACING], S.FETCHED, "its part is out of reach, and a fresh copy takes its place"),
@@ -206,7 +210,8 @@ class Verdict(Enum):
     HELD = "a person decides"
     DISCARDED = "a person decided to leave it alone"
     PUBLISH = "publish the part"
-    PUBLISHED = "it was published, even if somebody has taken it since"
+    PUBLISHED = "it was published"
+    NO_COPY = "no evidence: somebody took the file, or removed the part: hold"
     COMPARE = "fetch it again; dispose of the original only if the content is the same"
     FETCH = "fetch it"
     CLAIM = "the rename has not happened: claim it again"
@@ -236,10 +241,11 @@ class Visibility(Enum):
 
 
 class LocalPart(Enum):
-    """Whether the local part of a pickup is there."""
+    """What is left here of a pickup that was being published."""
 
     THERE = "the part"
-    GONE = "no part"
+    PUBLISHED = "no part, and the final name has its content"
+    GONE = "neither"
 
 
 class Original(Enum):
@@ -312,7 +318,8 @@ RECOVERY: Mapping[str, tuple[Rule, ...]] = {
     ),
     "pickup": (  # the part here, and the original there
         Rule([S.PLACING], [LocalPart.THERE], Original, V.PUBLISH),
-        Rule([S.PLACING], [LocalPart.GONE], Original, V.PUBLISHED),
+        Rule([S.PLACING], [LocalPart.PUBLISHED], Original, V.PUBLISHED),
+        Rule([S.PLACING], [LocalPart.GONE], Original, V.NO_COPY),
         Rule([S.PLACED], LocalPart, [Original.CLAIMED, Original.LISTED], V.COMPARE),
         Rule([S.PLACED], LocalPart, [Original.GONE], V.FINISHED),
         Rule([S.CLAIMING, S.RESEND], LocalPart, [Original.CLAIMED], V.FETCH),

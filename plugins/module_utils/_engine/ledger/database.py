@@ -10,19 +10,25 @@ import fcntl
 import os
 import shutil
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 
 from ..errors import LedgerError
 from ..local.folder import Folder, rename_new
 from ..local.ownership import leave_to_owner, make_folder
+from .stale_log import count_transaction, require_own_log
 
 VERSION = 1
 BUSY_TIMEOUT = 30.0  # seconds that another process may keep the ledger locked
 SIDE_FILES = 64 * 1024  # bytes: the minimum size of SQLite's log and its index
 
 _SCHEMA = """
+CREATE TABLE identity (            -- distinguishes this ledger from all others
+    ledger TEXT NOT NULL
+);
+INSERT INTO identity VALUES (lower(hex(randomblob(6))));
 CREATE TABLE transfer (
-    id          INTEGER PRIMARY KEY,
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again, so a larger one is a newer row
     account     TEXT NOT NULL,
     direction   TEXT NOT NULL,
     folder      TEXT NOT NULL,     -- where the original is: local for a drop-off, remote for a pickup
@@ -75,6 +81,8 @@ def open_database(path: str, *, create: bool, read_only: bool, must_exist: bool)
         exists = True
     if not exists and (must_exist or not read_only):
         raise missing(path)
+    if exists:
+        require_own_log(path)
     db = _connect(path if exists else ":memory:", read_only=read_only)
     if not exists:
         _fill(db)
@@ -124,7 +132,25 @@ def prove(db: sqlite3.Connection) -> None:
     (found,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         raise sqlite3.DatabaseError(f"malformed: {' '.join(found.split())}")
-    db.execute(f"PRAGMA user_version = {VERSION}")  # writes a page even if the value is the same
+    with transaction(db):
+        pass  # counting it writes a page
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Execute a block in one transaction, durably. Roll back if it raises.
+
+    :raises sqlite3.Error: the ledger cannot be written.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        count_transaction(db)
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
 
 
 def _exists(path: str) -> bool:

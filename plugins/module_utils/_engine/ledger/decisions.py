@@ -116,7 +116,7 @@ def resolve(ledger: str, wanted: Wanted, decision: str, *, check: bool = False) 
             if not {JobKey.of(row) for row in rows} <= set(jobs):
                 raise JobRunning("job_running", "The ledger is changing: a run is in progress.", "Retry.")
         decided = [Decided(row, _decided(row, decision)) for row in rows]
-        if not check:
+        if not check and any(one.changed for one in decided):
             _record(book, [one for one in decided if one.changed])
         return decided
 

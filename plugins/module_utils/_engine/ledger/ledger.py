@@ -12,16 +12,18 @@ change would survive a power cut. The changes of a batch share one transaction.
 from __future__ import annotations
 
 import sqlite3
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, Callable
 
 from ..errors import LedgerError, TransferError
 from ..loop.loop import Batch, Future
 from ..states import State, require_step, state_of, track_of
-from .database import ledger_error, open_database, prove
+from .database import ledger_error, open_database, prove, transaction
 
 NAMES_A_QUERY = 500
 
@@ -62,8 +64,11 @@ class Row:
 
 _FIELDS = [field.name for field in fields(Row) if field.name != "id"]
 _COLUMNS = [*_FIELDS, "open"]
-_INSERT = f"INSERT INTO transfer ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _KEY = ("account", "direction", "folder", "name")
+_INSERT = (
+    f"INSERT INTO transfer ({', '.join(_COLUMNS)}) SELECT {', '.join('?' * len(_COLUMNS))}"
+    f" WHERE NOT EXISTS (SELECT 1 FROM transfer WHERE {' AND '.join(f'{column} = ?' for column in _KEY)} AND id > ?)"
+)
 _CHANGING = [column for column in _COLUMNS if column not in _KEY]
 _UPDATE = f"UPDATE transfer SET {', '.join(f'{column} = ?' for column in _CHANGING)} WHERE id = ?"
 
@@ -80,6 +85,7 @@ def _values(columns: Iterable[str]) -> Callable[[Row], tuple[Any, ...]]:
 
 
 _inserted = _values(_COLUMNS)
+_key_of = _values(_KEY)
 _updated = _values([*_CHANGING, "id"])
 _stepped = _values([*_STEPPING, "id"])
 
@@ -94,11 +100,13 @@ class Ledger(Batch):
         replacement for a lost ledger would make its jobs send files again.
     :param read_only: never write (check mode). A missing ledger counts as empty, unless it ``must_exist``.
     :raises LedgerError: from every method, if the ledger cannot be used. Then nothing must be transferred.
+    :ivar newest_planned: the newest row that the plan of this run can have seen; see `begin_plan`.
     """
 
     def __init__(self, path: str, *, create: bool = False, read_only: bool = False, must_exist: bool = False) -> None:
         super().__init__()
         self.path = path
+        self.newest_planned = sys.maxsize
         self._waiting: list[tuple[Row, Future[None]]] = []
         try:
             self._db = open_database(path, create=create, read_only=read_only, must_exist=must_exist)
@@ -117,6 +125,15 @@ class Ledger(Batch):
 
     def close(self) -> None:
         self._db.close()
+
+    @cached_property
+    def identity(self) -> str:
+        """Return a text that distinguishes this ledger from all others."""
+        return str(self.look("SELECT ledger FROM identity", ())[0][0])
+
+    def begin_plan(self) -> None:
+        """Note the newest row. From now on, a file with a newer row of another run is refused."""
+        ((self.newest_planned,),) = self.look("SELECT COALESCE(MAX(id), 0) FROM transfer", ())
 
     def commit(self, row: Row, state: State, **changes: Any) -> Future[None]:
         """Change the state of a row, and other columns. The future is done once the change would survive a power cut.
@@ -150,26 +167,19 @@ class Ledger(Batch):
     def _write_all(self, rows: Sequence[Row]) -> set[int]:
         """Write rows in one transaction.
 
-        Return the identities of the rows that were refused, because another job has an open row for the file.
+        Return the identities of the rows that were refused, because another job has the file in hand.
         """
-        refused = set()
+        refused: set[int] = set()
         now = time.time()
         for row in rows:
             row.changed_at = now
         new = [row for row in rows if row.id is None]
-        self._db.execute("BEGIN IMMEDIATE")
         try:
-            for row in self._not_stepped(rows):
-                try:
-                    self._write(row)
-                except sqlite3.IntegrityError:
-                    refused.add(id(row))
-            self._db.execute("COMMIT")
+            with transaction(self._db):
+                refused.update(id(row) for row in self._not_stepped(rows) if not self._write(row))
         except BaseException:
             for row in new:
                 row.id = None
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
             raise
         return refused
 
@@ -184,13 +194,28 @@ class Ledger(Batch):
             return rows  # one of them was history before, or is missing
         return others
 
-    def _write(self, row: Row) -> None:
-        if row.id is None:
-            row.id = self._db.execute(_INSERT, _inserted(row)).lastrowid
-        elif row.state is State.FORGOTTEN:
-            self._db.execute("DELETE FROM transfer WHERE id = ?", (row.id,))
-        else:
-            self._db.execute(_UPDATE, _updated(row))
+    def _write(self, row: Row) -> bool:
+        """Write one row; return False if another job has, or has had, the file in hand."""
+        try:
+            if row.id is None:
+                return self._insert(row)
+            if row.state is State.FORGOTTEN:
+                self._db.execute("DELETE FROM transfer WHERE id = ?", (row.id,))
+            else:
+                self._db.execute(_UPDATE, _updated(row))
+        except sqlite3.IntegrityError:
+            return False
+        return True
+
+    def _insert(self, row: Row) -> bool:
+        """Insert a row, unless the file got a newer row than the plan of this run has seen.
+
+        A job whose selection overlaps may have transferred the file in the meantime.
+        """
+        found = self._db.execute(_INSERT, (*_inserted(row), *_key_of(row), self.newest_planned))
+        if found.rowcount:
+            row.id = found.lastrowid
+        return bool(found.rowcount)
 
     def open_rows(self, account: str, direction: str, job: str) -> list[Row]:
         """Return the unfinished rows of a job's earlier runs, oldest first."""
@@ -242,8 +267,7 @@ class Ledger(Batch):
     def change(self, statement: str, each: Iterable[Sequence[Any]]) -> None:
         """Execute an SQL statement once for each set of values, in one transaction."""
         try:
-            with self._db:
-                self._db.execute("BEGIN IMMEDIATE")
+            with transaction(self._db):
                 self._db.executemany(statement, each)
         except sqlite3.Error as error:
             raise self._error(error) from error
@@ -314,7 +338,7 @@ def _of_names(account: str, direction: str, folder: str, names: Iterable[str]) -
 def _in_other_hands(row: Row) -> TransferError:
     return TransferError(
         "other_job",
-        f"Another job has unfinished work on {row.name!r} of {row.folder!r}.",
+        f"Another job is working on {row.name!r} of {row.folder!r}, or has just transferred it.",
         "Change the selections of the two jobs so that they do not overlap.",
     )
 

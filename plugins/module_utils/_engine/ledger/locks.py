@@ -11,7 +11,6 @@ process ends, even after a crash. The lock files stay; a file without a lock has
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import JobRunning
 from ..local.folder import disk_error
+from ..local.names import key_of
 from ..local.ownership import leave_to_owner
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def is_running(ledger: str, job: JobKey) -> bool:
 
 
 def _name_of(job: JobKey) -> str:
-    return hashlib.sha256("\0".join(job).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return key_of(*job)[:32]
 
 
 def _open_lock(ledger: str, name: str) -> int:

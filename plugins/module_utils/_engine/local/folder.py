@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read local files so that changes are noticed, write them so that they survive a power cut, and move them without
-overwriting.
+"""Open folders and read local files so that changes are noticed, and move files without overwriting.
 
 A folder is opened once, and everything in it is addressed relative to its descriptor. So replacing the folder by a link
 has no effect on a run. Links are never followed.
@@ -15,9 +14,8 @@ import ctypes
 import errno
 import hashlib
 import os
-import secrets
 import stat as modes
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Callable, NamedTuple, Protocol
 
@@ -188,14 +186,6 @@ def rename_new(old_folder: OpenFolder, old: str, new_folder: OpenFolder, new: st
     return True
 
 
-def publish(folder: Folder, part: str, final: str) -> bool:
-    """Give a finished part its final name, only if that is free; return whether it was renamed."""
-    try:
-        return rename_new(folder, part, folder, final)
-    except OSError as error:
-        raise disk_error(error, f"publish {folder.path_of(final)!r}") from error
-
-
 def _find_renameat2() -> Callable[[int, bytes, int, bytes], bool] | None:
     """Return renameat2(2) of Linux, from glibc 2.28 or musl 1.2.6 and newer; None if the C library does not have it.
 
@@ -294,86 +284,14 @@ def sha256_of(folder: Folder, seen: LocalFile) -> str:
         outgoing.close()
 
 
-def remove_parts(folder: Folder, prefix: str, keep: Container[str] = ()) -> None:
-    """Remove the parts that a crashed run of a job left behind."""
-    for name in folder.names():
-        if name.startswith(prefix) and name not in keep:
-            folder.remove(name)
-
-
-def digest_of(folder: Folder, name: str, algorithm: str) -> str:
-    """Compute a digest other than SHA-256 of a file that was just written."""
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.fd)
-    with os.fdopen(fd, "rb") as content:
-        for block in iter(lambda: content.read(1024 * 1024), b""):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-WRITE_OUT = 8 * 1024 * 1024
-"""Start to write a file to disk after this many bytes. Fewer bytes are then left for the final sync, which delays all
-files."""
-
-
-class Part:
-    """Write a received file under a temporary name beside its final one, and compute its hash.
-
-    :param prefix: the beginning of all part names of one job, so that its next run finds what a crash left behind.
-    """
-
-    def __init__(self, folder: Folder, prefix: str) -> None:
-        self._folder = folder
-        self.name = f"{prefix}{secrets.token_hex(6)}.part"
-        self.size = 0
-        self._begun = 0  # bytes that the disk has started to write
-        self._is_settled = False
-        self._hash = hashlib.sha256()
+def make_durable(folder: Folder, name: str) -> None:
+    """Sync a file and its folder, because an earlier run may have been killed before it did so."""
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.fd)
         try:
-            self.fd = os.open(self.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder.fd)
-        except OSError as error:
-            raise disk_error(error, f"create a file in {folder.path!r}") from error
-
-    def write(self, data: bytes | memoryview) -> None:
-        self._hash.update(data)
-        view = memoryview(data)
-        try:
-            while view:
-                view = view[os.write(self.fd, view) :]
-        except OSError as error:
-            raise disk_error(error, f"write to {self._folder.path!r}") from error
-        self.size += len(data)
-        if self.size - self._begun >= WRITE_OUT:
-            self._start_writeback()
-
-    def _start_writeback(self) -> None:
-        """Start to write to disk. The request's name says what it does to clean pages; dirty ones are written out."""
-        with suppress(OSError, AttributeError):  # not available on macOS
-            os.posix_fadvise(self.fd, self._begun, self.size - self._begun, os.POSIX_FADV_DONTNEED)
-        self._begun = self.size
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-    def close(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-    def keep(self) -> None:
-        """Close the part for good: from now on it is never removed by this object."""
-        self.close()
-        self._is_settled = True
-
-    def discard(self) -> None:
-        """Close and remove the part, unless it is kept or removed already."""
-        if not self._is_settled:
-            self.keep()
-            self._folder.remove(self.name)
-
-    def __enter__(self) -> Part:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.discard()
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.fsync(folder.fd)
+    except OSError as error:
+        raise disk_error(error, f"make {folder.path_of(name)!r} durable") from error

@@ -83,21 +83,43 @@ def cut(text: str, length: int) -> str:
     return text.encode("utf-8")[:length].decode("utf-8", "ignore")
 
 
-def part_prefix(account: str, job: str) -> str:
-    """Return the prefix of a job's local parts. Only the job's next run removes parts that a crash left behind."""
-    return f".filedrop-{hashlib.sha256(f'{account}{chr(0)}{job}'.encode()).hexdigest()[:12]}-"
+def part_prefix(ledger: str, account: str, job: str) -> str:
+    """Return the prefix of a job's local parts. Only the job's next run removes parts that a crash left behind.
+
+    :param ledger: the identity of the ledger. Jobs of the same name in two ledgers have different parts.
+    """
+    return f".filedrop-{key_of(ledger, account, job)[:12]}-"
+
+
+def is_part(name: str) -> bool:
+    """Return whether a name can be the name of a part."""
+    return name.startswith(".filedrop-") and "/" not in name
+
+
+def key_of(*texts: str) -> str:
+    """Return a key (64 hexadecimal digits) that is the same for the same texts, and for no others."""
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 _CLAIM = ".filedrop-claim-"
 
 
-def claim(name: str) -> str:
+def claim(ledger: str, name: str) -> str:
     """Return a hidden name for a file on the server that this host is about to fetch (a claim).
 
-    The name contains the host's name, and nobody can mistake it for a complete file.
+    The name contains the host's name and the ledger's identity. Nobody can mistake it for a complete file.
     """
+    return temporary(f"{_claims_of(ledger)}{{random}}-{{name}}.part", name)
+
+
+def is_claim_of(ledger: str, name: str) -> bool:
+    """Return whether a name is a claim of this host for a ledger."""
+    return name.startswith(_claims_of(ledger))
+
+
+def _claims_of(ledger: str) -> str:
     host = re.sub(r"[^A-Za-z0-9.-]", "", os.uname().nodename.partition(".")[0])[:32]
-    return temporary(f"{_CLAIM}{host}-{{random}}-{{name}}.part", name)
+    return f"{_CLAIM}{host}-{ledger}-"
 
 
 def is_claim(name: str) -> bool:

@@ -66,6 +66,7 @@ def folder_remote(account: Account, permissions: Permissions) -> ThreadedRemote:
     return ThreadedRemote(
         connections,
         features=FEATURES,
+        identity=f"folder {os.path.realpath(root)}",
         info={"root": root},
         timeout=account.timeout,
         bandwidth_limit=account.bandwidth_limit,

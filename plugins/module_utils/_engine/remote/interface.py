@@ -135,6 +135,10 @@ class Remote(Protocol):
     def batches(self) -> Sequence[Batch]: ...
 
     @property
+    def identity(self) -> str:
+        """Return what identifies the mailbox, whatever name or address its server was reached by."""
+
+    @property
     def pending(self) -> int:
         """See `loop.Source`."""
 

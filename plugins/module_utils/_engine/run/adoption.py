@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import JobRunning
 from ..ledger.locks import JobKey, only_run
 from ..local import names
-from ..local.folder import Folder, remove_parts
+from ..local.folder import Folder
+from ..local.parts import remove_parts
 
 if TYPE_CHECKING:
     from ..ledger.ledger import Ledger, Row
@@ -44,7 +45,7 @@ def adopt(ledger: Ledger, work: JobRun[Any]) -> None:
                 unfinished = ledger.open_rows(account, job.direction, other)
                 ours = [(job.name, row.id) for row in unfinished if work.asks_for(row)]
                 ledger.change("UPDATE transfer SET job = ? WHERE id = ?", ours)
-                _remove_parts(work, names.part_prefix(account, other), unfinished)
+                _remove_parts(work, names.part_prefix(ledger.identity, account, other), unfinished)
         except JobRunning:
             continue
 

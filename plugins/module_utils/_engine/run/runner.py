@@ -96,6 +96,7 @@ def run(
             result.error = error
             raise
         finally:
+            work.close(ended_early=result.error is not None)
             result.seconds = deadline.spent
             if not check:
                 remember(book, key, began, result)
@@ -157,6 +158,7 @@ def _is_worth_another_try(error: FiledropError) -> bool:
 
 def _attempt(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer) -> None:
     """Connect, plan, and execute the plan. Each attempt plans again, because earlier ones may have changed anything."""
+    ledger.begin_plan()
     if not work.begin_attempt():
         return
     with closing(connect(account, work.permissions)) as remote:

@@ -67,6 +67,9 @@ class JobRun(ABC, Generic[Item]):
         """
         self.permissions = permissions_for(self.job.group, self.job.file_mode)
 
+    def close(self, *, ended_early: bool) -> None:
+        """Release what the job needed for itself alone on this host."""
+
     def begin_attempt(self) -> bool:
         """Look at what is here before a connection is made; return whether one is needed.
 

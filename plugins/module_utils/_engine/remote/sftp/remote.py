@@ -37,6 +37,9 @@ class SftpRemote:
 
     def __init__(self, account: Account) -> None:
         self._sessions = Sessions(account)
+        key = self._sessions.info().get("host_key")
+        server = key["fingerprint"] if key else f"{account.host} {account.port}"
+        self.identity = f"sftp {server} {account.username}"
 
     @property
     def pending(self) -> int:

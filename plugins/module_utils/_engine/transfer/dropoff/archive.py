@@ -12,7 +12,8 @@ from contextlib import closing
 
 from ...errors import Replaced, TransferError
 from ...local import names
-from ...local.folder import Folder, LocalFile, Part, SourceFile, disk_error, regular, rename_new, sha256_of
+from ...local.folder import Folder, LocalFile, SourceFile, disk_error, make_durable, regular, rename_new, sha256_of
+from ...local.parts import Part
 
 
 def archive(folder: Folder, seen: LocalFile, into: Folder, *, part_prefix: str) -> str:
@@ -25,7 +26,7 @@ def archive(folder: Folder, seen: LocalFile, into: Folder, *, part_prefix: str) 
     links = _require_unchanged(folder, seen).st_nlink
     second = _second_name(into, seen) if links > 1 else None
     if second is not None:
-        _make_durable(into, second)
+        make_durable(into, second)
         delete(folder, seen)
         return second
     name = seen.name
@@ -50,19 +51,6 @@ def _second_name(into: Folder, seen: LocalFile) -> str | None:
     return next((name for name, found in into.listing() if (found.st_dev, found.st_ino) == this), None)
 
 
-def _make_durable(folder: Folder, name: str) -> None:
-    """Sync a file and its folder, because an earlier run may have been killed before it did so."""
-    try:
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.fd)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        os.fsync(folder.fd)
-    except OSError as error:
-        raise disk_error(error, f"make {folder.path_of(name)!r} durable") from error
-
-
 def _put_back(folder: Folder, seen: LocalFile, into: Folder, name: str) -> TransferError:
     """Undo the move of a file that replaced the sent one at that moment; return the error to raise."""
     try:
@@ -85,7 +73,7 @@ def _archive_by_copy(folder: Folder, seen: LocalFile, into: Folder, part_prefix:
     """
     if _is_copy(folder, seen, into):
         name = seen.name
-        _make_durable(into, name)
+        make_durable(into, name)
     else:
         name = _copy(folder, seen, into, part_prefix)
     delete(folder, seen)

@@ -18,7 +18,8 @@ from ...config.job import ARCHIVE
 from ...errors import DiskError, HoldError, OriginalStays, RemoteError, RemoteMissing, TransferError
 from ...ledger.decisions import RESOLVED, Discarded
 from ...local import names
-from ...local.folder import Folder, remove_parts
+from ...local.folder import Folder
+from ...local.parts import remove_parts
 from ...states import SETTLED, State, Verdict
 from .archive import archive, delete
 from .recovery import HOLDS, judge
@@ -208,7 +209,7 @@ class DropoffWorkflow:
 
     @cached_property
     def _part_prefix(self) -> str:
-        return names.part_prefix(self.account, self.job.name)
+        return names.part_prefix(self.ledger.identity, self.account, self.job.name)
 
 
 _ENDS = {Verdict.DELIVERED: State.DELIVERED, Verdict.DISCARDED: State.DISCARDED}

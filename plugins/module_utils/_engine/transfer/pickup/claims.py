@@ -135,6 +135,10 @@ class Claim:
         if self.row is not None and self.row.id == row.id:
             self.row = row
 
+    def let_go(self) -> None:
+        """The copy is lost, and the row forgotten: if the scope fails now, the file gets its own name again."""
+        self._is_safe = False
+
     async def release(self) -> bool:
         """Give the file its own name again; return whether this succeeded. The row of the claim is not changed."""
         own = self.item.entry
@@ -174,7 +178,7 @@ class Claim:
             raise RuntimeError("a claim without a row")
         path = row.remote_path
         if not names.is_claim(os.path.basename(path)):
-            path = join(job.remote_dir, names.claim(item.entry.name))
+            path = join(job.remote_dir, names.claim(self.claims.ledger.identity, item.entry.name))
         await self.claims.ledger.commit(row, row.state or State.CLAIMING, remote_path=path)
         return row
 

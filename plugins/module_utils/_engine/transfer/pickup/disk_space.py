@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from ...errors import TransferError
 
 if TYPE_CHECKING:
-    from ...local.folder import Folder, Part
+    from ...local.folder import Folder
+    from ...local.parts import Part
 
 
 class SpaceReservation:

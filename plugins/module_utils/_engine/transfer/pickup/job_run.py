@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Callable
 
-from ...errors import DiskError, JobStopped, RemoteDenied, RemoteMissing, RemoteUnsupported, TransferError
+from ...errors import DiskError, JobStopped, LedgerError, RemoteDenied, RemoteMissing, RemoteUnsupported, TransferError
 from ...ledger.decisions import RESOLVED
 from ...local.folder import Folder
 from ...local.names import is_temporary
@@ -21,6 +21,7 @@ from ..capabilities import STAT
 from ..result import FileOutcome, RunResult
 from ..selection import is_wanted, left_for_later
 from .claims import REFUSED, ClaimedElsewhere, Claims
+from .dest_lock import DestLock
 from .disk_space import SpaceReservation
 from .item import PickupItem, outcome_of
 from .plan import PickupPlan
@@ -41,6 +42,7 @@ class PickupRun(JobRun[PickupItem]):
     _workflow: PickupWorkflow
     _claims: Claims | None = None
     _plan_of_files: PickupPlan | None = None
+    _lock: DestLock | None = None
 
     def __init__(self, job: Pickup, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> None:
         super().__init__(job, account, ledger, syncer, check=check)
@@ -52,11 +54,20 @@ class PickupRun(JobRun[PickupItem]):
         self._dest = Folder(self.job.dest, option="dest")
         self._dest.require_writable()
 
+    def close(self, *, ended_early: bool) -> None:
+        if self._lock is not None:
+            self._lock.release(is_finished=not (ended_early and self._has_unpublished_or_undeleted()))
+
     def _prepare(self) -> bool:
         return True
 
     async def _plan(self, remote: Remote) -> None:
         self.tally.begin_attempt()
+        if self._lock is None and not self._check:
+            ledger, is_shared = self._ledger, self.job.share is not None
+            lock = DestLock(self._dest, remote.identity, self.job.remote_dir, ledger.identity, ledger.path, is_shared)
+            lock.take()
+            self._lock = lock
         tools = (self.job, self.account, remote, self._ledger)
         claims = self._claims = Claims(*tools, self.deadline)
         space = SpaceReservation(self._dest, self.job.min_free)
@@ -82,6 +93,8 @@ class PickupRun(JobRun[PickupItem]):
         items = (item for item in plan.items() if self._allowed(item, item.size))
         first = next(items, None)
         self._round = iter(()) if first is None else chain([first], items)
+        if first is not None and self._lock is not None:
+            self._lock.make_durable()
         if first is not None and not self._ledger.capability(self.account, STAT):
             await self._require_stat(remote, (first.claimed or first.entry).path)
 
@@ -108,6 +121,17 @@ class PickupRun(JobRun[PickupItem]):
         if not self._check:
             self._ledger.learn(self.account, STAT, allowed=True)
 
+    def _has_unpublished_or_undeleted(self) -> bool:
+        """Return whether another ledger could fetch a file again that this one is about to finish."""
+        query = (
+            "SELECT 1 FROM transfer WHERE open = 1 AND account = ? AND direction = ? AND folder = ? AND state IN (?, ?)"
+        )
+        key = (self.account, self.job.direction, self.job.remote_dir, State.PLACING.value, State.PLACED.value)
+        try:
+            return bool(self._ledger.look(query, key))
+        except LedgerError:
+            return True
+
     # --- unfinished work of an earlier run
 
     async def _resume(self, rows: Sequence[Row], present: Container[str]) -> None:
@@ -117,8 +141,8 @@ class PickupRun(JobRun[PickupItem]):
         for row in placing:
             try:
                 await self._workflow.resume(row)
-            except DiskError as error:
-                # The part is not accessible. If the server still has the file, it is fetched again.
+            except (DiskError, TransferError) as error:
+                # The part is not accessible, or a person decides. Nothing was published.
                 self.tally.add(_earlier(row).blame(error))
         for row in rows:
             if row.folder == self.job.remote_dir and row.name not in present:

@@ -10,13 +10,14 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ...errors import TransferError
-from ...local.folder import digest_of
+from ...local.parts import digest_of
 from ..selection import DIGESTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from ...local.folder import Folder, Part
+    from ...local.folder import Folder
+    from ...local.parts import Part
     from ...remote import Entry, Remote
 
 LONGEST_SIDECAR = 4096  # bytes

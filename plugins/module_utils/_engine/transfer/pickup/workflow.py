@@ -15,14 +15,16 @@ content. This also applies to a duplicate that a person resolved as delivered.
 from __future__ import annotations
 
 import os
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ...errors import HoldError, OriginalStays, RemoteError, RemoteMissing, Replaced, TransferError
+from ...errors import DiskError, HoldError, OriginalStays, RemoteError, RemoteMissing, Replaced, TransferError
 from ...ledger.decisions import RESOLVED, way_out
 from ...local import names
-from ...local.folder import Folder, Part, publish, remove_parts
+from ...local.folder import Folder, make_durable, sha256_of
+from ...local.parts import Part, PartMissing, publish, remove_parts
 from ...remote import Entry, Remote, join
 from ...states import CAME, LocalPart, Original, State, Verdict, verdict_on
 from ..selection import vouched_by
@@ -68,12 +70,14 @@ class PickupWorkflow:
             with Part(self.dest, self._part_prefix) as part, self.space.reserve(part, item.size):
                 await claim.take()
                 await self._download(item, claim, part)
-                row = self._came_before(item, part)
-                is_duplicate = row is not None and row.state in CAME and not _was_kept(item, part)
+                row = self._came_before(item, part) or self._published_elsewhere(item, claim, part)
+                is_duplicate = row is not None and row.state is not State.PLACED and not _was_kept(item, part)
                 if row is None:
                     row = await self._place(item, claim, part)
                 elif is_duplicate and self.job.on_duplicate == "hold":
                     raise await self._hold_duplicate(item, claim, part, row)
+                elif row.id is None or row.state is State.CLAIMING:
+                    await self._adopt_copy(row, claim)
                 part.discard()
                 await self._dispose_of_source(row, item, claim)
         outcome = item.outcome.deliver()
@@ -120,6 +124,23 @@ class PickupWorkflow:
         finding = f"{item.entry.path!r} was fetched before, with the same content."
         return HoldError("duplicate", finding, way_out(row, self.ledger.path))
 
+    def _published_elsewhere(self, item: PickupItem, claim: Claim, part: Part) -> Row | None:
+        """Return a row for a file that this ledger does not know, but whose content has its name in `dest` already.
+
+        Another ledger has published it there, or an earlier ledger of this host that was lost.
+        """
+        if item.latest is not None or not _has_content(self.dest, item.entry.name, part.size, part.sha256):
+            return None
+        row = self._row(item, claim, part)
+        row.temporary, row.local_path = None, self.dest.path_of(item.entry.name)
+        return row
+
+    async def _adopt_copy(self, row: Row, claim: Claim) -> None:
+        """Record a copy that another ledger has published, after making it durable."""
+        make_durable(self.dest, os.path.basename(row.local_path or ""))
+        claim.secure(row)
+        await self.ledger.commit(row, State.PLACED)
+
     # --- publish
 
     async def _place(self, item: PickupItem, claim: Claim, part: Part) -> Row:
@@ -133,21 +154,34 @@ class PickupWorkflow:
             await self.ledger.commit(item.latest, State.FETCHED)
         part.keep()
         claim.secure(row)
-        await self._publish(row, self.dest)
+        try:
+            await self._publish(row)
+        except PartMissing:
+            claim.let_go()
+            raise
         return row
 
-    async def _publish(self, row: Row, folder: Folder) -> None:
-        """Publish a row's part under a free name, sync the folder, and commit ``placed``."""
-        part = row.temporary or ""
+    async def _publish(self, row: Row) -> None:
+        """Publish a row's part under a free name, sync the folder, and commit ``placed``.
+
+        :raises PartMissing: somebody removed the part. The row is forgotten, so the file is fetched again.
+        """
         published = False
         while not published:
-            final = folder.free_name(row.name)
-            await self.ledger.commit(row, State.PLACING, local_path=folder.path_of(final))
-            published = publish(folder, part, final)
-        await self._placed(row, folder)
+            final = self.dest.free_name(row.name)
+            await self.ledger.commit(row, State.PLACING, local_path=self.dest.path_of(final))
+            try:
+                published = publish(self.dest, row.temporary or "", final)
+            except PartMissing:
+                if _left_of(self.dest, row) is not LocalPart.PUBLISHED:  # NFS may say so after it has renamed the part
+                    is_claimed = names.is_claim(os.path.basename(row.remote_path))
+                    await self.ledger.commit(row, State.CLAIMING if is_claimed else State.FORGOTTEN)
+                    raise
+                published = True
+        await self._placed(row)
 
-    async def _placed(self, row: Row, folder: Folder) -> None:
-        await self.syncer.sync(folder.fd)
+    async def _placed(self, row: Row) -> None:
+        await self.syncer.sync(self.dest.fd)
         await self.ledger.commit(row, State.PLACED)
 
     def _row(self, item: PickupItem, claim: Claim, part: Part) -> Row:
@@ -165,19 +199,48 @@ class PickupWorkflow:
     async def resume(self, row: Row) -> None:
         """Bring a row from ``placing`` to ``placed``: publish its part if it still exists.
 
-        :raises DiskError: the destination folder of the row is missing. It may differ from the job's current one.
+        :raises HoldError: there is no evidence whether the part was published, so a person decides.
+        :raises PartMissing: somebody removed the part.
+        :raises TransferError: ``name_refused``: the ledger was changed by somebody else.
         """
-        folder = self.dest
-        if row.local_path and os.path.dirname(row.local_path) != self.dest.path:
-            folder = Folder(os.path.dirname(row.local_path))
-        if row.temporary and _is_published(folder, row):
-            await self.syncer.sync(folder.fd)
-            folder.remove(row.temporary)
-        part = LocalPart.THERE if row.temporary and folder.file(row.temporary) else LocalPart.GONE
-        if verdict_on(row.track, row.state, part, Original.LISTED) is Verdict.PUBLISH:
-            await self._publish(row, folder)
+        names.check_name(row.name)
+        if os.path.dirname(row.local_path or "") != self.dest.path:
+            await self._resume_elsewhere(row)
+            return
+        if row.temporary and _is_published(self.dest, row):
+            await self.syncer.sync(self.dest.fd)
+            self.dest.remove(row.temporary)
+        verdict = verdict_on(row.track, row.state, _left_of(self.dest, row), Original.LISTED)
+        if verdict is Verdict.PUBLISH:
+            await self._publish(row)
+        elif verdict is Verdict.PUBLISHED:
+            await self._placed(row)
         else:
-            await self._placed(row, folder)
+            raise await self._hold(
+                row, "no_copy", f"An earlier run was publishing {row.local_path!r}, and neither it nor its part exists."
+            )
+
+    async def _resume_elsewhere(self, row: Row) -> None:
+        """Resume a row whose folder is no longer the job's `dest`. Nothing is changed in a folder of another job.
+
+        :raises HoldError: the file is not there yet, so a person decides.
+        """
+        path = os.path.dirname(row.local_path or "")
+        with suppress(DiskError), closing(Folder(path)) as folder:
+            if _left_of(folder, row) is LocalPart.PUBLISHED:
+                await self._placed(row)
+                return
+        raise await self._hold(
+            row,
+            "dest_changed",
+            f"An earlier run was publishing {row.local_path!r}, which is not in `dest`. If the part "
+            f"{os.path.join(path, row.temporary or '')!r} exists, it has the whole content.",
+        )
+
+    async def _hold(self, row: Row, reason: str, finding: str) -> HoldError:
+        """Hold a row; return the error to raise."""
+        await self.ledger.commit(row, State.HELD, reason=reason)
+        return HoldError(reason, finding, way_out(row, self.ledger.path))
 
     def remove_leftovers(self, keep: set[str]) -> None:
         """Remove this job's parts that are not in ``keep``: they were never verified.
@@ -246,7 +309,7 @@ class PickupWorkflow:
 
     @cached_property
     def _part_prefix(self) -> str:
-        return names.part_prefix(self.account, self.job.name)
+        return names.part_prefix(self.ledger.identity, self.account, self.job.name)
 
 
 DUPLICATE = TransferError(
@@ -260,11 +323,30 @@ def _was_kept(item: PickupItem, part: Part) -> bool:
     return latest is not None and latest.state is State.KEPT and latest.sha256 == part.sha256
 
 
+def _left_of(folder: Folder, row: Row) -> LocalPart:
+    """Return what is left in a folder of a file that was being published."""
+    part = row.temporary or ""
+    if names.is_part(part) and folder.file(part) is not None:
+        return LocalPart.THERE
+    final = os.path.basename(row.local_path or "")
+    is_published = final and row.sha256 and _has_content(folder, final, row.size, row.sha256)
+    return LocalPart.PUBLISHED if is_published else LocalPart.GONE
+
+
+def _has_content(folder: Folder, name: str, size: int, sha256: str) -> bool:
+    """Return whether a regular file has this name, size in bytes and content."""
+    file = folder.file(name)
+    try:
+        return file is not None and file.size == size and sha256_of(folder, file) == sha256
+    except (DiskError, TransferError):
+        return False  # it is not ours to read, or its reader is changing it
+
+
 def _is_published(folder: Folder, row: Row) -> bool:
     """Return whether the part and the final name are the same file.
 
     On a file system without an exclusive rename, publishing has two steps, and a run may be killed between them.
     """
-    part = folder.file(row.temporary or "")
+    part = folder.file(row.temporary or "") if names.is_part(row.temporary or "") else None
     final = folder.file(os.path.basename(row.local_path or ""))
     return part is not None and final is not None and (part.device, part.inode) == (final.device, final.inode)

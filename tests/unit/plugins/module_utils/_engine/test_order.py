@@ -8,6 +8,7 @@ after it before the ledger says that it was. One file, every step by name, for e
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sqlite3
@@ -22,7 +23,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import database
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as folder_module
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import parts as parts_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fsync import Syncer
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.permissions import Permissions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import requests
@@ -36,6 +37,9 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.
     STAT,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff import archive as archive_module
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup import (
+    workflow as workflow_module,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
     Answer,
@@ -46,7 +50,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
     Stats,
     Status,
 )
-from support.ledgers import plant
+from support.ledgers import part_prefix, plant
 from support.odd_server import Hook, OddServer
 from support.rights import without_privileges
 
@@ -67,7 +71,7 @@ class Story:
         self._tell(monkeypatch, requests, "close", _named, as_="finish")
         self._tell(monkeypatch, SftpRemote, "download", _named)
         self._tell(monkeypatch, Upload, "send", lambda upload, _source: upload._handle.path, as_="write")
-        for owner in (folder_module, archive_module):
+        for owner in (parts_module, archive_module):
             self._tell(monkeypatch, owner, "rename_new", lambda *words: f"{words[1]} {words[3]}", as_="move")
         self._tell(monkeypatch, folder_module.Folder, "remove", lambda _folder, name: name, as_="unlink")
         self._tell(monkeypatch, Syncer, "_run", _synced, as_="sync")
@@ -175,7 +179,7 @@ class Scene:
             result = runner.run(job, self.server.account(), ledger=self.ledger)
             self.told = {one.name: (one.outcome, one.reason) for one in result.outcomes}
             self.ended = result.error.reason if result.error else ""
-            return ", ".join(story.lines)
+            return ", ".join(line for line in story.lines if not line.endswith(".lock"))
 
 
 @pytest.fixture
@@ -322,7 +326,7 @@ def test_a_server_that_shows_uploads_no_more_is_known_not_to(scene: Scene) -> No
 
 def test_what_a_killed_run_left_in_the_archive_goes_first(scene: Scene) -> None:
     (scene.outbox / "archive").mkdir()
-    scene.put(scene.outbox / "archive" / f"{names.part_prefix('odd', 'j')}000000000000.part")
+    scene.put(scene.outbox / "archive" / f"{part_prefix(scene.ledger, 'odd', 'j')}000000000000.part")
     assert scene.drop_off("rename").endswith(f"{RENAMED}, unlink PART, {ARCHIVED}")
 
 
@@ -689,9 +693,44 @@ def test_a_part_that_was_about_to_be_published_is(scene: Scene) -> None:
     assert scene.pick_up("delete") == f"{LIST}, {PLACED}, LEDGER fetched (done)"
 
 
-def test_a_part_that_is_gone_was_published_and_its_folder_may_not_be_synced_yet(scene: Scene) -> None:
-    scene.left("placing", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256="0")
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_a_part_that_is_gone_was_published_if_its_content_is_there(scene: Scene) -> None:
+    """Its folder may not be synced yet."""
+    scene.left("placing", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256=DIGEST)
+    scene.put(scene.inbox / NAME)
     assert scene.pick_up("delete") == f"{LIST}, sync inbox, LEDGER placed, LEDGER fetched (done)"
+
+
+@pytest.mark.parametrize("there", [None, b"theirs", bytes(len(CONTENT))])
+def test_a_part_that_is_gone_without_its_content_proves_nothing(scene: Scene, there: bytes | None) -> None:
+    """Somebody may have taken the file, or removed the part."""
+    scene.left("placing", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256=DIGEST)
+    scene.put(scene.server.pickup / NAME)
+    if there is not None:
+        scene.put(scene.inbox / NAME, there)
+    assert scene.pick_up("delete") == f"{LIST}, LEDGER held"
+    assert scene.told == {NAME: ("held", "no_copy")}
+    assert (scene.server.pickup / NAME).exists()
+
+
+def test_a_part_that_is_removed_before_it_is_published_is_fetched_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.put(scene.server.pickup / NAME)
+    publish = workflow_module.publish
+
+    def removed(folder: folder_module.Folder, part: str, final: str) -> bool:
+        folder.remove(part)
+        return publish(folder, part, final)
+
+    monkeypatch.setattr(workflow_module, "publish", removed)
+    assert scene.pick_up("delete").endswith("LEDGER placing, unlink PART, move PART a.xml, LEDGER forgotten (done)")
+    assert scene.told == {NAME: ("failed", "part_removed")}
+    monkeypatch.setattr(workflow_module, "publish", publish)
+    assert scene.pick_up("delete").endswith("LEDGER fetched (done)")
+    assert (scene.inbox / NAME).read_bytes() == CONTENT
 
 
 def test_another_file_under_the_name_that_a_part_was_about_to_get_is_not_taken_for_it(scene: Scene) -> None:
@@ -704,7 +743,7 @@ def test_another_file_under_the_name_that_a_part_was_about_to_get_is_not_taken_f
 
 
 def test_a_part_that_is_published_by_a_link_loses_its_own_name_once_the_other_is_safe(scene: Scene) -> None:
-    scene.left("placing", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256="0")
+    scene.left("placing", local_path=str(scene.inbox / NAME), temporary=".filedrop-0-0.part", sha256=DIGEST)
     scene.put(scene.inbox / ".filedrop-0-0.part")
     os.link(scene.inbox / ".filedrop-0-0.part", scene.inbox / NAME)
     story = scene.pick_up("delete")
@@ -712,7 +751,7 @@ def test_a_part_that_is_published_by_a_link_loses_its_own_name_once_the_other_is
 
 
 def test_parts_that_were_never_verified_go_first(scene: Scene) -> None:
-    scene.put(scene.inbox / f"{names.part_prefix('odd', 'j')}000000000000.part")
+    scene.put(scene.inbox / f"{part_prefix(scene.ledger, 'odd', 'j')}000000000000.part")
     assert scene.pick_up("delete") == f"{LIST}, unlink PART"
 
 

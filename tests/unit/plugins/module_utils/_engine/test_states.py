@@ -93,7 +93,7 @@ def test_every_state_has_one_outcome_for_people() -> None:
         ("rename", State.WRITTEN, State.RENAMED),
         ("rename", State.CLOSED, State.DELIVERED),
         ("rename", State.DELIVERED, State.INTENT),
-        ("pickup", State.CLAIMING, State.PLACED),
+        ("pickup", State.KEPT, State.PLACED),
         ("pickup", State.FETCHED, State.PLACED),
     ],
 )

@@ -17,12 +17,13 @@ from typing import Any, Callable
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError, TransferError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as folder_module
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import parts
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.folder import (
     Folder,
     LocalFile,
-    Part,
     SourceFile,
 )
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.parts import Part
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff import archive as archive_module
 from support.rights import without_privileges
 
@@ -185,7 +186,7 @@ def test_a_folder_that_is_replaced_by_a_link_leads_nobody_astray(folder: Folder,
     part = Part(folder, ".p-")
     part.write(b"data")
     part.close()
-    assert folder_module.publish(folder, part.name, "b.xml")
+    assert parts.publish(folder, part.name, "b.xml")
     assert listed(archive) == set()
     assert {path.name for path in real.iterdir()} == {"a.xml", "b.xml"}
 
@@ -285,7 +286,7 @@ def test_a_file_is_read_to_its_end_and_hashed(folder: Folder) -> None:
     assert outgoing.sha256 == DIGEST
     outgoing.close()
     assert folder_module.sha256_of(folder, seen(folder)) == DIGEST
-    assert folder_module.digest_of(folder, "a.xml", "md5") == hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+    assert parts.digest_of(folder, "a.xml", "md5") == hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 
 
 @pytest.mark.parametrize("how", ["appended", "truncated", "emptied", "touched", "swapped", "gone", "fifo", "folder"])
@@ -308,7 +309,7 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(folder: Folder) -> None:
     with pytest.raises(DiskError):
         SourceFile(folder, before)
     with pytest.raises(OSError, match="symbolic links"):
-        folder_module.digest_of(folder, "a.xml", "sha256")
+        parts.digest_of(folder, "a.xml", "sha256")
 
 
 @pytest.mark.parametrize("how", ["appended", "truncated", "emptied", "touched"])
@@ -423,7 +424,7 @@ def test_the_disk_begins_with_a_large_file_while_that_comes(
             raise refusal
 
     monkeypatch.setattr(os, "posix_fadvise", advise)
-    monkeypatch.setattr(folder_module, "WRITE_OUT", 1000)
+    monkeypatch.setattr(parts, "WRITE_OUT", 1000)
     part = Part(folder, ".p-")
     for _time in range(7):
         part.write(bytes(500))
@@ -432,16 +433,16 @@ def test_the_disk_begins_with_a_large_file_while_that_comes(
 
 
 def test_parts_have_names_of_their_own(folder: Folder) -> None:
-    parts = [Part(folder, ".p-") for _part in range(20)]
-    assert len({part.name for part in parts}) == 20
-    for part in parts:
+    several = [Part(folder, ".p-") for _part in range(20)]
+    assert len({part.name for part in several}) == 20
+    for part in several:
         part.discard()
         part.discard()
     assert listed(folder) == set()
 
 
 def test_a_part_never_takes_the_place_of_another(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder_module.secrets, "token_hex", lambda _length: "0")
+    monkeypatch.setattr(parts.secrets, "token_hex", lambda _length: "0")
     first = Part(folder, ".p-")
     first.write(CONTENT)
     with pytest.raises(DiskError):
@@ -462,7 +463,7 @@ def test_a_disk_that_takes_a_part_of_what_it_is_given_is_given_the_rest(
 def test_only_parts_of_the_same_job_that_nobody_needs_are_removed(folder: Folder) -> None:
     for name in (".ours-1.part", ".ours-2.part", ".theirs-1.part", "a.part"):
         put(folder, name)
-    folder_module.remove_parts(folder, ".ours-", keep={".ours-2.part"})
+    parts.remove_parts(folder, ".ours-", keep={".ours-2.part"})
     assert listed(folder) == {".ours-2.part", ".theirs-1.part", "a.part"}
 
 
@@ -523,7 +524,7 @@ def test_each_trouble_has_its_reason(number: int | None, reason: str) -> None:
 @pytest.mark.usefixtures("_either_way")
 def test_a_part_gets_its_final_name(folder: Folder) -> None:
     before = put(folder, "part")
-    assert folder_module.publish(folder, "part", "final")
+    assert parts.publish(folder, "part", "final")
     assert seen(folder, "final") == before._replace(name="final")
     assert listed(folder) == {"final"}
 
@@ -543,7 +544,7 @@ def test_nothing_is_ever_overwritten(folder: Folder, there: str) -> None:
     }
     ways[there]()
     before = final.lstat()
-    assert not folder_module.publish(folder, "part", "final")
+    assert not parts.publish(folder, "part", "final")
     after = final.lstat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert content_of(folder, "part") == CONTENT
@@ -553,16 +554,16 @@ def test_nothing_is_ever_overwritten(folder: Folder, there: str) -> None:
 @pytest.mark.usefixtures("_either_way")
 def test_a_part_that_is_gone_cannot_be_published(folder: Folder) -> None:
     with pytest.raises(DiskError) as caught:
-        folder_module.publish(folder, "part", "final")
-    assert caught.value.reason == "local_missing"
-    assert os.path.join(folder.path, "final") in caught.value.finding
+        parts.publish(folder, "part", "final")
+    assert caught.value.reason == "part_removed"
+    assert os.path.join(folder.path, "part") in caught.value.finding
 
 
 @pytest.mark.usefixtures("_either_way")
 def test_two_who_want_the_same_name_do_not_both_get_it(folder: Folder) -> None:
     put(folder, "one", b"1")
     put(folder, "two", b"2")
-    assert [folder_module.publish(folder, part, "final") for part in ("one", "two")] == [True, False]
+    assert [parts.publish(folder, part, "final") for part in ("one", "two")] == [True, False]
     assert (content_of(folder, "final"), content_of(folder, "two")) == (b"1", b"2")
 
 

@@ -191,10 +191,12 @@ def test_temporary_names_of_the_same_file_differ() -> None:
 
 @pytest.mark.parametrize("name", ["report.xml", "{braces}.xml", "a" * 255, "ü" * 127])
 def test_a_claim_says_whose_it_is_and_is_taken_for_no_whole_file(name: str) -> None:
-    claim = names.claim(name)
+    claim = names.claim("0123", name)
     names.check_name(claim)
     assert names.is_claim(claim)
     assert names.is_temporary(claim)
-    assert claim != names.claim(name)
+    assert claim != names.claim("0123", name)
     assert os.uname().nodename.partition(".")[0][:32] in claim
+    assert names.is_claim_of("0123", claim)
+    assert not names.is_claim_of("4567", claim)
     assert not names.is_claim(name)

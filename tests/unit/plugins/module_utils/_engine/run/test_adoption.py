@@ -24,8 +24,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.directions import job_run
 from support.ledgers import plant
 
-KNOWN, UNKNOWN = (f"{part_prefix('acme', 'before')}{number}.part" for number in range(2))
-THEIRS = f"{part_prefix('acme', 'theirs')}0.part"
+KNOWN, UNKNOWN = (f"{part_prefix('0123', 'acme', 'before')}{number}.part" for number in range(2))
+THEIRS = f"{part_prefix('0123', 'acme', 'theirs')}0.part"
 
 
 @pytest.fixture
@@ -41,6 +41,7 @@ def place(tmp_path: Path) -> Path:
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     with closing(Ledger(str(tmp_path / "ledger"), create=True)) as opened:
+        opened.change("UPDATE identity SET ledger = ?", [("0123",)])
         yield opened
 
 

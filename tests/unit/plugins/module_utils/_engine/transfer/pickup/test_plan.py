@@ -49,7 +49,11 @@ class Planned:
 
 def plan(ledger: Ledger, *entries: Entry, claimed: Collection[str] = (), note: bool = True, **options: Any) -> Planned:
     job = Pickup(name="reports", dest="/in", remote_dir="out")
-    claims = {one.name: one._replace(path=f"out/{names.claim(one.name)}") for one in entries if one.name in claimed}
+    claims = {
+        one.name: one._replace(path=f"out/{names.claim(ledger.identity, one.name)}")
+        for one in entries
+        if one.name in claimed
+    }
     tally = Tally(1000)
     made = PickupPlan(replace(job, **options), "acme", ledger, tally, check=not note, watched=())
     made.take([one for one in entries if one.name not in claimed])
