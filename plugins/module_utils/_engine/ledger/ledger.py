@@ -307,6 +307,11 @@ class Ledger(Batch):
                     found[file[0]] = since
         return found
 
+    def has_sightings(self, account: str, direction: str, folder: str) -> bool:
+        """Return whether there are sightings of a folder."""
+        query = "SELECT 1 FROM sighting WHERE account = ? AND direction = ? AND folder = ? LIMIT 1"
+        return bool(self.look(query, (account, direction, folder)))
+
     def forget_sightings(self, account: str, direction: str, folder: str) -> None:
         """Delete all sightings of a folder, because all its files are settled."""
         statement = "DELETE FROM sighting WHERE account = ? AND direction = ? AND folder = ?"

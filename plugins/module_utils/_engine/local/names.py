@@ -102,6 +102,9 @@ def key_of(*texts: str) -> str:
 
 
 _CLAIM = ".filedrop-claim-"
+_CLAIM_PARTS = re.compile(
+    re.escape(_CLAIM) + r"(?P<host>.*?)-([0-9a-f]{12}-)?[0-9a-f]{8}-(?P<name>.*)\.part", re.DOTALL
+)
 
 
 def claim(ledger: str, name: str) -> str:
@@ -115,6 +118,12 @@ def claim(ledger: str, name: str) -> str:
 def is_claim_of(ledger: str, name: str) -> bool:
     """Return whether a name is a claim of this host for a ledger."""
     return name.startswith(_claims_of(ledger))
+
+
+def claimed(claim: str) -> tuple[str, str]:
+    """Return the host that made a claim, and the name of the file, as far as the claim shows them."""
+    found = _CLAIM_PARTS.fullmatch(claim)
+    return (found["host"], found["name"]) if found else ("unknown", claim)
 
 
 def _claims_of(ledger: str) -> str:

@@ -170,6 +170,7 @@ async def _work_through(work: JobRun[Any], remote: Remote, flow: Loop) -> None:
     await work.plan(remote)
     for items in work.rounds():
         await flow.each(work.process, items, width=_width(remote.features.max_in_flight))
+    await work.finish(remote)
 
 
 def _width(max_in_flight: int) -> int:

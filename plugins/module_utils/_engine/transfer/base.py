@@ -82,6 +82,9 @@ class JobRun(ABC, Generic[Item]):
         await self._plan(remote)
         self._rounds = self._plan_rounds()
 
+    async def finish(self, remote: Remote) -> None:
+        """Look again at the server after the last file."""
+
     def _end_plan(self) -> None:
         """Forget the plan of the attempt before. Until then, its files are those whose turn did not come."""
         self._allowance.begin_attempt()

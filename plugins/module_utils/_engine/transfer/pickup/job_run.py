@@ -24,6 +24,7 @@ from .claims import REFUSED, ClaimedElsewhere, Claims
 from .dest_lock import DestLock
 from .disk_space import SpaceReservation
 from .item import PickupItem, outcome_of
+from .lost_claims import LostClaims
 from .plan import PickupPlan
 from .workflow import DUPLICATE, PickupWorkflow
 
@@ -40,6 +41,7 @@ class PickupRun(JobRun[PickupItem]):
     job: Pickup
     _dest: Folder
     _workflow: PickupWorkflow
+    _lost_claims: LostClaims
     _claims: Claims | None = None
     _plan_of_files: PickupPlan | None = None
     _lock: DestLock | None = None
@@ -83,6 +85,10 @@ class PickupRun(JobRun[PickupItem]):
         )
         await list_into(remote, self.job.remote_dir, plan.take)
         plan.close(claims.among(plan.claims))
+        self._lost_claims = LostClaims(
+            self._ledger, (self.account, self.job.direction, self.job.remote_dir), check=self._check
+        )
+        self._lost_claims.look_at(plan.claims)
         self._end_plan()
         self._plan_of_files = plan
         self._present = frozenset(plan.present)
@@ -97,6 +103,10 @@ class PickupRun(JobRun[PickupItem]):
             self._lock.make_durable()
         if first is not None and not self._ledger.capability(self.account, STAT):
             await self._require_stat(remote, (first.claimed or first.entry).path)
+
+    async def finish(self, remote: Remote) -> None:
+        for outcome in await self._lost_claims.still_there(remote):
+            self.tally.add(outcome)
 
     def _plan_rounds(self) -> Iterator[Iterator[PickupItem]]:
         """Yield the files, then the checksum files whose files have been delivered."""

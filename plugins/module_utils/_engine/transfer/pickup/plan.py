@@ -97,7 +97,8 @@ class PickupPlan:
                 continue
             if names.is_claim(entry.name):
                 self.claims.append(entry)
-            elif vouched_by(entry.name):
+                continue
+            if vouched_by(entry.name):
                 self._sidecars.setdefault(entry.name, entry)
             if self._is_asked_for(entry.name):
                 self._accept(entry)

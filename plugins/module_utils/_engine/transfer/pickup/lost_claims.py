@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Find claims that nobody will finish: files on the server that no host fetches any more.
+
+- A claim of this ledger that it does not know: the ledger was restored from a backup.
+- An old claim of another ledger: that host, or its ledger, is gone, or its job does not run any more.
+
+No run takes them over, because the host that claimed a file may have delivered it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ...errors import TransferError
+from ...ledger.ledger import NAMES_A_QUERY, slices
+from ...local import names
+from .item import mtime_ns_of, outcome_of
+
+if TYPE_CHECKING:
+    from ...ledger.ledger import Ledger
+    from ...remote import Entry, Remote
+    from ..result import FileOutcome
+
+SEEN_FOR = 3600.0
+"""Seconds for which a claim of another ledger was seen unchanged before it counts as old."""
+
+OLD = 24 * 3600.0
+"""Seconds since the last change of a claimed file, after which its claim counts as old even if it was not seen before.
+"""
+
+_MOST = 1000  # claims that one run reports
+_SIGHTINGS = "claim"  # in the place of a direction
+
+
+class LostClaims:
+    """Judge the claims that a listing shows.
+
+    :param key: account, direction and remote folder.
+    :param check: change nothing: do not record when a claim was first seen.
+    """
+
+    def __init__(self, ledger: Ledger, key: tuple[str, str, str], *, check: bool) -> None:
+        self._ledger = ledger
+        self._key = key
+        self._check = check
+        self._suspects: list[Entry] = []
+
+    def look_at(self, listed: Sequence[Entry]) -> None:
+        """Take all claims of a listing, and keep those that may be lost."""
+        known = self._known([entry.path for entry in listed])
+        unknown = [entry for entry in listed if entry.path not in known]
+        foreign = [entry for entry in unknown if not self._is_ours(entry)]
+        old = self._old(foreign)
+        self._suspects = [entry for entry in unknown if self._is_ours(entry) or entry.name in old][:_MOST]
+
+    async def still_there(self, remote: Remote) -> list[FileOutcome]:
+        """Look again, at the end of the run; return an outcome for each claim that is lost."""
+        return [
+            outcome_of(entry).blame(self._lost(entry))
+            for entry in self._suspects
+            if await remote.stat(entry.path) is not None
+        ]
+
+    def _is_ours(self, entry: Entry) -> bool:
+        return names.is_claim_of(self._ledger.identity, entry.name)
+
+    def _known(self, paths: Sequence[str]) -> set[str]:
+        """Return the claims that a job of this ledger has recorded."""
+        where = "account = ? AND direction = ? AND folder = ? AND remote_path IN ({})"
+        return {path for some in slices(paths, NAMES_A_QUERY) for path in self._selected(where, some)}
+
+    def _selected(self, where: str, paths: Collection[str]) -> Iterator[str]:
+        marks = ", ".join("?" * len(paths))
+        query = f"SELECT remote_path FROM transfer WHERE {where.format(marks)}"
+        return (path for (path,) in self._ledger.look(query, (*self._key, *paths)))
+
+    def _old(self, foreign: Iterable[Entry]) -> set[str]:
+        """Return the names of the claims that are old, and note when the others were first seen."""
+        account, _direction, folder = self._key
+        seen = [(entry.name, entry.size or 0, mtime_ns_of(entry) or 0) for entry in foreign]
+        look = self._ledger.sightings if self._check else self._ledger.seen_since
+        now = time.time()
+        if not seen:
+            if not self._check and self._ledger.has_sightings(account, _SIGHTINGS, folder):
+                self._ledger.forget_sightings(account, _SIGHTINGS, folder)
+            return set()
+        since = look(account, _SIGHTINGS, folder, seen)
+        return {
+            name
+            for name, _size, mtime_ns in seen
+            if now - since.get(name, now) >= SEEN_FOR or now - mtime_ns / 1e9 >= OLD
+        }
+
+    def _lost(self, entry: Entry) -> TransferError:
+        host, name = names.claimed(entry.name)
+        way_out = (
+            f"Find out whether {names.quoted(name)} was delivered. If not, and if no run is fetching it, rename it to "
+            "that name on the server."
+        )
+        if self._is_ours(entry):
+            return TransferError(
+                "claim_unknown",
+                f"This host claimed {names.quoted(name)}, but the ledger {self._ledger.path!r} does not know that. "
+                "It was probably restored from a backup.",
+                way_out,
+            )
+        return TransferError(
+            "claim_old",
+            f"The host {names.quoted(host)} claimed {names.quoted(name)} a long time ago, and has not finished it.",
+            f"Run the job on that host. If its ledger is lost: {way_out[0].lower()}{way_out[1:]}",
+        )
