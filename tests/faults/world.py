@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 OURS = re.compile(
     r"\.[0-9a-f]{8}\.part|\.filedrop-[0-9a-f]{12}-[0-9a-f]{12}\.part|\.filedrop-archive-[0-9a-f]{12}\.part"
-    r"|\.filedrop-claim-.*\.part"
+    r"|\.filedrop-claim-.*\.part|\.filedrop-lock-[0-9a-f]{12}\.part"
 )
 """The temporary names of the engine, on both sides."""
 

@@ -184,7 +184,7 @@ def test_what_a_killed_run_has_published_is_not_fetched_by_another_ledger(
     assert error.reason == "dest_unfinished"
     assert str(one.ledger) in error.finding
     (lock,) = left_over([two])
-    assert lock.endswith(".lock")
+    assert lock.startswith(".filedrop-lock-")
     assert lock in error.way_out
     assert one.pick_up().error is None
     assert left_over([one]) == []
@@ -244,14 +244,14 @@ def test_a_part_of_another_ledger_stays(hosts: Callable[..., list[Desk]], sshd: 
     share = {"share": {"index": 0, "count": 1}}
     fill(sshd.pickup, 1, 4_000_000)
     process = driver.start(one.spec(one.job("pickup", **share)))
-    while not any(name.endswith(".part") for name in left_over([one])):
+    while not any("-lock-" not in name for name in left_over([one])):
         assert process.poll() is None
     process.kill()
     process.communicate()
     sshd.wait_idle()
-    parts = [name for name in left_over([one]) if name.endswith(".part")]
+    parts = [name for name in left_over([one]) if "-lock-" not in name]
     assert two.pick_up(**share).error is None
-    assert [name for name in left_over([two]) if name.endswith(".part")] == parts
+    assert [name for name in left_over([two]) if "-lock-" not in name] == parts
     assert one.pick_up(**share).error is None
     assert left_over([one]) == []
     assert len(digests(one.inbox)) == 1

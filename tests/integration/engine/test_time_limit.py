@@ -98,7 +98,7 @@ def test_what_takes_too_long_is_left_for_the_next_run(
     assert result.error.reason == "time_limit"
     assert result.summary["delivered"] < 20
     assert {reason for outcome, reason in outcomes(result).values() if outcome == "failed"} == {"time_limit"}
-    assert [path for path in desk.inbox.iterdir() if path.name.endswith(".part")] == []
+    assert [path for path in desk.inbox.iterdir() if path.name.startswith(".") and "-lock-" not in path.name] == []
     delivered = {name for name, (outcome, _reason) in outcomes(result).items() if outcome == "delivered"}
 
     monkeypatch.undo()

@@ -101,6 +101,9 @@ def key_of(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
+LOCK = ".filedrop-lock-"
+"""The prefix of lock files in a local folder. One pattern, ``.filedrop-*.part``, matches all that is ours there."""
+
 _CLAIM = ".filedrop-claim-"
 _CLAIM_PARTS = re.compile(
     re.escape(_CLAIM) + r"(?P<host>.*?)-([0-9a-f]{12}-)?[0-9a-f]{8}-(?P<name>.*)\.part", re.DOTALL

@@ -28,8 +28,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DiskError, JobRunning, JobStopped
+from ...local import names
 from ...local.folder import disk_error
-from ...local.names import key_of, quoted
 
 if TYPE_CHECKING:
     from ...errors import FiledropError
@@ -61,7 +61,7 @@ class DestLock:
     @property
     def name(self) -> str:
         folder = os.path.normpath(self.remote_dir or ".")
-        return f".filedrop-{key_of(self.mailbox, folder)[:12]}.lock"
+        return f"{names.LOCK}{names.key_of(self.mailbox, folder)[:12]}.part"
 
     @property
     def _owner(self) -> str:
@@ -199,5 +199,5 @@ class DestLock:
 
 
 def _of(mark: dict[str, Any]) -> str:
-    ledger, host = (quoted(str(mark.get(key, "unknown"))[:300]) for key in ("ledger", "host"))
+    ledger, host = (names.quoted(str(mark.get(key, "unknown"))[:300]) for key in ("ledger", "host"))
     return f"with another ledger ({ledger} on the host {host})"

@@ -179,7 +179,7 @@ class Scene:
             result = runner.run(job, self.server.account(), ledger=self.ledger)
             self.told = {one.name: (one.outcome, one.reason) for one in result.outcomes}
             self.ended = result.error.reason if result.error else ""
-            return ", ".join(line for line in story.lines if not line.endswith(".lock"))
+            return ", ".join(line for line in story.lines if ".filedrop-lock-" not in line)
 
 
 @pytest.fixture
