@@ -98,7 +98,7 @@ MAY_HOLD: Mapping[str, frozenset[str]] = {
     "replace": frozenset({"name_taken", "changed_before_archive", "changed_while_read"}),
     "withdraw": frozenset({"local_missing", "changed_before_archive", "changed_while_read", "remote_missing"}),
     "squat": frozenset({"name_taken", "size_changed"}),
-    "consume": frozenset(),
+    "consume": frozenset({"no_copy"}),  # nobody can tell a file that was taken from a part that was removed
     "repeat": frozenset({"changed_while_read"}),
 }
 """For which reasons files may wait for a person, or for the next run, because of an event."""

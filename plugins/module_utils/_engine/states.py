@@ -160,7 +160,6 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
         Step([S.NEW, S.CLAIMING], S.PLACED, "another ledger has published the same content here"),
         Step([S.PLACED, *CAME], S.FETCHED, "the original is deleted, moved, or replaced by another file"),
         Step([S.PLACED, *CAME], S.KEPT, "the original stays, as the job says"),
-        Step([S.PLACING], S.FETCHED, "its part is out of reach, and a fresh copy takes its place"),
         Step([S.RESEND], S.ABANDONED, "the original is no longer on the server"),
         Step([S.HELD, S.RESEND, S.DISCARDED], S.RESEND, "decision: resend"),
         Step([S.HELD, S.RESEND, S.DISCARDED], S.PLACED, "decision: delivered"),

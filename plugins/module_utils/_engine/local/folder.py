@@ -14,6 +14,7 @@ import ctypes
 import errno
 import hashlib
 import os
+import secrets
 import stat as modes
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,6 +26,7 @@ from . import names
 _RENAME_NOREPLACE = 1
 _SET_ID = modes.S_ISUID | modes.S_ISGID
 
+_OTHER_NAME = "Rename the file at its source, exclude it, or use a folder on another file system."
 _REASONS = {
     errno.ENOENT: ("local_missing", "it does not exist", "Create it, or correct the path."),
     errno.ENOTDIR: ("local_missing", "it is not a folder", "Set it to a folder."),
@@ -33,6 +35,14 @@ _REASONS = {
     errno.EROFS: ("local_denied", "the file system is read-only", "Make it writable."),
     errno.ENOSPC: ("disk_full", "the disk is full", "Free some space; the next run continues from there."),
     errno.EDQUOT: ("disk_full", "the quota is used up", "Free some space; the next run continues from there."),
+    errno.EINVAL: ("local_name_refused", "its file system does not accept this name", _OTHER_NAME),
+    errno.EILSEQ: ("local_name_refused", "its file system does not accept a character of this name", _OTHER_NAME),
+    errno.ENAMETOOLONG: ("local_name_refused", "this name is too long for its file system", _OTHER_NAME),
+    errno.EOPNOTSUPP: (
+        "file_system_unsuitable",
+        "its file system knows neither a rename that spares existing files nor hard links",
+        "Use a folder on another file system. Without one of them, an existing file could be overwritten.",
+    ),
 }
 
 
@@ -144,6 +154,14 @@ class Folder:
         if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.fd):
             raise disk_error(OSError(errno.EACCES, ""), f"write to {self._called}")
 
+    def require_safe_rename(self) -> None:
+        """Raise DiskError if a file cannot be published here without a risk for existing files."""
+        try:
+            if not can_rename_new(self):
+                raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        except OSError as error:
+            raise disk_error(error, f"publish files in {self._called}") from error
+
     def remove(self, name: str) -> None:
         try:
             os.unlink(name, dir_fd=self.fd)
@@ -175,15 +193,53 @@ class OpenFolder(Protocol):
 
 
 def rename_new(old_folder: OpenFolder, old: str, new_folder: OpenFolder, new: str) -> bool:
-    """Rename a file atomically, only if the new name is free; return whether it was renamed."""
+    """Rename a file atomically, only if the new name is free; return whether it was renamed.
+
+    :raises OSError: EOPNOTSUPP: the file system cannot do that. EINVAL: it does not accept the name.
+    """
     try:
         if _renameat2 is None or not _renameat2(old_folder.fd, os.fsencode(old), new_folder.fd, os.fsencode(new)):
-            os.link(old, new, src_dir_fd=old_folder.fd, dst_dir_fd=new_folder.fd, follow_symlinks=False)
-            os.fsync(new_folder.fd)  # otherwise a power cut could leave neither name
-            os.unlink(old, dir_fd=old_folder.fd)
+            _rename_by_link(old_folder, old, new_folder, new)
     except FileExistsError:
         return False
     return True
+
+
+def _rename_by_link(old_folder: OpenFolder, old: str, new_folder: OpenFolder, new: str) -> None:
+    try:
+        os.link(old, new, src_dir_fd=old_folder.fd, dst_dir_fd=new_folder.fd, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # The refusal of the rename may have been about the name. Another name shows that.
+        number = errno.EINVAL if can_rename_new(new_folder) else errno.EOPNOTSUPP
+        raise OSError(number, os.strerror(number)) from error
+    os.fsync(new_folder.fd)  # otherwise a power cut could leave neither name
+    os.unlink(old, dir_fd=old_folder.fd)
+
+
+def can_rename_new(folder: OpenFolder) -> bool:
+    """Return whether `rename_new` works in a folder. A file of ours is created for that, and removed.
+
+    :raises OSError: no file can be created there.
+    """
+    names_tried = [f".filedrop-probe-{secrets.token_hex(6)}.part" for _name in range(2)]
+    old, new = map(os.fsencode, names_tried)
+    os.close(os.open(old, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder.fd))
+    try:
+        if _renameat2 is not None and _renameat2(folder.fd, old, folder.fd, new):
+            return True
+        os.link(old, new, src_dir_fd=folder.fd, dst_dir_fd=folder.fd, follow_symlinks=False)
+    except OSError:
+        return False
+    finally:
+        for name in (old, new):
+            with suppress(OSError):
+                os.unlink(name, dir_fd=folder.fd)
+    return True
+
+
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
 def _find_renameat2() -> Callable[[int, bytes, int, bytes], bool] | None:

@@ -92,15 +92,16 @@ class PickupRun(JobRun[PickupItem]):
         self._end_plan()
         self._plan_of_files = plan
         self._present = frozenset(plan.present)
-        if not self._check:
-            await self._resume(rows, self._present)
+        stuck = set() if self._check else await self._resume(rows, self._present)
         self.tally.skip_known(plan.known)
         self._announce(plan.files, plan.size)
-        items = (item for item in plan.items() if self._allowed(item, item.size))
+        wanted = (item for item in plan.items() if item.entry.name not in stuck)
+        items = (item for item in wanted if self._allowed(item, item.size))
         first = next(items, None)
         self._round = iter(()) if first is None else chain([first], items)
         if first is not None and self._lock is not None:
             self._lock.make_durable()
+            self._dest.require_safe_rename()
         if first is not None and not self._ledger.capability(self.account, STAT):
             await self._require_stat(remote, (first.claimed or first.entry).path)
 
@@ -144,19 +145,26 @@ class PickupRun(JobRun[PickupItem]):
 
     # --- unfinished work of an earlier run
 
-    async def _resume(self, rows: Sequence[Row], present: Container[str]) -> None:
-        """Publish the parts that an earlier run verified, remove all others, and close rows without an original."""
+    async def _resume(self, rows: Sequence[Row], present: Container[str]) -> set[str]:
+        """Publish the parts that an earlier run verified, remove all others, and close rows without an original.
+
+        Return the names whose parts could not be published. Their files are not fetched again.
+        """
+        stuck = set()
         placing = [row for row in rows if row.state is State.PLACING]
         self._workflow.remove_leftovers(keep={row.temporary or "" for row in placing})
         for row in placing:
             try:
                 await self._workflow.resume(row)
             except (DiskError, TransferError) as error:
-                # The part is not accessible, or a person decides. Nothing was published.
+                # Nothing was published. If the row was forgotten, the file is fetched again.
                 self.tally.add(_earlier(row).blame(error))
+                if row.state is State.PLACING:
+                    stuck.add(row.name)
         for row in rows:
             if row.folder == self.job.remote_dir and row.name not in present:
                 await self._close(row)
+        return stuck
 
     async def _close(self, row: Row) -> None:
         """Close a row whose original is no longer listed. If it was fetched, it is finished; else it is abandoned."""
