@@ -27,6 +27,11 @@ from .database import ledger_error, open_database, prove, transaction
 
 NAMES_A_QUERY = 500
 
+CLOCK = "clock"
+"""The name under which a server's clock is kept among its capabilities: seconds ahead of ours."""
+
+CLOCK_IS_VALID = 7 * 24 * 3600.0  # seconds
+
 SECOND = 1_000_000_000  # ns
 
 
@@ -322,7 +327,16 @@ class Ledger(Batch):
         found = self.look("SELECT allowed FROM capability WHERE account = ? AND name = ?", (account, name))
         return bool(found[0][0]) if found else None
 
-    def learn(self, account: str, name: str, *, allowed: bool) -> None:
+    def clock(self, account: str) -> float | None:
+        """Return by how many seconds a server's clock was ahead of ours, as a drop-off of the last week found.
+
+        Return None if no drop-off found it.
+        """
+        query = "SELECT allowed FROM capability WHERE account = ? AND name = ? AND learned_at > ?"
+        found = self.look(query, (account, CLOCK, time.time() - CLOCK_IS_VALID))
+        return float(found[0][0]) if found else None
+
+    def learn(self, account: str, name: str, *, allowed: bool | int) -> None:
         self.change("INSERT OR REPLACE INTO capability VALUES (?, ?, ?, ?)", [(account, name, allowed, time.time())])
 
     def _error(self, error: Exception) -> LedgerError:

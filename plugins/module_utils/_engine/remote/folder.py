@@ -28,7 +28,9 @@ from .threaded import ThreadedRemote
 if TYPE_CHECKING:
     from ..config.account import Account
 
-FEATURES = Features(stat=True, rename=True, exclusive_create=True, partial_uploads=True, max_in_flight=64)
+FEATURES = Features(
+    stat=True, rename=True, exclusive_create=True, partial_uploads=True, max_in_flight=64, is_local=True
+)
 THREADS = 8  # a disk takes several syncs at once, and does them together
 PAGE = 1000  # names that are listed at a time
 WRITE_OUT = 8 * 1024 * 1024  # bytes after which the disk is told to begin, so that the sync at the end is quicker

@@ -9,6 +9,8 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import time
+from array import array
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -18,6 +20,9 @@ from ..errors import TransferError
 if TYPE_CHECKING:
     from ..config.job import Share
     from ..ledger.ledger import Ledger, Row
+
+LONGEST_WAIT = 60.0
+"""Seconds that a run waits for a second look. With a longer `settle`, the second look is left to a later run."""
 
 DIGESTS = ("sha256", "sha512", "md5")
 """The hashes of supported checksum files, by their suffixes, the strongest first."""
@@ -74,28 +79,66 @@ class Sight:
         return (self.name, self.size, self.mtime_ns or 0)
 
 
+class SecondLook:
+    """Hold what a second look at a folder shows. Each file needs 8 bytes."""
+
+    def __init__(self) -> None:
+        self._seen = array("q")
+        self._is_sorted = False
+
+    def add(self, sights: Iterable[Sight]) -> None:
+        self._seen.extend(hash(sight.key) for sight in sights)
+
+    def __contains__(self, sight: Sight) -> bool:
+        """Return whether a file looked exactly like this. Call this after the last `add`."""
+        if not self._is_sorted:
+            self._seen, self._is_sorted = array("q", sorted(self._seen)), True
+        wanted = hash(sight.key)
+        place = bisect_left(self._seen, wanted)
+        return place < len(self._seen) and self._seen[place] == wanted
+
+
 class Settling:
     """Find the files of one folder that may still be written.
 
-    A file is settled when its mtime is ``settle`` seconds old by our clock, or when it was unchanged for that long. The
-    second rule is for servers whose clock is ahead of ours. The ledger records unsettled files for the next run.
+    A file is settled in one of these cases:
+
+    - Its mtime is ``settle`` seconds old, by a clock that is known.
+    - Two looks in this run, ``settle`` seconds apart, showed the same size and time.
+    - Earlier runs saw it unchanged for that long. The ledger records unsettled files for the next run.
 
     :param note: whether the ledger may be written (not in check mode).
+    :ivar clock: seconds by which the clock of the mtimes is ahead of ours; None if it is unknown.
+    :ivar second_look: what the second look of this run showed, if there was one.
     """
 
-    def __init__(self, ledger: Ledger, key: tuple[str, str, str], settle: float, *, note: bool) -> None:
+    def __init__(
+        self, ledger: Ledger, key: tuple[str, str, str], settle: float, *, note: bool, clock: float | None = 0.0
+    ) -> None:
         self._ledger = ledger
         self._key = key
         self._settle = settle
         self._note = note
         self._found_any = False
+        self.clock = clock
+        self.second_look: SecondLook | None = None
+
+    def needs_second_look(self, mtime_ns: int | None) -> bool:
+        """Return whether the time of a file proves nothing, and two looks in this run are possible."""
+        return 0 < self._settle <= LONGEST_WAIT and (self.clock is None or mtime_ns is None)
+
+    def _is_old(self, one: Sight, now: float) -> bool:
+        if one.mtime_ns is None or self.clock is None:
+            return False
+        return now + self.clock - one.mtime_ns / 1e9 >= self._settle
 
     def unsettled(self, files: Iterable[Sight]) -> set[str]:
         """Return the names of the files that must wait."""
         if not self._settle:
             return set()
         now = time.time()
-        young = [one for one in files if one.mtime_ns is None or now - one.mtime_ns / 1e9 < self._settle]
+        twice = self.second_look
+        young = [one for one in files if not self._is_old(one, now) and not (twice is not None and one in twice)]
         if not young:
             return set()
         self._found_any = True

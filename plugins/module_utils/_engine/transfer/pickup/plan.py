@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from ...errors import FiledropError, HoldError, TransferError
 from ...ledger.decisions import Discarded, way_out
@@ -22,6 +22,7 @@ from ..selection import (
     LOOKED_UP_AT_ONCE,
     Candidate,
     Oldest,
+    SecondLook,
     Settling,
     Sight,
     empty_refused,
@@ -51,6 +52,8 @@ class PickupPlan:
 
     :param check: change nothing; unsettled files are not recorded in the ledger.
     :param watched: names for which the caller needs to know whether they are in the folder.
+    :param clock: seconds by which the server's clock is ahead of ours; None if it is unknown.
+    :ivar needs_second_look: whether only a second listing can show which files are settled; see `look_again`.
     :ivar known: the number of files that were fetched before and stay on the server. It has no limit.
     :ivar files: the number of files that were found; ``size`` is their total size in bytes.
     :ivar present: the watched names that are in the folder.
@@ -58,7 +61,15 @@ class PickupPlan:
     """
 
     def __init__(
-        self, job: Pickup, account: str, ledger: Ledger, tally: Tally, *, check: bool, watched: Collection[str]
+        self,
+        job: Pickup,
+        account: str,
+        ledger: Ledger,
+        tally: Tally,
+        *,
+        check: bool,
+        watched: Collection[str],
+        clock: float | None = 0.0,
     ) -> None:
         self._job = job
         self._key = (account, job.direction, job.remote_dir)
@@ -66,7 +77,8 @@ class PickupPlan:
         self._tally = tally
         self._check = check
         self._watched = watched
-        self._settling = Settling(ledger, self._key, job.settle, note=not check)
+        self._settling = Settling(ledger, self._key, job.settle, note=not check, clock=clock)
+        self.needs_second_look = False
         self._oldest = Oldest()
         self._oldest_checksums = Oldest()
         self._names = bytearray(_BITS // 8)  # a bit for each hash: a million names themselves need 60 MiB
@@ -158,6 +170,13 @@ class PickupPlan:
             oldest.add(Candidate(entry.mtime or 0, entry.name, f"{_told(entry.size)}/{_told(entry.mtime)}"))
             self.files += 1
             self.size += entry.size or 0
+            self.needs_second_look = self.needs_second_look or self._settling.needs_second_look(_sight(entry).mtime_ns)
+
+    def look_again(self) -> Callable[[Iterable[Entry]], None]:
+        """Return a function that takes each page of a second listing, ``settle`` seconds after the first one."""
+        second = self._settling.second_look = SecondLook()
+        second.add(_sight(entry) for entry in self._claimed.values())  # they were settled when they were claimed
+        return lambda page: second.add(_sight(entry) for entry in page if entry.kind == "file")
 
     # --- the work to do
 
@@ -287,7 +306,7 @@ class PickupPlan:
 
 
 def _sight(entry: Entry) -> Sight:
-    return Sight(entry.name, entry.size or 0, mtime_ns_of(entry))
+    return Sight(entry.name, entry.size or 0, mtime_ns_of(entry) or None)  # a time of 0 proves nothing
 
 
 def _told(number: int | None) -> str:

@@ -40,17 +40,12 @@ async def download_whole(remote: Remote, entry: Entry, part: Part) -> Awaitable[
     return received.entry
 
 
-def require_unchanged(entry: Entry, now: Entry | None) -> None:
-    """Compare the listed entry with the entry after the last byte.
-
-    :raises TransferError: ``changed_while_read``.
-    """
-    if now is None or (now.size, now.mtime) != (entry.size, entry.mtime):
-        raise TransferError(
-            "changed_while_read",
-            f"{entry.path!r} was changed on the server during the download.",
-            "The file stays on the server, and the next run fetches it. If its writer needs longer, increase `settle`.",
-        )
+def changed_while_read(entry: Entry) -> TransferError:
+    return TransferError(
+        "changed_while_read",
+        f"{entry.path!r} was changed on the server during the download.",
+        "The file stays on the server, and the next run fetches it. If its writer needs longer, increase `settle`.",
+    )
 
 
 async def reread(remote: Remote, entry: Entry, part: Part) -> None:
