@@ -65,6 +65,8 @@ options:
   password:
     description:
       - A password, for servers that require one. If O(private_key_file) is set as well, the key is tried first.
+      - A server may require both, in any order. The password also answers a question for it (keyboard-interactive).
+        Questions for one-time codes cannot be answered.
     type: str
   host_keys:
     description:
