@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import codecs
 import re
 import shlex
 from typing import NamedTuple
 
+from ..config.text import in_utf8
 from ..errors import AuthenticationError
 
 OPENSSH_MAGIC = b"openssh-key-v1\0"
@@ -50,7 +50,7 @@ class Pem(NamedTuple):
 
 def find_pem(body: bytes) -> Pem | None:
     """Return the private key in the content of a file, or None."""
-    plain = _plain(body)
+    plain = in_utf8(body)
     found = _PEM.search(plain) or _PEM.search(_ESCAPED_BREAK.sub(b"\n", plain))
     if found:
         return Pem(found[1], found[2])
@@ -58,18 +58,6 @@ def find_pem(body: bytes) -> Pem | None:
     if inner.startswith(OPENSSH_MAGIC):
         return Pem(b"OPENSSH ", plain)
     return find_pem(inner) if inner else None
-
-
-def _plain(body: bytes) -> bytes:
-    """Return a text in UTF-8, without a byte order mark. UTF-16 without a mark has a null byte beside the first one."""
-    encoding = ""
-    if body.startswith(codecs.BOM_UTF16_LE) or (body[:1] != b"\0" and body[1:2] == b"\0"):
-        encoding = "utf-16-le"
-    elif body.startswith(codecs.BOM_UTF16_BE) or (body[:1] == b"\0" and body[1:2] != b"\0"):
-        encoding = "utf-16-be"
-    if encoding:
-        body = body.decode(encoding, "replace").encode("utf-8", "replace")
-    return body[len(codecs.BOM_UTF8) :] if body.startswith(codecs.BOM_UTF8) else body
 
 
 def _from_base64(body: bytes) -> bytes:
@@ -85,8 +73,8 @@ def _from_base64(body: bytes) -> bytes:
 
 def no_key(body: bytes, path: str) -> AuthenticationError:
     """Return the error for a file in which `find_pem` finds nothing: what it is instead, and what to do."""
-    plain = _plain(body).lstrip()
-    inner = _plain(_from_base64(plain)).lstrip() or plain
+    plain = in_utf8(body).lstrip()
+    inner = in_utf8(_from_base64(plain)).lstrip() or plain
     at = shlex.quote(path)
     if inner.startswith(b"PuTTY-User-Key-File"):
         return _other_format(path, "a key in PuTTY's own format", f"puttygen {at} -O private-openssh-new -o NEWFILE")
