@@ -151,7 +151,7 @@ class _Login:
             self._transport.auth_none(self._account.username)
         except paramiko.BadAuthenticationType as error:
             return tuple(filter(None, error.allowed_types))
-        except (paramiko.SSHException, EOFError, OSError):
+        except Exception:
             return ()
         return ()
 
@@ -187,7 +187,7 @@ class _Login:
                     "If it is only slow, raise timeout. Otherwise ask the provider.",
                 ) from None
             return _Answer(accepted=False)
-        except (paramiko.SSHException, EOFError, OSError) as error:
+        except Exception as error:  # paramiko raises what has ended its thread, of whatever kind
             raise self._connection_ended(error) from None
         accepted = bool(self._transport.is_authenticated())
         return _Answer(accepted=accepted, is_partial=not accepted, methods=methods)

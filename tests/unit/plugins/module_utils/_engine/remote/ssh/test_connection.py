@@ -6,13 +6,18 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
+import paramiko
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
     ConnectionLost,
+    FiledropError,
     ServerBusy,
     UnreachableError,
 )
@@ -139,3 +144,104 @@ def test_a_server_that_never_says_whether_it_speaks_sftp_is_noticed_in_time(
     ended.set()
     assert 3.0 <= time.monotonic() - began < 20
     assert "3 seconds" in caught.value.finding
+
+
+# --- what paramiko raises at odd instants
+
+ERRORS = [
+    *(paramiko.ChannelException(code, "no") for code in range(1, 5)),
+    paramiko.SSHException("SSH session not active"),
+    paramiko.ssh_exception.ProxyCommandFailure("x", "y"),
+    EOFError(),
+    OSError(32, "Broken pipe"),
+    ConnectionResetError(104, "Connection reset by peer"),
+    socket.timeout(),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+    struct.error("unpack requires a buffer of 4 bytes"),
+    IndexError("index out of range"),
+    KeyError(0),
+    AttributeError("'NoneType' object has no attribute 'x'"),
+    ValueError("bad"),
+    TypeError("bad"),
+    AssertionError(),
+    RuntimeError("cannot join current thread"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [(paramiko.Transport, "open_session"), (paramiko.Channel, "invoke_subsystem"), (paramiko.Channel, "settimeout")],
+    ids=["open_session", "invoke_subsystem", "settimeout"],
+)
+@pytest.mark.parametrize("is_dead", [False, True])
+def test_what_paramiko_raises_while_a_channel_opens_is_one_of_our_errors(
+    connection: SshConnection,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    kind: type[Any],
+    method: str,
+    is_dead: bool,
+) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        if is_dead:
+            connection.close()
+        raise error
+
+    monkeypatch.setattr(kind, method, fail)
+    with pytest.raises(FiledropError) as caught:
+        connection.open_channel()
+    assert isinstance(caught.value, (ConnectionLost, ServerBusy, UnreachableError))
+    if is_dead and not isinstance(error, paramiko.ChannelException):
+        assert isinstance(caught.value, ConnectionLost)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+@pytest.mark.parametrize("method", ["send", "recv"])
+def test_what_paramiko_raises_on_a_channel_is_one_of_our_errors(
+    connection: SshConnection, monkeypatch: pytest.MonkeyPatch, error: Exception, method: str
+) -> None:
+    channel = connection.open_channel()
+
+    def fail(*_arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(paramiko.Channel, method, fail)
+    if method == "recv" and isinstance(error, socket.timeout):
+        assert channel.receive(0.1) is None
+        return
+    with pytest.raises(ConnectionLost):
+        channel.receive(0.1) if method == "recv" else channel.send(b"x")
+
+
+@pytest.mark.parametrize("ends", ["_event_pending", "_send_user_message"])
+def test_a_connection_that_ends_while_a_session_is_asked_for_is_noticed_in_time(
+    ssh_server: OddSshServer, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """paramiko waits for an event that nobody sets any more."""
+    kind: Any = paramiko.Channel if ends == "_event_pending" else paramiko.Transport
+    connection = open_connection(ssh_server.account(timeout=1.0))
+    honest = getattr(kind, ends)
+
+    def end(self: Any, *arguments: object) -> Any:
+        if kind is paramiko.Channel or connection._transport._channels:  # type: ignore[attr-defined]
+            connection.close()
+            connection._transport.join(5)
+        return honest(self, *arguments)
+
+    monkeypatch.setattr(kind, ends, end)
+    began = time.monotonic()
+    with pytest.raises((ConnectionLost, UnreachableError)):
+        connection.open_channel()
+    assert time.monotonic() - began < 10
+
+
+def test_a_connection_that_ends_right_after_the_key_exchange_is_lost(
+    ssh_server: OddSshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(_transport: object) -> None:
+        raise paramiko.SSHException("No existing session")
+
+    monkeypatch.setattr(paramiko.Transport, "get_remote_server_key", ended)
+    with pytest.raises(ConnectionLost):
+        open_connection(ssh_server.account())

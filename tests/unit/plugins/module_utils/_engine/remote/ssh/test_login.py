@@ -502,3 +502,19 @@ def test_a_server_that_wants_weak_signatures_is_told(door: Open, key_file: Calla
     assert "SHA-1" in error.finding
     assert "ed25519" in error.way_out
     assert behaviour.asked == []
+
+
+@pytest.mark.parametrize(
+    "error", [IndexError("index out of range"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), AttributeError("x")]
+)
+@pytest.mark.parametrize("method", ["auth_publickey", "auth_password", "auth_none"])
+def test_what_paramiko_raises_during_the_login_is_one_of_our_errors(
+    door: Open, key_file: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, error: Exception, method: str
+) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    account, _door = door(key_answer=common.AUTH_FAILED, password_answer=common.AUTH_FAILED)
+    monkeypatch.setattr(paramiko.Transport, method, fail)
+    found = refusal(changed(account, private_key_file=key_file("ed25519"), password=SECRET))
+    assert found.reason == ("user_refused" if method == "auth_none" else "connection_lost")
