@@ -18,7 +18,7 @@ from ...errors import FiledropError, ServerBusy, UnreachableError
 from ..channel import ChannelEnded, ended, silent
 from .connect import agreed_algorithms, banner_of, host_key_of, open_transport
 from .handshake import WINDOW
-from .receive_buffer import NullBuffer, ReceiveBuffer
+from .receive_buffer import replace_buffers
 
 if TYPE_CHECKING:
     from paramiko import Transport
@@ -64,7 +64,7 @@ class SshConnection:
         asked_at = time.monotonic()
         try:
             channel: Any = self._transport.open_session(timeout=self._timeout)
-            channel.in_buffer, channel.in_stderr_buffer = ReceiveBuffer(), NullBuffer()
+            replace_buffers(channel)
             channel.settimeout(self._timeout)
             with _closing_after(self._timeout, channel, self._transport):
                 channel.invoke_subsystem("sftp")

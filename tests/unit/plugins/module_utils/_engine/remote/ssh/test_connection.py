@@ -23,6 +23,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.channel import ChannelEnded
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import receive_buffer
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.connection import (
     SshConnection,
     open_connection,
@@ -30,7 +31,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ss
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import ssh_server as ssh_server_module
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Kind
-from support.odd_server import OddSshServer, drive
+from support.odd_server import OddSshServer, Sink, drive, upload
 
 
 def test_a_connection_tells_who_the_server_is(ssh_server: OddSshServer) -> None:
@@ -245,3 +246,33 @@ def test_a_connection_that_ends_right_after_the_key_exchange_is_lost(
     monkeypatch.setattr(paramiko.Transport, "get_remote_server_key", ended)
     with pytest.raises(ConnectionLost):
         open_connection(ssh_server.account())
+
+
+def test_buffers_that_are_not_known_are_left_as_they_are(
+    ssh_server: OddSshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release of the future may have others. All goes through their public parts then."""
+    monkeypatch.setattr(receive_buffer, "KNOWN_METHODS", {"close", "feed", "read"})
+    content = bytes(range(256)) * 4000
+    (ssh_server.pickup / "a.xml").write_bytes(content)
+    remote = ssh_server.connect()
+    sink = Sink()
+
+    async def both_ways() -> int | None:
+        uploaded = await upload(remote, "input/b.xml", content)
+        size = await uploaded.size()
+        await uploaded.close()
+        await remote.download("pickup/a.xml", sink, size=len(content))
+        return size
+
+    assert drive(remote, both_ways()) == len(content)
+    assert sink.content == content
+    assert (ssh_server.input / "b.xml").read_bytes() == content
+    kinds = {type(session._channel._channel.in_buffer) for session in remote._sessions.all}  # type: ignore[attr-defined]
+    assert kinds == {paramiko.buffered_pipe.BufferedPipe}
+
+
+def test_buffers_that_are_known_are_replaced(ssh_server: OddSshServer) -> None:
+    remote = ssh_server.connect()
+    kinds = {type(session._channel._channel.in_buffer) for session in remote._sessions.all}  # type: ignore[attr-defined]
+    assert kinds == {receive_buffer.ReceiveBuffer}
