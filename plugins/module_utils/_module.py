@@ -22,7 +22,7 @@ from ._engine.config.presets import Preset, preset_named
 from ._engine.errors import DependencyError, FiledropError
 from ._engine.local import names
 from ._engine.run.runner import run
-from ._respawn import with_library
+from ._respawn import respawn_if_needed
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -109,8 +109,9 @@ def run_module(module: AnsibleModule, work: Callable[[], Result], *, offline: bo
     :param offline: the module does not connect, so the libraries for connections may be missing.
     """
     with FailJson(module):
-        if not offline and module.params.get("protocol") != "folder":
-            with_library()
+        connects = not offline and module.params.get("protocol") != "folder"
+        respawn_if_needed(needs_library=connects)
+        if connects:
             require()
         result = work()
     module.exit_json(**presentable(result))
@@ -148,8 +149,9 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
     A file that failed or is held fails the task, after all files are processed and with the full result.
     """
     with FailJson(module):
-        if module.params["protocol"] != "folder":
-            with_library()
+        connects = module.params["protocol"] != "folder"
+        respawn_if_needed(needs_library=connects)
+        if connects:
             require()
         job = job_from_options(module.params, preset_named(module.params["preset"]))
         account = account_from_options(module.params)

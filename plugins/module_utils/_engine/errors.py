@@ -58,7 +58,12 @@ class ServerBusy(FiledropError):
 
 
 class RemoteError(FiledropError):
-    """The server refused one request."""
+    """The server refused one request.
+
+    :ivar said: the server's own words, safe to show; often empty.
+    """
+
+    said = ""
 
 
 class RemoteMissing(RemoteError):

@@ -38,3 +38,14 @@ def test_each_variable_that_the_tasks_use_is_documented(role: Path) -> None:
     used = {name for path in sources for name in re.findall(r"(?<![\w.])filedrop_[a-z_]+", path.read_text())}
     assert used - {"filedrop_jobs"} <= set(documented)
     assert set(documented) <= used
+
+
+@pytest.mark.parametrize("library", ["paramiko", "cryptography"])
+def test_the_newest_library_that_is_installed_is_one_that_is_tested(role: Path, checkout: Path, library: str) -> None:
+    wanted = read(role / "defaults" / "main.yml")["filedrop_pip_packages"]
+    (bound,) = (package.partition("<")[2] for package in wanted if package.startswith(library))
+    tested = re.search(rf"^{library}==([\d.]+)$", (checkout / "tests" / "requirements" / "run.txt").read_text(), re.M)
+    assert tested is not None
+    newest = [int(part) for part in tested[1].split(".")]
+    next_one = [int(part) for part in bound.split(".")]
+    assert next_one == [*newest[: len(next_one) - 1], newest[len(next_one) - 1] + 1]

@@ -25,7 +25,7 @@ LONGEST_WAIT = 60.0
 """Seconds that a run waits for a second look. With a longer `settle`, the second look is left to a later run."""
 
 DIGESTS = ("sha256", "sha512", "md5")
-"""The hashes of supported checksum files, by their suffixes, the strongest first."""
+"""The hashes of supported checksum files, by their suffixes, the strongest first. The case of a suffix is ignored."""
 
 
 class Patterns(Protocol):
@@ -51,7 +51,13 @@ def _fits(name: str, patterns: Iterable[str]) -> bool:
 def vouched_by(name: str) -> str:
     """Return the name of the file that a checksum file of this name belongs to; empty if it is not a checksum file."""
     stem, _dot, suffix = name.rpartition(".")
-    return stem if suffix in DIGESTS else ""
+    return stem if suffix.lower() in DIGESTS else ""
+
+
+def sidecar_key(name: str) -> str:
+    """Return the name of a checksum file with its suffix in lower case, as one is looked for."""
+    stem, dot, suffix = name.rpartition(".")
+    return stem + dot + suffix.lower()
 
 
 def is_in_share(name: str, share: Share | None) -> bool:

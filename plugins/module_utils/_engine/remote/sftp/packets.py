@@ -29,6 +29,8 @@ FSTAT = 8
 OPENDIR = 11
 READDIR = 12
 REMOVE = 13
+REALPATH = 16
+STAT = 17
 RENAME = 18
 STATUS = 101
 HANDLE = 102
@@ -56,6 +58,8 @@ HAS_EXTENDED = 0x80000000
 OK = 0
 END_OF_FILE = 1
 NO_SUCH_FILE = 2
+NO_SUCH_PATH = 10  # of later versions; some servers use it in version 3
+MISSING = (NO_SUCH_FILE, NO_SUCH_PATH)
 
 LIMITS = "limits@openssh.com"
 
@@ -245,6 +249,7 @@ _REFUSALS: Mapping[int, tuple[type[RemoteError], str, str]] = {
     3: (RemoteDenied, "remote_denied", "permission denied"),
     5: (RemoteError, "remote_bad_message", "a bad message, as for a name that it cannot store"),  # OpenSSH's EINVAL
     8: (RemoteUnsupported, "remote_unsupported", "the request is not supported"),
+    NO_SUCH_PATH: (RemoteMissing, "remote_missing", "no such file or folder"),
 }
 
 
@@ -258,7 +263,9 @@ def refusal(body: bytes, doing: str) -> RemoteError:
     said = "" if reader.at_end else reader.text().decode("utf-8", "backslashreplace")
     shown = "".join(letter if letter.isprintable() else "?" for letter in said[:200])
     kind, reason, meaning = _REFUSALS.get(code, (RemoteError, UNSTATED, "failure, without a reason"))
-    return kind(reason, f"The server refused {doing}: {meaning} (SFTP status {code}, {shown!r}).")
+    error = kind(reason, f"The server refused {doing}: {meaning} (SFTP status {code}, {shown!r}).")
+    error.said = shown
+    return error
 
 
 def _too_short() -> ProtocolError:

@@ -18,7 +18,7 @@ from ...errors import FiledropError
 from ..rate_limiter import RateLimiter
 from ..ssh.connection import open_connection
 from . import packets
-from .session import Session
+from .session import Habits, Session
 
 if TYPE_CHECKING:
     from ...config.account import Account
@@ -42,6 +42,7 @@ class Sessions:
     def __init__(self, account: Account) -> None:
         self.rate_limiter = RateLimiter(account.bandwidth_limit)
         self.all: list[Session] = []
+        self._habits = Habits()
         self._connections: list[Connection] = []
         self._timeout = account.timeout
         self._may_widen = True
@@ -58,7 +59,7 @@ class Sessions:
             connection.close()
 
     def _session(self, connection: Connection) -> Session:
-        return Session(connection.open_channel(), timeout=self._timeout)
+        return Session(connection.open_channel(), timeout=self._timeout, habits=self._habits)
 
     def info(self) -> Mapping[str, Any]:
         """What is known of the server and the first session, for people."""
@@ -68,6 +69,7 @@ class Sessions:
             "sftp_version": packets.VERSION,
             "extensions": session.extensions,
             "limits": session.limits._asdict(),
+            "notes": self._habits.notes(),
         }
 
     def idlest(self) -> Session:

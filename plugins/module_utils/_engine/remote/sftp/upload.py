@@ -18,6 +18,7 @@ from ...loop.limiter import acquire_any
 from ...loop.loop import Future, gather
 from ..interface import size_or_none, succeeds
 from . import packets, requests
+from .looks import Look
 from .requests import Handle
 from .session import Cost
 
@@ -74,7 +75,7 @@ class Upload:
         elif size is not None:
             size = await size_or_none(requests.size_of(self._handle))
         if size is None or self._closing:
-            own = await requests.stat(self._sessions.idlest(), self._handle.path)
+            own = await Look(self._sessions.idlest(), self._handle.path)
             size = own.size if own else size
         if size is None and refusal:
             raise refusal

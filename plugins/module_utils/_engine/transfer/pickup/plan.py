@@ -29,6 +29,7 @@ from ..selection import (
     is_in_share,
     is_wanted,
     other_job,
+    sidecar_key,
     unsettled_error,
     vouched_by,
 )
@@ -111,7 +112,7 @@ class PickupPlan:
                 self.claims.append(entry)
                 continue
             if vouched_by(entry.name):
-                self._sidecars.setdefault(entry.name, entry)
+                self._sidecars.setdefault(sidecar_key(entry.name), entry)
             if self._is_asked_for(entry.name):
                 self._accept(entry)
 
@@ -197,7 +198,7 @@ class PickupPlan:
             if stem in came or (stem not in self._coming and self._came_with(item, stem)):
                 yield item
             else:
-                self._tally.add(item.outcome.skip(_file_awaited()))
+                self._tally.add(item.outcome.skip(_file_awaited(stem)))
         self._settling.end()
 
     def _came_with(self, item: PickupItem, stem: str) -> bool:
@@ -277,7 +278,8 @@ class PickupPlan:
         """Return the strongest checksum file of each file that has one, even if `include` does not select it."""
         if self._job.verify != "sidecar":
             return {}
-        beside = ChainMap(self._claimed, self._sidecars)
+        claimed = {sidecar_key(name): entry for name, entry in self._claimed.items() if vouched_by(name)}
+        beside = ChainMap(claimed, self._sidecars)
         found = {}
         for name in files:
             several = [beside[f"{name}.{digest}"] for digest in DIGESTS if f"{name}.{digest}" in beside]
@@ -313,10 +315,10 @@ def _told(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-def _file_awaited() -> TransferError:
+def _file_awaited(stem: str) -> TransferError:
     return TransferError(
         "file_awaited",
-        "This is the checksum of a file that was not fetched yet, so it stays on the server.",
+        f"This is the checksum of {stem!r}, which was not fetched yet, so it stays on the server.",
         "A later run fetches it after its file.",
     )
 

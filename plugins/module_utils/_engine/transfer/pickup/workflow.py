@@ -123,7 +123,7 @@ class PickupWorkflow:
         if self.job.verify == "reread":
             await reread(self.remote, entry, part)
         elif self.job.verify == "sidecar" and not vouched_by(item.entry.name):
-            await compare_with_sidecar(self.remote, entry, item.sidecar, part, self.dest)
+            await compare_with_sidecar(self.remote, item.entry, item.sidecar, part, self.dest)
 
     async def _hold_copy(self, item: PickupItem, claim: Claim, part: Part, why: str) -> HoldError:
         """Hold a whole copy whose original is gone, and keep its part; return the error to raise."""

@@ -496,7 +496,7 @@ def test_a_server_that_lies_about_sizes_gets_nowhere_with_it(desk: Desk, server:
 
 def test_names_that_lead_elsewhere_are_refused_and_the_others_come(desk: Desk, server: OddServer) -> None:
     desk.fill(1, folder=server.pickup)
-    odd = [b"../up.xml", b"/etc/x.xml", b"a/b.xml", b"", b"nul\0.xml", b"x" * 256, b"caf\xe9.xml", b"\x1b[2J.xml"]
+    odd = [b"../up.xml", b"/etc/x.xml", b"a/b.xml", b"nul\0.xml", b"x" * 256, b"caf\xe9.xml", b"\x1b[2J.xml"]
 
     def lie(call: Call, go: Serve) -> Answer | None:
         answer = go(call.request)
