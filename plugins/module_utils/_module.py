@@ -20,6 +20,7 @@ from ._engine.config.job import Job
 from ._engine.config.paths import default_ledger
 from ._engine.config.presets import Preset, preset_named
 from ._engine.errors import DependencyError, FiledropError
+from ._engine.ledger.owner import as_owner
 from ._engine.local import names
 from ._engine.run.runner import run
 from ._respawn import with_library
@@ -153,7 +154,9 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
             require()
         job = job_from_options(module.params, preset_named(module.params["preset"]))
         account = account_from_options(module.params)
-        found = run(job, account, ledger=ledger_path(module), check=module.check_mode, create_ledger=True)
+        ledger = ledger_path(module)
+        with as_owner(ledger, reading=module.check_mode):
+            found = run(job, account, ledger=ledger, check=module.check_mode, create_ledger=True)
     for note in found.notes:
         module.warn(presentable(note))
     result = transfer_result(found, job)

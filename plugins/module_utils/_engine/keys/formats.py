@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Union
 from .._deps import paramiko, require
 from ..config.credentials import forbidden_mode
 from ..errors import AuthenticationError
+from ..local.identity import as_started
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -168,7 +169,8 @@ def read_private(path: str) -> tuple[bytes, os.stat_result]:
     """
     try:
         # O_NONBLOCK: opening a named pipe must not block.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with as_started():
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise _cannot_open(path, error) from None
     except ValueError:

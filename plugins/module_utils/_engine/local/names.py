@@ -20,6 +20,9 @@ LONGEST_NAME = 255
 TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", ".filepart", ".temp", ".inprocess", ".uploading")
 """Suffixes that senders in practice use for a file that is not complete yet."""
 
+OWN = ".filedrop-"
+"""The beginning of the names of filedrop's own temporary files, in `dest` and on servers."""
+
 WAY_OUT = "Rename it at its source, or exclude it. Other files are not affected."
 
 
@@ -88,12 +91,12 @@ def part_prefix(ledger: str, account: str, job: str) -> str:
 
     :param ledger: the identity of the ledger. Jobs of the same name in two ledgers have different parts.
     """
-    return f".filedrop-{key_of(ledger, account, job)[:12]}-"
+    return f"{OWN}{key_of(ledger, account, job)[:12]}-"
 
 
 def is_part(name: str) -> bool:
     """Return whether a name can be the name of a part."""
-    return name.startswith(".filedrop-") and "/" not in name
+    return name.startswith(OWN) and "/" not in name
 
 
 def key_of(*texts: str) -> str:
@@ -101,10 +104,10 @@ def key_of(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-LOCK = ".filedrop-lock-"
+LOCK = f"{OWN}lock-"
 """The prefix of lock files in a local folder. One pattern, ``.filedrop-*.part``, matches all that is ours there."""
 
-_CLAIM = ".filedrop-claim-"
+_CLAIM = f"{OWN}claim-"
 _CLAIM_PARTS = re.compile(
     re.escape(_CLAIM) + r"(?P<host>.*?)-([0-9a-f]{12}-)?[0-9a-f]{8}-(?P<name>.*)\.part", re.DOTALL
 )
