@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ._engine._deps import PARAMIKO_IMPORT_ERROR, require
 from ._engine.config.account import account_from_options
 from ._engine.config.job import Job
+from ._engine.config.options import clean
 from ._engine.config.paths import default_ledger
 from ._engine.config.presets import Preset, preset_named
 from ._engine.errors import DependencyError, FiledropError
@@ -119,7 +120,7 @@ def run_module(module: AnsibleModule, work: Callable[[], Result], *, offline: bo
 
 def ledger_path(module: AnsibleModule) -> str:
     """Return the ledger of the task, or this user's default ledger."""
-    return str(module.params["ledger"] or default_ledger())
+    return clean(str(module.params["ledger"] or default_ledger()), name="ledger")
 
 
 def iso(seconds: float | None) -> str | None:

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from ..config.files import DEFAULT_FOLDER, Configuration
+from ..config.options import clean
 from ..config.paths import SYSTEM_LEDGER
 from ..errors import FiledropError, JobRunning, RunEnded
 from ..ledger.history import MOST
@@ -88,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(given: argparse.Namespace, console: Console) -> int:
-    context = CommandContext(Configuration(given.config), given.ledger, console, everything=given.verbose)
+    configuration, ledger = clean(given.config, name="--config"), clean(given.ledger, name="--ledger")
+    context = CommandContext(Configuration(configuration), ledger, console, everything=given.verbose)
     if given.command == "run" and given.wait:
         return run_and_wait(context, given.job, force=given.force)
     if given.command == "run":

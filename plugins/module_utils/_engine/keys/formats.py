@@ -162,15 +162,20 @@ def load_private_key(path: str, passphrase: str | None) -> PKey:
     return paramiko.ECDSAKey.from_private_key(plain)
 
 
-def read_private(path: str) -> tuple[bytes, os.stat_result]:
+def read_private(path: str, *, folder: int | None = None) -> tuple[bytes, os.stat_result]:
     """Read the content and status of a private key file, whatever its mode.
 
+    :param folder: a descriptor of its folder. Then no link is followed.
     :raises AuthenticationError: ``key_missing``, ``key_unreadable``, ``key_malformed``.
     """
     try:
         # O_NONBLOCK: opening a named pipe must not block.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
         with as_started():
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            if folder is None:
+                descriptor = os.open(path, flags)
+            else:
+                descriptor = os.open(os.path.basename(path), flags | os.O_NOFOLLOW, dir_fd=folder)
     except OSError as error:
         raise _cannot_open(path, error) from None
     except ValueError:
