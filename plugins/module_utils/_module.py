@@ -91,9 +91,9 @@ class FailJson:
             text = f"{error} The module ran with {sys.executable}."
             self._module.fail_json(msg=text, reason=error.reason, exception=PARAMIKO_IMPORT_ERROR)
         if isinstance(error, FiledropError):
-            self._module.fail_json(msg=presentable(str(error)), reason=error.reason)
+            self._module.fail_json(msg=str(error), reason=error.reason)
         if isinstance(error, Exception):
-            self._module.fail_json(msg=presentable(_unexpected(error)), reason="unexpected")
+            self._module.fail_json(msg=names.shown(_unexpected(error)), reason="unexpected")
 
 
 def _unexpected(error: Exception) -> str:
@@ -159,14 +159,14 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
         with as_owner(ledger, reading=module.check_mode):
             found = run(job, account, ledger=ledger, check=module.check_mode, create_ledger=True)
     for note in found.notes:
-        module.warn(presentable(note))
+        module.warn(names.shown(note))
     result = transfer_result(found, job)
     if module._diff:
         result["diff"] = transfer_diff(found, job)
     result = presentable(result)
     reason, text = verdict(found, check=module.check_mode)
     if reason:
-        module.fail_json(msg=presentable(text), reason=reason, **result)
+        module.fail_json(msg=names.shown(text), reason=reason, **result)
     module.exit_json(**result)
 
 
@@ -176,7 +176,7 @@ def transfer_result(found: RunResult, job: Job) -> Result:
         "changed": found.changed,
         "summary": dict(found.summary),
         "files": [outcome.as_dict() for outcome in found.outcomes[: job.max_results]],
-        "notes": list(found.notes),
+        "notes": [names.shown(note) for note in found.notes],
     }
 
 

@@ -114,6 +114,7 @@ COLUMNS = {
     "folder with a NUL": {"local_path": "'/srv' || char(0) || '/a.xml'"},
     "path that ends in a folder": {"local_path": "'/srv/..'"},
 }
+IDENTITIES = ["''", "'../../etc'", "x'00'"]
 
 
 def refused_by_all(desk: Desk, directions: tuple[str, ...] = DIRECTIONS) -> None:
@@ -145,6 +146,14 @@ def test_a_row_that_filedrop_cannot_have_written_is_refused(
 ) -> None:
     craft(desk.ledger, row(desk, direction, **changes))
     refused_by_all(desk, (direction,))
+
+
+@pytest.mark.parametrize("identity", IDENTITIES)
+def test_an_identity_that_could_be_a_path_is_refused(desk: Desk, secret: Path, identity: str) -> None:
+    craft(desk.ledger, f"UPDATE identity SET ledger = {identity}")
+    fill(desk.ledger.parent / "box" / "pickup", 1)
+    error = desk.refusal(desk.job("pickup", share={"index": 0, "count": 1}))
+    assert (error.reason, error.finding) == ("ledger_damaged", "The ledger has no identity.")
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python limits the length of values from 3.11 on")
@@ -197,7 +206,8 @@ def test_a_row_leads_a_run_to_no_other_folder(desk: Desk, secret: Path, directio
         changes = {"local_path": f"'{secret.parent}/b.xml'"}
     craft(desk.ledger, row(desk, direction, **changes))
     (outcome,) = desk.run(desk.job(direction)).outcomes
-    assert (outcome.outcome, outcome.reason) == ("failed", "other_folder")
+    expected = ("held", "dest_changed") if direction == "pickup" else ("failed", "other_folder")
+    assert (outcome.outcome, outcome.reason) == expected
     assert part.read_text() == "part"
     part.unlink()
     assert digests(desk.ledger.parent / "box" / "input") == {}

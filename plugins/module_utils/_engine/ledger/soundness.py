@@ -44,9 +44,9 @@ def require_identity(value: object) -> str:
 
     :raises LedgerError: ``ledger_damaged``: filedrop cannot have written it.
     """
-    if isinstance(value, str) and re.fullmatch("[0-9a-f]{12}", value):
-        return value
-    _refuse("no identity")
+    if not isinstance(value, str) or not re.fullmatch("[A-Za-z0-9]{1,64}", value):
+        _refuse("no identity")
+    return value
 
 
 def require_sound(record: Sequence[Any]) -> None:

@@ -78,7 +78,7 @@ def remember(ledger: Ledger, job: JobKey, began: float, result: RunResult) -> No
 def _words(error: FiledropError | None) -> tuple[str, str]:
     if error is None:
         return "", ""
-    return error.reason, str(error).encode("utf-8", "backslashreplace").decode("utf-8")
+    return error.reason, str(error)
 
 
 def latest_run(ledger: Ledger, job: JobKey) -> PastRun | None:
