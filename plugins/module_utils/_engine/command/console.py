@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 from ..local.names import as_data, shown
+from . import signals
 
 ERROR, WARNING, INFO = 3, 4, 6
 """Priorities of syslog (RFC 5424). The journal reads them from the beginning of a line (sd-daemon(3))."""
@@ -48,8 +49,9 @@ class Console:
         """Print the answer to the command: a document for programs, or lines for people.
 
         Lines are not printed to the journal, because `log` has already written the events there. A JSON document is
-        always printed.
+        always printed. From now on, a signal changes nothing: the answer is complete, and the status is known.
         """
+        signals.hold()
         if self.as_json:
             text = json.dumps(_printable(document), ensure_ascii=False, indent=2)
             # The data stay what they are, and a terminal sees none of the characters that could disturb it.
