@@ -81,5 +81,7 @@ options:
         share it between hosts.
       - "Default for root: C(/var/lib/filedrop/ledger.sqlite3). Default for other users: C(filedrop/ledger.sqlite3) in
         the folder of E(XDG_STATE_HOME), or else in C(~/.local/state)."
+      - If root uses the ledger of another user, the module works as that user. It reads O(ignore:private_key_file) as
+        root. A ledger that several users can change is refused.
     type: path
 """

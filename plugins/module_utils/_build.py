@@ -42,6 +42,10 @@ if sys.version_info < (3, 9):
     sys.stderr.write("filedrop needs Python 3.9 or newer, and %s is %d.%d.\\n" % found)
     raise SystemExit(2)
 
+import signal
+
+# Until the command handles them, signals wait. One that ends it during its imports would give no status.
+signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 if sys.getfilesystemencoding() != "utf-8":
     import os
 

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 from ._engine._deps import PARAMIKO_IMPORT_ERROR, require
 from ._engine.config.account import account_from_options
 from ._engine.config.job import Job
+from ._engine.config.options import clean
 from ._engine.config.paths import default_ledger
 from ._engine.config.presets import Preset, preset_named
 from ._engine.errors import DependencyError, FiledropError
+from ._engine.ledger.owner import as_owner
 from ._engine.local import names
 from ._engine.run.runner import run
 from ._respawn import respawn_if_needed
@@ -89,9 +91,9 @@ class FailJson:
             text = f"{error} The module ran with {sys.executable}."
             self._module.fail_json(msg=text, reason=error.reason, exception=PARAMIKO_IMPORT_ERROR)
         if isinstance(error, FiledropError):
-            self._module.fail_json(msg=presentable(str(error)), reason=error.reason)
+            self._module.fail_json(msg=str(error), reason=error.reason)
         if isinstance(error, Exception):
-            self._module.fail_json(msg=presentable(_unexpected(error)), reason="unexpected")
+            self._module.fail_json(msg=names.shown(_unexpected(error)), reason="unexpected")
 
 
 def _unexpected(error: Exception) -> str:
@@ -119,7 +121,7 @@ def run_module(module: AnsibleModule, work: Callable[[], Result], *, offline: bo
 
 def ledger_path(module: AnsibleModule) -> str:
     """Return the ledger of the task, or this user's default ledger."""
-    return str(module.params["ledger"] or default_ledger())
+    return clean(str(module.params["ledger"] or default_ledger()), name="ledger")
 
 
 def iso(seconds: float | None) -> str | None:
@@ -155,16 +157,18 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
             require()
         job = job_from_options(module.params, preset_named(module.params["preset"]))
         account = account_from_options(module.params)
-        found = run(job, account, ledger=ledger_path(module), check=module.check_mode, create_ledger=True)
+        ledger = ledger_path(module)
+        with as_owner(ledger, reading=module.check_mode):
+            found = run(job, account, ledger=ledger, check=module.check_mode, create_ledger=True)
     for note in found.notes:
-        module.warn(presentable(note))
+        module.warn(names.shown(note))
     result = transfer_result(found, job)
     if module._diff:
         result["diff"] = transfer_diff(found, job)
     result = presentable(result)
     reason, text = verdict(found, check=module.check_mode)
     if reason:
-        module.fail_json(msg=presentable(text), reason=reason, **result)
+        module.fail_json(msg=names.shown(text), reason=reason, **result)
     module.exit_json(**result)
 
 
@@ -174,7 +178,7 @@ def transfer_result(found: RunResult, job: Job) -> Result:
         "changed": found.changed,
         "summary": dict(found.summary),
         "files": [outcome.as_dict() for outcome in found.outcomes[: job.max_results]],
-        "notes": list(found.notes),
+        "notes": [names.shown(note) for note in found.notes],
     }
 
 

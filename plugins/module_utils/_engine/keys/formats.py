@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Union
 from .._deps import paramiko, require
 from ..config.credentials import forbidden_mode
 from ..errors import AuthenticationError
+from ..local.identity import as_started
 from .armour import KEY_FILE_HINT, OPENSSH_MAGIC, find_pem, no_key
 
 if TYPE_CHECKING:
@@ -157,14 +158,20 @@ def load_private_key(path: str, passphrase: str | None) -> PKey:
     return paramiko.ECDSAKey.from_private_key(plain)
 
 
-def read_private(path: str) -> tuple[bytes, os.stat_result]:
+def read_private(path: str, *, folder: int | None = None) -> tuple[bytes, os.stat_result]:
     """Read the content and status of a private key file, whatever its mode.
 
+    :param folder: a descriptor of its folder. Then no link is followed.
     :raises AuthenticationError: ``key_missing``, ``key_unreadable``, ``key_malformed``.
     """
     try:
         # O_NONBLOCK: opening a named pipe must not block.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        with as_started():
+            if folder is None:
+                descriptor = os.open(path, flags)
+            else:
+                descriptor = os.open(os.path.basename(path), flags | os.O_NOFOLLOW, dir_fd=folder)
     except OSError as error:
         raise _cannot_open(path, error) from None
     except ValueError:

@@ -39,6 +39,7 @@ from ..local.names import quoted
 from ..states import DECIDED, DECISIONS, DIRECTIONS, HOLDS, OUTCOMES, State
 from .ledger import Ledger, Row
 from .locks import JobKey, only_run
+from .owner import as_owner
 
 CHOICES = ("resend", "delivered", "discard")
 
@@ -106,7 +107,9 @@ def resolve(ledger: str, wanted: Wanted, decision: str, *, check: bool = False) 
     :raises JobRunning: a run of a file's job is in progress.
     :raises LedgerError: the ledger is missing, or cannot be used.
     """
-    with closing(Ledger(ledger, must_exist=True, read_only=check)) as book, ExitStack() as locks:
+    with ExitStack() as locks:
+        locks.enter_context(as_owner(ledger, reading=check))
+        book = locks.enter_context(closing(Ledger(ledger, must_exist=True, read_only=check)))
         rows = _chosen(book, wanted, decision)
         if not check:
             jobs = sorted({JobKey.of(row) for row in rows})

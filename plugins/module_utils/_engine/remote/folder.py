@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import ConnectionLost, FiledropError, RemoteDenied, RemoteError, RemoteMissing, UnreachableError
 from ..local.folder import rename_new
 from ..local.permissions import Permissions
+from ..local.walk import FOLDER, open_folder
 from .interface import Entry, Features, join
 from .threaded import ThreadedRemote
 
@@ -35,7 +36,6 @@ THREADS = 8  # a disk takes several syncs at once, and does them together
 PAGE = 1000  # names that are listed at a time
 WRITE_OUT = 8 * 1024 * 1024  # bytes after which the disk is told to begin, so that the sync at the end is quicker
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _KINDS: dict[int, tuple[type[FiledropError], str]] = {
@@ -79,7 +79,7 @@ class _FolderConnection:
     """The calls of one thread; see `threaded.BlockingConnection`."""
 
     def __init__(self, root: str, permissions: Permissions) -> None:
-        self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._root = open_folder(root)
         self._permissions = permissions
         self._open: set[_File] = set()
 
@@ -175,7 +175,7 @@ class _FolderConnection:
                 if part == "..":
                     raise RemoteDenied("remote_denied", f"The path {path!r} has '..' in it, and could leave `root`.")
                 if part not in ("", "."):
-                    above, fd = fd, os.open(part, _FOLDER, dir_fd=fd)
+                    above, fd = fd, os.open(part, FOLDER, dir_fd=fd)
                     os.close(above)
             yield _Opened(fd)
         finally:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import TransferError
+from ..local.names import quoted
 
 if TYPE_CHECKING:
     from ..config.job import Share
@@ -296,6 +297,16 @@ def other_job(row: Row) -> TransferError:
         "other_job",
         f"The job {row.job!r} is working on this file.",
         "Change the selections of the two jobs so that they do not overlap.",
+    )
+
+
+def other_folder(row: Row, path: str, option: str) -> TransferError:
+    """Build the error for an unfinished row whose file is in a folder of this host that the job does not have."""
+    return TransferError(
+        "other_folder",
+        f"An earlier run left {quoted(row.name)} unfinished in {quoted(path)}, which is not in `{option}` of this job.",
+        f"If this job used that folder before, set `{option}` to it again for one run. Otherwise, find out who has "
+        "written to the ledger.",
     )
 
 
