@@ -13,8 +13,11 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from support import driver
 from support.desk import Desk, assert_delivered, fill, quiet_way
+from support.odd_server import server
 from support.relay import Relay
 from support.sshd import SshServer
+
+__all__ = ["server"]
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ class Row:
     local_path: str | None = None
     sha256: str | None = None
     visible: bool | None = None
+    verified_by: str | None = None
     reason: str | None = None
     changed_at: float = 0.0
     id: int | None = None

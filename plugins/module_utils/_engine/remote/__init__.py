@@ -15,7 +15,21 @@ from typing import TYPE_CHECKING, Callable
 
 from ..local.permissions import Permissions
 from .folder import folder_remote
-from .interface import Entry, Features, Incoming, Outgoing, Received, Remote, Uploaded, entries_in, join, succeeds
+from .interface import (
+    AskSize,
+    Entry,
+    Features,
+    Incoming,
+    Look,
+    Outgoing,
+    Received,
+    Remote,
+    Uploaded,
+    entries_in,
+    join,
+    look,
+    succeeds,
+)
 from .sftp.remote import SftpRemote
 
 if TYPE_CHECKING:
@@ -23,9 +37,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PROTOCOLS",
+    "AskSize",
     "Entry",
     "Features",
     "Incoming",
+    "Look",
     "Outgoing",
     "Received",
     "Remote",
@@ -33,6 +49,7 @@ __all__ = [
     "connect",
     "entries_in",
     "join",
+    "look",
     "succeeds",
 ]
 

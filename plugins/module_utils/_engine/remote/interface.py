@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import stat as modes
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol, Union
 
-from ..errors import RemoteDenied, RemoteError, RemoteUnsupported
+from ..errors import RemoteError
 
 if TYPE_CHECKING:
     from ..loop.loop import Batch
@@ -55,6 +56,17 @@ class Features(NamedTuple):
     max_in_flight: int
 
 
+class AskSize(Enum):
+    """When an upload asks the server for its size."""
+
+    OPEN = "open"
+    """While the file is open, right behind its bytes."""
+    CLOSED = "closed"
+    """After the close, for a server that does not know the size before. Only a temporary file is closed early."""
+    NEVER = "never"
+    """The account may not look."""
+
+
 class Outgoing(Protocol):
     """A local file that is being uploaded."""
 
@@ -92,10 +104,11 @@ class Uploaded(Protocol):
     async def size(self) -> int | None:
         """Wait until the server has acknowledged every byte; return how many bytes it holds, by its own word.
 
-        None if the server does not tell. A server that told a wrong size is asked again, because it may have answered
-        before it had processed every byte.
+        None if the server does not tell, or was not asked. A server that told a wrong size is asked again, because it
+        may have answered before it had processed every byte. No request is made that fails on a server that hides
+        files until they are closed.
 
-        :raises RemoteError: it refused some of the bytes, or the question.
+        :raises RemoteError: it refused some of the bytes.
         """
 
     def close(self) -> Awaitable[None]:
@@ -174,6 +187,7 @@ class Remote(Protocol):
         over: bool,
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
+        ask_size: AskSize = AskSize.OPEN,
     ) -> Uploaded:
         """Upload a file; return when every byte has been handed to the transport.
 
@@ -189,6 +203,7 @@ class Remote(Protocol):
             several connections.
         :param created: awaited once the name is ours and before the first byte is sent: the durable point. It gets
             the upload, so that the caller can discard it whatever happens later.
+        :param ask_size: when `Uploaded.size` asks.
         """
 
     def rename(self, old: str, new: str) -> Awaitable[None]:
@@ -211,11 +226,23 @@ async def entries_in(remote: Remote, folder: str) -> Sequence[Entry]:
 
 
 async def size_or_none(size: Awaitable[int | None]) -> int | None:
-    """Return a size; None if the server does not allow asking for it."""
+    """Return a size; None if the server does not tell it. Some servers know of no file while it is open."""
     try:
         return await size
-    except (RemoteDenied, RemoteUnsupported):
+    except RemoteError:
         return None
+
+
+Look = Optional[Union[Entry, RemoteError]]
+"""What a look at a name gave: an entry, None if there is none, or the refusal."""
+
+
+async def look(asked: Awaitable[Entry | None]) -> Look:
+    """Return what the server shows under a name. A refusal is a result, too."""
+    try:
+        return await asked
+    except RemoteError as error:
+        return error
 
 
 async def succeeds(request: Awaitable[None]) -> bool:

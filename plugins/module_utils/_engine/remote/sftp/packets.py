@@ -58,6 +58,7 @@ END_OF_FILE = 1
 NO_SUCH_FILE = 2
 
 LIMITS = "limits@openssh.com"
+FSYNC = "fsync@openssh.com"
 
 _UINT32 = struct.Struct(">I")
 _UINT64 = struct.Struct(">Q")

@@ -83,6 +83,14 @@ class Sessions:
         """
         return self._connections[0].is_openssh
 
+    @cached_property
+    def is_openssh_sftp(self) -> bool:
+        """Whether files are served by OpenSSH's own sftp-server, of any release since 6.5.
+
+        It is known by an extension: OpenSSH's sshd can run another one.
+        """
+        return self._connections[0].is_openssh and packets.FSYNC in self.all[0].extensions
+
     def is_in_order(self, session: Session) -> bool:
         """Whether the server does one request after the other.
 

@@ -23,6 +23,7 @@ from ..canary import CanaryGate
 from ..capabilities import EXCLUSIVE_CREATE, RENAME
 from ..result import FileOutcome, RunResult
 from ..selection import is_wanted, left_for_later
+from .evidence import NOT_SEEN, WRITE_ONLY
 from .item import DropoffItem
 from .plan import DropoffPlan
 from .upload import Uploads
@@ -40,6 +41,7 @@ class DropoffRun(JobRun[DropoffItem]):
     job: Dropoff
     _plan_of_files: DropoffPlan | None = None
     _workflow: DropoffWorkflow
+    _unseen = 0
 
     def _prepare(self) -> bool:
         self.tally.begin_attempt()
@@ -60,7 +62,8 @@ class DropoffRun(JobRun[DropoffItem]):
         renaming = CanaryGate(self._ledger, self.account, RENAME, self.deadline, is_needed=self.job.upload == "rename")
         uploads = Uploads(self.job, self.account, remote, self._ledger, renaming)
         self._workflow = DropoffWorkflow(self.job, self.account, remote, self._ledger, self._syncer, uploads)
-        await _require_folder(remote, self.job.remote_dir)
+        if uploads.looks:
+            await _require_folder(remote, self.job.remote_dir)
 
     def _plan_rounds(self) -> Iterator[Iterator[DropoffItem]]:
         yield self._round
@@ -70,9 +73,11 @@ class DropoffRun(JobRun[DropoffItem]):
 
     async def transfer(self, item: DropoffItem) -> FileOutcome:
         try:
-            return await self._workflow.deliver(item)
+            outcome = await self._workflow.deliver(item)
         except Discarded as error:
             return item.outcome.deliver().skip(error)
+        self._unseen += outcome.message == NOT_SEEN
+        return outcome
 
     async def predict(self, item: DropoffItem) -> FileOutcome:
         return await self._workflow.predict(item)
@@ -104,6 +109,8 @@ class DropoffRun(JobRun[DropoffItem]):
         result = super().result(error)
         if self._plan_of_files is not None and self._plan_of_files.left_out:
             result.notes.append(left_for_later(self._plan_of_files.left_out))
+        if self._unseen:
+            result.notes.append(f"{self._unseen} delivered files were not seen on the server. {NOT_SEEN}")
         if result.counts["delivered"] and self._ledger.capability(self.account, EXCLUSIVE_CREATE) is False:
             result.notes.append(NOT_EXCLUSIVE)
         return result
@@ -140,5 +147,6 @@ async def _require_folder(remote: Remote, path: str) -> None:
         raise JobStopped(
             "remote_missing",
             f"The folder {path!r} {found}.",
-            "Correct `remote_dir`. Without a leading slash, it is relative to the login folder of this user.",
+            "Correct `remote_dir`. Without a leading slash, it is relative to the login folder of this user. "
+            f"{WRITE_ONLY}",
         )

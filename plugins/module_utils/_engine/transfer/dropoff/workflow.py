@@ -22,7 +22,8 @@ from ...local.folder import Folder
 from ...local.parts import remove_parts
 from ...states import SETTLED, State, Verdict
 from .archive import archive, delete
-from .recovery import HOLDS, judge
+from .evidence import BY_SIZE, NOT_SEEN, is_unseen
+from .recovery import HOLDS, judge, shows_whole
 from .upload import Uploads
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class DropoffWorkflow:
         if was_delivered and row is item.row:
             outcome.skip(already_delivered(row))
         outcome.size, outcome.sha256, outcome.local_path = row.size, row.sha256, row.local_path or outcome.local_path
+        if row.reason != RESOLVED:
+            outcome.verified_by = row.verified_by
+        if outcome.outcome == "delivered" and is_unseen(row):
+            outcome.message = NOT_SEEN
         return outcome
 
     async def predict(self, item: DropoffItem) -> FileOutcome:
@@ -111,11 +116,13 @@ class DropoffWorkflow:
             raise self.uploads.held(
                 row, row.reason or "held", f"{names.quoted(row.name)} was held by an earlier run and needs a decision."
             )
-        look_final = self.remote.stat(row.remote_path)
-        look_temporary = self.remote.stat(row.temporary) if row.temporary else None
-        final = await look_final
-        temporary = await look_temporary if look_temporary else None
+        asked = self.remote.stat(row.remote_path)
+        asked_temporary = self.remote.stat(row.temporary) if row.temporary else None
+        final = await self.uploads.seen(asked)
+        temporary = await self.uploads.seen(asked_temporary) if asked_temporary else None
         verdict = judge(row, final, temporary, partial_uploads=self.uploads.shows_partial_uploads)
+        if verdict is Verdict.DELIVERED and shows_whole(row, final):
+            row.verified_by = BY_SIZE  # written with the next commit
         if verdict is Verdict.AMBIGUOUS and self.job.ambiguous == "resend":
             return Verdict.SEND
         if verdict in HOLDS:

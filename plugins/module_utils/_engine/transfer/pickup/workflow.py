@@ -81,6 +81,7 @@ class PickupWorkflow:
                 part.discard()
                 await self._dispose_of_source(row, item, claim)
         outcome = item.outcome.deliver()
+        outcome.verified_by = self.job.verify
         if is_duplicate or row.reason == RESOLVED:
             outcome.skip(DUPLICATE)
             outcome.changed = self.job.after != "keep"

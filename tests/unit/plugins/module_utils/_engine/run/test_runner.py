@@ -33,7 +33,10 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sf
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer import selection
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import EXCLUSIVE_CREATE
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import (
+    EXCLUSIVE_CREATE,
+    PARTIAL_UPLOADS,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
@@ -384,6 +387,8 @@ def test_a_file_taken_half_written_is_held_also_by_the_run_that_comes_after_a_cu
     """The provider takes it between our OPEN and our first look, and the connection ends after our CLOSE."""
     desk.fill(1)
     assert desk.run(desk.dropoff()).summary["delivered"] == 1
+    with closing(Ledger(desk.ledger)) as book:
+        book.learn("odd", PARTIAL_UPLOADS, allowed=True)
     (desk.outbox / "taken.xml").write_bytes(b"an invoice")
 
     def take(call: Call, go: Serve) -> Answer | None:
