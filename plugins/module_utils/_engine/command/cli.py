@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from ..config.files import DEFAULT_FOLDER, Configuration
 from ..config.paths import SYSTEM_LEDGER
-from ..errors import FiledropError, JobRunning, RunEnded
+from ..errors import FiledropError, JobRunning, RunEnded, unexpected
 from ..ledger.history import MOST
 from ..loop.deadline import Interruption
 from ..states import OUTCOMES
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if given.debug:
             console.raw(traceback.format_exc())
-        return _refuse(console, _unexpected(error, debug=given.debug))
+        return _refuse(console, unexpected(error, "" if given.debug else ", together with the output of --debug"))
 
 
 def _dispatch(given: argparse.Namespace, console: Console) -> int:
@@ -113,17 +113,6 @@ def _refuse(console: Console, error: FiledropError) -> int:
     busy = isinstance(error, JobRunning)
     console.log(INFO if busy else ERROR, "refused", str(error), reason=error.reason)
     return status_of_error(error)
-
-
-def _unexpected(error: Exception, *, debug: bool) -> FiledropError:
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{os.path.basename(frames[-1].filename)}, line {frames[-1].lineno}" if frames else "an unknown place"
-    return FiledropError(
-        "unexpected",
-        f"Unexpected error: {type(error).__name__}: {error} ({where}).",
-        "No file is lost: the next run continues from the ledger. Please report this error"
-        + ("." if debug else ", together with the output of --debug."),
-    )
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:

@@ -55,7 +55,7 @@ def disk_error(error: OSError, doing: str) -> DiskError:
 class LocalFile(NamedTuple):
     """Record a file as it was seen. It equals a later record if, and only if, the file is unchanged.
 
-    Size in bytes, time in ns.
+    Size in bytes, time in ns (see `bounded_time`).
     """
 
     name: str
@@ -65,8 +65,13 @@ class LocalFile(NamedTuple):
     inode: int
 
 
+def bounded_time(ns: int) -> int:
+    """Return a time as the ledger can hold it: in 64 bits, which is from 1677 to 2262."""
+    return min(max(ns, -(2**63)), 2**63 - 1)
+
+
 def _record_of(name: str, status: os.stat_result) -> LocalFile:
-    return LocalFile(name, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
+    return LocalFile(name, status.st_size, bounded_time(status.st_mtime_ns), status.st_dev, status.st_ino)
 
 
 def regular(name: str, status: os.stat_result) -> LocalFile | None:

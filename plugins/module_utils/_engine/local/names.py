@@ -44,6 +44,17 @@ def check_name(name: str) -> None:
         raise TransferError("name_refused", f"The name {quoted(name[:300])} is refused: {finding}.", WAY_OUT)
 
 
+def check_foreign(name: str) -> None:
+    """Accept only safe names of files that are not filedrop's own.
+
+    :raises TransferError: ``name_refused``, for any other name.
+    """
+    check_name(name)
+    if name.startswith(_OURS):
+        finding = f"only filedrop's own files have names that begin with {_OURS!r}"
+        raise TransferError("name_refused", f"The name {quoted(name)} is refused: {finding}.", WAY_OUT)
+
+
 def _refusal_reason(name: str) -> str:
     if name in ("", ".", ".."):
         return "it is not the name of a file"
@@ -67,6 +78,15 @@ def is_temporary(name: str) -> bool:
     return name.lower().endswith(TEMPORARY_SUFFIXES)
 
 
+_OURS = ".filedrop-"
+_TEMPORARY_OF_OURS = re.compile(r"\.[0-9a-f]{8}\.part")
+
+
+def is_ours(name: str) -> bool:
+    """Whether a name is one that filedrop gives to its temporary files, whatever the patterns of a job say."""
+    return name.startswith(_OURS) or _TEMPORARY_OF_OURS.fullmatch(name) is not None
+
+
 def version(name: str, number: int) -> str:
     """Return a versioned name: ``report.xml`` becomes ``report.2.xml``. A stem that is too long is cut."""
     stem, extension = os.path.splitext(name)
@@ -88,12 +108,12 @@ def part_prefix(ledger: str, account: str, job: str) -> str:
 
     :param ledger: the identity of the ledger. Jobs of the same name in two ledgers have different parts.
     """
-    return f".filedrop-{key_of(ledger, account, job)[:12]}-"
+    return f"{_OURS}{key_of(ledger, account, job)[:12]}-"
 
 
 def is_part(name: str) -> bool:
     """Return whether a name can be the name of a part."""
-    return name.startswith(".filedrop-") and "/" not in name
+    return name.startswith(_OURS) and "/" not in name
 
 
 def key_of(*texts: str) -> str:
@@ -101,10 +121,10 @@ def key_of(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-LOCK = ".filedrop-lock-"
+LOCK = f"{_OURS}lock-"
 """The prefix of lock files in a local folder. One pattern, ``.filedrop-*.part``, matches all that is ours there."""
 
-_CLAIM = ".filedrop-claim-"
+_CLAIM = f"{_OURS}claim-"
 _CLAIM_PARTS = re.compile(
     re.escape(_CLAIM) + r"(?P<host>.*?)-([0-9a-f]{12}-)?[0-9a-f]{8}-(?P<name>.*)\.part", re.DOTALL
 )

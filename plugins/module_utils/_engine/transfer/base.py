@@ -12,7 +12,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ..errors import ENDS_THE_RUN, FiledropError, NotReached, OriginalStays, Replaced, RunEnded
+from ..errors import ENDS_THE_RUN, FiledropError, NotReached, OriginalStays, Replaced, RunEnded, unexpected
 from ..local.permissions import Permissions, permissions_for
 from ..loop.deadline import Deadline, Interruption
 from .result import FileOutcome, RunResult
@@ -165,6 +165,8 @@ class JobRun(ABC, Generic[Item]):
             raise
         except FiledropError as error:
             self._count(_blamed(self.outcome_of(item), error))
+        except Exception as error:  # a mistake in the code; the next run recovers the file from its row
+            self._count(_blamed(self.outcome_of(item), unexpected(error)))
         else:
             self._count(outcome)
 

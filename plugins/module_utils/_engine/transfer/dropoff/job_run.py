@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 from ...errors import JobStopped, RemoteError
 from ...ledger.decisions import Discarded
 from ...local.folder import Folder
-from ...local.names import is_temporary
 from ...remote import Remote
 from ...states import State
 from ..base import JobRun
 from ..canary import CanaryGate
 from ..capabilities import EXCLUSIVE_CREATE, RENAME
 from ..result import FileOutcome, RunResult
-from ..selection import is_wanted, left_for_later
+from ..selection import is_selected
 from .evidence import NOT_SEEN, WRITE_ONLY
 from .item import DropoffItem
 from .plan import DropoffPlan
@@ -90,7 +89,7 @@ class DropoffRun(JobRun[DropoffItem]):
     def asks_for(self, row: Row) -> bool:
         if os.path.join(row.folder, row.name) in self.job.sources:
             return True
-        return row.folder in self.job.sources and is_wanted(row.name, self.job) and not is_temporary(row.name)
+        return row.folder in self.job.sources and is_selected(row.name, self.job)
 
     def has_to_remember(self, row: Row) -> bool:
         return _is_unchanged(row.folder, row.name, row)
@@ -107,8 +106,8 @@ class DropoffRun(JobRun[DropoffItem]):
 
     def result(self, error: FiledropError | None) -> RunResult:
         result = super().result(error)
-        if self._plan_of_files is not None and self._plan_of_files.left_out:
-            result.notes.append(left_for_later(self._plan_of_files.left_out))
+        if self._plan_of_files is not None:
+            result.notes.extend(self._plan_of_files.notes())
         if self._unseen:
             result.notes.append(f"{self._unseen} delivered files were not seen on the server. {NOT_SEEN}")
         if result.counts["delivered"] and self._ledger.capability(self.account, EXCLUSIVE_CREATE) is False:

@@ -18,7 +18,7 @@ from ...errors import DiskError, FiledropError, HoldError, TransferError
 from ...ledger.decisions import Discarded, way_out
 from ...ledger.locks import JobKey, is_running
 from ...local import names
-from ...local.folder import Folder, LocalFile
+from ...local.folder import Folder, LocalFile, regular
 from ...remote import join
 from ...states import State
 from ..result import FileOutcome
@@ -26,11 +26,12 @@ from ..selection import (
     LOOKED_UP_AT_ONCE,
     Candidate,
     Oldest,
+    Selector,
     Settling,
     Sight,
     empty_refused,
     is_in_share,
-    is_wanted,
+    left_for_later,
     other_job,
     unsettled_error,
 )
@@ -68,15 +69,17 @@ class DropoffPlan:
         self._sources: list[_Source] = []
         self._unfinished: dict[tuple[str, str], DropoffItem] = {}  # by folder and name
         self._oldest = Oldest()
+        self._selector = Selector(job)
         self._remote_names: set[str] = set()
         self.known = 0
         self.files = 0
         self.size = 0
 
-    @property
-    def left_out(self) -> int:
-        """Return how many files are left for later runs, because the number of files in a run is limited."""
-        return self._oldest.left_out
+    def notes(self) -> Iterator[str]:
+        """Yield what a person should know about the selection."""
+        yield from self._selector.notes()
+        if self._oldest.left_out:
+            yield left_for_later(self._oldest.left_out)
 
     def scan(self) -> None:
         """List every source.
@@ -162,18 +165,15 @@ class DropoffPlan:
     def _regular_files(self, folder: Folder, wanted: set[str] | None) -> Iterator[LocalFile]:
         """Yield the selected files that may be sent; give each other selected entry its outcome."""
         for name, status in folder.listing():
-            chosen = (
-                name in wanted if wanted is not None else is_wanted(name, self._job) and not names.is_temporary(name)
-            )
+            chosen = name in wanted if wanted is not None else self._selector.selects(name)
             if not chosen or self._is_archive(folder, name) or not is_in_share(name, self._job.share):
                 continue
             try:
-                _check_regular(name, status)
-                names.check_name(name)
+                file = _regular(name, status)
+                names.check_foreign(name)
             except TransferError as error:
                 self._refuse(folder, name, error)
             else:
-                file = LocalFile(name, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
                 if self._may_be_empty(folder, file):
                     yield file
 
@@ -302,14 +302,16 @@ def _open_sources(sources: Iterable[str]) -> list[tuple[Folder, set[str] | None]
     return list(found.values())
 
 
-def _check_regular(name: str, status: os.stat_result) -> None:
-    """Require a regular file. Links are not followed: a user who can write to the folder could make us send any file
-    of this host.
+def _regular(name: str, status: os.stat_result) -> LocalFile:
+    """Return the record of a regular file.
+
+    Links are not followed: a user who can write to the folder could make us send any file of this host.
 
     :raises TransferError: it is not a regular file.
     """
-    if modes.S_ISREG(status.st_mode):
-        return
+    file = regular(name, status)
+    if file is not None:
+        return file
     kind = "folder" if modes.S_ISDIR(status.st_mode) else "link" if modes.S_ISLNK(status.st_mode) else "special file"
     raise TransferError(
         "not_a_file",

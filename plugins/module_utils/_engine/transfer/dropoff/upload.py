@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from ...errors import FiledropError, HoldError, JobStopped, RemoteDenied, RemoteError, RemoteUnsupported, TransferError
+from ...errors import HoldError, JobStopped, RemoteDenied, RemoteError, RemoteUnsupported, TransferError
 from ...ledger.decisions import way_out
 from ...ledger.ledger import Row
 from ...local import names
@@ -124,8 +124,13 @@ class Uploads:
     @property
     def shows_partial_uploads(self) -> bool:
         """Return whether the server is known to show a file under its name during the upload."""
+        return self.partial_uploads is True
+
+    @property
+    def partial_uploads(self) -> bool | None:
+        """Return what is known about that; None if nothing is known."""
         known = self.remote.features.partial_uploads
-        return self.ledger.capability(self.account, PARTIAL_UPLOADS) is True if known is None else known
+        return self.ledger.capability(self.account, PARTIAL_UPLOADS) if known is None else known
 
     # --- intent, created
 
@@ -183,7 +188,7 @@ class Uploads:
                 ask_size=self._ask_size,
             )
             return await self._check_size(upload, row)
-        except FiledropError as error:
+        except Exception as error:
             if begun is None:
                 if isinstance(error, RemoteError) and not over:
                     await self._not_created(row, asked_before=asked_before)
@@ -214,9 +219,9 @@ class Uploads:
         We look only at a server that is known to show it. On some others, the look fails, and a request that fails
         spoils the upload.
         """
-        if row.temporary or not self.looks or not self.shows_partial_uploads:
+        if row.temporary or not self.looks or self.partial_uploads is None:
             return None
-        return await self.remote.stat(row.remote_path) is not None
+        return self.shows_partial_uploads and await self.remote.stat(row.remote_path) is not None
 
     # --- written, closed
 
@@ -235,7 +240,7 @@ class Uploads:
 
         Some servers show 0 bytes, or nothing, until the close. What they have is checked after it.
         """
-        looks = self.looks and (row.temporary is not None or row.visible is not None)
+        looks = self.looks and (row.temporary is not None or self.shows_partial_uploads)
         asked = self.remote.stat(row.remote_path) if looks else done_future(None)
         size = await upload.size()
         final = await asked
@@ -253,7 +258,7 @@ class Uploads:
             return _Written(upload, row.visible, None)
         if row.temporary and final is not None:
             raise name_taken(row.remote_path)
-        return _Written(upload, None if row.visible is None else final is not None, verified_by)
+        return _Written(upload, final is not None if looks and not row.temporary else row.visible, verified_by)
 
     async def _taken_too_early(self, row: Row) -> NoReturn:
         reason, finding = HOLDS[Verdict.HOLD_INCOMPLETE]

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Callable
 from ...errors import DiskError, JobStopped, LedgerError, RemoteDenied, RemoteMissing, RemoteUnsupported, TransferError
 from ...ledger.decisions import RESOLVED
 from ...local.folder import Folder
-from ...local.names import is_temporary
 from ...remote import Entry, Remote, join
 from ...states import STAYS, LocalPart, Original, State, Verdict, verdict_on
 from ..base import JobRun
 from ..capabilities import STAT
 from ..result import FileOutcome, RunResult
-from ..selection import is_wanted, left_for_later
+from ..selection import is_selected
 from .claims import REFUSED, ClaimedElsewhere, Claims
 from .dest_lock import DestLock
 from .disk_space import SpaceReservation
@@ -198,7 +197,7 @@ class PickupRun(JobRun[PickupItem]):
         return self.job.dest, "dest"
 
     def asks_for(self, row: Row) -> bool:
-        return row.folder == self.job.remote_dir and is_wanted(row.name, self.job) and not is_temporary(row.name)
+        return row.folder == self.job.remote_dir and is_selected(row.name, self.job)
 
     def has_to_remember(self, row: Row) -> bool:
         return row.state in STAYS and (self._present is None or row.name in self._present)
@@ -227,8 +226,8 @@ class PickupRun(JobRun[PickupItem]):
     def result(self, error: FiledropError | None) -> RunResult:
         result = super().result(error)
         plan = self._plan_of_files
-        if plan is not None and plan.left_out:
-            result.notes.append(left_for_later(plan.left_out))
+        if plan is not None:
+            result.notes.extend(plan.notes())
         if plan is not None and plan.files and self._claims is not None and self._claims.refused:
             result.notes.append(REFUSED)
         return result

@@ -22,11 +22,12 @@ from ..selection import (
     LOOKED_UP_AT_ONCE,
     Candidate,
     Oldest,
+    Selector,
     Settling,
     Sight,
     empty_refused,
     is_in_share,
-    is_wanted,
+    left_for_later,
     other_job,
     unsettled_error,
     vouched_by,
@@ -68,6 +69,7 @@ class PickupPlan:
         self._watched = watched
         self._settling = Settling(ledger, self._key, job.settle, note=not check)
         self._oldest = Oldest()
+        self._selector = Selector(job)
         self._oldest_checksums = Oldest()
         self._names = bytearray(_BITS // 8)  # a bit for each hash: a million names themselves need 60 MiB
         self._perhaps_twice: set[int] = set()
@@ -81,10 +83,12 @@ class PickupPlan:
         self.present: set[str] = set()
         self.claims: list[Entry] = []
 
-    @property
-    def left_out(self) -> int:
-        """Return how many files are left for later runs, because the number of files in a run is limited."""
-        return self._oldest.left_out + self._oldest_checksums.left_out
+    def notes(self) -> Iterator[str]:
+        """Yield what a person should know about the selection."""
+        yield from self._selector.notes()
+        left_out = self._oldest.left_out + self._oldest_checksums.left_out
+        if left_out:
+            yield left_for_later(left_out)
 
     # --- the listing
 
@@ -123,9 +127,7 @@ class PickupPlan:
         self._ask_ledger()
 
     def _is_asked_for(self, name: str) -> bool:
-        if names.is_temporary(name):
-            return False
-        return is_wanted(name, self._job) and is_in_share(name, self._job.share)
+        return self._selector.selects(name) and is_in_share(name, self._job.share)
 
     def _accept(self, entry: Entry) -> None:
         """Keep a file that can be fetched; refuse an unsafe name, and apply `empty` to an empty file."""

@@ -200,3 +200,10 @@ def test_a_claim_says_whose_it_is_and_is_taken_for_no_whole_file(name: str) -> N
     assert names.is_claim_of("0123", claim)
     assert not names.is_claim_of("4567", claim)
     assert not names.is_claim(name)
+
+
+@pytest.mark.parametrize("name", [".filedrop-", ".filedrop-claim-host-a.xml.part", ".filedrop-a.xml"])
+def test_a_name_of_ours_is_refused_from_outside(name: str) -> None:
+    with pytest.raises(TransferError, match="only filedrop's own files"):
+        names.check_foreign(name)
+    names.check_foreign(f"x{name}")
