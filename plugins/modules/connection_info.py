@@ -182,7 +182,6 @@ capabilities:
     - C(rename), to rename files in the folder that they are sent to.
     - C(exclusive_create), to create a file only if there is none of its name.
     - C(partial_uploads), a file is visible under its name while it is written.
-    - C(late_size), an upload shows its size only after its close.
     - C(stat), one file can be looked at.
     - C(claim), to rename files in the folder that they are fetched from.
   returned: success
@@ -191,7 +190,6 @@ capabilities:
     rename: "yes"
     exclusive_create: "yes"
     partial_uploads: "unknown"
-    late_size: "unknown"
     stat: "yes"
     claim: "unknown"
 reason:

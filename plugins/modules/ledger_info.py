@@ -216,7 +216,6 @@ capabilities:
         - V(rename) is required by C(upload=rename).
         - V(exclusive_create) means that the server refuses to create a file that exists.
         - V(partial_uploads) means that a file is visible under its name, and can be taken, while it is written.
-        - V(late_size) means that an upload shows its size only after its close.
         - V(stat) means that the size and time of a file can be queried. Every pickup requires it.
         - V(claim) means that a file can be renamed in the pickup folder. Hosts with C(share) require it.
       type: str

@@ -26,7 +26,6 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Batch, Future, done_future
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import (
-    AskSize,
     Entry,
     Features,
     Incoming,
@@ -194,7 +193,7 @@ class MemoryRemote:
         over: bool,
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
-        ask_size: AskSize = AskSize.OPEN,
+        ask_size: bool = True,
     ) -> MemoryUpload:
         def rewrite() -> MemoryFile:
             file = self.server.file(path)
@@ -247,12 +246,12 @@ class MemoryUpload:
         self._closing: Future[None] | None = None
         self._is_completed = False
 
-    async def send(self, source: Outgoing, *, ask_size: AskSize, close: bool) -> None:
+    async def send(self, source: Outgoing, *, ask_size: bool, close: bool) -> None:
         for start in range(0, source.size, CHUNK):
             write = partial(self._file.content.extend, source.read(min(CHUNK, source.size - start)))
             self._written.append(self._remote.ask("write", self._path, write))
         source.check_unchanged()
-        if ask_size is AskSize.OPEN:
+        if ask_size:
             self._told = self._remote.ask("size", self._path, lambda: len(self._file.content))
         if close:
             self._closing = self._ask_to_close()

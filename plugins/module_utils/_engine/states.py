@@ -79,6 +79,9 @@ CAME = frozenset({S.FETCHED, S.KEPT, S.DISCARDED})
 SECURED = frozenset({S.FETCHED, S.KEPT})
 """History of a pickup whose copy was published."""
 
+PROGRESS = frozenset({S.CLOSED, S.RENAMED, S.PLACED, *HISTORY}) - {S.ABANDONED, S.FORGOTTEN}
+"""States that bring a file further: its bytes have been moved, or nothing more has to be done."""
+
 SETTLED = frozenset({S.DELIVERED, S.ACCEPTED})
 """A drop-off that counts as delivered: only the original is still to be disposed of."""
 

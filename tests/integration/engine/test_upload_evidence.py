@@ -123,19 +123,6 @@ def test_a_store_that_shows_no_size_before_the_close_is_looked_at_after_it(
     assert evidence(result) == {"size"}
 
 
-@pytest.mark.parametrize("upload", ["direct", "rename"])
-def test_what_was_learned_of_a_store_saves_the_question(
-    desk: Desk, server: OddServer, store: Store, upload: str
-) -> None:
-    store.shows = SHOWN["no bytes"]
-    desk.fill(1)
-    desk.run(desk.dropoff())
-    server.seen.clear()
-    desk.fill(3)
-    assert desk.run(desk.dropoff(upload=upload)).summary["delivered"] == 2, "one name is taken"
-    assert Kind.FSTAT not in {kind for kind, _length in server.seen}
-
-
 @pytest.mark.parametrize("keeps", [0.0, 0.5])
 @pytest.mark.parametrize("shown", SHOWN)
 def test_what_is_short_after_the_close_is_not_delivered(

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Callable
 from ..local.permissions import Permissions
 from .folder import folder_remote
 from .interface import (
-    AskSize,
     Entry,
     Features,
     Incoming,
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PROTOCOLS",
-    "AskSize",
     "Entry",
     "Features",
     "Incoming",

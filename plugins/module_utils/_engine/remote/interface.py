@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import stat as modes
 from collections.abc import Awaitable, Mapping, Sequence
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from ..errors import RemoteError
@@ -56,17 +55,6 @@ class Features(NamedTuple):
     max_in_flight: int
 
 
-class AskSize(Enum):
-    """When an upload asks the server for its size."""
-
-    OPEN = "open"
-    """While the file is open, right behind its bytes."""
-    CLOSED = "closed"
-    """After the close, for a server that does not know the size before. Only a temporary file is closed early."""
-    NEVER = "never"
-    """The account may not look."""
-
-
 class Outgoing(Protocol):
     """A local file that is being uploaded."""
 
@@ -108,7 +96,7 @@ class Uploaded(Protocol):
         may have answered before it had processed every byte. No request is made that fails on a server that hides
         files until they are closed.
 
-        :raises RemoteError: it refused some of the bytes.
+        :raises RemoteError: it refused some of the bytes, or to tell the size of a temporary file.
         """
 
     def close(self) -> Awaitable[None]:
@@ -187,7 +175,7 @@ class Remote(Protocol):
         over: bool,
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
-        ask_size: AskSize = AskSize.OPEN,
+        ask_size: bool = True,
     ) -> Uploaded:
         """Upload a file; return when every byte has been handed to the transport.
 
@@ -203,7 +191,7 @@ class Remote(Protocol):
             several connections.
         :param created: awaited once the name is ours and before the first byte is sent: the durable point. It gets
             the upload, so that the caller can discard it whatever happens later.
-        :param ask_size: when `Uploaded.size` asks.
+        :param ask_size: False if the account may not look at files. Then `Uploaded.size` is None.
         """
 
     def rename(self, old: str, new: str) -> Awaitable[None]:

@@ -27,7 +27,7 @@ from ..errors import ConnectionLost, ProtocolError
 from ..loop.limiter import CapacityLimiter
 from ..loop.loop import Future, done_future
 from .channel import ended, silent
-from .interface import AskSize, Entry, Features, Incoming, Outgoing, Received, Uploaded, size_or_none, succeeds
+from .interface import Entry, Features, Incoming, Outgoing, Received, Uploaded, size_or_none, succeeds
 from .rate_limiter import RateLimiter
 
 if TYPE_CHECKING:
@@ -356,14 +356,14 @@ class ThreadedRemote:
         over: bool,
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
-        ask_size: AskSize = AskSize.OPEN,
+        ask_size: bool = True,
     ) -> ThreadedUpload:
         del temporary  # a blocking protocol neither closes early nor writes over several connections
         worker = self.worker_for(path)
         open_file = worker.connection.rewrite if over else worker.connection.create
         upload = ThreadedUpload(self, worker, path, await self.call(worker, open_file, path, paths=(path,)))
         await created(upload)
-        await upload.send(source, ask_size=ask_size is AskSize.OPEN)
+        await upload.send(source, ask_size=ask_size)
         return upload
 
 

@@ -15,13 +15,10 @@ EXCLUSIVE_CREATE = "exclusive_create"
 PARTIAL_UPLOADS = "partial_uploads"
 """A file is visible under its name during the upload, so the provider may take it before it is complete."""
 
-LATE_SIZE = "late_size"
-"""The size of an upload is known only after its close. Before, the server shows 0 bytes, or nothing."""
-
 STAT = "stat"
 """Files can be looked at one by one (stat). Every pickup needs it."""
 
 CLAIM = "claim"
 """Files can be renamed in the folder of a pickup. Hosts that share a mailbox need it."""
 
-ALL = (RENAME, EXCLUSIVE_CREATE, PARTIAL_UPLOADS, LATE_SIZE, STAT, CLAIM)
+ALL = (RENAME, EXCLUSIVE_CREATE, PARTIAL_UPLOADS, STAT, CLAIM)

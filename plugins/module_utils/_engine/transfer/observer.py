@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Protocol, cast
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from ..remote import AskSize, Incoming, Outgoing, Received, Remote, Uploaded
+    from ..remote import Incoming, Outgoing, Received, Remote, Uploaded
     from .result import FileOutcome
 
 
@@ -54,7 +54,7 @@ class _Watched:
         over: bool,
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
-        ask_size: AskSize,
+        ask_size: bool,
     ) -> Uploaded:
         watched_source = _Outgoing(source, self._observer)
         return await self._remote.upload(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
-from ..interface import AskSize, Entry, Features, Incoming, Outgoing, Received, Uploaded
+from ..interface import Entry, Features, Incoming, Outgoing, Received, Uploaded
 from . import requests
 from .download import Download
 from .listing import Listing
@@ -88,7 +88,7 @@ class SftpRemote:
         over: bool,
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
-        ask_size: AskSize = AskSize.OPEN,
+        ask_size: bool = True,
     ) -> Upload:
         open_file = requests.rewrite if over else requests.create
         handle = await open_file(self._sessions.idlest(), path)

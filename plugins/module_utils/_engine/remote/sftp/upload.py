@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import RemoteError
+from ...errors import RemoteDenied, RemoteError, RemoteUnsupported
 from ...loop.limiter import acquire_any
 from ...loop.loop import Future, done_future, gather
-from ..interface import AskSize, Entry, look, size_or_none, succeeds
+from ..interface import Entry, look, size_or_none, succeeds
 from . import packets, requests
 from .requests import Handle
 from .session import Cost
@@ -34,10 +34,10 @@ class Upload:
 
     :param temporary: nobody acts on a file of this name. It may be closed before its size is known, and be open
         several times.
-    :param ask_size: when to ask for the size.
+    :param ask_size: whether to ask for the size.
     """
 
-    def __init__(self, sessions: Sessions, handle: Handle, *, temporary: bool, ask_size: AskSize) -> None:
+    def __init__(self, sessions: Sessions, handle: Handle, *, temporary: bool, ask_size: bool) -> None:
         self._sessions = sessions
         self._handle = handle
         self._temporary = temporary
@@ -45,7 +45,6 @@ class Upload:
         self._expected = 0
         self._acknowledged: Awaitable[None]
         self._told: Future[int | None] = done_future(None)
-        self._look: Awaitable[Entry | None] | None = None
         self._closing: Future[None] | None = None
         self._is_completed = False
 
@@ -54,12 +53,10 @@ class Upload:
         self._expected = source.size
         self._acknowledged = await self._write(source)
         source.check_unchanged()
-        if self._ask_size is AskSize.OPEN:
+        if self._ask_size:
             self._told = requests.size_of(self._handle)
         if self._temporary:
             self._closing = requests.close(self._handle)
-            if self._ask_size is AskSize.CLOSED:
-                self._look = requests.stat(self._handle.session, self._handle.path)
 
     async def size(self) -> int | None:
         """See `Uploaded.size`.
@@ -68,20 +65,22 @@ class Upload:
         have closed the file by then. It is asked again.
         """
         await self._acknowledged
-        size = await self._size_under_name() if self._look else await size_or_none(self._told)
-        if size == self._expected or self._ask_size is AskSize.NEVER:
+        refusal = None
+        try:
+            size = await self._told
+        except RemoteError as error:
+            size, refusal = None, error
+        if size == self._expected or not self._ask_size:
             return size
-        if self._closing:
-            await succeeds(self._closing)
-            self._look = requests.stat(self._sessions.idlest(), self._handle.path)
-            again = await self._size_under_name()
-        else:
-            again = None if size is None else await size_or_none(requests.size_of(self._handle))
-        return size if again is None else again
-
-    async def _size_under_name(self) -> int | None:
-        found = await look(self._look) if self._look else None
-        return found.size if isinstance(found, Entry) else None
+        if self._closing is None:  # a look at the name fails where files are hidden until they are closed
+            return None if size is None else await size_or_none(requests.size_of(self._handle))
+        await succeeds(self._closing)
+        own = await look(requests.stat(self._sessions.idlest(), self._handle.path))
+        if isinstance(own, Entry):
+            return own.size
+        if size is None and refusal and not isinstance(refusal, (RemoteDenied, RemoteUnsupported)):
+            raise refusal
+        return size
 
     def close(self) -> Future[None]:
         self._is_completed = True

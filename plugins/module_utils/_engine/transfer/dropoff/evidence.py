@@ -56,5 +56,6 @@ def incomplete(row: Row, size: int) -> TransferError:
     return TransferError(
         "incomplete",
         f"The server has {size} of the {row.size} bytes that were sent to {row.remote_path!r}.",
-        "The next run sends it again.",
+        "The next run sends it again. If every file fails like this, the server tells the size late: set "
+        "`upload: rename`.",
     )

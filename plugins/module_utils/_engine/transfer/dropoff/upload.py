@@ -21,9 +21,9 @@ from ...ledger.ledger import Row
 from ...local import names
 from ...local.folder import LocalFile, SourceFile
 from ...loop.loop import done_future
-from ...remote import AskSize, Entry, Look, join, look, succeeds
+from ...remote import Entry, Look, join, look, succeeds
 from ...states import State, Verdict
-from ..capabilities import LATE_SIZE, PARTIAL_UPLOADS
+from ..capabilities import PARTIAL_UPLOADS
 from .evidence import BY_CLOSE, BY_HANDLE, BY_SIZE, WRITE_ONLY, incomplete, name_taken, unverified
 from .recovery import HOLDS, judge, shows_whole
 
@@ -185,7 +185,7 @@ class Uploads:
                 over=over,
                 temporary=row.temporary is not None,
                 created=created,
-                ask_size=self._ask_size,
+                ask_size=self.looks,
             )
             return await self._check_size(upload, row)
         except Exception as error:
@@ -225,16 +225,6 @@ class Uploads:
 
     # --- written, closed
 
-    @property
-    def _ask_size(self) -> AskSize:
-        if not self.looks:
-            return AskSize.NEVER
-        return AskSize.CLOSED if self._is_size_late else AskSize.OPEN
-
-    @property
-    def _is_size_late(self) -> bool:
-        return self.ledger.capability(self.account, LATE_SIZE) is True
-
     async def _check_size(self, upload: Uploaded, row: Row) -> _Written:
         """Require that the server has all the bytes that we sent, as far as it tells while the file is open.
 
@@ -252,7 +242,7 @@ class Uploads:
             verified_by = BY_CLOSE
         elif size is None and row.temporary:
             raise unverified(row)
-        elif row.temporary or (size and not self._is_size_late):
+        elif row.temporary or size:
             raise incomplete(row, size or 0)
         else:
             return _Written(upload, row.visible, None)
@@ -291,8 +281,6 @@ class Uploads:
         final = await look(self.remote.stat(row.remote_path))
         if shows_whole(row, final):
             row.verified_by = BY_SIZE  # written with the next commit
-            if not self._is_size_late:
-                self.ledger.learn(self.account, LATE_SIZE, allowed=True)
             return
         if isinstance(final, Entry) and final.size is not None:
             if await upload.discard():

@@ -322,7 +322,8 @@ def test_a_server_that_always_cuts_is_given_up_and_the_rest_is_told(
     result = desk.run(desk.dropoff())
     assert result.error is not None
     assert result.error.reason == "connection_lost"
-    assert pauses == list(runner.PAUSES)
+    assert pauses[-3:] == list(runner.PAUSES)
+    assert len(pauses) <= len(runner.PAUSES) + runner.MOST_CHANGES
     assert outcomes(result).keys() == names
     assert result.summary["delivered"] == 0
     assert content_of(desk.outbox).keys() == names
@@ -362,10 +363,10 @@ def test_who_waits_for_the_first_file_when_the_connection_ends_is_begun_by_the_n
 
     server.hooks[Kind.RENAME] = cut
     result = desk.run(desk.dropoff(upload="rename"))
-    assert set(outcomes(result).values()) == {("failed", "connection_lost"), ("skipped", "not_reached")}
+    assert set(outcomes(result).values()) == {("failed", "connection_lost")}
     with closing(Ledger(desk.ledger)) as ledger:
         rows = ledger.look("SELECT state FROM transfer", ())
-    assert rows == [("closed",)], "more than the first file was begun"
+    assert rows == [("closed",)] * 5, "a file that a session ends at keeps the others waiting"
     server.hooks.clear()
     assert desk.run(desk.dropoff(upload="rename")).summary["delivered"] == 5
 
