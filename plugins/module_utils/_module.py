@@ -43,6 +43,7 @@ ACCOUNT_SPEC: dict[str, Any] = {
     "host_keys": {"type": "list", "elements": "str", "no_log": False},
     "timeout": {"type": "float"},
     "connections": {"type": "int"},
+    "max_open": {"type": "int"},
     "bandwidth_limit": {"type": "str"},
     "root": {"type": "path"},
 }

@@ -76,6 +76,10 @@ class RemoteUnsupported(RemoteError):
     """The server does not know the request."""
 
 
+class RemoteBusy(RemoteError):
+    """The server says that it gets too many requests at once. Fewer at a time may succeed."""
+
+
 class ProtocolError(FiledropError):
     """The server broke the protocol's rules. Nothing else that it sends on this session can be trusted."""
 

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
-from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Data, Kind
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
+    Answer,
+    Code,
+    Data,
+    Handle,
+    Kind,
+    Status,
+)
 from support.desk import outcomes
 from support.odd_desk import Desk
 from support.odd_server import OddServer
@@ -127,3 +134,106 @@ def test_a_file_larger_than_a_session_starves_nobody(
     assert failed
     assert {name: content for name, content in contents(goal).items() if name in small} == small
     assert contents(origin).keys() == too_large
+
+
+# --- too many at once
+
+
+@dataclass
+class Crowded:
+    """Refuse what is asked while too much is open, or under way.
+
+    :ivar most_open: files and folders that may be open at once.
+    :ivar says: the answer to one more.
+    :ivar breaks_at: files open at once at which the server ends the session.
+    """
+
+    server: OddServer
+    most_open: int
+    says: Answer
+    breaks_at: int = 1 << 30
+    refused: int = 0
+
+    def __post_init__(self) -> None:
+        self._open: set[bytes] = set()
+        for kind in (Kind.INIT, Kind.OPEN, Kind.OPENDIR, Kind.CLOSE):
+            self.server.hooks[kind] = self.serve
+
+    def serve(self, call: Call, go: Serve) -> Answer | None:
+        if call.request.kind == Kind.INIT:
+            self._open.clear()
+        elif call.request.kind == Kind.CLOSE:
+            self._open.discard(call.request.handle)
+        elif len(self._open) >= self.breaks_at:
+            self.server.cut()
+            return None
+        elif len(self._open) >= self.most_open:
+            self.refused += 1
+            return self.says
+        answer = go(call.request)
+        if isinstance(answer, Handle):
+            self._open.add(answer.handle)
+        return answer
+
+
+TOO_MANY = {
+    "a failure": Status(Code.FAILURE, "Failure"),
+    "its words": Status(Code.PERMISSION_DENIED, "Too many open files"),
+    "a quota": Status(Code.PERMISSION_DENIED, "handle quota exceeded"),
+    "a code of a later version": Status(15, "quota"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("most_open", [1, 2, 5])
+@pytest.mark.parametrize("says", TOO_MANY.values(), ids=TOO_MANY)
+def test_a_server_that_refuses_more_open_files_is_asked_for_fewer(
+    desk: Desk, server: OddServer, move: str, most_open: int, says: Answer
+) -> None:
+    origin, goal, job = job_of(desk, move)
+    desk.fill(30, folder=origin, size=1000)
+    wanted = contents(origin)
+    crowd = Crowded(server, most_open, says)
+    result = desk.run(job)  # type: ignore[arg-type]
+    assert outcomes(result) == dict.fromkeys(wanted, ("delivered", ""))
+    assert contents(goal) == wanted
+    assert crowd.refused
+
+
+@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("connections", [1, 2])
+def test_max_open_is_kept_over_all_connections(desk: Desk, server: OddServer, move: str, connections: int) -> None:
+    origin, goal, job = job_of(desk, move)
+    desk.fill(20, folder=origin, size=1000)
+    wanted = contents(origin)
+    crowd = Crowded(server, 2, TOO_MANY["a failure"], breaks_at=2)
+    account = replace(server.account(connections=connections), max_open=2)
+    assert desk.run(job, account).summary["delivered"] == 20  # type: ignore[arg-type]
+    assert contents(goal) == wanted
+    assert crowd.refused == 0
+
+
+@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("words", ["Too many requests", "rate limit exceeded, slow down"])
+def test_a_server_that_says_that_it_is_asked_too_much_is_asked_less(
+    desk: Desk, server: OddServer, move: str, words: str
+) -> None:
+    origin, goal, job = job_of(desk, move)
+    desk.fill(24, folder=origin, size=1000)
+    wanted = contents(origin)
+    begun: set[bytes] = set()
+
+    def count(call: Call, go: Serve) -> Answer | None:
+        if len(begun | {call.path}) > 6:
+            return Status(Code.FAILURE, words)
+        begun.add(call.path)
+        return go(call.request)
+
+    def end(call: Call, go: Serve) -> Answer | None:
+        begun.discard(call.path)
+        return go(call.request)
+
+    server.hooks |= {Kind.WRITE: count, Kind.READ: count, Kind.CLOSE: end}
+    result = desk.run(job)  # type: ignore[arg-type]
+    assert outcomes(result) == dict.fromkeys(wanted, ("delivered", ""))
+    assert contents(goal) == wanted

@@ -41,6 +41,7 @@ ACCOUNT_OPTIONS = (
         "host_keys",
         "timeout",
         "connections",
+        "max_open",
         "bandwidth_limit",
         "root",
     ),

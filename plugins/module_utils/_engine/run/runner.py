@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConnectionLost, FiledropError, RunEnded, ServerBusy, UnreachableError
+from ..errors import ConnectionLost, FiledropError, RemoteBusy, RunEnded, ServerBusy, UnreachableError
 from ..ledger.ledger import Ledger
 from ..ledger.locks import JobKey, only_run
 from ..local.fsync import Syncer
@@ -144,7 +144,7 @@ def _persist(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer
         try:
             _attempt(work, account, ledger, syncer)
             return work.result(None)
-        except (ConnectionLost, ServerBusy, UnreachableError) as error:
+        except (ConnectionLost, RemoteBusy, ServerBusy, UnreachableError) as error:
             if ledger.secured > secured:
                 pauses, changes = iter(PAUSES), 0
             elif changes < MOST_CHANGES and work.reduce():

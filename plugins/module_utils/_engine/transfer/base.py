@@ -12,7 +12,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ..errors import ENDS_THE_RUN, FiledropError, NotReached, OriginalStays, Replaced, RunEnded, unexpected
+from ..errors import ENDS_THE_RUN, FiledropError, NotReached, OriginalStays, RemoteBusy, Replaced, RunEnded, unexpected
 from ..local.permissions import Permissions, permissions_for
 from ..loop.deadline import Deadline, Interruption
 from .canary import ALL
@@ -57,6 +57,8 @@ class JobRun(ABC, Generic[Item]):
         self._rounds: Iterator[Iterator[Item]] = iter(())
         self._round: Iterator[Item] = iter(())
         self._waiting: dict[int, Item] = {}  # by identity: handed out, and not begun yet
+        self._under_way = 0
+        self._cut_off_at = 0  # how many were under way when the attempt began to end
         self._last: dict[str, None] = {}  # paths of originals that go last, in their order
 
     @property
@@ -122,8 +124,9 @@ class JobRun(ABC, Generic[Item]):
         if not cut_off:
             return False
         largest = max(cut_off, key=lambda one: one.size or 0).origin
-        is_change = len(cut_off) > 1 or largest not in self._last
-        self.width = max(1, len(cut_off) // 2)
+        is_change = self._cut_off_at > 1 or largest not in self._last
+        self.width = max(1, self._cut_off_at // 2)
+        self._cut_off_at = 0
         self._last.pop(largest, None)
         self._last[largest] = None
         return is_change
@@ -176,6 +179,16 @@ class JobRun(ABC, Generic[Item]):
         :raises FiledropError: what ends the attempt.
         """
         self._waiting.pop(id(item), None)
+        self._under_way += 1
+        try:
+            await self._process(item)
+        except Exception:
+            self._cut_off_at = self._cut_off_at or self._under_way
+            raise
+        finally:
+            self._under_way -= 1
+
+    async def _process(self, item: Item) -> None:
         try:
             self.deadline.check()
             outcome = await (self.predict(item) if self._check else self.transfer(item))
@@ -189,6 +202,9 @@ class JobRun(ABC, Generic[Item]):
             self.tally.interrupt(self.outcome_of(item).blame(error))
             raise
         except FiledropError as error:
+            if isinstance(error, RemoteBusy) and self._under_way > 1:
+                self.tally.interrupt(self.outcome_of(item).blame(error))
+                raise
             self._count(_blamed(self.outcome_of(item), error))
         except Exception as error:  # a mistake in the code; the next run recovers the file from its row
             self._count(_blamed(self.outcome_of(item), unexpected(error)))

@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FiledropError
+from ...loop.limiter import CapacityLimiter
 from ..rate_limiter import RateLimiter
 from ..ssh.connection import open_connection
 from . import packets
@@ -45,6 +46,7 @@ class Sessions:
         self._connections: list[Connection] = []
         self._timeout = account.timeout
         self._may_widen = True
+        self._handles = CapacityLimiter(account.max_open) if account.max_open else None
         try:
             for _connection in range(account.connections):
                 self._connections.append(open_connection(account))
@@ -58,7 +60,7 @@ class Sessions:
             connection.close()
 
     def _session(self, connection: Connection) -> Session:
-        return Session(connection.open_channel(), timeout=self._timeout)
+        return Session(connection.open_channel(), timeout=self._timeout, handles=self._handles)
 
     def info(self) -> Mapping[str, Any]:
         """What is known of the server and the first session, for people."""

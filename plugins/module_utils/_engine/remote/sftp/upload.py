@@ -118,7 +118,7 @@ class Upload:
         body = packets.text(requests.encoded(path)) + packets.open_flags(packets.WRITE_FLAG)
         asked, found = [], []
         for session in self._sessions.all:
-            if session is not self._handle.session:
+            if session is not self._handle.session and session.handles.has(1):
                 await session.handles.acquire(1)
                 answer = session.request(
                     packets.OPEN,

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from ...errors import HoldError, JobStopped, RemoteDenied, RemoteError, RemoteUnsupported, TransferError
+from ...errors import HoldError, JobStopped, RemoteBusy, RemoteDenied, RemoteError, RemoteUnsupported, TransferError
 from ...ledger.decisions import way_out
 from ...ledger.ledger import Row
 from ...local import names
@@ -324,6 +324,8 @@ class Uploads:
 
     async def _rename_refused(self, row: Row, error: RemoteError) -> None:
         """Return if the rename happened in spite of the error; else remove the upload, and raise the reason."""
+        if isinstance(error, RemoteBusy):  # the next attempt finishes it
+            raise error
         temporary = row.temporary or ""
         asked_final, asked_temporary = self.remote.stat(row.remote_path), self.remote.stat(temporary)
         final = await look(asked_final)
