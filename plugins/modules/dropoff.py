@@ -76,9 +76,12 @@ options:
     description:
       - What to do with a local file after it has arrived.
       - V(archive) moves it to O(archive_dir). If its name is taken there, it gets a number in its name.
-      - V(keep) leaves it where it is. The ledger prevents that it is sent again, until its size or its modification
-        time changes.
+      - V(keep) leaves it where it is. The ledger prevents that it is sent again, until its content changes.
       - V(delete) deletes it.
+      - With V(archive) and V(delete), a file that lies in O(src) is to be sent, even if a file of the same name and
+        content was sent before. One exception is a file that somebody moved back out of the archive, with the same
+        size, time and content. It is held (V(sent_before)) until a person decides with M(courier.filedrop.resolve).
+        There, V(resend) sends it, V(delivered) archives it, and V(discard) leaves it.
       - "Default: V(archive), unless O(preset) has another one."
     type: str
     choices:

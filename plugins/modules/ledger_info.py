@@ -192,8 +192,8 @@ files:
       sample: input/invoices-2026-04-10.xml
     local_path:
       description:
-        - Its path on this host, for example in the archive or in the folder for fetched files, or its last path before
-          it was deleted. Null if it has not come that far.
+        - Its path on this host, for example in the archive or in the folder for fetched files. Null if it has not come
+          that far, or was deleted after it was sent.
       type: str
       sample: /srv/erp/outbox/archive/invoices-2026-04-10.xml
     changed_at:
@@ -285,7 +285,7 @@ def file_result(row: Row, outcome: str) -> dict[str, Any]:
         "mtime": iso(row.mtime_ns / 1e9) if row.mtime_ns else None,
         "sha256": row.sha256,
         "remote_path": names.shown(row.remote_path),
-        "local_path": None if row.local_path is None else names.shown(row.local_path),
+        "local_path": names.shown(row.local_path) if row.local_path else None,
         "changed_at": iso(row.changed_at),
     }
 

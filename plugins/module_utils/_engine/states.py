@@ -119,6 +119,7 @@ _DROPOFF = (
     Step([S.CREATED], S.WRITTEN, "every byte and the size are acknowledged"),
     Step([S.WRITTEN], S.CLOSED, "the close is acknowledged, or the whole file was found"),
     Step(_UNFINISHED, S.HELD, "only a person can decide"),
+    Step([S.NEW], S.HELD, "it was delivered and archived before, and is back in its place"),
     Step([*_UNFINISHED, S.RESEND], S.ABANDONED, "nothing of it is left on the server"),
     Step([S.DELIVERED], S.DELIVERED, "the original is disposed of by a later run"),
     Step(_DECIDABLE, S.RESEND, "decision: resend"),

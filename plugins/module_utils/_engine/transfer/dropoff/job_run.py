@@ -23,7 +23,7 @@ from ..capabilities import EXCLUSIVE_CREATE, RENAME
 from ..result import FileOutcome, RunResult
 from ..selection import is_selected
 from .evidence import NOT_SEEN, WRITE_ONLY
-from .item import DropoffItem
+from .item import DELETED, DropoffItem
 from .plan import DropoffPlan
 from .upload import Uploads
 from .workflow import DropoffWorkflow
@@ -95,7 +95,7 @@ class DropoffRun(JobRun[DropoffItem]):
         return _is_unchanged(row.folder, row.name, row)
 
     def remove_archived(self, row: Row) -> bool:
-        if row.state is not State.DELIVERED or row.local_path in (None, os.path.join(row.folder, row.name)):
+        if row.state is not State.DELIVERED or row.local_path in (None, DELETED, os.path.join(row.folder, row.name)):
             return False
         folder, name = os.path.split(row.local_path or "")
         if not _is_unchanged(folder, name, row):

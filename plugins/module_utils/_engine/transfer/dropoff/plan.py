@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 import stat as modes
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from ...config.job import ARCHIVE
 from ...errors import DiskError, FiledropError, HoldError, TransferError
-from ...ledger.decisions import Discarded, way_out
+from ...ledger.decisions import RESOLVED, Discarded, way_out
 from ...ledger.locks import JobKey, is_running
 from ...local import names
-from ...local.folder import Folder, LocalFile, regular
+from ...local.folder import Folder, LocalFile, regular, sha256_of
 from ...remote import join
 from ...states import State
 from ..result import FileOutcome
@@ -35,7 +35,7 @@ from ..selection import (
     other_job,
     unsettled_error,
 )
-from .item import DropoffItem
+from .item import DELETED, DropoffItem
 
 if TYPE_CHECKING:
     from ...config.job import Dropoff
@@ -234,12 +234,36 @@ class DropoffPlan:
                 return self._item(folder, name, file, latest)
             self._refuse(folder, name, self._why_not_ours(latest))
             return None
-        is_same = latest is not None and (latest.size, latest.mtime_ns) == (file.size, file.mtime_ns)
-        if latest is not None and is_same and latest.state is State.DISCARDED:
+        if latest is None or latest.size != file.size:
+            return self._item(folder, name, file, None)
+        if latest.state is State.DISCARDED and latest.mtime_ns == file.mtime_ns:
             self._skip(folder, file, Discarded())
             return None
-        was_delivered = latest is not None and is_same and latest.state is State.DELIVERED
-        return self._item(folder, name, file, latest if was_delivered else None)
+        try:
+            return self._known(folder, file, latest)
+        except (DiskError, TransferError) as error:
+            self._refuse(folder, name, error)
+            return None
+
+    def _known(self, folder: Folder, file: LocalFile, latest: Row) -> DropoffItem:
+        """Build the item of a file that has the name and the size of the latest row.
+
+        A file that is kept is not sent again because its time changed. Any other file in its source is to be sent,
+        unless its disposal is still to be done, or somebody has moved it back out of the archive.
+        """
+        name, row = file.name, latest if latest.state is State.DELIVERED else None
+        is_same_time = latest.mtime_ns == file.mtime_ns
+        if row is not None and self._job.after == "keep":
+            if not is_same_time and sha256_of(folder, file) != row.sha256:
+                row = None
+            return self._item(folder, name, file, row and replace(row, mtime_ns=file.mtime_ns))
+        if row is None or not is_same_time or row.local_path == DELETED:
+            return self._item(folder, name, file, None)
+        is_resolved = row.local_path is None and row.reason == RESOLVED
+        if row.local_path == folder.path_of(name) or is_resolved:
+            return self._item(folder, name, file, row)
+        is_back = sha256_of(folder, file) == row.sha256
+        return replace(self._item(folder, name, file, None), is_back=is_back)
 
     def _why_not_ours(self, row: Row) -> FiledropError:
         if row.state.is_held:

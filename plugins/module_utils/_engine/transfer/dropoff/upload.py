@@ -67,7 +67,7 @@ class Uploads:
         """
         with closing(SourceFile(item.folder, file)) as source:
             asked_before = earlier is not None and (over or earlier.state is State.INTENT)
-            row = earlier if over and earlier is not None else await self._intend(item, file, earlier)
+            row = earlier if over and earlier is not None else await self._intend(item, earlier)
             written = await self._write(row, source, over=over, asked_before=asked_before)
             await self.ledger.commit(
                 row,
@@ -134,17 +134,21 @@ class Uploads:
 
     # --- intent, created
 
-    async def _intend(self, item: DropoffItem, file: LocalFile, earlier: Row | None) -> Row:
-        row = earlier or Row(
+    def new_row(self, item: DropoffItem) -> Row:
+        """Build the row of a file that is there, for the ledger."""
+        return Row(
             account=self.account,
             direction=self.job.direction,
             folder=item.folder.path,
             name=item.name,
-            size=file.size,
-            mtime_ns=file.mtime_ns,
+            size=item.size,
+            mtime_ns=item.file.mtime_ns if item.file else 0,
             job=self.job.name,
             remote_path=item.remote_path,
         )
+
+    async def _intend(self, item: DropoffItem, earlier: Row | None) -> Row:
+        row = earlier or self.new_row(item)
         await self.ledger.commit(
             row,
             State.INTENT,
