@@ -73,6 +73,13 @@ def _is_control(letter: str) -> bool:
     return unicodedata.category(letter) == "Cc"
 
 
+def folded(name: str) -> str:
+    """Return what names have in common that a server may take for one: by case, or by how letters are composed."""
+    return (
+        name.lower() if name.isascii() else unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+    )
+
+
 def is_temporary(name: str) -> bool:
     """Whether a name marks a file that its sender has not completed yet."""
     return name.lower().endswith(TEMPORARY_SUFFIXES)

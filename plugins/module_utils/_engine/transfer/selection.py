@@ -242,6 +242,28 @@ MOST_NAMES = 200_000
 """The maximum number of files of a folder that one run takes."""
 
 
+_BITS = 2**23  # of the marks for names, which need 1 MiB
+
+
+class NameMarks:
+    """Find the names that may have come twice. It keeps a bit for each: a million names themselves need 60 MiB."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray(_BITS // 8)
+        self._perhaps_twice: set[int] = set()
+
+    def add(self, name: str) -> None:
+        number = hash(name)
+        byte, bit = divmod(number % _BITS, 8)
+        if self._bits[byte] & 1 << bit:
+            self._perhaps_twice.add(number)
+        self._bits[byte] |= 1 << bit
+
+    def is_perhaps_twice(self, name: str) -> bool:
+        """Return whether a name may have come twice. Of names that share a bit, few have: the caller looks closer."""
+        return hash(name) in self._perhaps_twice
+
+
 class Candidate(NamedTuple):
     """A file that may be transferred.
 

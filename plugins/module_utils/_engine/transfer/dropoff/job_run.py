@@ -52,7 +52,7 @@ class DropoffRun(JobRun[DropoffItem]):
         self._plan_of_files = plan
         self.tally.skip_known(plan.known)
         self._announce(plan.files, plan.size)
-        items = (item for item in plan.items() if self._allowed(item, item.size))
+        items = self._admitted(plan.items())
         first = next(items, None)
         self._round = iter(()) if first is None else chain([first], items)
         return self._check or first is not None
@@ -66,6 +66,11 @@ class DropoffRun(JobRun[DropoffItem]):
 
     def _plan_rounds(self) -> Iterator[Iterator[DropoffItem]]:
         yield self._round
+        if self._plan_of_files is not None:
+            yield from map(self._admitted, self._plan_of_files.twins())
+
+    def _admitted(self, items: Iterator[DropoffItem]) -> Iterator[DropoffItem]:
+        return (item for item in items if self._allowed(item, item.size))
 
     def outcome_of(self, item: DropoffItem) -> FileOutcome:
         return item.outcome

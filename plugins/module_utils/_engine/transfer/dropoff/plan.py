@@ -25,6 +25,7 @@ from ..result import FileOutcome
 from ..selection import (
     LOOKED_UP_AT_ONCE,
     Candidate,
+    NameMarks,
     Oldest,
     Selector,
     Settling,
@@ -71,9 +72,30 @@ class DropoffPlan:
         self._oldest = Oldest()
         self._selector = Selector(job)
         self._remote_names: set[str] = set()
+        self._names = NameMarks()
+        self._taken: set[str] = set()  # folded names of this round, of those that may be there twice
+        self._twins: list[DropoffItem] = []
         self.known = 0
         self.files = 0
         self.size = 0
+
+    def twins(self) -> Iterator[Iterator[DropoffItem]]:
+        """Yield rounds of items whose names a server may take for those of earlier rounds. Call this after `items`."""
+        while self._twins:
+            others, self._twins = self._twins, []
+            self._taken.clear()
+            yield (item for item in others if self._has_its_turn(item))
+
+    def _has_its_turn(self, item: DropoffItem) -> bool:
+        """Return whether no item of this round has a similar name. Else the item waits for the next round."""
+        name = names.folded(item.name)
+        if not self._names.is_perhaps_twice(name):
+            return True
+        if name in self._taken:
+            self._twins.append(item)
+            return False
+        self._taken.add(name)
+        return True
 
     def notes(self) -> Iterator[str]:
         """Yield what a person should know about the selection."""
@@ -148,6 +170,7 @@ class DropoffPlan:
 
     def _add(self, mtime_ns: int, name: str, source: int, size: int) -> None:
         self._oldest.add(Candidate(mtime_ns, name, str(source)))
+        self._names.add(names.folded(name))
         self.files += 1
         self.size += size
 
@@ -200,7 +223,7 @@ class DropoffPlan:
             found.update(((number, item.name), item) for item in self._items_in(source, wanted))
         for name, number in some:
             item = found.get((number, name))
-            if item is not None and self._is_first_of_name(item):
+            if item is not None and self._is_first_of_name(item) and self._has_its_turn(item):
                 yield item
 
     def _items_in(self, source: _Source, wanted: Sequence[str]) -> Iterator[DropoffItem]:

@@ -21,6 +21,7 @@ from ..selection import (
     DIGESTS,
     LOOKED_UP_AT_ONCE,
     Candidate,
+    NameMarks,
     Oldest,
     Selector,
     Settling,
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from ...config.job import Pickup
     from ...ledger.ledger import Ledger, Row
     from ..tally import Tally
-
-
-_BITS = 2**23  # of the marks for names, which need 1 MiB
 
 
 class PickupPlan:
@@ -71,8 +69,7 @@ class PickupPlan:
         self._oldest = Oldest()
         self._selector = Selector(job)
         self._oldest_checksums = Oldest()
-        self._names = bytearray(_BITS // 8)  # a bit for each hash: a million names themselves need 60 MiB
-        self._perhaps_twice: set[int] = set()
+        self._names = NameMarks()
         self._page: dict[str, Entry] = {}
         self._sidecars: dict[str, Entry] = {}
         self._claimed: dict[str, Entry] = {}
@@ -143,7 +140,7 @@ class PickupPlan:
             return
         if len(self._page) == LOOKED_UP_AT_ONCE or entry.name in self._page:
             self._ask_ledger()
-        self._mark(hash(entry.name))
+        self._names.add(entry.name)
         self._page[entry.name] = entry
 
     def _ask_ledger(self) -> None:
@@ -202,7 +199,7 @@ class PickupPlan:
         for one in candidates:
             size, mtime = (int(text) if text else None for text in one.rest.split("/"))
             entry = Entry(one.name, join(self._job.remote_dir, one.name), size, mtime, None)
-            if hash(one.name) in self._perhaps_twice:
+            if self._names.is_perhaps_twice(one.name):
                 if one.name in seen:
                     self._refuse(entry, _listed_twice(entry), again=True)
                     continue
@@ -273,13 +270,6 @@ class PickupPlan:
         later = outcome_of(claimed._replace(path=join(self._job.remote_dir, claimed.name))).skip(earlier_first())
         later.origin += " (a later file)"
         self._tally.add(later)
-
-    def _mark(self, number: int) -> None:
-        """Note the hash of a name. Of names with the same bit, few are listed twice: `_each_once` looks closer."""
-        byte, bit = divmod(number % _BITS, 8)
-        if self._names[byte] & 1 << bit:
-            self._perhaps_twice.add(number)
-        self._names[byte] |= 1 << bit
 
     def _refuse(self, entry: Entry, error: FiledropError, *, again: bool = False) -> None:
         outcome = outcome_of(entry).blame(error)
