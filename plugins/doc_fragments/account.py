@@ -93,6 +93,14 @@ options:
         many files at the same time over one connection. One large file is split over them only with OpenSSH servers.
       - "Default: V(1), unless O(preset) has another one."
     type: int
+  max_open:
+    description:
+      - The maximum number of files that are open at once on the server, over all connections together. Only for
+        O(protocol=sftp).
+      - If the server refuses to open more files, the run goes slower by itself. Set this if the server reacts in
+        another way, such as by ending the session.
+      - "Default: what the server tells (C(limits@openssh.com)), or else 64 for each connection."
+    type: int
   bandwidth_limit:
     description:
       - The maximum number of bytes per second, in both directions and over all connections together. A number, or a
@@ -166,6 +174,10 @@ options:
       - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
     type: float
   connections:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: int
+  max_open:
     description:
       - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
     type: int

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import traceback
 from collections.abc import Callable
 from datetime import datetime, timezone
 from types import TracebackType
@@ -20,7 +18,7 @@ from ._engine.config.job import Job
 from ._engine.config.options import clean
 from ._engine.config.paths import default_ledger
 from ._engine.config.presets import Preset, preset_named
-from ._engine.errors import DependencyError, FiledropError
+from ._engine.errors import DependencyError, FiledropError, unexpected
 from ._engine.ledger.owner import as_owner
 from ._engine.local import names
 from ._engine.run.runner import run
@@ -47,6 +45,7 @@ ACCOUNT_SPEC: dict[str, Any] = {
     "host_keys": {"type": "list", "elements": "str", "no_log": False},
     "timeout": {"type": "float"},
     "connections": {"type": "int"},
+    "max_open": {"type": "int"},
     "bandwidth_limit": {"type": "str"},
     "root": {"type": "path"},
 }
@@ -93,16 +92,9 @@ class FailJson:
         if isinstance(error, FiledropError):
             self._module.fail_json(msg=str(error), reason=error.reason)
         if isinstance(error, Exception):
-            self._module.fail_json(msg=names.shown(_unexpected(error)), reason="unexpected")
-
-
-def _unexpected(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{os.path.basename(frames[-1].filename)}, line {frames[-1].lineno}" if frames else "an unknown place"
-    return (
-        f"Unexpected error: {type(error).__name__}: {error} ({where}). "
-        "No file is lost: the next run continues from the ledger. Please report this error with the output of -vvv."
-    )
+            self._module.fail_json(
+                msg=names.shown(str(unexpected(error, " with the output of -vvv"))), reason="unexpected"
+            )
 
 
 def run_module(module: AnsibleModule, work: Callable[[], Result], *, offline: bool = False) -> None:

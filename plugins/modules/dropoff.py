@@ -58,13 +58,30 @@ options:
         final one, so the pattern cannot contain C(/).
       - "Default: V(.{random}.part), unless O(preset) has another one."
     type: str
+  verify:
+    description:
+      - What shows that a file has arrived.
+      - V(size) requires that the server tells the right size. Either it tells the size of the open file and
+        acknowledges the close, or it shows the size under the name after the close. RV(files[].verified_by) tells
+        which.
+      - V(close) is for a write-only account, which may not look at files. The server must acknowledge every byte and
+        the close. Nothing else is checked, so an existing file is protected by exclusive creation alone. Use it with
+        O(upload=direct). With O(upload=rename), a temporary file of an interrupted run can stay on the server.
+      - "Default: V(size), unless O(preset) has another one."
+    type: str
+    choices:
+      - size
+      - close
   after:
     description:
       - What to do with a local file after it has arrived.
       - V(archive) moves it to O(archive_dir). If its name is taken there, it gets a number in its name.
-      - V(keep) leaves it where it is. The ledger prevents that it is sent again, until its size or its modification
-        time changes.
+      - V(keep) leaves it where it is. The ledger prevents that it is sent again, until its content changes.
       - V(delete) deletes it.
+      - With V(archive) and V(delete), a file that lies in O(src) is to be sent, even if a file of the same name and
+        content was sent before. One exception is a file that somebody moved back out of the archive, with the same
+        size, time and content. It is held (V(sent_before)) until a person decides with M(courier.filedrop.resolve).
+        There, V(resend) sends it, V(delivered) archives it, and V(discard) leaves it.
       - "Default: V(archive), unless O(preset) has another one."
     type: str
     choices:
@@ -80,8 +97,8 @@ options:
   ambiguous:
     description:
       - What to do with a file if it is unknown whether it has arrived. This happens when an earlier run was interrupted
-        at the very end of sending it, and the server shows no trace of it. Then either the provider took it, or the
-        server dropped it.
+        at the very end of sending it, and the server shows no trace of it. It also happens if the server never tells
+        the size of a file. Then either the provider took it, or the server dropped it.
       - V(hold) does not send it again until a person has asked the provider and decided with
         M(courier.filedrop.resolve). The file counts as held, and the task fails.
       - V(resend) sends it again. The provider may then receive it twice.
@@ -231,6 +248,15 @@ files:
       description: The SHA-256 of the data that was sent. Null if nothing was sent.
       type: str
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    verified_by:
+      description:
+        - What showed that the server has the complete file. Null if nothing was sent.
+        - V(size) means that the server showed the right size under the final name.
+        - V(open handle) means that the server told the right size of the open file and acknowledged the close. The
+          file was not seen afterwards. Either the provider took it at once, or the server hides it.
+        - V(close) means that the server acknowledged every byte and the close (O(verify=close)).
+      type: str
+      sample: size
     outcome:
       description: One of V(delivered), V(skipped), V(held) and V(failed).
       type: str
@@ -273,6 +299,7 @@ def main() -> None:
             "src": {"type": "raw", "required": True},
             "upload": {"type": "str", "choices": ["rename", "direct"]},
             "temp_name": {"type": "str"},
+            "verify": {"type": "str", "choices": ["size", "close"]},
             "after": {"type": "str", "choices": ["archive", "keep", "delete"]},
             "archive_dir": {"type": "path"},
             "ambiguous": {"type": "str", "choices": ["hold", "resend"]},

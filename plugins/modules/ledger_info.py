@@ -192,8 +192,8 @@ files:
       sample: input/invoices-2026-04-10.xml
     local_path:
       description:
-        - Its path on this host, for example in the archive or in the folder for fetched files, or its last path before
-          it was deleted. Null if it has not come that far.
+        - Its path on this host, for example in the archive or in the folder for fetched files. Null if it has not come
+          that far, or was deleted after it was sent.
       type: str
       sample: /srv/erp/outbox/archive/invoices-2026-04-10.xml
     changed_at:
@@ -216,7 +216,7 @@ capabilities:
         - V(rename) is required by C(upload=rename).
         - V(exclusive_create) means that the server refuses to create a file that exists.
         - V(partial_uploads) means that a file is visible under its name, and can be taken, while it is written.
-        - V(sight) means that the size and time of a file can be queried. Every pickup requires it.
+        - V(stat) means that the size and time of a file can be queried. Every pickup requires it.
         - V(claim) means that a file can be renamed in the pickup folder. Hosts with C(share) require it.
       type: str
       sample: rename
@@ -285,7 +285,7 @@ def file_result(row: Row, outcome: str) -> dict[str, Any]:
         "mtime": iso(row.mtime_ns / 1e9) if row.mtime_ns else None,
         "sha256": row.sha256,
         "remote_path": names.as_data(row.remote_path),
-        "local_path": None if row.local_path is None else names.as_data(row.local_path),
+        "local_path": names.as_data(row.local_path) if row.local_path else None,
         "changed_at": iso(row.changed_at),
     }
 

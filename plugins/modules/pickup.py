@@ -231,6 +231,10 @@ files:
       description: The SHA-256 of the data that was fetched. Null if nothing was fetched.
       type: str
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    verified_by:
+      description: What showed that the copy is complete. It is the value of O(verify). Null if nothing was fetched.
+      type: str
+      sample: size
     outcome:
       description: One of V(delivered), V(skipped), V(held) and V(failed).
       type: str

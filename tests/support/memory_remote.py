@@ -24,7 +24,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     RemoteError,
     RemoteMissing,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Batch, Future
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Batch, Future, done_future
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import (
     Entry,
     Features,
@@ -193,6 +193,7 @@ class MemoryRemote:
         over: bool,
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
+        ask_size: bool = True,
     ) -> MemoryUpload:
         def rewrite() -> MemoryFile:
             file = self.server.file(path)
@@ -208,7 +209,7 @@ class MemoryRemote:
         file = await (self.ask("rewrite", path, rewrite) if over else self.ask("create", path, create))
         upload = MemoryUpload(self, path, file)
         await created(upload)
-        await upload.send(source, close=temporary)
+        await upload.send(source, ask_size=ask_size, close=temporary)
         return upload
 
     def rename(self, old: str, new: str) -> Future[None]:
@@ -241,16 +242,17 @@ class MemoryUpload:
         self._path = path
         self._file = file
         self._written: list[Future[None]] = []
-        self._told: Future[int]
+        self._told: Future[int | None] = done_future(None)
         self._closing: Future[None] | None = None
         self._is_completed = False
 
-    async def send(self, source: Outgoing, *, close: bool) -> None:
+    async def send(self, source: Outgoing, *, ask_size: bool, close: bool) -> None:
         for start in range(0, source.size, CHUNK):
             write = partial(self._file.content.extend, source.read(min(CHUNK, source.size - start)))
             self._written.append(self._remote.ask("write", self._path, write))
         source.check_unchanged()
-        self._told = self._remote.ask("size", self._path, lambda: len(self._file.content))
+        if ask_size:
+            self._told = self._remote.ask("size", self._path, lambda: len(self._file.content))
         if close:
             self._closing = self._ask_to_close()
 

@@ -10,6 +10,9 @@ the class says who has to act on an error. In a result, the reason code says wha
 
 from __future__ import annotations
 
+import os
+import traceback
+
 from .text import escaped
 
 
@@ -82,6 +85,10 @@ class RemoteUnsupported(RemoteError):
     """The server does not know the request."""
 
 
+class RemoteBusy(RemoteError):
+    """The server says that it gets too many requests at once. Fewer at a time may succeed."""
+
+
 class ProtocolError(FiledropError):
     """The server broke the protocol's rules. Nothing else that it sends on this session can be trusted."""
 
@@ -127,6 +134,20 @@ class LedgerError(FiledropError):
 
 class JobRunning(FiledropError):
     """Another run of the same job is active on this host."""
+
+
+def unexpected(error: Exception, more: str = "") -> TransferError:
+    """Build the error for an exception that the code does not expect, with its place in the code.
+
+    :param more: what else to report, such as ``, together with the output of --debug``.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{os.path.basename(frames[-1].filename)}, line {frames[-1].lineno}" if frames else "an unknown place"
+    return TransferError(
+        "unexpected",
+        f"Unexpected error: {type(error).__name__}: {error} ({where}).",
+        f"No file is lost: the next run continues from the ledger. Please report this error{more}.",
+    )
 
 
 ENDS_THE_RUN = (ConnectionLost, JobStopped, LedgerError, ProtocolError)

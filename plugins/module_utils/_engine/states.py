@@ -38,7 +38,7 @@ class State(str, Enum):
     # A drop-off on its way. Each is durable before the next request leaves.
     INTENT = "intent", "the name was free on the server; the upload may have begun"
     CREATED = "created", "the server acknowledged the exclusive create; no byte was sent before"
-    WRITTEN = "written", "the server acknowledged every byte and the right size, while the file was open"
+    WRITTEN = "written", "the server acknowledged every byte and, if it tells sizes then, the right size"
     CLOSED = "closed", "the server acknowledged the close"
     RENAMED = "renamed", "the server confirmed the final name"
     AWAITING_NAME = "awaiting_name", "held: the upload is whole, and another file has its final name"
@@ -79,6 +79,9 @@ CAME = frozenset({S.FETCHED, S.KEPT, S.DISCARDED})
 SECURED = frozenset({S.FETCHED, S.KEPT})
 """History of a pickup whose copy was published."""
 
+PROGRESS = frozenset({S.CLOSED, S.RENAMED, S.PLACED, *HISTORY}) - {S.ABANDONED, S.FORGOTTEN}
+"""States that bring a file further: its bytes have been moved, or nothing more has to be done."""
+
 SETTLED = frozenset({S.DELIVERED, S.ACCEPTED})
 """A drop-off that counts as delivered: only the original is still to be disposed of."""
 
@@ -116,6 +119,7 @@ _DROPOFF = (
     Step([S.CREATED], S.WRITTEN, "every byte and the size are acknowledged"),
     Step([S.WRITTEN], S.CLOSED, "the close is acknowledged, or the whole file was found"),
     Step(_UNFINISHED, S.HELD, "only a person can decide"),
+    Step([S.NEW], S.HELD, "it was delivered and archived before, and is back in its place"),
     Step([*_UNFINISHED, S.RESEND], S.ABANDONED, "nothing of it is left on the server"),
     Step([S.DELIVERED], S.DELIVERED, "the original is disposed of by a later run"),
     Step(_DECIDABLE, S.RESEND, "decision: resend"),
@@ -229,6 +233,7 @@ class Seen(Enum):
     WHOLE = "our size"
     WHOLE_EMPTY = "empty, as it should be"
     OTHER = "longer, or of unknown size"
+    HIDDEN = "a refusal to look"
 
 
 class Visibility(Enum):
@@ -238,6 +243,7 @@ class Visibility(Enum):
     UNSEEN = "not seen"
     UNKNOWN = "unknown"
     TAKEN = "not seen, on a server that shows partial uploads"
+    UNPROVEN = "the size was not confirmed"
 
 
 class LocalPart(Enum):
@@ -268,9 +274,11 @@ class Rule(NamedTuple):
 _NONE = (Seen.NOTHING,)
 _WHOLE = (Seen.WHOLE, Seen.WHOLE_EMPTY)
 _EMPTY = (Seen.EMPTY, Seen.WHOLE_EMPTY)
-_SHOWN = tuple(seen for seen in Seen if seen is not Seen.NOTHING)
+_UNSHOWN = (Seen.NOTHING, Seen.HIDDEN)
+_SHOWN = tuple(seen for seen in Seen if seen not in _UNSHOWN)
 _NOT_WHOLE = (Seen.EMPTY, Seen.SHORTER, Seen.OTHER)
-_UNTAKEN = (Visibility.SEEN, Visibility.UNSEEN, Visibility.UNKNOWN)
+_PROVEN = (Visibility.SEEN, Visibility.UNSEEN, Visibility.UNKNOWN)
+_UNKNOWN = (Visibility.UNKNOWN, Visibility.UNPROVEN)
 V = Verdict
 
 
@@ -288,29 +296,33 @@ def _any_dropoff(second: type[Enum]) -> Iterator[Rule]:
 RECOVERY: Mapping[str, tuple[Rule, ...]] = {
     "direct": (  # the final name, and whether it was seen while the upload was open
         *_any_dropoff(Visibility),
-        Rule([S.INTENT], _NONE, Visibility, V.SEND),
+        Rule([S.INTENT], _UNSHOWN, Visibility, V.SEND),
         Rule([S.INTENT], _EMPTY, Visibility, V.REWRITE),
         Rule([S.INTENT], [Seen.SHORTER, Seen.WHOLE, Seen.OTHER], Visibility, V.HOLD_TAKEN_NAME),
         Rule([S.CREATED], _NONE, [Visibility.UNSEEN], V.SEND),
-        Rule([S.CREATED], _NONE, [Visibility.SEEN, Visibility.UNKNOWN, Visibility.TAKEN], V.HOLD_INCOMPLETE),
-        Rule([S.CREATED], [Seen.SHORTER, *_EMPTY, Seen.WHOLE], [Visibility.SEEN, Visibility.UNKNOWN], V.REWRITE),
-        Rule([S.CREATED], [Seen.OTHER], [Visibility.SEEN, Visibility.UNKNOWN], V.HOLD_TAKEN_NAME),
+        Rule([S.CREATED], _NONE, [Visibility.SEEN, Visibility.TAKEN, *_UNKNOWN], V.HOLD_INCOMPLETE),
+        Rule([S.CREATED], [Seen.HIDDEN], Visibility, V.AMBIGUOUS),
+        Rule([S.CREATED], [Seen.SHORTER, *_EMPTY, Seen.WHOLE], [Visibility.SEEN, *_UNKNOWN], V.REWRITE),
+        Rule([S.CREATED], [Seen.OTHER], [Visibility.SEEN, *_UNKNOWN], V.HOLD_TAKEN_NAME),
         Rule([S.CREATED], _SHOWN, [Visibility.UNSEEN, Visibility.TAKEN], V.HOLD_TAKEN_NAME),
         Rule([S.WRITTEN, S.CLOSED], _WHOLE, Visibility, V.DELIVERED),
         Rule([S.WRITTEN, S.CLOSED], _NOT_WHOLE, Visibility, V.HOLD_TAKEN_NAME),
         Rule([S.WRITTEN, S.CLOSED], _NONE, [Visibility.TAKEN], V.HOLD_INCOMPLETE),
         Rule([S.WRITTEN], _NONE, [Visibility.SEEN], V.DELIVERED),
-        Rule([S.WRITTEN], _NONE, [Visibility.UNSEEN, Visibility.UNKNOWN], V.AMBIGUOUS),
-        Rule([S.CLOSED], _NONE, _UNTAKEN, V.DELIVERED),
+        Rule([S.WRITTEN], _NONE, [Visibility.UNSEEN, *_UNKNOWN], V.AMBIGUOUS),
+        Rule([S.WRITTEN], [Seen.HIDDEN], Visibility, V.AMBIGUOUS),
+        Rule([S.CLOSED], _UNSHOWN, _PROVEN, V.DELIVERED),
+        Rule([S.CLOSED], [Seen.HIDDEN], [Visibility.TAKEN], V.DELIVERED),
+        Rule([S.CLOSED], _UNSHOWN, [Visibility.UNPROVEN], V.AMBIGUOUS),
     ),
     "rename": (  # the final name, and the temporary one
         *_any_dropoff(Seen),
-        Rule([S.INTENT, S.CREATED, S.WRITTEN], Seen, _NONE, V.SEND),
+        Rule([S.INTENT, S.CREATED, S.WRITTEN], Seen, _UNSHOWN, V.SEND),
         Rule([S.INTENT, S.CREATED, S.WRITTEN], Seen, _SHOWN, V.SEND_ANEW),
         Rule([S.CLOSED], Seen, _NOT_WHOLE, V.SEND_ANEW),
-        Rule([S.CLOSED, S.AWAITING_NAME], _NONE, _WHOLE, V.FINISH_RENAME),
-        Rule([S.CLOSED, S.AWAITING_NAME], _SHOWN, _WHOLE, V.HOLD_TAKEN_NAME),
-        Rule([S.CLOSED, S.AWAITING_NAME], _NONE, _NONE, V.AMBIGUOUS),
+        Rule([S.CLOSED, S.AWAITING_NAME], _UNSHOWN, [*_WHOLE, Seen.HIDDEN], V.FINISH_RENAME),
+        Rule([S.CLOSED, S.AWAITING_NAME], _SHOWN, [*_WHOLE, Seen.HIDDEN], V.HOLD_TAKEN_NAME),
+        Rule([S.CLOSED, S.AWAITING_NAME], _UNSHOWN, _NONE, V.AMBIGUOUS),
         Rule([S.CLOSED], _WHOLE, _NONE, V.DELIVERED),
         Rule([S.CLOSED], _NOT_WHOLE, _NONE, V.HOLD_TAKEN_NAME),
         Rule([S.AWAITING_NAME], _SHOWN, _NONE, V.HOLD_TAKEN_NAME),
@@ -408,8 +420,13 @@ def seen(size: int | None, *, expected: int, is_there: bool) -> Seen:
     return Seen.SHORTER if size else Seen.EMPTY
 
 
-def visibility(visible: bool | None, *, partial_uploads: bool) -> Visibility:
-    """Whether an upload was visible, on a server that is known, or not, to show partial uploads."""
+def visibility(visible: bool | None, *, partial_uploads: bool, is_proven: bool = True) -> Visibility:
+    """Whether an upload was visible, on a server that is known, or not, to show partial uploads.
+
+    :param is_proven: False if all bytes were acknowledged, and the server has not confirmed the size.
+    """
+    if not is_proven:
+        return Visibility.UNPROVEN
     if visible is None:
         return Visibility.UNKNOWN
     if visible:

@@ -16,7 +16,7 @@ from typing import Any
 from ..config.files import DEFAULT_FOLDER, Configuration
 from ..config.options import clean
 from ..config.paths import SYSTEM_LEDGER
-from ..errors import FiledropError, JobRunning
+from ..errors import FiledropError, JobRunning, unexpected
 from ..ledger.history import MOST
 from ..loop.deadline import Interruption
 from ..states import OUTCOMES
@@ -93,7 +93,7 @@ def _ended(given: argparse.Namespace, console: Console) -> int:
     except Exception as error:
         if given.debug:
             console.raw(traceback.format_exc())
-        return _refuse(console, _unexpected(error, debug=given.debug))
+        return _refuse(console, unexpected(error, "" if given.debug else ", together with the output of --debug"))
 
 
 def _dispatch(given: argparse.Namespace, console: Console) -> int:
@@ -123,17 +123,6 @@ def _refuse(console: Console, error: FiledropError) -> int:
     busy = isinstance(error, JobRunning)
     console.log(INFO if busy else ERROR, "refused", str(error), reason=error.reason)
     return status_of_error(error)
-
-
-def _unexpected(error: Exception, *, debug: bool) -> FiledropError:
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{os.path.basename(frames[-1].filename)}, line {frames[-1].lineno}" if frames else "an unknown place"
-    return FiledropError(
-        "unexpected",
-        f"Unexpected error: {type(error).__name__}: {error} ({where}).",
-        "No file is lost: the next run continues from the ledger. Please report this error"
-        + ("." if debug else ", together with the output of --debug."),
-    )
 
 
 # --- the command line

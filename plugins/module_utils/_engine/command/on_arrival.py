@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import InputError
-from ..transfer.selection import is_wanted
+from ..transfer.selection import is_selected
 from . import signals
 from .exit_status import COULD_NOT_RUN
 from .run import run
@@ -94,7 +94,7 @@ def _present(job: Job) -> set[_FileState]:
 
 def _files(source: str, job: Job) -> Iterator[_FileState]:
     try:
-        names = [os.path.join(source, name) for name in os.listdir(source) if is_wanted(name, job)]
+        names = [os.path.join(source, name) for name in os.listdir(source) if is_selected(name, job)]
     except NotADirectoryError:
         names = [source]
     except OSError:

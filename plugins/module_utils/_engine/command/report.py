@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from ..ledger.history import ask, question_from_options
 from ..ledger.ledger import Ledger
 from ..ledger.locks import JobKey, is_running
-from ..local.names import is_temporary, shown
+from ..local.names import shown
 from ..run.last_run import PastRun, latest_run
-from ..transfer.selection import is_in_share, is_wanted
+from ..transfer.selection import is_in_share, is_selected
 from .console import bytes_in_words, count_of
 from .context import CommandContext, iso_time, require_ledger
 from .exit_status import WELL, status_of_counts, status_of_past, worst_status
@@ -167,10 +167,7 @@ def _entry(entry: Entry, job: ConfiguredJob) -> dict[str, Any]:
     }
     if job.job.origin == "remote":
         document["wanted"] = (
-            entry.kind == "file"
-            and not is_temporary(entry.name)
-            and is_wanted(entry.name, job.job)
-            and is_in_share(entry.name, job.job.share)
+            entry.kind == "file" and is_selected(entry.name, job.job) and is_in_share(entry.name, job.job.share)
         )
     return document
 

@@ -20,7 +20,7 @@ PORTS: Mapping[str, int] = {"sftp": 22}
 
 OF_PROTOCOL: Mapping[str, tuple[str, ...]] = {
     "sftp": (
-        *("host", "port", "username", "host_keys", "connections"),
+        *("host", "port", "username", "host_keys", "connections", "max_open"),
         *("private_key_file", "passphrase", "passphrase_file", "password", "password_file"),
     ),
     "folder": ("root",),
@@ -53,6 +53,7 @@ class Account:
     host_keys: tuple[str, ...] = ()
     timeout: float = 30.0
     connections: int = 1
+    max_open: int | None = None
     bandwidth_limit: int | None = None
     preset: str | None = None
     root: str | None = None
@@ -88,6 +89,7 @@ def account_from_options(options: Mapping[str, object]) -> Account:
         host_keys=read.strings(found, "host_keys") or (),
         timeout=_timeout(found),
         connections=read.integer(found, "connections", 1, low=1, high=_MAX_CONNECTIONS),
+        max_open=read.limit(found, "max_open"),
         bandwidth_limit=_bandwidth_limit(found),
         preset=preset_name,
     )

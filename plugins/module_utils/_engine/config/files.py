@@ -41,6 +41,7 @@ ACCOUNT_OPTIONS = (
         "host_keys",
         "timeout",
         "connections",
+        "max_open",
         "bandwidth_limit",
         "root",
     ),
@@ -53,7 +54,10 @@ _COMMON = (
     *("remote_dir", "include", "exclude", "settle", "empty", "max_files", "max_bytes", "max_results", "after"),
 )
 JOB_OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "dropoff": (*_COMMON, "src", "upload", "temp_name", "archive_dir", "ambiguous", "on_arrival", "group", "file_mode"),
+    "dropoff": (
+        *(*_COMMON, "src", "upload", "temp_name", "verify", "archive_dir", "ambiguous", "on_arrival"),
+        *("group", "file_mode"),
+    ),
     "pickup": (*_COMMON, "dest", "move_dir", "verify", "on_duplicate", "min_free", "group", "file_mode"),
 }
 

@@ -21,7 +21,8 @@ AFTER_DROPOFF = ("archive", "keep", "delete")
 AMBIGUOUS = ("hold", "resend")
 EMPTY = ("transfer", "skip", "refuse")
 AFTER_PICKUP = ("delete", "move", "keep")
-VERIFY = ("size", "reread", "sidecar")
+VERIFY_DROPOFF = ("size", "close")
+VERIFY_PICKUP = ("size", "reread", "sidecar")
 ON_DUPLICATE = ("deliver", "skip", "hold")
 
 ARCHIVE = "archive"
@@ -128,6 +129,7 @@ class Dropoff:
     settle: float = 5.0
     upload: str = "rename"
     temp_name: str = ".{random}.part"
+    verify: str = "size"
     after: str = "archive"
     archive_dir: str | None = None
     ambiguous: str = "hold"
@@ -234,6 +236,7 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
         settle=read.number(found, "settle", Dropoff.settle, low=0, high=_DAY),
         upload=read.choice(found, "upload", UPLOADS, Dropoff.upload),
         temp_name=_temp_name(found, Dropoff.temp_name),
+        verify=read.choice(found, "verify", VERIFY_DROPOFF, Dropoff.verify),
         after=read.choice(found, "after", AFTER_DROPOFF, Dropoff.after),
         archive_dir=archive_dir,
         ambiguous=read.choice(found, "ambiguous", AMBIGUOUS, Dropoff.ambiguous),
@@ -268,7 +271,7 @@ def pickup_from_options(options: Mapping[str, object], preset: Preset, *, name: 
         settle=read.number(found, "settle", Pickup.settle, low=0, high=_DAY),
         after=after,
         move_dir=_move_dir(found, after, remote_dir),
-        verify=read.choice(found, "verify", VERIFY, Pickup.verify),
+        verify=read.choice(found, "verify", VERIFY_PICKUP, Pickup.verify),
         on_duplicate=read.choice(found, "on_duplicate", ON_DUPLICATE, Pickup.on_duplicate),
         empty=read.choice(found, "empty", EMPTY, Pickup.empty),
         min_free=Pickup.min_free if found.get("min_free") is None else read.size(found["min_free"], name="min_free"),

@@ -49,6 +49,7 @@ CREATE TABLE transfer (
     local_path  TEXT,              -- drop-off: the archived original; pickup: the delivered file
     sha256      TEXT,
     visible     INTEGER,           -- 1 if the final name was visible while the upload was open
+    verified_by TEXT,              -- drop-off: what shows that the server has the whole file
     reason      TEXT,
     changed_at  REAL NOT NULL      -- seconds since 1970
 );

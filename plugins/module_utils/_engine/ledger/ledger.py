@@ -23,7 +23,7 @@ from typing import Any, Callable
 
 from ..errors import InputError, LedgerError, TransferError
 from ..loop.loop import Batch, Future
-from ..states import State, require_step, state_of, track_of
+from ..states import PROGRESS, State, require_step, state_of, track_of
 from .database import ledger_error, open_database, prove, transaction
 from .owner import as_owner
 from .soundness import NUMBER, Kinds, require_identity, require_kinds, require_sound
@@ -55,6 +55,7 @@ class Row:
     local_path: str | None = None
     sha256: str | None = None
     visible: bool | None = None
+    verified_by: str | None = None
     reason: str | None = None
     changed_at: float = 0.0
     id: int | None = None
@@ -107,6 +108,7 @@ class Ledger(Batch):
     :param create: create the ledger if it is missing. Set this only where a new ledger is expected. A silent
         replacement for a lost ledger would make its jobs send files again.
     :param read_only: never write (check mode). A missing ledger counts as empty, unless it ``must_exist``.
+    :ivar secured: how many steps have been taken after which a file need not be moved again.
     :raises LedgerError: from every method, if the ledger cannot be used. Then nothing must be transferred.
     :ivar newest_planned: the newest row that the plan of this run can have seen; see `begin_plan`.
     """
@@ -115,6 +117,7 @@ class Ledger(Batch):
         super().__init__()
         self.path = path
         self.newest_planned = sys.maxsize
+        self.secured = 0
         self._waiting: list[tuple[Row, Future[None]]] = []
         self._read_only = read_only
         try:
@@ -153,6 +156,7 @@ class Ledger(Batch):
         :raises IllegalStep: `states.STEPS` does not have this step.
         """
         require_step(row.track, row.state, state)
+        self.secured += state is not row.state and state in PROGRESS
         for column, value in {**changes, "state": state}.items():
             setattr(row, column, value)
         answer: Future[None] = Future()

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import secrets
+import unicodedata
 
 from ..errors import TransferError
 from ..text import escaped, is_control
@@ -71,9 +72,24 @@ def _refusal_reason(name: str) -> str:
     return f"it has {length} bytes, but at most {LONGEST_NAME} are allowed" if length > LONGEST_NAME else ""
 
 
+def folded(name: str) -> str:
+    """Return what names have in common that a server may take for one: by case, or by how letters are composed."""
+    return (
+        name.lower() if name.isascii() else unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+    )
+
+
 def is_temporary(name: str) -> bool:
     """Whether a name marks a file that its sender has not completed yet."""
     return name.lower().endswith(TEMPORARY_SUFFIXES)
+
+
+_TEMPORARY_OF_OURS = re.compile(r"\.[0-9a-f]{8}\.part")
+
+
+def is_ours(name: str) -> bool:
+    """Whether a name is one that filedrop gives to its temporary files, whatever the patterns of a job say."""
+    return (name.startswith(OWN) and name.endswith(".part")) or _TEMPORARY_OF_OURS.fullmatch(name) is not None
 
 
 def version(name: str, number: int) -> str:

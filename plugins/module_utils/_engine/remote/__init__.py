@@ -15,7 +15,20 @@ from typing import TYPE_CHECKING, Callable
 
 from ..local.permissions import Permissions
 from .folder import folder_remote
-from .interface import Entry, Features, Incoming, Outgoing, Received, Remote, Uploaded, entries_in, join, succeeds
+from .interface import (
+    Entry,
+    Features,
+    Incoming,
+    Look,
+    Outgoing,
+    Received,
+    Remote,
+    Uploaded,
+    entries_in,
+    join,
+    look,
+    succeeds,
+)
 from .sftp.remote import SftpRemote
 
 if TYPE_CHECKING:
@@ -26,6 +39,7 @@ __all__ = [
     "Entry",
     "Features",
     "Incoming",
+    "Look",
     "Outgoing",
     "Received",
     "Remote",
@@ -33,6 +47,7 @@ __all__ = [
     "connect",
     "entries_in",
     "join",
+    "look",
     "succeeds",
 ]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import stat as modes
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol, Union
 
-from ..errors import RemoteDenied, RemoteError, RemoteUnsupported
+from ..errors import RemoteError
 
 if TYPE_CHECKING:
     from ..loop.loop import Batch
@@ -94,10 +94,11 @@ class Uploaded(Protocol):
     async def size(self) -> int | None:
         """Wait until the server has acknowledged every byte; return how many bytes it holds, by its own word.
 
-        None if the server does not tell. A server that told a wrong size is asked again, because it may have answered
-        before it had processed every byte.
+        None if the server does not tell, or was not asked. A server that told a wrong size is asked again, because it
+        may have answered before it had processed every byte. No request is made that fails on a server that hides
+        files until they are closed.
 
-        :raises RemoteError: it refused some of the bytes, or the question.
+        :raises RemoteError: it refused some of the bytes, or to tell the size of a temporary file.
         """
 
     def close(self) -> Awaitable[None]:
@@ -176,6 +177,7 @@ class Remote(Protocol):
         over: bool,
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
+        ask_size: bool = True,
     ) -> Uploaded:
         """Upload a file; return when every byte has been handed to the transport.
 
@@ -191,6 +193,7 @@ class Remote(Protocol):
             several connections.
         :param created: awaited once the name is ours and before the first byte is sent: the durable point. It gets
             the upload, so that the caller can discard it whatever happens later.
+        :param ask_size: False if the account may not look at files. Then `Uploaded.size` is None.
         """
 
     def rename(self, old: str, new: str) -> Awaitable[None]:
@@ -213,11 +216,23 @@ async def entries_in(remote: Remote, folder: str) -> Sequence[Entry]:
 
 
 async def size_or_none(size: Awaitable[int | None]) -> int | None:
-    """Return a size; None if the server does not allow asking for it."""
+    """Return a size; None if the server does not tell it. Some servers know of no file while it is open."""
     try:
         return await size
-    except (RemoteDenied, RemoteUnsupported):
+    except RemoteError:
         return None
+
+
+Look = Optional[Union[Entry, RemoteError]]
+"""What a look at a name gave: an entry, None if there is none, or the refusal."""
+
+
+async def look(asked: Awaitable[Entry | None]) -> Look:
+    """Return what the server shows under a name. A refusal is a result, too."""
+    try:
+        return await asked
+    except RemoteError as error:
+        return error
 
 
 async def succeeds(request: Awaitable[None]) -> bool:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol, TypeVar
 
 from ..errors import ConnectionLost, ProtocolError
 from ..loop.limiter import CapacityLimiter
-from ..loop.loop import Future
+from ..loop.loop import Future, done_future
 from .channel import ended, silent
 from .interface import Entry, Features, Incoming, Outgoing, Received, Uploaded, size_or_none, succeeds
 from .rate_limiter import RateLimiter
@@ -356,13 +356,14 @@ class ThreadedRemote:
         over: bool,
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
+        ask_size: bool = True,
     ) -> ThreadedUpload:
         del temporary  # a blocking protocol neither closes early nor writes over several connections
         worker = self.worker_for(path)
         open_file = worker.connection.rewrite if over else worker.connection.create
         upload = ThreadedUpload(self, worker, path, await self.call(worker, open_file, path, paths=(path,)))
         await created(upload)
-        await upload.send(source)
+        await upload.send(source, ask_size=ask_size)
         return upload
 
 
@@ -378,7 +379,7 @@ class ThreadedUpload:
         self._told: Future[int | None]
         self._closing: Future[None] | None = None
 
-    async def send(self, source: Outgoing) -> None:
+    async def send(self, source: Outgoing, *, ask_size: bool) -> None:
         """Hand over every byte, and the question for the size right behind them."""
         remote, offset = self._remote, 0
         while offset < source.size:
@@ -396,7 +397,7 @@ class ThreadedUpload:
                 await self._sent[0]
                 self._sent.popleft()
         source.check_unchanged()
-        self._told = self._call(self._writer.size)
+        self._told = self._call(self._writer.size) if ask_size else done_future(None)
 
     async def size(self) -> int | None:
         for part in self._sent:

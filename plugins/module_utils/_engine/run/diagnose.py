@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RemoteError, RemoteMissing
 from ..ledger.ledger import Ledger
-from ..loop.loop import Loop, done_future
-from ..remote import Remote, connect, entries_in, join
-from ..transfer.capabilities import ALL, EXCLUSIVE_CREATE, RENAME
+from ..loop.loop import Loop
+from ..remote import Entry, Remote, Uploaded, connect, entries_in, join, look
+from ..transfer.capabilities import ALL, EXCLUSIVE_CREATE, PARTIAL_UPLOADS, RENAME
 
 if TYPE_CHECKING:
     from ..config.account import Account
@@ -90,7 +90,7 @@ async def _probe(remote: Remote, folder: str) -> dict[str, bool]:
     """
     first, second = _probe_path(folder), _probe_path(folder)
     try:
-        await _make(remote, first)
+        partial = await _make(remote, first)
         exclusive = not await _can_make(remote, first)
         renames = True
         try:
@@ -99,7 +99,7 @@ async def _probe(remote: Remote, folder: str) -> dict[str, bool]:
             return {}
         except RemoteError:
             renames = False
-        return {RENAME: renames, EXCLUSIVE_CREATE: exclusive}
+        return {RENAME: renames, EXCLUSIVE_CREATE: exclusive, PARTIAL_UPLOADS: partial}
     finally:
         for path in (first, second):
             with suppress(RemoteError):
@@ -123,11 +123,17 @@ class _Nothing:
         pass
 
 
-async def _make(remote: Remote, path: str) -> None:
-    uploaded = await remote.upload(
-        path, _Nothing(), over=False, temporary=True, created=lambda _upload: done_future(None)
-    )
+async def _make(remote: Remote, path: str) -> bool:
+    """Create a file; return whether the server shows it before it is closed."""
+    shown = False
+
+    async def created(_upload: Uploaded) -> None:
+        nonlocal shown
+        shown = isinstance(await look(remote.stat(path)), Entry)
+
+    uploaded = await remote.upload(path, _Nothing(), over=False, temporary=False, created=created)
     await uploaded.close()
+    return shown
 
 
 async def _can_make(remote: Remote, path: str) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConnectionLost, FiledropError, RunEnded, ServerBusy, UnreachableError
+from ..errors import ConnectionLost, FiledropError, RemoteBusy, RunEnded, ServerBusy, UnreachableError
 from ..ledger.ledger import Ledger
 from ..ledger.locks import JobKey, only_run
 from ..local.fsync import Syncer
@@ -39,7 +39,11 @@ SPARE_DESCRIPTORS = 128  # for the ledger, the folders, the connections, and the
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 PAUSES: tuple[float, ...] = (0.5, 2.0, 5.0)
-"""Seconds before each retry after a lost connection. The sequence restarts when an attempt has delivered a file."""
+"""Seconds before each retry after a lost connection. The sequence restarts when an attempt has brought a file further,
+or when the next one has less under way."""
+
+MOST_CHANGES = 16
+"""How often in a row an attempt that brought no file further is retried with less under way."""
 
 
 _CUT_OFF = RunEnded("cut_off", "The run was interrupted.", "The next run continues from the state in the ledger.")
@@ -131,17 +135,20 @@ def _persist(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer
     """Make attempts until one ends the run.
 
     After a lost connection, or if the server is busy or refuses connections, retry up to the length of PAUSES. Each
-    attempt that delivers a file restarts that count.
+    attempt that brings a file further restarts that count. So does an attempt that makes the next one smaller.
     """
     pauses = iter(PAUSES)
+    changes = 0
     while True:
-        moved = work.tally.delivered
+        secured = ledger.secured
         try:
             _attempt(work, account, ledger, syncer)
             return work.result(None)
-        except (ConnectionLost, ServerBusy, UnreachableError) as error:
-            if work.tally.delivered > moved:
-                pauses = iter(PAUSES)
+        except (ConnectionLost, RemoteBusy, ServerBusy, UnreachableError) as error:
+            if ledger.secured > secured:
+                pauses, changes = iter(PAUSES), 0
+            elif changes < MOST_CHANGES and work.reduce():
+                pauses, changes = iter(PAUSES), changes + 1
             pause = next(pauses, None)
             if pause is None or pause > work.deadline.left or not _is_worth_another_try(error):
                 return work.result(error)
@@ -169,7 +176,7 @@ def _attempt(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer
 async def _work_through(work: JobRun[Any], remote: Remote, flow: Loop) -> None:
     await work.plan(remote)
     for items in work.rounds():
-        await flow.each(work.process, items, width=_width(remote.features.max_in_flight))
+        await flow.each(work.process, items, width=min(work.width, _width(remote.features.max_in_flight)))
     await work.finish(remote)
 
 

@@ -12,9 +12,10 @@ from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ..errors import ENDS_THE_RUN, FiledropError, NotReached, OriginalStays, Replaced, RunEnded
+from ..errors import ENDS_THE_RUN, FiledropError, NotReached, OriginalStays, RemoteBusy, Replaced, RunEnded, unexpected
 from ..local.permissions import Permissions, permissions_for
 from ..loop.deadline import Deadline, Interruption
+from .canary import ALL
 from .result import FileOutcome, RunResult
 from .selection import Allowance, beyond_allowance
 from .tally import Tally
@@ -37,6 +38,7 @@ class JobRun(ABC, Generic[Item]):
     :ivar deadline: until when files may be begun.
     :ivar prune_before: older rows of the ledger are forgotten after the run, in seconds since 1970; None: no row.
     :ivar tally: the outcomes.
+    :ivar width: how many files may be under way at once.
     :ivar permissions: of the copies that the job makes on this host.
     """
 
@@ -46,6 +48,7 @@ class JobRun(ABC, Generic[Item]):
         self.deadline = Deadline(None)
         self.prune_before: float | None = None
         self.tally = Tally(job.max_results)
+        self.width = ALL
         self.permissions = Permissions()
         self._ledger = ledger
         self._syncer = syncer
@@ -54,6 +57,9 @@ class JobRun(ABC, Generic[Item]):
         self._rounds: Iterator[Iterator[Item]] = iter(())
         self._round: Iterator[Item] = iter(())
         self._waiting: dict[int, Item] = {}  # by identity: handed out, and not begun yet
+        self._under_way = 0
+        self._cut_off_at = 0  # how many were under way when the attempt began to end
+        self._last: dict[str, None] = {}  # paths of originals that go last, in their order
 
     @property
     def observer(self) -> Observer | None:
@@ -99,9 +105,31 @@ class JobRun(ABC, Generic[Item]):
 
     def _handed_out(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items, each of which waits for its turn until `process` begins it."""
+        last: dict[str, Item] = {}
         for item in items:
             self._waiting[id(item)] = item
-            yield item
+            if self._last and (origin := self.outcome_of(item).origin) in self._last:
+                last[origin] = item
+            else:
+                yield item
+        yield from (last[origin] for origin in self._last if origin in last)
+
+    def reduce(self) -> bool:
+        """Let the next attempt have less under way, because sessions end before a file is through.
+
+        Half as many files are moved at once, and the largest of those that were under way goes last. Return whether
+        that is a change.
+        """
+        cut_off = self.tally.cut_off
+        if not cut_off:
+            return False
+        largest = max(cut_off, key=lambda one: one.size or 0).origin
+        is_change = self._cut_off_at > 1 or largest not in self._last
+        self.width = max(1, self._cut_off_at // 2)
+        self._cut_off_at = 0
+        self._last.pop(largest, None)
+        self._last[largest] = None
+        return is_change
 
     @abstractmethod
     def _prepare(self) -> bool:
@@ -151,6 +179,16 @@ class JobRun(ABC, Generic[Item]):
         :raises FiledropError: what ends the attempt.
         """
         self._waiting.pop(id(item), None)
+        self._under_way += 1
+        try:
+            await self._process(item)
+        except Exception:
+            self._cut_off_at = self._cut_off_at or self._under_way
+            raise
+        finally:
+            self._under_way -= 1
+
+    async def _process(self, item: Item) -> None:
         try:
             self.deadline.check()
             outcome = await (self.predict(item) if self._check else self.transfer(item))
@@ -164,7 +202,12 @@ class JobRun(ABC, Generic[Item]):
             self.tally.interrupt(self.outcome_of(item).blame(error))
             raise
         except FiledropError as error:
+            if isinstance(error, RemoteBusy) and self._under_way > 1:
+                self.tally.interrupt(self.outcome_of(item).blame(error))
+                raise
             self._count(_blamed(self.outcome_of(item), error))
+        except Exception as error:  # a mistake in the code; the next run recovers the file from its row
+            self._count(_blamed(self.outcome_of(item), unexpected(error)))
         else:
             self._count(outcome)
 

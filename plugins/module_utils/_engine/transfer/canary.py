@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import ENDS_THE_RUN, FiledropError, NotReached, RunEnded
+from ..errors import ENDS_THE_RUN, NotReached, RunEnded
 from ..loop.deadline import Interruption
 from ..loop.limiter import CapacityLimiter
 from ..loop.loop import Future, done_future
@@ -51,7 +51,7 @@ class CanaryGate:
             raise
 
     def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> Future[None]:
-        if error is None or (isinstance(error, FiledropError) and not isinstance(error, ENDS_THE_RUN)):
+        if error is None or (isinstance(error, Exception) and not isinstance(error, ENDS_THE_RUN)):
             self._turns.release(1)
         else:
             self._turns.fail(NotReached())

@@ -54,9 +54,12 @@ class _Watched:
         over: bool,
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
+        ask_size: bool,
     ) -> Uploaded:
         watched_source = _Outgoing(source, self._observer)
-        return await self._remote.upload(path, watched_source, over=over, temporary=temporary, created=created)
+        return await self._remote.upload(
+            path, watched_source, over=over, temporary=temporary, created=created, ask_size=ask_size
+        )
 
 
 class _Incoming:

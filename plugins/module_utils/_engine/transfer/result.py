@@ -22,6 +22,7 @@ class FileOutcome:
 
     :ivar origin: the path of the original. It identifies a file across all attempts of a run.
     :ivar reason: a code for programs; ``message`` is the text for people.
+    :ivar verified_by: what showed that the copy is complete; None if nothing was moved.
     :ivar changed: whether anything was changed, locally or on the server (or would be, in check mode).
     """
 
@@ -34,6 +35,7 @@ class FileOutcome:
     local_path: str = ""
     size: int | None = None
     sha256: str | None = None
+    verified_by: str | None = None
     changed: bool = False
 
     def deliver(self) -> FileOutcome:
@@ -61,6 +63,7 @@ class FileOutcome:
             "size": self.size,
             "sha256": self.sha256,
             "outcome": self.outcome,
+            "verified_by": self.verified_by,
             "reason": self.reason,
             "message": shown(self.message),
         }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import re
 import time
 from array import array
 from bisect import bisect_left
@@ -16,7 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import TransferError
-from ..local.names import quoted
+from ..local.folder import bounded_time
+from ..local.names import is_ours, is_temporary, quoted
 
 if TYPE_CHECKING:
     from ..config.job import Share
@@ -27,6 +29,10 @@ LONGEST_WAIT = 60.0
 
 DIGESTS = ("sha256", "sha512", "md5")
 """The hashes of supported checksum files, by their suffixes, the strongest first. The case of a suffix is ignored."""
+
+
+NO_LETTER = "\0"
+"""Is in no name, and in no pattern."""
 
 
 class Patterns(Protocol):
@@ -43,6 +49,70 @@ def is_wanted(name: str, job: Patterns) -> bool:
     """Return whether a job's patterns select a name. They are patterns of ``fnmatch``, and case-sensitive."""
     included = not job.include or _fits(name, job.include)
     return included and not (job.exclude and _fits(name, job.exclude))
+
+
+def is_selected(name: str, job: Patterns) -> bool:
+    """Return whether a job moves files of this name.
+
+    Names that mark incomplete files are left alone, unless a pattern of `include` names their suffix. Names of our own
+    temporary files are always left alone.
+    """
+    if is_ours(name) or not is_wanted(name, job):
+        return False
+    return not is_temporary(name) or _is_named_temporary(name, job)
+
+
+def _is_named_temporary(name: str, job: Patterns) -> bool:
+    """Return whether a pattern selects a temporary name because of its suffix: it does not fit with another suffix."""
+    stem, _dot, suffix = name.rpartition(".")
+    other = f"{stem}.{NO_LETTER * len(suffix)}"
+    return any(fnmatch.fnmatchcase(name, one) and not fnmatch.fnmatchcase(other, one) for one in job.include)
+
+
+class Selector:
+    """Select names by the patterns of a job, and note the patterns that are of no use."""
+
+    def __init__(self, job: Patterns) -> None:
+        self._job = job
+        self._unused = {*job.include, *job.exclude}
+        self._has_left_any = False
+
+    def selects(self, name: str) -> bool:
+        """See `is_selected`."""
+        if is_ours(name):
+            return False
+        if self._unused:
+            self._unused -= {one for one in self._unused if fnmatch.fnmatchcase(name, one)}
+        if is_selected(name, self._job):
+            return True
+        self._has_left_any |= not is_wanted(name, self._job) and not is_temporary(name)
+        return False
+
+    def notes(self) -> Iterator[str]:
+        """Yield a note for each pattern that matched no name and seems to be a mistake."""
+        for option, patterns in (("include", self._job.include), ("exclude", self._job.exclude)):
+            for pattern in patterns:
+                if pattern not in self._unused:
+                    continue
+                foreign = next((what for what, sign in _FOREIGN.items() if sign.search(pattern)), None)
+                if foreign:
+                    yield (
+                        f"The pattern {pattern!r} in `{option}` matched no file. It contains {foreign}, which has no "
+                        "special meaning here: only *, ? and [...] have one. Write a list of simple patterns."
+                    )
+                elif option == "include" and self._has_left_any:
+                    yield (
+                        f"The pattern {pattern!r} in `{option}` matched no file, and other files are there. Patterns "
+                        "are case-sensitive and match the whole name."
+                    )
+
+
+_FOREIGN = {
+    "braces": re.compile(r"\{.*\}"),
+    "a part of a regular expression": re.compile(r"\\|^\^|\$$|\.\+|\][+*]|\(.*\|.*\)"),
+    "a comma": re.compile(","),
+}
+"""Signs of patterns that other programs know."""
 
 
 def _fits(name: str, patterns: Iterable[str]) -> bool:
@@ -221,6 +291,28 @@ MOST_NAMES = 200_000
 """The maximum number of files of a folder that one run takes."""
 
 
+_BITS = 2**23  # of the marks for names, which need 1 MiB
+
+
+class NameMarks:
+    """Find the names that may have come twice. It keeps a bit for each: a million names themselves need 60 MiB."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray(_BITS // 8)
+        self._perhaps_twice: set[int] = set()
+
+    def add(self, name: str) -> None:
+        number = hash(name)
+        byte, bit = divmod(number % _BITS, 8)
+        if self._bits[byte] & 1 << bit:
+            self._perhaps_twice.add(number)
+        self._bits[byte] |= 1 << bit
+
+    def is_perhaps_twice(self, name: str) -> bool:
+        """Return whether a name may have come twice. Of names that share a bit, few have: the caller looks closer."""
+        return hash(name) in self._perhaps_twice
+
+
 class Candidate(NamedTuple):
     """A file that may be transferred.
 
@@ -247,7 +339,7 @@ class Oldest:
     def add(self, candidate: Candidate) -> None:
         """Add a candidate. Its name must not contain a NUL byte."""
         text = f"{candidate.name}\0{candidate.rest}".encode("utf-8", "surrogateescape")
-        self._kept.append((candidate.time + _BEFORE_ALL).to_bytes(8, "big") + text)
+        self._kept.append((bounded_time(candidate.time) + _BEFORE_ALL).to_bytes(8, "big") + text)
         if len(self._kept) >= 2 * self._most:
             self._trim()
 
@@ -272,7 +364,7 @@ class Oldest:
         del self._kept[self._most :]
 
 
-_BEFORE_ALL = 2**63  # no time is that far before 1970, so the sum is positive and sorts as bytes
+_BEFORE_ALL = 2**63  # no bounded time is farther before 1970, so the sum is not negative and sorts as bytes
 
 
 def _name_of(kept: bytes) -> str:

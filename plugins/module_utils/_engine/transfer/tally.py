@@ -93,6 +93,11 @@ class Tally:
         """Record the outcome of a file that the end of an attempt interrupted. It counts if no attempt follows."""
         self._interrupted.append(outcome)
 
+    @property
+    def cut_off(self) -> list[FileOutcome]:
+        """Return the outcomes of the files that were under way when the attempt ended."""
+        return [one for one in self._interrupted if one.outcome in _FAILURES]
+
     def skip_known(self, files: int) -> None:
         """Count files that were transferred before this run as skipped, without an outcome for each."""
         self._known = max(0, files - self.delivered)  # the next attempt knows what this one delivered and keeps

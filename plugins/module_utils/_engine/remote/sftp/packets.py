@@ -9,11 +9,12 @@ Source: draft-ietf-secsh-filexfer-02 (sections in brackets), and OpenSSH's PROTO
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ...errors import ProtocolError, RemoteDenied, RemoteError, RemoteMissing, RemoteUnsupported
+from ...errors import ProtocolError, RemoteBusy, RemoteDenied, RemoteError, RemoteMissing, RemoteUnsupported
 
 VERSION = 3
 
@@ -62,6 +63,7 @@ NO_SUCH_PATH = 10  # of later versions; some servers use it in version 3
 MISSING = (NO_SUCH_FILE, NO_SUCH_PATH)
 
 LIMITS = "limits@openssh.com"
+FSYNC = "fsync@openssh.com"
 
 _UINT32 = struct.Struct(">I")
 _UINT64 = struct.Struct(">Q")
@@ -253,6 +255,10 @@ _REFUSALS: Mapping[int, tuple[type[RemoteError], str, str]] = {
 }
 
 
+_BUSY = re.compile(r"too many (?!links|levels|open)|rate limit|throttl|slow down|try again", re.IGNORECASE)
+"""What servers say that get too many requests at once."""
+
+
 def refusal(body: bytes, doing: str) -> RemoteError:
     """The error for a STATUS other than OK [7].
 
@@ -263,6 +269,8 @@ def refusal(body: bytes, doing: str) -> RemoteError:
     said = "" if reader.at_end else reader.text().decode("utf-8", "backslashreplace")
     shown = "".join(letter if letter.isprintable() else "?" for letter in said[:200])
     kind, reason, meaning = _REFUSALS.get(code, (RemoteError, UNSTATED, "failure, without a reason"))
+    if kind is RemoteError and _BUSY.search(said):
+        kind = RemoteBusy
     error = kind(reason, f"The server refused {doing}: {meaning} (SFTP status {code}, {shown!r}).")
     error.said = shown
     return error

@@ -41,6 +41,8 @@ class SftpRemote:
         key = self._sessions.info().get("host_key")
         server = key["fingerprint"] if key else f"{account.host} {account.port}"
         self.identity = f"sftp {server} {account.username}"
+        if self._sessions.is_openssh_sftp:
+            self.features = self.features._replace(partial_uploads=True)
 
     @property
     def pending(self) -> int:
@@ -81,9 +83,11 @@ class SftpRemote:
         over: bool,
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
+        ask_size: bool = True,
     ) -> Upload:
         open_file = requests.rewrite if over else requests.create
-        upload = Upload(self._sessions, await open_file(self._sessions.idlest(), path), temporary=temporary)
+        handle = await open_file(self._sessions.idlest(), path)
+        upload = Upload(self._sessions, handle, temporary=temporary, ask_size=ask_size)
         await created(upload)
         await upload.send(source)
         return upload

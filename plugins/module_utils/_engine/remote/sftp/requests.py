@@ -9,6 +9,7 @@ Source: draft-ietf-secsh-filexfer-02; sections in brackets.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import RemoteError
@@ -57,8 +58,8 @@ async def _open_file(session: Session, path: str, flags: int) -> Handle:
 async def _open(session: Session, kind: int, body: bytes, *, path: str, doing: str) -> Handle:
     """Open a file or folder.
 
-    A server that refuses without a reason while others are open may allow fewer at once. It is asked again with half
-    as many open, at last with this one alone.
+    A server that refuses without a reason, or says so, while others are open may allow fewer at once. It is asked again
+    with half as many open, at last with this one alone.
     """
     handles = session.handles
     allowed = handles.total
@@ -79,7 +80,13 @@ async def _open(session: Session, kind: int, body: bytes, *, path: str, doing: s
 
 
 def _may_mean_too_many(error: BaseException) -> bool:
-    return isinstance(error, RemoteError) and error.reason == packets.UNSTATED
+    if not isinstance(error, RemoteError):
+        return False
+    said = error.finding.rpartition("(SFTP status")[2]
+    return error.reason == packets.UNSTATED or _TOO_MANY.search(said) is not None
+
+
+_TOO_MANY = re.compile(r"too many|quota|limit|resource|busy|try again", re.IGNORECASE)
 
 
 def close(handle: Handle) -> Future[None]:

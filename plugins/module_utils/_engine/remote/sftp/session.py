@@ -111,11 +111,14 @@ class Session:
     :param channel: a stream to the SFTP server of a user who is logged in. It ends with the session.
     :param timeout: seconds without an answer, while requests are pending, after which the session counts as lost.
     :param habits: what is known of the server. All sessions with it share that.
+    :param handles: how many files may be open at once, if that does not go by what the server tells.
     :ivar latency: seconds of a round trip; 0 if the server has not been asked for anything that tells.
     :ivar error: what has ended the session, if anything has.
     """
 
-    def __init__(self, channel: Channel, *, timeout: float, habits: Habits) -> None:
+    def __init__(
+        self, channel: Channel, *, timeout: float, habits: Habits, handles: CapacityLimiter | None = None
+    ) -> None:
         self.timeout = timeout
         self.habits = habits
         self._channel = channel
@@ -129,13 +132,13 @@ class Session:
         self.reading = CapacityLimiter(_read_ahead(channel.window))
         self.holding = CapacityLimiter(HOLD_AHEAD)
         self.writing = CapacityLimiter(WRITE_AHEAD)
-        self.handles = CapacityLimiter(UNTOLD_HANDLES)
+        self.handles = handles or CapacityLimiter(UNTOLD_HANDLES)
         self.latency = 0.0
         self.extensions = self._agree_on_version()
         self.limits = self._ask_limits()
         if not 0 < self.latency < WRITE_FAR_FROM:  # what is not known may be far
             self.writing.resize(WRITE_FAR_AHEAD)
-        if self.limits.handles:
+        if self.limits.handles and handles is None:
             self.handles = CapacityLimiter(max(1, self.limits.handles - SPARE_HANDLES))
         self.read_chunk = min(_chunk(self.limits.read), self.reading.total)
         self.write_chunk = _chunk(self.limits.write)

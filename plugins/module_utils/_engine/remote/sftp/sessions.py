@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FiledropError
+from ...loop.limiter import CapacityLimiter
 from ..rate_limiter import RateLimiter
 from ..ssh.connection import open_connection
 from . import packets
@@ -46,6 +47,7 @@ class Sessions:
         self._connections: list[Connection] = []
         self._timeout = account.timeout
         self._may_widen = True
+        self._handles = CapacityLimiter(account.max_open) if account.max_open else None
         try:
             for _connection in range(account.connections):
                 self._connections.append(open_connection(account))
@@ -59,7 +61,7 @@ class Sessions:
             connection.close()
 
     def _session(self, connection: Connection) -> Session:
-        return Session(connection.open_channel(), timeout=self._timeout, habits=self._habits)
+        return Session(connection.open_channel(), timeout=self._timeout, habits=self._habits, handles=self._handles)
 
     def info(self) -> Mapping[str, Any]:
         """What is known of the server and the first session, for people."""
@@ -84,6 +86,14 @@ class Sessions:
         the bytes of one handle only.
         """
         return self._connections[0].is_openssh
+
+    @cached_property
+    def is_openssh_sftp(self) -> bool:
+        """Whether files are served by OpenSSH's own sftp-server, of any release since 6.5.
+
+        It is known by an extension: OpenSSH's sshd can run another one.
+        """
+        return self._connections[0].is_openssh and packets.FSYNC in self.all[0].extensions
 
     def is_in_order(self, session: Session) -> bool:
         """Whether the server does one request after the other.

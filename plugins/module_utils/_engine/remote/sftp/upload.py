@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import RemoteError
+from ...errors import RemoteDenied, RemoteError, RemoteUnsupported
 from ...loop.limiter import acquire_any
-from ...loop.loop import Future, gather
-from ..interface import size_or_none, succeeds
+from ...loop.loop import Future, done_future, gather
+from ..interface import Entry, look, size_or_none, succeeds
 from . import packets, requests
 from .looks import Look
 from .requests import Handle
@@ -35,15 +35,17 @@ class Upload:
 
     :param temporary: nobody acts on a file of this name. It may be closed before its size is known, and be open
         several times.
+    :param ask_size: whether to ask for the size.
     """
 
-    def __init__(self, sessions: Sessions, handle: Handle, *, temporary: bool) -> None:
+    def __init__(self, sessions: Sessions, handle: Handle, *, temporary: bool, ask_size: bool) -> None:
         self._sessions = sessions
         self._handle = handle
         self._temporary = temporary
+        self._ask_size = ask_size
         self._expected = 0
         self._acknowledged: Awaitable[None]
-        self._told: Future[int | None]
+        self._told: Future[int | None] = done_future(None)
         self._closing: Future[None] | None = None
         self._is_completed = False
 
@@ -52,7 +54,8 @@ class Upload:
         self._expected = source.size
         self._acknowledged = await self._write(source)
         source.check_unchanged()
-        self._told = requests.size_of(self._handle)
+        if self._ask_size:
+            self._told = requests.size_of(self._handle)
         if self._temporary:
             self._closing = requests.close(self._handle)
 
@@ -65,19 +68,18 @@ class Upload:
         await self._acknowledged
         refusal = None
         try:
-            size = await size_or_none(self._told)
+            size = await self._told
         except RemoteError as error:
             size, refusal = None, error
-        if size == self._expected:
+        if size == self._expected or not self._ask_size:
             return size
-        if self._closing:
-            await succeeds(self._closing)
-        elif size is not None:
-            size = await size_or_none(requests.size_of(self._handle))
-        if size is None or self._closing:
-            own = await Look(self._sessions.idlest(), self._handle.path)
-            size = own.size if own else size
-        if size is None and refusal:
+        if self._closing is None:  # a look at the name fails where files are hidden until they are closed
+            return None if size is None else await size_or_none(requests.size_of(self._handle))
+        await succeeds(self._closing)
+        own = await look(Look(self._sessions.idlest(), self._handle.path))
+        if isinstance(own, Entry):
+            return own.size
+        if size is None and refusal and not isinstance(refusal, (RemoteDenied, RemoteUnsupported)):
             raise refusal
         return size
 
@@ -117,7 +119,7 @@ class Upload:
         body = packets.text(requests.encoded(path)) + packets.open_flags(packets.WRITE_FLAG)
         asked, found = [], []
         for session in self._sessions.all:
-            if session is not self._handle.session:
+            if session is not self._handle.session and session.handles.has(1):
                 await session.handles.acquire(1)
                 answer = session.request(
                     packets.OPEN,

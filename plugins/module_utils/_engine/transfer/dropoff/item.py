@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from ...local.folder import Folder, LocalFile
 
 
+DELETED = ""
+"""The local path in the row of a file that was deleted after its delivery."""
+
+
 @dataclass(frozen=True)
 class DropoffItem:
     """Hold one name: a file that exists now, the row of an earlier run, or both.
 
     :ivar remote_path: the file's final path on the server.
     :ivar row: the row of a file that an earlier run left unfinished, or delivered without disposing of the original.
+    :ivar is_back: the file was delivered and archived before, and somebody has moved it back.
     """
 
     folder: Folder
@@ -30,6 +35,7 @@ class DropoffItem:
     remote_path: str
     file: LocalFile | None
     row: Row | None = None
+    is_back: bool = False
 
     @property
     def path(self) -> str:

@@ -16,15 +16,15 @@ from ...config.job import ARCHIVE
 from ...errors import JobStopped, RemoteError
 from ...ledger.decisions import Discarded
 from ...local.folder import Folder
-from ...local.names import is_temporary
 from ...remote import Remote
 from ...states import State
 from ..base import JobRun
 from ..canary import CanaryGate
 from ..capabilities import EXCLUSIVE_CREATE, RENAME
 from ..result import FileOutcome, RunResult
-from ..selection import is_wanted, left_for_later
-from .item import DropoffItem
+from ..selection import is_selected
+from .evidence import NOT_SEEN, WRITE_ONLY
+from .item import DELETED, DropoffItem
 from .plan import DropoffPlan
 from .upload import Uploads
 from .workflow import DropoffWorkflow
@@ -41,6 +41,7 @@ class DropoffRun(JobRun[DropoffItem]):
     job: Dropoff
     _plan_of_files: DropoffPlan | None = None
     _workflow: DropoffWorkflow
+    _unseen = 0
 
     def _prepare(self) -> bool:
         self.tally.begin_attempt()
@@ -52,7 +53,7 @@ class DropoffRun(JobRun[DropoffItem]):
         self._plan_of_files = plan
         self.tally.skip_known(plan.known)
         self._announce(plan.files, plan.size)
-        items = (item for item in plan.items() if self._allowed(item, item.size))
+        items = self._admitted(plan.items())
         first = next(items, None)
         self._round = iter(()) if first is None else chain([first], items)
         return self._check or first is not None
@@ -61,19 +62,27 @@ class DropoffRun(JobRun[DropoffItem]):
         renaming = CanaryGate(self._ledger, self.account, RENAME, self.deadline, is_needed=self.job.upload == "rename")
         uploads = Uploads(self.job, self.account, remote, self._ledger, renaming)
         self._workflow = DropoffWorkflow(self.job, self.account, remote, self._ledger, self._syncer, uploads)
-        await _require_folder(remote, self.job.remote_dir)
+        if uploads.looks:
+            await _require_folder(remote, self.job.remote_dir)
 
     def _plan_rounds(self) -> Iterator[Iterator[DropoffItem]]:
         yield self._round
+        if self._plan_of_files is not None:
+            yield from map(self._admitted, self._plan_of_files.twins())
+
+    def _admitted(self, items: Iterator[DropoffItem]) -> Iterator[DropoffItem]:
+        return (item for item in items if self._allowed(item, item.size))
 
     def outcome_of(self, item: DropoffItem) -> FileOutcome:
         return item.outcome
 
     async def transfer(self, item: DropoffItem) -> FileOutcome:
         try:
-            return await self._workflow.deliver(item)
+            outcome = await self._workflow.deliver(item)
         except Discarded as error:
             return item.outcome.deliver().skip(error)
+        self._unseen += outcome.message == NOT_SEEN
+        return outcome
 
     async def predict(self, item: DropoffItem) -> FileOutcome:
         return await self._workflow.predict(item)
@@ -86,13 +95,13 @@ class DropoffRun(JobRun[DropoffItem]):
     def asks_for(self, row: Row) -> bool:
         if os.path.join(row.folder, row.name) in self.job.sources:
             return True
-        return row.folder in self.job.sources and is_wanted(row.name, self.job) and not is_temporary(row.name)
+        return row.folder in self.job.sources and is_selected(row.name, self.job)
 
     def has_to_remember(self, row: Row) -> bool:
         return _is_unchanged(row.folder, row.name, row)
 
     def remove_archived(self, row: Row) -> bool:
-        if row.state is not State.DELIVERED or row.local_path in (None, os.path.join(row.folder, row.name)):
+        if row.state is not State.DELIVERED or row.local_path in (None, DELETED, os.path.join(row.folder, row.name)):
             return False
         folder, name = os.path.split(row.local_path or "")
         # The ledger may belong to somebody else: remove nothing outside of the job's own archive.
@@ -110,8 +119,10 @@ class DropoffRun(JobRun[DropoffItem]):
 
     def result(self, error: FiledropError | None) -> RunResult:
         result = super().result(error)
-        if self._plan_of_files is not None and self._plan_of_files.left_out:
-            result.notes.append(left_for_later(self._plan_of_files.left_out))
+        if self._plan_of_files is not None:
+            result.notes.extend(self._plan_of_files.notes())
+        if self._unseen:
+            result.notes.append(f"{self._unseen} delivered files were not seen on the server. {NOT_SEEN}")
         if result.counts["delivered"] and self._ledger.capability(self.account, EXCLUSIVE_CREATE) is False:
             result.notes.append(NOT_EXCLUSIVE)
         return result
@@ -148,5 +159,6 @@ async def _require_folder(remote: Remote, path: str) -> None:
         raise JobStopped(
             "remote_missing",
             f"The folder {path!r} {found}.",
-            "Correct `remote_dir`. Without a leading slash, it is relative to the login folder of this user.",
+            "Correct `remote_dir`. Without a leading slash, it is relative to the login folder of this user. "
+            f"{WRITE_ONLY}",
         )

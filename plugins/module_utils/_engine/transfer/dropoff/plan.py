@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 import stat as modes
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from ...config.job import ARCHIVE
 from ...errors import DiskError, FiledropError, HoldError, TransferError
-from ...ledger.decisions import Discarded, way_out
+from ...ledger.decisions import RESOLVED, Discarded, way_out
 from ...ledger.locks import JobKey, is_running
 from ...local import names
-from ...local.folder import Folder, LocalFile, disk_error
+from ...local.folder import Folder, LocalFile, disk_error, regular, sha256_of
 from ...local.walk import LinkRefused, way_to
 from ...remote import join
 from ...states import State
@@ -26,17 +26,19 @@ from ..result import FileOutcome
 from ..selection import (
     LOOKED_UP_AT_ONCE,
     Candidate,
+    NameMarks,
     Oldest,
+    Selector,
     Settling,
     Sight,
     empty_refused,
     is_in_share,
-    is_wanted,
+    left_for_later,
     other_folder,
     other_job,
     unsettled_error,
 )
-from .item import DropoffItem
+from .item import DELETED, DropoffItem
 
 if TYPE_CHECKING:
     from ...config.job import Dropoff
@@ -70,15 +72,38 @@ class DropoffPlan:
         self._sources: list[_Source] = []
         self._unfinished: dict[tuple[str, str], DropoffItem] = {}  # by folder and name
         self._oldest = Oldest()
+        self._selector = Selector(job)
         self._remote_names: set[str] = set()
+        self._names = NameMarks()
+        self._taken: set[str] = set()  # folded names of this round, of those that may be there twice
+        self._twins: list[DropoffItem] = []
         self.known = 0
         self.files = 0
         self.size = 0
 
-    @property
-    def left_out(self) -> int:
-        """Return how many files are left for later runs, because the number of files in a run is limited."""
-        return self._oldest.left_out
+    def twins(self) -> Iterator[Iterator[DropoffItem]]:
+        """Yield rounds of items whose names a server may take for those of earlier rounds. Call this after `items`."""
+        while self._twins:
+            others, self._twins = self._twins, []
+            self._taken.clear()
+            yield (item for item in others if self._has_its_turn(item))
+
+    def _has_its_turn(self, item: DropoffItem) -> bool:
+        """Return whether no item of this round has a similar name. Else the item waits for the next round."""
+        name = names.folded(item.name)
+        if not self._names.is_perhaps_twice(name):
+            return True
+        if name in self._taken:
+            self._twins.append(item)
+            return False
+        self._taken.add(name)
+        return True
+
+    def notes(self) -> Iterator[str]:
+        """Yield what a person should know about the selection."""
+        yield from self._selector.notes()
+        if self._oldest.left_out:
+            yield left_for_later(self._oldest.left_out)
 
     def scan(self) -> None:
         """List every source.
@@ -149,6 +174,7 @@ class DropoffPlan:
 
     def _add(self, mtime_ns: int, name: str, source: int, size: int) -> None:
         self._oldest.add(Candidate(mtime_ns, name, str(source)))
+        self._names.add(names.folded(name))
         self.files += 1
         self.size += size
 
@@ -164,18 +190,15 @@ class DropoffPlan:
     def _regular_files(self, folder: Folder, wanted: set[str] | None) -> Iterator[LocalFile]:
         """Yield the selected files that may be sent; give each other selected entry its outcome."""
         for name, status in folder.listing():
-            chosen = (
-                name in wanted if wanted is not None else is_wanted(name, self._job) and not names.is_temporary(name)
-            )
+            chosen = name in wanted if wanted is not None else self._selector.selects(name)
             if not chosen or self._is_archive(folder, name) or not is_in_share(name, self._job.share):
                 continue
             try:
-                _check_regular(name, status)
+                file = _regular(name, status)
                 names.check_name(name)
             except TransferError as error:
                 self._refuse(folder, name, error)
             else:
-                file = LocalFile(name, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
                 if self._may_be_empty(folder, file):
                     yield file
 
@@ -202,7 +225,7 @@ class DropoffPlan:
             found.update(((number, item.name), item) for item in self._items_in(source, wanted))
         for name, number in some:
             item = found.get((number, name))
-            if item is not None and self._is_first_of_name(item):
+            if item is not None and self._is_first_of_name(item) and self._has_its_turn(item):
                 yield item
 
     def _items_in(self, source: _Source, wanted: Sequence[str]) -> Iterator[DropoffItem]:
@@ -236,12 +259,36 @@ class DropoffPlan:
                 return self._item(folder, name, file, latest)
             self._refuse(folder, name, self._why_not_ours(latest))
             return None
-        is_same = latest is not None and (latest.size, latest.mtime_ns) == (file.size, file.mtime_ns)
-        if latest is not None and is_same and latest.state is State.DISCARDED:
+        if latest is None or latest.size != file.size:
+            return self._item(folder, name, file, None)
+        if latest.state is State.DISCARDED and latest.mtime_ns == file.mtime_ns:
             self._skip(folder, file, Discarded())
             return None
-        was_delivered = latest is not None and is_same and latest.state is State.DELIVERED
-        return self._item(folder, name, file, latest if was_delivered else None)
+        try:
+            return self._known(folder, file, latest)
+        except (DiskError, TransferError) as error:
+            self._refuse(folder, name, error)
+            return None
+
+    def _known(self, folder: Folder, file: LocalFile, latest: Row) -> DropoffItem:
+        """Build the item of a file that has the name and the size of the latest row.
+
+        A file that is kept is not sent again because its time changed. Any other file in its source is to be sent,
+        unless its disposal is still to be done, or somebody has moved it back out of the archive.
+        """
+        name, row = file.name, latest if latest.state is State.DELIVERED else None
+        is_same_time = latest.mtime_ns == file.mtime_ns
+        if row is not None and self._job.after == "keep":
+            if not is_same_time and sha256_of(folder, file) != row.sha256:
+                row = None
+            return self._item(folder, name, file, row and replace(row, mtime_ns=file.mtime_ns))
+        if row is None or not is_same_time or row.local_path == DELETED:
+            return self._item(folder, name, file, None)
+        is_resolved = row.local_path is None and row.reason == RESOLVED
+        if row.local_path == folder.path_of(name) or is_resolved:
+            return self._item(folder, name, file, row)
+        is_back = sha256_of(folder, file) == row.sha256
+        return replace(self._item(folder, name, file, None), is_back=is_back)
 
     def _why_not_ours(self, row: Row) -> FiledropError:
         if row.state.is_held:
@@ -317,14 +364,16 @@ def _is_folder(source: str) -> bool:
         raise disk_error(error, f"find {source!r} (`src`)") from error
 
 
-def _check_regular(name: str, status: os.stat_result) -> None:
-    """Require a regular file. Links are not followed: a user who can write to the folder could make us send any file
-    of this host.
+def _regular(name: str, status: os.stat_result) -> LocalFile:
+    """Return the record of a regular file.
+
+    Links are not followed: a user who can write to the folder could make us send any file of this host.
 
     :raises TransferError: it is not a regular file.
     """
-    if modes.S_ISREG(status.st_mode):
-        return
+    file = regular(name, status)
+    if file is not None:
+        return file
     kind = "folder" if modes.S_ISDIR(status.st_mode) else "link" if modes.S_ISLNK(status.st_mode) else "special file"
     raise TransferError(
         "not_a_file",

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...states import Seen, Verdict, seen, verdict_on, visibility
+from ...errors import RemoteError
+from ...remote import Entry, Look
+from ...states import Seen, State, Verdict, seen, verdict_on, visibility
 
 if TYPE_CHECKING:
     from ...ledger.ledger import Row
-    from ...remote import Entry
 
 NAME_TAKEN = "name_taken"
 """The reason of a file that waits because another file on the server has its name."""
@@ -25,17 +26,24 @@ HOLDS = {
 """The reason and the finding of each verdict that holds a file."""
 
 
-def judge(row: Row, final: Entry | None, temporary: Entry | None, *, partial_uploads: bool = False) -> Verdict:
+def shows_whole(row: Row, found: Look) -> bool:
+    """Return whether a look found a file of the right size."""
+    return isinstance(found, Entry) and found.size == row.size
+
+
+def judge(row: Row, final: Look, temporary: Look, *, partial_uploads: bool = False) -> Verdict:
     """Return the verdict on a row, from its state and from the entries under its final and its temporary name.
 
     :param partial_uploads: whether the server is known to show a file under its name during the upload.
     """
     if row.temporary is None:
-        return verdict_on(
-            row.track, row.state, _seen(row, final), visibility(row.visible, partial_uploads=partial_uploads)
-        )
+        is_proven = row.verified_by is not None or row.state not in (State.WRITTEN, State.CLOSED)
+        while_open = visibility(row.visible, partial_uploads=partial_uploads, is_proven=is_proven)
+        return verdict_on(row.track, row.state, _seen(row, final), while_open)
     return verdict_on(row.track, row.state, _seen(row, final), _seen(row, temporary))
 
 
-def _seen(row: Row, entry: Entry | None) -> Seen:
+def _seen(row: Row, entry: Look) -> Seen:
+    if isinstance(entry, RemoteError):
+        return Seen.HIDDEN
     return seen(entry.size if entry else None, expected=row.size, is_there=entry is not None)

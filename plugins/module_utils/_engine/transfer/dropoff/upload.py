@@ -13,24 +13,34 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from ...errors import FiledropError, HoldError, JobStopped, RemoteDenied, RemoteError, RemoteUnsupported, TransferError
+from ...errors import HoldError, JobStopped, RemoteBusy, RemoteDenied, RemoteError, RemoteUnsupported, TransferError
 from ...ledger.decisions import way_out
 from ...ledger.ledger import Row
 from ...local import names
 from ...local.folder import LocalFile, SourceFile
-from ...remote import join, succeeds
+from ...loop.loop import done_future
+from ...remote import Entry, Look, join, look, succeeds
 from ...states import State, Verdict
 from ..capabilities import PARTIAL_UPLOADS
-from .recovery import HOLDS, NAME_TAKEN, judge
+from .evidence import BY_CLOSE, BY_HANDLE, BY_SIZE, WRITE_ONLY, incomplete, name_taken, unverified
+from .recovery import HOLDS, judge, shows_whole
 
 if TYPE_CHECKING:
     from ...config.job import Dropoff
     from ...ledger.ledger import Ledger
-    from ...remote import Entry, Remote, Uploaded
+    from ...remote import Remote, Uploaded
     from ..canary import CanaryGate
     from .item import DropoffItem
+
+
+class _Written(NamedTuple):
+    """An upload that is complete and not closed yet. The names are those of the columns of a row."""
+
+    upload: Uploaded
+    visible: bool | None
+    verified_by: str | None
 
 
 @dataclass(frozen=True)
@@ -57,30 +67,49 @@ class Uploads:
         """
         with closing(SourceFile(item.folder, file)) as source:
             asked_before = earlier is not None and (over or earlier.state is State.INTENT)
-            row = earlier if over and earlier is not None else await self._intend(item, file, earlier)
-            upload, visible = await self._write(row, source, over=over, asked_before=asked_before)
-            await self.ledger.commit(row, State.WRITTEN, visible=visible, sha256=source.sha256)
-        await self._close(row, upload)
+            row = earlier if over and earlier is not None else await self._intend(item, earlier)
+            written = await self._write(row, source, over=over, asked_before=asked_before)
+            await self.ledger.commit(
+                row,
+                State.WRITTEN,
+                visible=written.visible,
+                verified_by=written.verified_by,
+                sha256=source.sha256,
+            )
+        await self._close(row, written.upload)
         await self._rename_and_check(row)
         return row
 
     async def require_free_name(self, path: str) -> None:
-        """Require that no file on the server has this path.
+        """Require that no file on the server has this path. With `verify: close`, the exclusive create has to do.
 
         :raises HoldError: the name is taken.
         :raises JobStopped: the server refuses the check.
         """
+        if self.looks and await self.seen(self.remote.stat(path)) is not None:
+            raise name_taken(path)
+
+    @property
+    def looks(self) -> bool:
+        """Return whether the job may look at files on the server."""
+        return self.job.verify != "close"
+
+    async def seen(self, asked: Awaitable[Entry | None]) -> Look:
+        """Return what the server shows under a name.
+
+        :raises JobStopped: the server does not allow it, and the job cannot do without.
+        """
+        if not self.looks:
+            return await look(asked)
         try:
-            taken = await self.remote.stat(path)
+            return await asked
         except (RemoteDenied, RemoteUnsupported) as error:
             raise JobStopped(
                 "stat_refused",
                 f"The server does not allow checking whether a name is taken ({error.finding}).",
                 "Without this check, a drop-off could overwrite files. Ask the provider for the permission to stat "
-                "files.",
+                f"files. {WRITE_ONLY}",
             ) from error
-        if taken is not None:
-            raise _name_taken(path)
 
     async def finish_rename(self, row: Row) -> None:
         """Rename a complete upload of an earlier run to its final name."""
@@ -95,28 +124,38 @@ class Uploads:
     @property
     def shows_partial_uploads(self) -> bool:
         """Return whether the server is known to show a file under its name during the upload."""
+        return self.partial_uploads is True
+
+    @property
+    def partial_uploads(self) -> bool | None:
+        """Return what is known about that; None if nothing is known."""
         known = self.remote.features.partial_uploads
-        return self.ledger.capability(self.account, PARTIAL_UPLOADS) is True if known is None else known
+        return self.ledger.capability(self.account, PARTIAL_UPLOADS) if known is None else known
 
     # --- intent, created
 
-    async def _intend(self, item: DropoffItem, file: LocalFile, earlier: Row | None) -> Row:
-        row = earlier or Row(
+    def new_row(self, item: DropoffItem) -> Row:
+        """Build the row of a file that is there, for the ledger."""
+        return Row(
             account=self.account,
             direction=self.job.direction,
             folder=item.folder.path,
             name=item.name,
-            size=file.size,
-            mtime_ns=file.mtime_ns,
+            size=item.size,
+            mtime_ns=item.file.mtime_ns if item.file else 0,
             job=self.job.name,
             remote_path=item.remote_path,
         )
+
+    async def _intend(self, item: DropoffItem, earlier: Row | None) -> Row:
+        row = earlier or self.new_row(item)
         await self.ledger.commit(
             row,
             State.INTENT,
             temporary=self._temporary_for(row),
             remote_path=item.remote_path,
             visible=None,
+            verified_by=None,
             sha256=None,
             reason=None,
         )
@@ -133,8 +172,8 @@ class Uploads:
             return row.temporary
         return join(self.job.remote_dir, names.temporary(self.job.temp_name, row.name))
 
-    async def _write(self, row: Row, source: SourceFile, *, over: bool, asked_before: bool) -> tuple[Uploaded, bool]:
-        """Send all bytes; return the upload, which is not closed yet, and whether the final name is visible now."""
+    async def _write(self, row: Row, source: SourceFile, *, over: bool, asked_before: bool) -> _Written:
+        """Send all bytes, and check that the server has them."""
         begun: Uploaded | None = None
 
         async def created(upload: Uploaded) -> None:
@@ -145,10 +184,15 @@ class Uploads:
         path = row.temporary or row.remote_path
         try:
             upload = await self.remote.upload(
-                path, source, over=over, temporary=row.temporary is not None, created=created
+                path,
+                source,
+                over=over,
+                temporary=row.temporary is not None,
+                created=created,
+                ask_size=self.looks,
             )
-            return upload, await self._check_size(upload, row)
-        except FiledropError as error:
+            return await self._check_size(upload, row)
+        except Exception as error:
             if begun is None:
                 if isinstance(error, RemoteError) and not over:
                     await self._not_created(row, asked_before=asked_before)
@@ -174,46 +218,55 @@ class Uploads:
         return there is not None and not there.size
 
     async def _is_visible(self, row: Row) -> bool | None:
-        """Return whether others can see, and take, the file during the upload; None under a temporary name."""
-        if row.temporary:
+        """Return whether others can see, and take, the file during the upload; None if we do not look.
+
+        We look only at a server that is known to show it. On some others, the look fails, and a request that fails
+        spoils the upload.
+        """
+        if row.temporary or not self.looks or self.partial_uploads is None:
             return None
-        visible = await self.remote.stat(row.remote_path) is not None
-        if visible and not self.shows_partial_uploads:
-            self.ledger.learn(self.account, PARTIAL_UPLOADS, allowed=True)
-        return visible
+        return self.shows_partial_uploads and await self.remote.stat(row.remote_path) is not None
 
     # --- written, closed
 
-    async def _check_size(self, upload: Uploaded, row: Row) -> bool:
-        """Require that the server has all the bytes that we sent; return whether the final name is visible now."""
-        look = self.remote.stat(row.remote_path)
-        size, refusal = None, None
-        try:
-            size = await upload.size()
-        except RemoteError as error:
-            refusal = error
-        final = await look
-        if size is None and row.visible and (final is None or await self.remote.stat(row.remote_path) is None):
-            raise await self._taken_too_early(row)
-        if size is None:
-            raise refusal or _unverified(row)
-        if size != row.size:
-            raise _incomplete(row, size)
-        if row.temporary and final is not None:
-            raise _name_taken(row.remote_path)
-        if row.visible and final is None:
-            raise await self._taken_too_early(row)
-        return final is not None
+    async def _check_size(self, upload: Uploaded, row: Row) -> _Written:
+        """Require that the server has all the bytes that we sent, as far as it tells while the file is open.
 
-    async def _taken_too_early(self, row: Row) -> HoldError:
+        Some servers show 0 bytes, or nothing, until the close. What they have is checked after it.
+        """
+        looks = self.looks and (row.temporary is not None or self.shows_partial_uploads)
+        asked = self.remote.stat(row.remote_path) if looks else done_future(None)
+        size = await upload.size()
+        final = await asked
+        if row.visible and final is None:
+            await self._taken_too_early(row)
+        if size == row.size:
+            verified_by = BY_HANDLE
+        elif not self.looks:
+            verified_by = BY_CLOSE
+        elif size is None and row.temporary:
+            raise unverified(row)
+        elif row.temporary or size:
+            raise incomplete(row, size or 0)
+        else:
+            return _Written(upload, row.visible, None)
+        if row.temporary and final is not None:
+            raise name_taken(row.remote_path)
+        return _Written(upload, final is not None if looks and not row.temporary else row.visible, verified_by)
+
+    async def _taken_too_early(self, row: Row) -> NoReturn:
         reason, finding = HOLDS[Verdict.HOLD_INCOMPLETE]
-        await self.ledger.commit(row, State.HELD, reason=reason)
-        return self.held(row, reason, f"{row.remote_path!r} disappeared before it was complete, so {finding}.")
+        await self._hold(row, reason, f"{row.remote_path!r} disappeared before it was complete, so {finding}.")
 
     async def _close(self, row: Row, upload: Uploaded) -> None:
-        """Close the upload. If the server refuses, it has not accepted the file."""
+        """Close the upload. If the server refuses, it has not accepted the file.
+
+        If the size is not confirmed yet, look for it now.
+        """
         try:
             await upload.close()
+            if row.verified_by is None:
+                await self._find_late_size(row, upload)
         except RemoteError as error:
             if await upload.discard():
                 await self.ledger.commit(row, State.ABANDONED)
@@ -224,15 +277,45 @@ class Uploads:
             raise self.held(row, "not_completed", f"{error} The file is missing on the server.") from error
         await self.ledger.commit(row, State.CLOSED)
 
+    async def _find_late_size(self, row: Row, upload: Uploaded) -> None:
+        """Require that the closed file has the right size.
+
+        :raises HoldError: the server shows nothing that tells, and `ambiguous` does not say to send it again.
+        """
+        final = await look(self.remote.stat(row.remote_path))
+        if shows_whole(row, final):
+            row.verified_by = BY_SIZE  # written with the next commit
+            return
+        if isinstance(final, Entry) and final.size is not None:
+            if await upload.discard():
+                await self.ledger.commit(row, State.ABANDONED)
+                raise incomplete(row, final.size)
+            await self._hold(row, "size_changed", f"{incomplete(row, final.size).finding} It cannot be removed.")
+        reason, finding = HOLDS[Verdict.AMBIGUOUS]
+        finding = f"The server closed {row.remote_path!r}, but never told its size: {finding}. {WRITE_ONLY}"
+        if self.job.ambiguous == "resend":
+            await self.ledger.commit(row, State.ABANDONED)
+            raise TransferError(reason, finding, "The next run sends it again.")
+        await self._hold(row, reason, finding)
+
+    async def _hold(self, row: Row, reason: str, finding: str) -> NoReturn:
+        """Let a person decide about a row.
+
+        :raises HoldError: always.
+        """
+        await self.ledger.commit(row, State.HELD, reason=reason)
+        raise self.held(row, reason, finding)
+
     # --- renamed
 
     async def _rename_and_check(self, row: Row) -> None:
         """Rename the file to its final name if it has a temporary one, and check the file under the final name."""
         renaming = self.remote.rename(row.temporary, row.remote_path) if row.temporary else None
-        look = self.remote.stat(row.remote_path)
+        asked = self.remote.stat(row.remote_path) if self.looks else None
         if renaming:
             await self._confirm_rename(row, renaming)
-        await self._check_delivered(row, look)
+        if asked:
+            await self._check_delivered(row, await look(asked))
 
     async def _confirm_rename(self, row: Row, renaming: Awaitable[None]) -> None:
         """Ensure that the complete file has its final name, and record that this server allows renames."""
@@ -245,19 +328,21 @@ class Uploads:
 
     async def _rename_refused(self, row: Row, error: RemoteError) -> None:
         """Return if the rename happened in spite of the error; else remove the upload, and raise the reason."""
+        if isinstance(error, RemoteBusy):  # the next attempt finishes it
+            raise error
         temporary = row.temporary or ""
-        look_final, look_temporary = self.remote.stat(row.remote_path), self.remote.stat(temporary)
-        final = await look_final
-        verdict = judge(row, final, await look_temporary)
+        asked_final, asked_temporary = self.remote.stat(row.remote_path), self.remote.stat(temporary)
+        final = await look(asked_final)
+        there = await look(asked_temporary)
+        verdict = judge(row, final, there)
         if verdict is Verdict.DELIVERED:
             return
-        if verdict is Verdict.AMBIGUOUS:
-            await self.ledger.commit(row, State.HELD, reason="vanished")
-            raise self.held(row, "vanished", f"{error} The file is missing under both names.") from error
+        if verdict is Verdict.AMBIGUOUS or isinstance(there, RemoteError):
+            await self._hold(row, "vanished", f"{error} The file is not to be seen under either name.")
         if await succeeds(self.remote.remove(temporary)):
             await self.ledger.commit(row, State.ABANDONED)
-        if final is not None:
-            raise _name_taken(row.remote_path) from error
+        if isinstance(final, Entry):
+            raise name_taken(row.remote_path) from error
         if self.renaming.is_proven:
             raise TransferError("rename_failed", str(error), "The next run sends it again.") from error
         self.renaming.failed()
@@ -268,44 +353,22 @@ class Uploads:
             "files before they are complete.",
         ) from error
 
-    async def _check_delivered(self, row: Row, look: Awaitable[Entry | None]) -> None:
-        """Check that the file under the final name is ours, or that the provider has taken it already."""
-        final = await look
+    async def _check_delivered(self, row: Row, final: Look) -> None:
+        """Check that the file under the final name is ours, or that the provider has taken it already.
+
+        A server that refuses the look has confirmed the size before.
+        """
+        if isinstance(final, RemoteError):
+            return
         if final is None and row.temporary:  # a server that handles requests in parallel may have looked too early
             final = await self.remote.stat(row.remote_path)
         if row.visible is False and not row.temporary and self.shows_partial_uploads:
             # Never visible, although this server shows partial uploads: taken at once, or the server has changed.
             if final is None:
-                raise await self._taken_too_early(row)
+                await self._taken_too_early(row)
             self.ledger.learn(self.account, PARTIAL_UPLOADS, allowed=False)
-        if final is not None and final.size != row.size:
-            await self.ledger.commit(row, State.HELD, reason="size_changed")
-            raise self.held(
-                row,
-                "size_changed",
-                f"{row.remote_path!r} had {row.size} bytes when it was written, but has {final.size} bytes now.",
-            )
-
-
-def _name_taken(path: str) -> HoldError:
-    return HoldError(
-        NAME_TAKEN,
-        f"A file {path!r} already exists on the server, and is not overwritten.",
-        "The new file is sent once the name is free. If the name stays taken, rename the new file.",
-    )
-
-
-def _unverified(row: Row) -> JobStopped:
-    return JobStopped(
-        "unverified",
-        f"The server does not report the size of {row.remote_path!r} during the upload, so it cannot be verified.",
-        "Ask the provider for the permission to stat files during the upload.",
-    )
-
-
-def _incomplete(row: Row, size: int) -> TransferError:
-    return TransferError(
-        "incomplete",
-        f"The server has {size} of the {row.size} bytes that were sent to {row.remote_path!r}.",
-        "The next run sends it again.",
-    )
+        if shows_whole(row, final):
+            row.verified_by = BY_SIZE  # written with the next commit
+        elif final is not None and final.size is not None:
+            finding = f"{row.remote_path!r} had {row.size} bytes when it was written, but has {final.size} bytes now."
+            await self._hold(row, "size_changed", finding)

@@ -18,11 +18,13 @@ from ...config.job import ARCHIVE
 from ...errors import DiskError, HoldError, OriginalStays, RemoteError, RemoteMissing, TransferError
 from ...ledger.decisions import RESOLVED, Discarded
 from ...local import names
-from ...local.folder import Folder
+from ...local.folder import Folder, sha256_of
 from ...local.parts import remove_parts
 from ...states import SETTLED, State, Verdict
 from .archive import archive, delete
-from .recovery import HOLDS, judge
+from .evidence import BY_SIZE, NOT_SEEN, is_unseen
+from .item import DELETED, DropoffItem
+from .recovery import HOLDS, judge, shows_whole
 from .upload import Uploads
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from ...local.fsync import Syncer
     from ...remote import Remote
     from ..result import FileOutcome
-    from .item import DropoffItem
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class DropoffWorkflow:
         :raises OriginalStays: the file was delivered, but its original could not be disposed of.
         :raises FiledropError: the file was not delivered, and its original is unchanged.
         """
+        if item.is_back:
+            await self._hold_sent_before(item)
         was_delivered = item.row is not None and item.row.state in SETTLED
         if item.row is None:
             await self.uploads.require_free_name(item.remote_path)
@@ -65,6 +68,10 @@ class DropoffWorkflow:
         if was_delivered and row is item.row:
             outcome.skip(already_delivered(row))
         outcome.size, outcome.sha256, outcome.local_path = row.size, row.sha256, row.local_path or outcome.local_path
+        if row.reason != RESOLVED:
+            outcome.verified_by = row.verified_by
+        if outcome.outcome == "delivered" and is_unseen(row):
+            outcome.message = NOT_SEEN
         return outcome
 
     async def predict(self, item: DropoffItem) -> FileOutcome:
@@ -72,6 +79,8 @@ class DropoffWorkflow:
 
         :raises HoldError: in the same cases as `deliver`.
         """
+        if item.is_back:
+            raise self._sent_before(self.uploads.new_row(item))
         verdict = await self._judge(item.row) if item.row else Verdict.SEND
         if verdict is Verdict.SEND:
             await self.uploads.require_free_name(item.remote_path)
@@ -82,6 +91,25 @@ class DropoffWorkflow:
         elif verdict is Verdict.DISCARDED:
             outcome.skip(Discarded())
         return outcome
+
+    async def _hold_sent_before(self, item: DropoffItem) -> None:
+        """Let a person decide about a file that was moved back out of the archive.
+
+        :raises HoldError: always.
+        """
+        row = self.uploads.new_row(item)
+        error = self._sent_before(row)
+        digest = sha256_of(item.folder, item.file) if item.file else None
+        await self.ledger.commit(row, State.HELD, reason=error.reason, sha256=digest)
+        raise error
+
+    def _sent_before(self, row: Row) -> HoldError:
+        return self.uploads.held(
+            row,
+            "sent_before",
+            f"{names.quoted(row.name)} was delivered and archived before, with the same size, time and content. "
+            "Somebody has moved it back, so it is not known whether it is to be sent again.",
+        )
 
     async def _ensure_delivered(self, item: DropoffItem) -> Row:
         """Ensure that the server has the file; return its row."""
@@ -111,11 +139,13 @@ class DropoffWorkflow:
             raise self.uploads.held(
                 row, row.reason or "held", f"{names.quoted(row.name)} was held by an earlier run and needs a decision."
             )
-        look_final = self.remote.stat(row.remote_path)
-        look_temporary = self.remote.stat(row.temporary) if row.temporary else None
-        final = await look_final
-        temporary = await look_temporary if look_temporary else None
+        asked = self.remote.stat(row.remote_path)
+        asked_temporary = self.remote.stat(row.temporary) if row.temporary else None
+        final = await self.uploads.seen(asked)
+        temporary = await self.uploads.seen(asked_temporary) if asked_temporary else None
         verdict = judge(row, final, temporary, partial_uploads=self.uploads.shows_partial_uploads)
+        if verdict is Verdict.DELIVERED and shows_whole(row, final):
+            row.verified_by = BY_SIZE  # written with the next commit
         if verdict is Verdict.AMBIGUOUS and self.job.ambiguous == "resend":
             return Verdict.SEND
         if verdict in HOLDS:
@@ -179,19 +209,22 @@ class DropoffWorkflow:
         :raises OriginalStays: the original could not be archived or deleted.
         :raises Replaced: the original was changed since it was read.
         """
-        archived = None
+        local_path: str | None = item.path
         try:
-            if item.file is not None and self.job.after == "archive":
-                archived = await self._archive(item.folder, item.file)
-            elif item.file is not None and self.job.after == "delete":
+            if item.file is None:
+                local_path = None
+            elif self.job.after == "archive":
+                local_path = await self._archive(item.folder, item.file)
+            elif self.job.after == "delete":
                 delete(item.folder, item.file)
                 await self.syncer.sync(item.folder.fd)
+                local_path = DELETED
         except DiskError as error:
             raise OriginalStays(
                 error.reason, f"{names.quoted(item.name)} was sent. {error.finding}", error.way_out
             ) from error
         finally:
-            await self.ledger.commit(row, State.DELIVERED, local_path=archived or item.path)
+            await self.ledger.commit(row, State.DELIVERED, local_path=local_path)
 
     async def _archive(self, folder: Folder, file: LocalFile) -> str:
         into = self._archive_of(folder)

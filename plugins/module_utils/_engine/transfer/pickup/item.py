@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...ledger.ledger import SECOND, Row
+from ...local.folder import bounded_time
 from ..result import FileOutcome
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def row_of(job: Pickup, account: str, entry: Entry) -> Row:
 
 
 def mtime_ns_of(entry: Entry) -> int | None:
-    """Return the mtime of a remote file in ns since 1970; None if the server does not report it."""
-    return None if entry.mtime is None else entry.mtime * SECOND
+    """Return the mtime of a remote file in ns since 1970, bounded; None if the server does not report it."""
+    return None if entry.mtime is None else bounded_time(entry.mtime * SECOND)
 
 
 def is_same(entry: Entry, size: int, mtime_ns: int) -> bool:

@@ -14,13 +14,12 @@ from ...errors import DiskError, JobStopped, LedgerError, RemoteDenied, RemoteMi
 from ...ledger.decisions import RESOLVED
 from ...local.dest_lock import DestLock
 from ...local.folder import Folder
-from ...local.names import is_temporary
 from ...remote import Entry, Remote, join
 from ...states import STAYS, Original, State, Verdict, verdict_on
 from ..base import JobRun
 from ..capabilities import STAT
 from ..result import FileOutcome, RunResult
-from ..selection import is_wanted, left_for_later
+from ..selection import is_selected
 from .claims import REFUSED, ClaimedElsewhere, Claims
 from .disk_space import SpaceReservation
 from .item import PickupItem, outcome_of
@@ -108,7 +107,7 @@ class PickupRun(JobRun[PickupItem]):
         self._round = iter(()) if first is None else chain([first], items)
         if first is not None and self._lock is not None:
             self._lock.make_durable()
-            self._dest.require_safe_rename()
+            self._dest.require_safe_rename(self._workflow.part_prefix)
         if first is not None and not looks.is_known:
             listed = first.claimed or first.entry
             looks.learn(listed, await self._first_look(remote, listed.path))
@@ -218,7 +217,7 @@ class PickupRun(JobRun[PickupItem]):
         return self.job.dest, "dest"
 
     def asks_for(self, row: Row) -> bool:
-        return row.folder == self.job.remote_dir and is_wanted(row.name, self.job) and not is_temporary(row.name)
+        return row.folder == self.job.remote_dir and is_selected(row.name, self.job)
 
     def has_to_remember(self, row: Row) -> bool:
         return row.state in STAYS and (self._present is None or row.name in self._present)
@@ -248,8 +247,8 @@ class PickupRun(JobRun[PickupItem]):
     def result(self, error: FiledropError | None) -> RunResult:
         result = super().result(error)
         plan = self._plan_of_files
-        if plan is not None and plan.left_out:
-            result.notes.append(left_for_later(plan.left_out))
+        if plan is not None:
+            result.notes.extend(plan.notes())
         if self._gone:
             result.notes.append(
                 f"{self._gone} files were no longer on the server after they had been read completely: the server, or "

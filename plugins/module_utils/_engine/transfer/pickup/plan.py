@@ -21,13 +21,15 @@ from ..selection import (
     DIGESTS,
     LOOKED_UP_AT_ONCE,
     Candidate,
+    NameMarks,
     Oldest,
     SecondLook,
+    Selector,
     Settling,
     Sight,
     empty_refused,
     is_in_share,
-    is_wanted,
+    left_for_later,
     other_job,
     sidecar_key,
     unsettled_error,
@@ -40,9 +42,6 @@ if TYPE_CHECKING:
     from ...config.job import Pickup
     from ...ledger.ledger import Ledger, Row
     from ..tally import Tally
-
-
-_BITS = 2**23  # of the marks for names, which need 1 MiB
 
 
 class PickupPlan:
@@ -81,9 +80,9 @@ class PickupPlan:
         self._settling = Settling(ledger, self._key, job.settle, note=not check, clock=clock)
         self.needs_second_look = False
         self._oldest = Oldest()
+        self._selector = Selector(job)
         self._oldest_checksums = Oldest()
-        self._names = bytearray(_BITS // 8)  # a bit for each hash: a million names themselves need 60 MiB
-        self._perhaps_twice: set[int] = set()
+        self._names = NameMarks()
         self._page: dict[str, Entry] = {}
         self._sidecars: dict[str, Entry] = {}
         self._claimed: dict[str, Entry] = {}
@@ -94,10 +93,12 @@ class PickupPlan:
         self.present: set[str] = set()
         self.claims: list[Entry] = []
 
-    @property
-    def left_out(self) -> int:
-        """Return how many files are left for later runs, because the number of files in a run is limited."""
-        return self._oldest.left_out + self._oldest_checksums.left_out
+    def notes(self) -> Iterator[str]:
+        """Yield what a person should know about the selection."""
+        yield from self._selector.notes()
+        left_out = self._oldest.left_out + self._oldest_checksums.left_out
+        if left_out:
+            yield left_for_later(left_out)
 
     # --- the listing
 
@@ -136,9 +137,7 @@ class PickupPlan:
         self._ask_ledger()
 
     def _is_asked_for(self, name: str) -> bool:
-        if names.is_temporary(name):
-            return False
-        return is_wanted(name, self._job) and is_in_share(name, self._job.share)
+        return self._selector.selects(name) and is_in_share(name, self._job.share)
 
     def _accept(self, entry: Entry) -> None:
         """Keep a file that can be fetched; refuse an unsafe name, and apply `empty` to an empty file."""
@@ -154,7 +153,7 @@ class PickupPlan:
             return
         if len(self._page) == LOOKED_UP_AT_ONCE or entry.name in self._page:
             self._ask_ledger()
-        self._mark(hash(entry.name))
+        self._names.add(entry.name)
         self._page[entry.name] = entry
 
     def _ask_ledger(self) -> None:
@@ -220,7 +219,7 @@ class PickupPlan:
         for one in candidates:
             size, mtime = (int(text) if text else None for text in one.rest.split("/"))
             entry = Entry(one.name, join(self._job.remote_dir, one.name), size, mtime, None)
-            if hash(one.name) in self._perhaps_twice:
+            if self._names.is_perhaps_twice(one.name):
                 if one.name in seen:
                     self._refuse(entry, _listed_twice(entry), again=True)
                     continue
@@ -292,13 +291,6 @@ class PickupPlan:
         later = outcome_of(claimed._replace(path=join(self._job.remote_dir, claimed.name))).skip(earlier_first())
         later.origin += " (a later file)"
         self._tally.add(later)
-
-    def _mark(self, number: int) -> None:
-        """Note the hash of a name. Of names with the same bit, few are listed twice: `_each_once` looks closer."""
-        byte, bit = divmod(number % _BITS, 8)
-        if self._names[byte] & 1 << bit:
-            self._perhaps_twice.add(number)
-        self._names[byte] |= 1 << bit
 
     def _refuse(self, entry: Entry, error: FiledropError, *, again: bool = False) -> None:
         outcome = outcome_of(entry).blame(error)

@@ -49,9 +49,11 @@ def test_everything_given() -> None:
         host_keys=["ssh-ed25519 AAAA one", "SHA256:abc"],
         timeout=7,
         connections=16,
+        max_open=8,
         after="an option of a module, which is none of an account's",
     )
     assert (found.name, found.port, found.timeout, found.connections) == ("amili_test", 2222, 7.0, 16)
+    assert found.max_open == 8
     assert found.host_keys == ("ssh-ed25519 AAAA one", "SHA256:abc")
     assert (found.passphrase, found.password) == ("words", "word")
 
@@ -136,6 +138,8 @@ def test_what_is_needed_and_missing_is_named(name: str, preset: str | None) -> N
         {"connections": 0},
         {"connections": 17},
         {"connections": 1.5},
+        {"max_open": 0},
+        {"max_open": "many"},
         {"protocol": "scp"},
         {"account": "My Account"},
         {"account": ""},

@@ -85,6 +85,7 @@ def test_what_a_server_allows_is_tried_remembered_and_cleared_away(
     expected = dict.fromkeys(ALL, "unknown") | {
         "rename": "yes" if renames else "no",
         "exclusive_create": "yes" if exclusive else "no",
+        "partial_uploads": "yes",
     }
     assert told(server, ledger, probe_dir="input")["capabilities"] == expected
     assert list(server.input.iterdir()) == []

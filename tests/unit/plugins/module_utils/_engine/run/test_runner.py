@@ -33,7 +33,10 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sf
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer import selection
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import EXCLUSIVE_CREATE
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import (
+    EXCLUSIVE_CREATE,
+    PARTIAL_UPLOADS,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
@@ -319,7 +322,8 @@ def test_a_server_that_always_cuts_is_given_up_and_the_rest_is_told(
     result = desk.run(desk.dropoff())
     assert result.error is not None
     assert result.error.reason == "connection_lost"
-    assert pauses == list(runner.PAUSES)
+    assert pauses[-3:] == list(runner.PAUSES)
+    assert len(pauses) <= len(runner.PAUSES) + runner.MOST_CHANGES
     assert outcomes(result).keys() == names
     assert result.summary["delivered"] == 0
     assert content_of(desk.outbox).keys() == names
@@ -359,10 +363,10 @@ def test_who_waits_for_the_first_file_when_the_connection_ends_is_begun_by_the_n
 
     server.hooks[Kind.RENAME] = cut
     result = desk.run(desk.dropoff(upload="rename"))
-    assert set(outcomes(result).values()) == {("failed", "connection_lost"), ("skipped", "not_reached")}
+    assert set(outcomes(result).values()) == {("failed", "connection_lost")}
     with closing(Ledger(desk.ledger)) as ledger:
         rows = ledger.look("SELECT state FROM transfer", ())
-    assert rows == [("closed",)], "more than the first file was begun"
+    assert rows == [("closed",)] * 5, "a file that a session ends at keeps the others waiting"
     server.hooks.clear()
     assert desk.run(desk.dropoff(upload="rename")).summary["delivered"] == 5
 
@@ -384,6 +388,8 @@ def test_a_file_taken_half_written_is_held_also_by_the_run_that_comes_after_a_cu
     """The provider takes it between our OPEN and our first look, and the connection ends after our CLOSE."""
     desk.fill(1)
     assert desk.run(desk.dropoff()).summary["delivered"] == 1
+    with closing(Ledger(desk.ledger)) as book:
+        book.learn("odd", PARTIAL_UPLOADS, allowed=True)
     (desk.outbox / "taken.xml").write_bytes(b"an invoice")
 
     def take(call: Call, go: Serve) -> Answer | None:

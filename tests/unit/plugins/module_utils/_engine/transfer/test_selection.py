@@ -19,9 +19,11 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.
     Allowance,
     Candidate,
     Oldest,
+    Selector,
     Settling,
     Sight,
     is_in_share,
+    is_selected,
     is_wanted,
 )
 
@@ -281,3 +283,94 @@ def test_what_is_discarded_is_told_and_gone() -> None:
         oldest.add(Candidate(1, name, ""))
     assert oldest.discard({"b": 1, "z": 1}) == {"b"}
     assert [one.name for one in oldest.take()] == ["a", "c"]
+
+
+# --- temporary names, and patterns of other programs
+
+
+def selecting(*include: str, exclude: tuple[str, ...] = ()) -> Dropoff:
+    return Dropoff("j", ("/out",), "input", include=include, exclude=exclude)
+
+
+@pytest.mark.parametrize(
+    ("name", "include", "is_moved"),
+    [
+        ("a.tmp", (), False),
+        ("a.tmp", ("*",), False),
+        ("a.tmp", ("a*",), False),
+        ("a.tmp", ("?.???",), False),
+        ("a.tmp", ("*.*",), False),
+        ("a.tmp", ("*.tmp",), True),
+        ("a.tmp", ("*", "*.tmp"), True),
+        ("a.tmp", ("a.tmp",), True),
+        ("KUNDEN.TMP", ("KUNDEN.TMP",), True),
+        ("KUNDEN.TMP", ("*.tmp",), False),
+        ("KUNDEN.TMP", ("*.[tT][mM][pP]",), True),
+        ("bolt.part", ("*.part",), True),
+        ("bolt.xml.part", ("*.xml*",), False),
+        (".0a1b2c3d.part", ("*.part",), False),
+        (".0a1b2c3d.part", ("*",), False),
+        (".filedrop-claim-host-1-a.xml.part", ("*.part",), False),
+        (".filedrop-a.xml", (".filedrop-*",), True),
+        (".filedrop-a.xml", (), True),
+        ("a.xml", (), True),
+    ],
+)
+def test_a_pattern_that_names_a_temporary_suffix_wins_except_over_our_own_names(
+    name: str, include: tuple[str, ...], is_moved: bool
+) -> None:
+    assert is_selected(name, selecting(*include)) is is_moved
+    assert Selector(selecting(*include)).selects(name) is is_moved
+    assert not is_selected(name, selecting(*include, exclude=("*",)))
+
+
+def noted(names: list[str], *include: str, exclude: tuple[str, ...] = ()) -> list[str]:
+    selector = Selector(selecting(*include, exclude=exclude))
+    for name in names:
+        selector.selects(name)
+    return list(selector.notes())
+
+
+@pytest.mark.parametrize("names", [[], ["a.xml", "b.pdf"]])
+@pytest.mark.parametrize(
+    ("pattern", "sign"),
+    [
+        ("*.{xml,pdf}", "braces"),
+        ("{a,b}.xml", "braces"),
+        ("*.xml,*.pdf", "a comma"),
+        ("*.xml, *.pdf", "a comma"),
+        (r".*\.xml$", "a part of a regular expression"),
+        (r"\d+.xml", "a part of a regular expression"),
+        ("^INV.*", "a part of a regular expression"),
+        ("[a-z]+.xml", "a part of a regular expression"),
+        (".+xml", "a part of a regular expression"),
+        ("(x|y).xml", "a part of a regular expression"),
+    ],
+)
+def test_a_pattern_in_the_words_of_another_program_gets_a_note(names: list[str], pattern: str, sign: str) -> None:
+    (note,) = noted(names, pattern)
+    assert repr(pattern) in note
+    assert sign in note
+    (note,) = noted(names, exclude=(pattern,))
+    assert "`exclude`" in note
+
+
+@pytest.mark.parametrize(
+    ("names", "include", "count"),
+    [
+        (["a.xml"], ("*.XML",), 1),
+        (["a.xml"], ("*.XML", "*.PDF"), 2),
+        (["a.xml", "b.pdf"], ("*.xml", "*.csv"), 1),
+        (["a.xml"], ("*.xml", "*.csv"), 0),
+        (["a.tmp"], ("*.xml",), 0),
+        ([], ("*.xml",), 0),
+        (["a,b.xml"], ("a,*.xml",), 0),
+        (["{a}.xml"], ("{a}.xml",), 0),
+        (["a.xml"], ("*.*",), 0),
+    ],
+)
+def test_a_pattern_that_matches_nothing_gets_a_note_if_other_files_are_there(
+    names: list[str], include: tuple[str, ...], count: int
+) -> None:
+    assert len(noted(names, *include)) == count
+    assert noted(names, exclude=("*.none",)) == []

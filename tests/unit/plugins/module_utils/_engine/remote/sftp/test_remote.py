@@ -629,7 +629,8 @@ def test_a_server_need_not_tell_the_size_of_an_open_file(server: OddServer, told
     remote = server.connect()
     server.answer(Kind.FSTAT, Stats(Attributes()))
     server.answer(Kind.LSTAT, Stats(told))
-    assert drive(remote, send(remote, "input/a.xml", b"x")) == size
+    assert drive(remote, send(remote, "input/.1.part", b"x", temporary=True)) == size
+    assert drive(remote, send(remote, "input/a.xml", b"x")) is None, "a look while it is open may fail"
 
 
 def test_many_files_are_sent_at_once_and_none_gets_the_content_of_another(server: OddServer) -> None:

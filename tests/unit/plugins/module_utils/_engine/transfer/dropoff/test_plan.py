@@ -225,7 +225,7 @@ def test_what_was_delivered_and_kept_is_not_sent_again_until_it_changes(ledger: 
 
 def test_what_was_delivered_and_not_yet_archived_is_looked_at_again(ledger: Ledger, outbox: Path) -> None:
     path = put(outbox, "a.xml")
-    remember(ledger, path, "delivered")
+    remember(ledger, path, "delivered", local_path=str(path))
     found = plan(ledger, outbox)
     assert to_send(found) == ["a.xml"]
     assert found.items[0].row is not None

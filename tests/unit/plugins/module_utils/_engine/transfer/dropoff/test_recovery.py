@@ -99,6 +99,7 @@ def row(state: str, *, temporary: str | None = None, visible: bool | None = None
         state=State(state),
         temporary=temporary,
         visible=visible,
+        verified_by="open handle",
     )
 
 

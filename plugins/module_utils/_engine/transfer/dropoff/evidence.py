@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Define what shows that a drop-off is complete on the server, and the errors where that is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...errors import HoldError, JobStopped, TransferError
+from .recovery import NAME_TAKEN
+
+if TYPE_CHECKING:
+    from ...ledger.ledger import Row
+
+BY_SIZE = "size"
+"""Evidence of a delivery: the server shows the right size under the final name."""
+
+BY_HANDLE = "open handle"
+"""The server told the right size of our own upload and acknowledged its close. Its final name was not seen since."""
+
+BY_CLOSE = "close"
+"""The server acknowledged every byte and the close, and the job does not look (`verify: close`)."""
+
+WRITE_ONLY = "If this account can only write, set `verify: close`: then the acknowledged close is the only evidence."
+
+NOT_SEEN = (
+    "The server acknowledged every byte and the close, but the file was never seen under its name. Either it was taken "
+    "at once, or the server hides it. If nobody takes files there so quickly, ask the provider whether it arrived."
+)
+
+
+def is_unseen(row: Row) -> bool:
+    """Return whether the final name of a delivered file was never seen on the server, and nobody renamed it there."""
+    return row.verified_by == BY_HANDLE and row.temporary is None and not row.visible
+
+
+def name_taken(path: str) -> HoldError:
+    return HoldError(
+        NAME_TAKEN,
+        f"A file {path!r} already exists on the server, and is not overwritten.",
+        "The new file is sent once the name is free. If the name stays taken, rename the new file.",
+    )
+
+
+def unverified(row: Row) -> JobStopped:
+    return JobStopped(
+        "unverified",
+        f"The server does not report the size of {row.remote_path!r} during the upload, so it cannot be verified.",
+        f"Ask the provider for the permission to stat files during the upload. {WRITE_ONLY}",
+    )
+
+
+def incomplete(row: Row, size: int) -> TransferError:
+    return TransferError(
+        "incomplete",
+        f"The server has {size} of the {row.size} bytes that were sent to {row.remote_path!r}.",
+        "The next run sends it again. If every file fails like this, the server tells the size late: set "
+        "`upload: rename`.",
+    )
