@@ -12,6 +12,7 @@ from ..operations import (
     drop_filter,
     drop_operand,
     drop_statement,
+    never,
     replace,
     set_argument,
     unguard,
