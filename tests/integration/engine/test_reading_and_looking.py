@@ -181,7 +181,7 @@ def test_a_listing_that_breaks_off_is_not_the_whole_folder(server: OddServer, de
 
 
 @pytest.mark.parametrize(
-    "line", [b"drwxr-xr-x 1 u g 0 Jan 1 1970 archive", b"d---------", b"d", b"lrwxrwxrwx 1 u g 7 Jan 1 1970 archive"]
+    "line", [b"drwxr-xr-x 1 u g 0 Jan 1 1970 archive", b"d---------+ 1 u g", b"lrwxrwxrwx 1 u g 7 Jan 1 1970 archive"]
 )
 @pytest.mark.parametrize("permissions", [None, 0o755])
 def test_a_folder_is_known_by_the_line_of_the_listing_where_nothing_else_tells(

@@ -73,6 +73,7 @@ _USUAL_ATTRIBUTES = struct.Struct(">IQIIIII")  # flags, size, uid, gid, permissi
 _USUAL_FLAGS = HAS_SIZE | HAS_OWNER | HAS_PERMISSIONS | HAS_TIMES
 _NO_ATTRIBUTES = _UINT32.pack(0)
 
+_LS_LINE = re.compile(rb"[dl](?:[r-][w-][xsStT-]){3}[+.@]?\s")
 _KINDS = {b"d": modes.S_IFDIR, b"l": modes.S_IFLNK}
 
 LONGEST_HANDLE = 256  # bytes [6.3]
@@ -209,7 +210,7 @@ class Reader:
 def names(body: bytes) -> list[tuple[bytes, Attributes]]:
     """The files of a NAME packet [7].
 
-    The ``ls -l`` text of each is passed over, unless the server does not tell what the file is: its first letter does.
+    The ``ls -l`` text of each is passed over, unless the server does not tell what the file is: the first letter does.
     """
     reader = Reader(body)
     found = []
@@ -218,7 +219,7 @@ def names(body: bytes) -> list[tuple[bytes, Attributes]]:
         line = reader.text()
         attributes = reader.attributes()
         if not modes.S_IFMT(attributes.permissions or 0):
-            kind = _KINDS.get(line[:1], 0)
+            kind = _KINDS[line[:1]] if _LS_LINE.match(line) else 0
             attributes = attributes._replace(permissions=kind | (attributes.permissions or 0)) if kind else attributes
         found.append((name, attributes))
     return found
