@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import wire
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
     Answer,
@@ -21,6 +22,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
     Kind,
     Name,
     Names,
+    Stats,
     Status,
 )
 from support.desk import assert_delivered, digests, outcomes
@@ -176,6 +178,74 @@ def test_a_listing_that_breaks_off_is_not_the_whole_folder(server: OddServer, de
     result = desk.run(desk.pickup())
     assert result.error is not None
     assert "to list the folder" in result.error.finding
+
+
+@pytest.mark.parametrize(
+    "line", [b"drwxr-xr-x 1 u g 0 Jan 1 1970 archive", b"d---------+ 1 u g", b"lrwxrwxrwx 1 u g 7 Jan 1 1970 archive"]
+)
+@pytest.mark.parametrize("permissions", [None, 0o755])
+def test_a_folder_is_known_by_the_line_of_the_listing_where_nothing_else_tells(
+    server: OddServer, desk: Desk, line: bytes, permissions: int | None
+) -> None:
+    (server.pickup / "a.xml").write_bytes(b"a")
+
+    def listed(call: Call, go: Serve) -> Answer | None:
+        answer = go(call.request)
+        if not isinstance(answer, Names):
+            return answer
+        rest = b"".join(name.encode() for name in answer.names)
+        told = wire.string(b"archive") + wire.string(line) + Attributes(size=0, permissions=permissions).encode()
+        return Packet(Kind.NAME, struct.pack(">I", len(answer.names) + 1) + rest + told)
+
+    server.hooks[Kind.READDIR] = listed
+    assert_delivered(desk.run(desk.pickup()), ["a.xml"])
+    assert_delivered(desk.run(desk.pickup()), [])
+
+
+@pytest.mark.parametrize("answer", [*ODD_ANSWERS, Status(Code.NO_SUCH_FILE)], ids=repr)
+@pytest.mark.parametrize("upload", ["rename", "direct"])
+def test_a_server_that_takes_no_relative_paths_gets_absolute_ones(
+    server: OddServer, desk: Desk, answer: Answer, upload: str
+) -> None:
+    def absolute_only(call: Call, go: Serve) -> Answer | None:
+        paths = [path for path in (call.request.path, call.request.target) if path]
+        return go(call.request) if all(path.startswith(b"/") for path in paths) else answer
+
+    for kind in (Kind.OPENDIR, Kind.OPEN, Kind.LSTAT, Kind.STAT, Kind.REMOVE, Kind.RENAME):
+        server.hooks[kind] = absolute_only
+    desk.fill(3)
+    desk.fill(3, folder=server.pickup)
+    sent, there = digests(desk.outbox), digests(server.pickup)
+    assert_delivered(desk.run(desk.pickup()), there)
+    assert_delivered(desk.run(desk.dropoff(upload=upload)), sent)
+    assert (digests(desk.inbox), digests(server.input)) == (there, sent)
+    assert digests(server.pickup) == {}
+
+
+@pytest.mark.parametrize("permissions", [None, 0, 0o755, 0o100644])
+def test_what_can_be_listed_is_a_folder_whatever_the_server_calls_it(
+    server: OddServer, desk: Desk, permissions: int | None
+) -> None:
+    def look(call: Call, go: Serve) -> Answer | None:
+        is_folder = call.path.endswith(b"input")
+        return Stats(Attributes(size=0, permissions=permissions)) if is_folder else go(call.request)
+
+    for kind in LOOKS:
+        server.hooks[kind] = look
+    sent = desk.fill(3)
+    assert_delivered(desk.run(desk.dropoff()), sent)
+
+
+def test_a_folder_that_only_its_files_make_is_there(server: OddServer, desk: Desk) -> None:
+    """Object stores know no folders, and some gateways say that there is none."""
+
+    def look(call: Call, go: Serve) -> Answer | None:
+        return Status(Code.NO_SUCH_FILE) if call.path.endswith(b"input") else go(call.request)
+
+    for kind in LOOKS:
+        server.hooks[kind] = look
+    sent = desk.fill(3)
+    assert_delivered(desk.run(desk.dropoff()), sent)
 
 
 # --- reading

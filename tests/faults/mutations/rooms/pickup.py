@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ..operations import Change, drop_statement, never
+from ..operations import Change, drop_statement, never, replace
 
 CHANGES = (
     Change(
@@ -15,6 +15,7 @@ CHANGES = (
         "what is coming already does not count for `min_free`",
     ),
     Change("compare_with_sidecar", never("_ not in _"), "the checksum is not compared"),
+    Change("digests_for", replace("not one.name", "True"), "the checksum of another name counts"),
 )
 
 HARMLESS = {

@@ -23,6 +23,12 @@ CHANGES = (
     Change("create", drop_operand("packets.EXCLUSIVE_FLAG"), "uploads open what is there"),
     Change("rewrite", drop_operand("packets.TRUNCATE_FLAG"), "what is written anew keeps its end"),
     Change("Download.into", unguard("received <= size"), "more than was listed is written"),
+    Change("Download.into", never("received < size"), "an error before the listed size is the end of a file"),
+    Change(
+        "Listing.pass_on",
+        never("not ended and error.reason != 'remote_end_of_file'"),
+        "a refusal before the end is the end of a folder",
+    ),
     Change(
         "Download._ask_on",
         replace("self._asked <= size", "self._asked < size"),
@@ -85,10 +91,6 @@ HARMLESS = {
         "_no_session",
         'never mind `"ignature" in str(error)`',
     ): "Nobody is talked to either way; only the error has other words.",
-    (
-        "_check_registration",
-        "never mind `account.private_key_file is None`",
-    ): "Only the advice of an error has other words.",
     ("Sessions._poll", "never mind `len(busy) == 1`"): _QUICKER,
     ("_packet", "never mind `kind == packets.DATA`"): _QUICKER,
     ("Reader.attributes", "never mind `flags == _USUAL_FLAGS`"): _QUICKER,

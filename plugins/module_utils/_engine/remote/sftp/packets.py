@@ -10,6 +10,7 @@ Source: draft-ietf-secsh-filexfer-02 (sections in brackets), and OpenSSH's PROTO
 from __future__ import annotations
 
 import re
+import stat as modes
 import struct
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -72,10 +73,14 @@ _USUAL_ATTRIBUTES = struct.Struct(">IQIIIII")  # flags, size, uid, gid, permissi
 _USUAL_FLAGS = HAS_SIZE | HAS_OWNER | HAS_PERMISSIONS | HAS_TIMES
 _NO_ATTRIBUTES = _UINT32.pack(0)
 
+_LS_LINE = re.compile(rb"[dl](?:[r-][w-][xsStT-]){3}[+.@]?\s")
+_KINDS = {b"d": modes.S_IFDIR, b"l": modes.S_IFLNK}
+
 LONGEST_HANDLE = 256  # bytes [6.3]
 
-LONGEST_PACKET = 4 * 1024 * 1024
-"""Bytes. OpenSSH sends at most 256 KiB. A longer packet is not SFTP, or an attack on our memory."""
+LONGEST_PACKET = 16 * 1024 * 1024
+"""Bytes. OpenSSH sends at most 256 KiB. Servers before object stores list a whole folder in one packet: this has room
+for 100,000 names. A longer packet is not SFTP, or an attack on our memory."""
 
 
 class Attributes(NamedTuple):
@@ -203,13 +208,20 @@ class Reader:
 
 
 def names(body: bytes) -> list[tuple[bytes, Attributes]]:
-    """The files of a NAME packet; the ``ls -l`` text of each is passed over [7]."""
+    """The files of a NAME packet [7].
+
+    The ``ls -l`` text of each is passed over, unless the server does not tell what the file is: the first letter does.
+    """
     reader = Reader(body)
     found = []
     for _file in range(reader.uint32()):
         name = reader.text()
-        reader.text()
-        found.append((name, reader.attributes()))
+        line = reader.text()
+        attributes = reader.attributes()
+        if not modes.S_IFMT(attributes.permissions or 0):
+            kind = _KINDS[line[:1]] if _LS_LINE.match(line) else 0
+            attributes = attributes._replace(permissions=kind | (attributes.permissions or 0)) if kind else attributes
+        found.append((name, attributes))
     return found
 
 
@@ -263,10 +275,14 @@ def refusal(body: bytes, doing: str) -> RemoteError:
     """The error for a STATUS other than OK [7].
 
     The message of the server is quoted, without control characters and cut: it is for people, and can be anything.
+    Some servers send none, or a part of one.
     """
     reader = Reader(body)
     code = reader.uint32()
-    said = "" if reader.at_end else reader.text().decode("utf-8", "backslashreplace")
+    try:
+        said = reader.text().decode("utf-8", "backslashreplace")
+    except ProtocolError:
+        said = ""
     shown = "".join(letter if letter.isprintable() else "?" for letter in said[:200])
     kind, reason, meaning = _REFUSALS.get(code, (RemoteError, UNSTATED, "failure, without a reason"))
     if kind is RemoteError and _BUSY.search(said):

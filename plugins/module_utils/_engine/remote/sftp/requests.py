@@ -10,10 +10,11 @@ Source: draft-ietf-secsh-filexfer-02; sections in brackets.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import RemoteError
-from ..interface import Entry
+from ..interface import Entry, join
 from . import packets
 from .session import Cost, Session
 
@@ -47,11 +48,24 @@ async def rewrite(session: Session, path: str) -> Handle:
 
 
 async def open_folder(session: Session, path: str, doing: str) -> Handle:
-    return await _open(session, packets.OPENDIR, packets.text(encoded(path or ".")), path=path, doing=doing)
+    """Open a folder. Where a relative path is refused, try the absolute one: some servers take no other."""
+    try:
+        return await _open(session, packets.OPENDIR, told(session, path), path=path, doing=doing)
+    except RemoteError:
+        if path.startswith("/") or session.habits.home:
+            raise
+        with suppress(RemoteError):
+            home = await real_path(session, ".")
+            if home.startswith("/"):
+                body = packets.text(encoded(_below(home, path)))
+                handle = await _open(session, packets.OPENDIR, body, path=path, doing=doing)
+                session.habits.home = home
+                return handle
+        raise
 
 
 async def _open_file(session: Session, path: str, flags: int) -> Handle:
-    body = packets.text(encoded(path)) + packets.open_flags(flags)
+    body = told(session, path) + packets.open_flags(flags)
     return await _open(session, packets.OPEN, body, path=path, doing=f"to open {path!r}")
 
 
@@ -103,7 +117,7 @@ def stat(session: Session, path: str, kind: int) -> Future[Entry | None]:
     """
     return session.request(
         kind,
-        packets.text(encoded(path)),
+        told(session, path),
         expected=packets.ATTRS,
         doing=f"to look at {path!r}",
         decode=lambda body: entry_of(path.rpartition("/")[2], path, packets.Reader(body).attributes()),
@@ -115,7 +129,7 @@ def real_path(session: Session, path: str) -> Future[str]:
     """The absolute path that the server makes of a path; empty if its answer holds none [6.11]."""
     return session.request(
         packets.REALPATH,
-        packets.text(encoded(path or ".")),
+        told(session, path),
         expected=packets.NAME,
         doing=f"to tell the absolute path of {path!r}",
         decode=lambda body: "".join(decoded(name) for name, _attributes in packets.names(body)[:1]),
@@ -134,14 +148,13 @@ def size_of(handle: Handle) -> Future[int | None]:
 
 
 def rename(session: Session, old: str, new: str) -> Future[None]:
-    body = packets.text(encoded(old)) + packets.text(encoded(new))
+    body = told(session, old) + told(session, new)
     doing = f"to rename {old!r} to {new!r}"
     return session.request(packets.RENAME, body, expected=packets.STATUS, doing=doing)
 
 
 def remove(session: Session, path: str) -> Future[None]:
-    body = packets.text(encoded(path))
-    return session.request(packets.REMOVE, body, expected=packets.STATUS, doing=f"to delete {path!r}")
+    return session.request(packets.REMOVE, told(session, path), expected=packets.STATUS, doing=f"to delete {path!r}")
 
 
 def entry_of(name: str, path: str, attributes: packets.Attributes) -> Entry:
@@ -150,6 +163,18 @@ def entry_of(name: str, path: str, attributes: packets.Attributes) -> Entry:
     if size is not None and size > LARGEST_SIZE:
         size = None
     return Entry(name, path, size, attributes.mtime, attributes.permissions)
+
+
+def told(session: Session, path: str) -> bytes:
+    """A path as a request has it; see `Habits.home`."""
+    return packets.text(encoded(_below(session.habits.home, path) or "."))
+
+
+def _below(home: str, path: str) -> str:
+    """The absolute path of a relative one; the path itself if it is absolute, or if no login folder is given."""
+    if not home or path.startswith("/"):
+        return path
+    return home if path in ("", ".") else join(home, path)
 
 
 def encoded(path: str) -> bytes:

@@ -65,6 +65,7 @@ class Habits:
     :ivar looks: the requests that tell what a path is, best first. One that the server does not know is removed.
     :ivar looks_in_listings: whether a folder had to be listed to tell what a path is.
     :ivar lists_paths: whether its listings hold whole paths.
+    :ivar home: the absolute path of the login folder, on a server that takes no relative paths; else empty.
     :ivar lists_one_by_one: whether it refuses a READDIR that is asked ahead.
     :ivar waiting: the paths that the next listing of a folder decides on; see `looks`.
     """
@@ -72,6 +73,7 @@ class Habits:
     looks: tuple[int, ...] = (packets.LSTAT, packets.STAT)
     looks_in_listings: bool = False
     lists_paths: bool = False
+    home: str = ""
     lists_one_by_one: bool = False
     waiting: dict[str, list[tuple[str, Future[Any]]]] = field(default_factory=dict)
 
@@ -84,6 +86,7 @@ class Habits:
                 bool(self.looks) and self.looks_in_listings
             ),
             "It lists paths in place of names.": self.lists_paths,
+            f"It takes no relative paths. They are sent with {self.home!r} before them.": bool(self.home),
             "It refuses to go on with a listing before its last answer. It is asked one by one.": self.lists_one_by_one,
         }
         return [note for note, applies in found.items() if applies]

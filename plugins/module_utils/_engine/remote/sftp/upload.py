@@ -116,7 +116,7 @@ class Upload:
     async def _open_again(self) -> Sequence[Handle]:
         """Open the same file on the other sessions, where the server allows that."""
         path = self._handle.path
-        body = packets.text(requests.encoded(path)) + packets.open_flags(packets.WRITE_FLAG)
+        body = requests.told(self._handle.session, path) + packets.open_flags(packets.WRITE_FLAG)
         asked, found = [], []
         for session in self._sessions.all:
             if session is not self._handle.session and session.handles.has(1):

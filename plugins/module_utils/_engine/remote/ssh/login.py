@@ -39,7 +39,8 @@ MOST_ATTEMPTS = 12  # a server that always wants one more method gets no more
 KEY, PASSWORD, QUESTIONS = "publickey", "password", "keyboard-interactive"
 
 USER_NAME = re.compile(r"user|login|account", re.IGNORECASE)
-ONE_TIME_CODE = re.compile(r"code|token|otp|one.?time|verification|\bpin\b", re.IGNORECASE)
+FOR_A_PERSON = re.compile(r"code|token|otp|one.?time|verification|\bpin\b|\bnew\b|retype|confirm", re.IGNORECASE)
+"""Words in questions that the password does not answer: for one-time codes, and for a new password."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class _Login:
         """
         names = [text for text, is_shown in questions if is_shown and USER_NAME.search(text)]
         others = [text for text, _is_shown in questions if text not in names]
-        if len(others) > 1 or any(ONE_TIME_CODE.search(text) for text in others):
+        if len(others) > 1 or any(FOR_A_PERSON.search(text) for text in others):
             self._unanswered = " ".join(others)
             return [""] * len(questions)
         password = self._account.password or ""

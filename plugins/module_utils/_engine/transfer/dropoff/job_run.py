@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -146,7 +146,8 @@ def _is_unchanged(path: str, name: str, row: Row) -> bool:
 async def _require_folder(remote: Remote, path: str) -> None:
     """Refuse a job whose remote folder is missing, before any file is transferred.
 
-    If the server refuses the check, the upload of the first file shows whether the folder exists.
+    If the server refuses the check, the upload of the first file shows whether the folder exists. What can be listed
+    is a folder, whatever else the server says of it: some do not tell the kind, or know the folder only by its files.
 
     :raises JobStopped: the path is missing, or is not a folder.
     """
@@ -155,6 +156,9 @@ async def _require_folder(remote: Remote, path: str) -> None:
     except RemoteError:
         return
     if entry is None or not (entry.kind == "folder" or entry.kind == "link"):
+        with suppress(RemoteError):
+            await remote.list(path, lambda _entries: None)
+            return
         found = "does not exist on the server" if entry is None else f"is a {entry.kind} on the server"
         raise JobStopped(
             "remote_missing",

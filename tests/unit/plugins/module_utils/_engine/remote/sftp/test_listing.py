@@ -32,6 +32,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire imp
     Names,
     Stats,
     Status,
+    string,
 )
 from support.odd_server import OddServer, Packet, drive, failure
 
@@ -341,6 +342,15 @@ def test_an_empty_file_that_is_called_like_its_folder_is_a_file(server: OddServe
     remote = server.connect()
     (entry,) = drive(remote, entries_in(remote, "pickup"))
     assert (entry.name, entry.size, entry.kind) == ("pickup", 0, "file")
+
+
+@pytest.mark.parametrize("line", [b"large.xml", b"drwx.xml", b"drwxr-xr-x", b"-rw-r--r-- 1 u g", b"", b"data 1 u g"])
+def test_what_is_no_line_of_ls_tells_no_kind(server: OddServer, line: bytes) -> None:
+    body = struct.pack(">I", 1) + string(b"large.xml") + string(line) + Attributes(size=7).encode()
+    server.answer(Kind.READDIR, Packet(Kind.NAME, body), END)
+    remote = server.connect()
+    (entry,) = drive(remote, entries_in(remote, "pickup"))
+    assert (entry.name, entry.kind) == ("large.xml", "file")
 
 
 @pytest.mark.parametrize(("told", "size"), [(0, 0), (2**63 - 1, 2**63 - 1), (2**63, None), (2**64 - 1, None)])

@@ -163,7 +163,7 @@ WHOLE: list[tuple[str, Callable[[bytes], object], bytes, set[int]]] = [
     ("limits", packets.limits, LIMITS, set()),
     ("handle", packets.handle, HANDLE, set()),
     ("code", packets.status_code, REFUSED[:4], set()),
-    ("refusal", reason, REFUSED[:-6], {4}),
+    ("refusal", reason, REFUSED[:-6], set(range(4, len(REFUSED)))),
     ("extensions", packets.extensions, EXTENSIONS, {0, 27}),
 ]
 

@@ -63,7 +63,7 @@ def test_a_session_knows_what_the_server_offers(server: OddServer) -> None:
 
 @pytest.mark.parametrize(
     "greeting",
-    [b"Welcome to ACME!\r\n", b"\0\0\0\0", b"\0\0\0\4\2\0\0\0", b"\xff\xff\xff\xff\2\0\0\0\3", b"\0@\0\1\2\0\0\0\3"],
+    [b"Welcome to ACME!\r\n", b"\0\0\0\0", b"\0\0\0\4\2\0\0\0", b"\xff\xff\xff\xff\2\0\0\0\3", b"\1\0\0\1\2\0\0\0\3"],
 )
 def test_what_is_not_sftp_is_told_with_what_came(server: OddServer, greeting: bytes) -> None:
     """As of a login script that prints something, or of a length that is absurd."""
@@ -177,9 +177,8 @@ ATTRIBUTES = struct.pack(">IQIIIII", 15, 1, 0, 0, 0o100644, 0, 0)
         (Packet(255), "protocol_error"),
         (Packet(Kind.STATUS), "protocol_error"),
         (Packet(Kind.STATUS, b"\0\0\0"), "protocol_error"),
-        (Packet(Kind.STATUS, b"\0\0\0\4\0\0\0\x10no"), "protocol_error"),
         (Bytes(b"\xff\xff\xff\xff" + bytes(100)), "not_sftp"),
-        (Bytes(b"\0\x40\0\1" + bytes(100)), "not_sftp"),
+        (Bytes(b"\1\0\0\1" + bytes(100)), "not_sftp"),
         (Bytes(bytes(4)), "not_sftp"),
         (Bytes(b"\0\0\0\4\x69\0\0\0"), "not_sftp"),
         (Bytes(b"Connection closed by administrator"), "not_sftp"),
@@ -406,6 +405,15 @@ def test_a_name_that_the_server_cannot_store_is_its_own_trouble_alone(server: Od
     error = error_of(remote, name)
     assert isinstance(error, RemoteError)
     assert error.reason == "remote_bad_message"
+    assert drive(remote, look(remote)) is not None
+
+
+@pytest.mark.parametrize("text", [b"", b"\0\0", b"\0\0\0\x10no", b"\xff\xff\xff\xff", b"\0\0\0\2no"])
+def test_a_refusal_needs_no_words(server: OddServer, text: bytes) -> None:
+    remote = server.connect()
+    refuse_to_look(server, Packet(Kind.STATUS, b"\0\0\0\4" + text))
+    assert error_of(remote).__class__ is RemoteError
+    server.hooks.clear()
     assert drive(remote, look(remote)) is not None
 
 

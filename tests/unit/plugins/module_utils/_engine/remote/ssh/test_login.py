@@ -194,7 +194,14 @@ def test_a_password_can_be_asked_for_as_a_question(door: Open) -> None:
 
 @pytest.mark.parametrize(
     "prompts",
-    [("Password: ", "Token: "), ("Verification code: ",), ("One-time password (OTP): ",), ("PIN: ",), ("a", "b")],
+    [
+        ("Password: ", "Token: "),
+        ("Verification code: ",),
+        ("One-time password (OTP): ",),
+        ("PIN: ",),
+        ("Enter new password: ",),
+        ("a", "b"),
+    ],
 )
 def test_a_question_for_a_person_gets_no_password(door: Open, prompts: tuple[str, ...]) -> None:
     account, behaviour = door(methods="keyboard-interactive", prompts=prompts)
