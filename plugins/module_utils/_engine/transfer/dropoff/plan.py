@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ...config.job import ARCHIVE
 from ...errors import DiskError, FiledropError, HoldError, TransferError
-from ...ledger.decisions import RESOLVED, Discarded, way_out
+from ...ledger.decisions import Discarded, way_out
 from ...ledger.locks import JobKey, is_running
 from ...local import names
 from ...local.folder import Folder, LocalFile, disk_error, regular, sha256_of
@@ -284,8 +284,7 @@ class DropoffPlan:
             return self._item(folder, name, file, row and replace(row, mtime_ns=file.mtime_ns))
         if row is None or not is_same_time or row.local_path == DELETED:
             return self._item(folder, name, file, None)
-        is_resolved = row.local_path is None and row.reason == RESOLVED
-        if row.local_path == folder.path_of(name) or is_resolved:
+        if row.local_path in (None, folder.path_of(name)):  # it is not disposed of yet
             return self._item(folder, name, file, row)
         is_back = sha256_of(folder, file) == row.sha256
         return replace(self._item(folder, name, file, None), is_back=is_back)
