@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     from .item import DropoffItem
 
 
+_RENAME_NEEDED = (
+    "Ask the provider for the permission to rename. Or set `upload: direct`, if the provider does not take files "
+    "before they are complete."
+)
+
+
 class _Written(NamedTuple):
     """An upload that is complete and not closed yet. The names are those of the columns of a row."""
 
@@ -115,7 +121,7 @@ class Uploads:
         """Rename a complete upload of an earlier run to its final name."""
         if row.state is State.AWAITING_NAME:
             await self.ledger.commit(row, State.CLOSED, reason=None)
-        await self._confirm_rename(row, self.remote.rename(row.temporary or "", row.remote_path))
+        await self._confirm_rename(row, self.remote.rename(row.temporary or "", row.remote_path), again=True)
 
     def held(self, row: Row, reason: str, finding: str) -> HoldError:
         """Build the error for a row that needs a person's decision."""
@@ -317,17 +323,24 @@ class Uploads:
         if asked:
             await self._check_delivered(row, await look(asked))
 
-    async def _confirm_rename(self, row: Row, renaming: Awaitable[None]) -> None:
-        """Ensure that the complete file has its final name, and record that this server allows renames."""
+    async def _confirm_rename(self, row: Row, renaming: Awaitable[None], *, again: bool = False) -> None:
+        """Ensure that the complete file has its final name, and record that this server allows renames.
+
+        :param again: an earlier run has tried that in vain.
+        """
         try:
             await renaming
         except RemoteError as error:
-            await self._rename_refused(row, error)
+            await self._rename_refused(row, error, again=again)
         self.renaming.succeeded()
         await self.ledger.commit(row, State.RENAMED)
 
-    async def _rename_refused(self, row: Row, error: RemoteError) -> None:
-        """Return if the rename happened in spite of the error; else remove the upload, and raise the reason."""
+    async def _rename_refused(self, row: Row, error: RemoteError, *, again: bool) -> None:
+        """Return if the rename happened in spite of the error; else remove the upload, and raise the reason.
+
+        A failure without a reason may pass: some servers lock a new file while they scan it. Then the upload stays, and
+        the next run tries once more to rename it.
+        """
         if isinstance(error, RemoteBusy):  # the next attempt finishes it
             raise error
         temporary = row.temporary or ""
@@ -339,6 +352,12 @@ class Uploads:
             return
         if verdict is Verdict.AMBIGUOUS or isinstance(there, RemoteError):
             await self._hold(row, "vanished", f"{error} The file is not to be seen under either name.")
+        if verdict is Verdict.FINISH_RENAME and not again and type(error) is RemoteError:
+            finding = f"{error} The complete upload stays there as {temporary!r}."
+            way_out = "The next run renames it, or else removes it."
+            if self.renaming.is_proven:
+                raise TransferError("rename_failed", finding, way_out) from error
+            raise JobStopped("rename_refused", finding, f"{way_out} {_RENAME_NEEDED}") from error
         if await succeeds(self.remote.remove(temporary)):
             await self.ledger.commit(row, State.ABANDONED)
         if isinstance(final, Entry):
@@ -349,8 +368,7 @@ class Uploads:
         raise JobStopped(
             "rename_refused",
             f"{error} The uploaded file was removed.",
-            "Ask the provider for the permission to rename. Or set `upload: direct`, if the provider does not take "
-            "files before they are complete.",
+            _RENAME_NEEDED,
         ) from error
 
     async def _check_delivered(self, row: Row, final: Look) -> None:
