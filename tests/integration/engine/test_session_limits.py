@@ -180,7 +180,7 @@ TOO_MANY = {
     "a failure": Status(Code.FAILURE, "Failure"),
     "its words": Status(Code.PERMISSION_DENIED, "Too many open files"),
     "a quota": Status(Code.PERMISSION_DENIED, "handle quota exceeded"),
-    "a code of a later version": Status(15, "quota"),  # type: ignore[arg-type]
+    "a code of a later version": Status(15, "quota"),
 }
 
 

@@ -387,6 +387,8 @@ class Uploads:
             self.ledger.learn(self.account, PARTIAL_UPLOADS, allowed=False)
         if shows_whole(row, final):
             row.verified_by = BY_SIZE  # written with the next commit
-        elif final is not None and final.size is not None:
+        elif final is not None and final.size is None:
+            row.visible = True  # it is there, so that nobody needs to ask whether it arrived
+        elif final is not None:
             finding = f"{row.remote_path!r} had {row.size} bytes when it was written, but has {final.size} bytes now."
             await self._hold(row, "size_changed", finding)
