@@ -21,7 +21,7 @@ from ...ledger.ledger import Row
 from ...local import names
 from ...local.folder import LocalFile, SourceFile
 from ...loop.loop import done_future
-from ...remote import Entry, Look, join, look, succeeds
+from ...remote import Entry, Found, join, succeeds, try_look
 from ...states import State, Verdict
 from ..capabilities import PARTIAL_UPLOADS
 from .evidence import BY_CLOSE, BY_HANDLE, BY_SIZE, WRITE_ONLY, incomplete, name_taken, unverified
@@ -100,13 +100,13 @@ class Uploads:
         """Return whether the job may look at files on the server."""
         return self.job.verify != "close"
 
-    async def seen(self, asked: Awaitable[Entry | None]) -> Look:
+    async def seen(self, asked: Awaitable[Entry | None]) -> Found:
         """Return what the server shows under a name.
 
         :raises JobStopped: the server does not allow it, and the job cannot do without.
         """
         if not self.looks:
-            return await look(asked)
+            return await try_look(asked)
         try:
             return await asked
         except (RemoteDenied, RemoteUnsupported) as error:
@@ -288,7 +288,7 @@ class Uploads:
 
         :raises HoldError: the server shows nothing that tells, and `ambiguous` does not say to send it again.
         """
-        final = await look(self.remote.stat(row.remote_path))
+        final = await try_look(self.remote.stat(row.remote_path))
         if shows_whole(row, final):
             row.verified_by = BY_SIZE  # written with the next commit
             return
@@ -321,7 +321,7 @@ class Uploads:
         if renaming:
             await self._confirm_rename(row, renaming)
         if asked:
-            await self._check_delivered(row, await look(asked))
+            await self._check_delivered(row, await try_look(asked))
 
     async def _confirm_rename(self, row: Row, renaming: Awaitable[None], *, again: bool = False) -> None:
         """Ensure that the complete file has its final name, and record that this server allows renames.
@@ -345,8 +345,8 @@ class Uploads:
             raise error
         temporary = row.temporary or ""
         asked_final, asked_temporary = self.remote.stat(row.remote_path), self.remote.stat(temporary)
-        final = await look(asked_final)
-        there = await look(asked_temporary)
+        final = await try_look(asked_final)
+        there = await try_look(asked_temporary)
         verdict = judge(row, final, there)
         if verdict is Verdict.DELIVERED:
             return
@@ -371,7 +371,7 @@ class Uploads:
             _RENAME_NEEDED,
         ) from error
 
-    async def _check_delivered(self, row: Row, final: Look) -> None:
+    async def _check_delivered(self, row: Row, final: Found) -> None:
         """Check that the file under the final name is ours, or that the provider has taken it already.
 
         A server that refuses the look has confirmed the size before.
