@@ -55,6 +55,9 @@ options:
     description:
       - Path of the private key, on the host that runs the module. Only its owner may be able to read it.
       - Required with O(protocol=sftp), unless O(password) is set.
+      - A key in the format of OpenSSH, PKCS#8 or OpenSSL, as text. It may be in UTF-16, have escaped line breaks, or be
+        the base64 of such a file. A key in the format of PuTTY, ssh.com, DER or PKCS#12 is refused with the command
+        that converts it.
       - Only this key is tried, never the keys of an agent or of a home folder.
       - Create one with M(courier.filedrop.keypair).
     type: path
@@ -65,6 +68,8 @@ options:
   password:
     description:
       - A password, for servers that require one. If O(private_key_file) is set as well, the key is tried first.
+      - A server may require both, in any order. The password also answers a question for it (keyboard-interactive).
+        Questions for one-time codes cannot be answered.
     type: str
   host_keys:
     description:

@@ -36,8 +36,12 @@ options:
   settle:
     description:
       - Ignore a file until it is settled, so that a file that is still being written is not moved.
-      - A file is settled when its modification time is this many seconds old by the local clock, or when its size
-        and time have been unchanged for that long. V(0) disables the check.
+      - A local file is settled when its modification time is this many seconds old, or when its size and time have
+        been unchanged for that long.
+      - A remote file is judged by its time only if the server's clock is known, from a drop-off of the last week.
+        Otherwise the run lists the folder, waits this many seconds once, and lists it again. With more than 60 seconds,
+        a later run takes the second look. A missing time, or a time of 0, proves nothing.
+      - V(0) disables the check.
       - "Default: V(5), unless O(preset) has another one."
     type: float
   empty:
@@ -81,5 +85,7 @@ options:
         share it between hosts.
       - "Default for root: C(/var/lib/filedrop/ledger.sqlite3). Default for other users: C(filedrop/ledger.sqlite3) in
         the folder of E(XDG_STATE_HOME), or else in C(~/.local/state)."
+      - If root uses the ledger of another user, the module works as that user. It reads O(ignore:private_key_file) as
+        root. A ledger that several users can change is refused.
     type: path
 """

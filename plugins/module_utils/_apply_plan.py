@@ -7,20 +7,28 @@
 A trigger is a unit that starts a job: a timer or a path unit. Old triggers are stopped before their files are removed,
 and new ones are started after their files exist. So the triggers match their files at any time. Services are never
 touched. After an interruption, the next call completes the work, because it compares with the actual state of the host.
+
+The keys may be in a folder of the jobs' user. So files are opened by descriptor, no link is followed, and a file that
+only gets another owner is never read or copied.
 """
 
 from __future__ import annotations
 
+import errno
 import glob
 import grp
+import json
 import os
 import pwd
+import re
 import stat as modes
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
+
+from ._engine.local.walk import FOLDER, open_folder
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -34,6 +42,9 @@ _SYSTEMD = "/run/systemd/system"
 _TRIGGERS = (".timer", ".path")
 _DROP_IN = ".service.d/filedrop.conf"
 _OWNER_ONLY = 0o600
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # never wait for a named pipe
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_TEMPORARY = ".filedrop-new-"
 
 
 @dataclass(frozen=True)
@@ -42,8 +53,13 @@ class _Planned:
     owner: str
     group: str
     mode: int
-    content: bytes | None = None  # None for a folder
+    content: bytes | None = None  # None for a folder, and for a file that keeps its content
     secret: bool = False
+    kept: bool = False
+
+    @property
+    def is_folder(self) -> bool:
+        return self.content is None and not self.kept
 
 
 @dataclass(frozen=True)
@@ -87,6 +103,7 @@ def apply_plan(module: AnsibleModule) -> None:
     if module._diff:
         result["diff"] = _difference(changed, before, superfluous, triggers)
     if not module.check_mode:
+        _remove_leftovers(wanted)
         _apply(module, changed, superfluous, triggers)
     module.exit_json(**result)
 
@@ -99,32 +116,59 @@ def _wanted(given: Mapping[str, Any]) -> list[_Planned]:
     for each in given["secrets"]:
         content = each["content"].encode("utf-8")
         found.append(_Planned(each["path"], each["owner"], each["group"], _OWNER_ONLY, content, secret=True))
-    for each in given["kept"]:
-        with suppress(OSError):  # do not create a missing file
-            content = _read(each["path"])
-            found.append(
-                _Planned(each["path"], each["owner"], each["group"], int(each["mode"], 8), content, secret=True)
-            )
+    found += [
+        _Planned(each["path"], each["owner"], each["group"], int(each["mode"], 8), kept=True)
+        for each in given["kept"]
+        if os.path.lexists(each["path"])  # a missing file is not created
+    ]
     return found
 
 
 def _found(module: AnsibleModule, wanted: _Planned) -> _Found | None:
     try:
-        status = os.lstat(wanted.path)
-        if wanted.content is None:
-            content = None
-            right = modes.S_ISDIR(status.st_mode)
-        else:
-            right = modes.S_ISREG(status.st_mode)
-            content = _read(wanted.path) if right else b""
+        with _opened(wanted) as fd:
+            status = os.fstat(fd)
+            if not (modes.S_ISDIR if wanted.is_folder else modes.S_ISREG)(status.st_mode):
+                raise _NotRegular
+            content = None if wanted.content is None else _content(fd)
     except FileNotFoundError:
         return None
+    except _NotRegular:
+        kind = "folder" if wanted.is_folder else "file"
+        module.fail_json(msg=f"{wanted.path} exists, but is not a regular {kind}. Move it away.")
     except OSError as error:
         module.fail_json(msg=f"{wanted.path} cannot be read: {error.strerror}. Check it, and run again.")
-    if not right:
-        kind = "folder" if wanted.content is None else "file"
-        module.fail_json(msg=f"{wanted.path} exists, but is not a regular {kind}. Move it away.")
     return _Found(_user_name(status.st_uid), _group_name(status.st_gid), modes.S_IMODE(status.st_mode), content)
+
+
+class _NotRegular(Exception):
+    """There is a link, or another special file, in the place of a file or folder."""
+
+
+@contextmanager
+def _opened(wanted: _Planned) -> Iterator[int]:
+    """Open an existing file or folder of the plan; follow no link in its place."""
+    with _folder_of(wanted.path) as folder:
+        name = os.path.basename(wanted.path)
+        try:
+            fd = os.open(name, FOLDER if wanted.is_folder else _READ, dir_fd=folder)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
+                raise _NotRegular from error
+            raise
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _folder_of(path: str) -> Iterator[int]:
+    fd = open_folder(os.path.dirname(path))
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def _as_wanted(wanted: _Planned, found: _Found | None) -> bool:
@@ -252,9 +296,10 @@ def _apply(module: AnsibleModule, changed: list[_Planned], superfluous: list[str
             _systemctl(module, "disable", *triggers.stop)
         if triggers.active:
             _systemctl(module, "stop", *triggers.active)
-        for temporary, path in ready.items():
+        for path, temporary in ready.items():
             try:
-                os.replace(temporary, path)
+                with _folder_of(path) as folder:
+                    os.replace(temporary, os.path.basename(path), src_dir_fd=folder, dst_dir_fd=folder)
             except OSError as error:
                 module.fail_json(msg=f"{path} cannot be put in place: {error.strerror}. Run again after correcting it.")
     for path in superfluous:
@@ -278,7 +323,7 @@ def _prepared(module: AnsibleModule, changed: Iterable[_Planned]) -> Iterator[di
     """Create the folders, and write each file beside its destination. If one fails, no file is changed.
 
     So a full disk cannot leave some jobs old and others new. Temporary files that are left at the end are removed,
-    because they may contain secrets.
+    because they may contain secrets. Yield their names by the paths that they are for.
     """
     ready: dict[str, str] = {}
     try:
@@ -286,39 +331,60 @@ def _prepared(module: AnsibleModule, changed: Iterable[_Planned]) -> Iterator[di
             try:
                 uid, gid = pwd.getpwnam(each.owner).pw_uid, grp.getgrnam(each.group).gr_gid
                 if each.content is None:
-                    _make_folder(each, uid, gid)
+                    _give(each, uid, gid)
                 else:
                     _write_beside(each, uid, gid, ready)
-            except (OSError, KeyError) as error:
+            except (OSError, KeyError, _NotRegular) as error:
                 module.fail_json(msg=f"{each.path} cannot be put in place: {error}. No file was changed.")
         yield ready
     finally:
-        for temporary in ready:
-            with suppress(OSError):
-                os.unlink(temporary)
+        for path, temporary in ready.items():
+            with suppress(OSError), _folder_of(path) as folder:
+                os.unlink(temporary, dir_fd=folder)
 
 
-def _make_folder(wanted: _Planned, uid: int, gid: int) -> None:
-    with suppress(FileExistsError):
-        os.mkdir(wanted.path, 0o700)
-    os.chown(wanted.path, uid, gid)
-    os.chmod(wanted.path, wanted.mode)
+def _give(wanted: _Planned, uid: int, gid: int) -> None:
+    """Give a folder, or a file that keeps its content, its owner, group and mode. Create the folder if necessary."""
+    name = os.path.basename(wanted.path)
+    with _folder_of(wanted.path) as folder:
+        if wanted.is_folder:
+            with suppress(FileExistsError):
+                os.mkdir(name, 0o700, dir_fd=folder)
+        with _opened(wanted) as fd:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if not wanted.is_folder and (status.st_nlink > 1 or not os.path.samestat(status, os.fstat(fd))):
+                # Whoever owns the folder may have linked a file of root to this name, to become its owner.
+                raise OSError(errno.EMLINK, "it has a second name (a hard link). Remove one of them")
+            os.fchown(fd, uid, gid)
+            os.fchmod(fd, wanted.mode)
 
 
 def _write_beside(wanted: _Planned, uid: int, gid: int, ready: dict[str, str]) -> None:
     """Write the file with its final permissions, so that others can never read it. Record it as soon as it exists."""
-    folder = os.path.dirname(wanted.path)
+    above = os.path.dirname(wanted.path)
     if wanted.path.endswith(_DROP_IN):
         with suppress(FileExistsError):
-            os.mkdir(folder, 0o755)
-    fd, temporary = tempfile.mkstemp(prefix=".filedrop-", dir=folder)
-    ready[temporary] = wanted.path
-    with os.fdopen(fd, "wb") as file:
-        file.write(wanted.content or b"")
-        os.fchown(file.fileno(), uid, gid)
-        os.fchmod(file.fileno(), wanted.mode)
-        file.flush()
-        os.fsync(file.fileno())
+            os.mkdir(above, 0o755)
+    with _folder_of(wanted.path) as folder:
+        temporary = f"{_TEMPORARY}{token_hex(8)}"
+        fd = os.open(temporary, _NEW, _OWNER_ONLY, dir_fd=folder)
+        ready[wanted.path] = temporary
+        with os.fdopen(fd, "wb") as file:
+            file.write(wanted.content or b"")
+            os.fchown(file.fileno(), uid, gid)
+            os.fchmod(file.fileno(), wanted.mode)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _remove_leftovers(wanted: Iterable[_Planned]) -> None:
+    """Remove the temporary files of a call that was killed: they may contain secrets."""
+    folders = {each.path if each.is_folder else os.path.dirname(each.path) for each in wanted}
+    for path in sorted(folders):
+        with suppress(OSError), _folder_of(os.path.join(path, "any")) as folder:
+            for name in os.listdir(folder):
+                if name.startswith(_TEMPORARY):
+                    os.unlink(name, dir_fd=folder)
 
 
 def _systemctl(module: AnsibleModule, *arguments: str) -> None:
@@ -341,7 +407,7 @@ def _difference(
         entries.append(_diff_entry(each.path, was, _diff_text(new, each, other=found)))
     for path in superfluous:
         secret = not path.endswith((".json", ".conf", ".service", *_TRIGGERS)) and not path.startswith("/etc/cron.d/")
-        entries.append(_diff_entry(path, _HIDDEN if secret else _text(_read(path)), ""))
+        entries.append(_diff_entry(path, _HIDDEN if secret else _old_text(path), ""))
     if triggers.reload:
         entries.append(_diff_entry("files that systemd uses", "outdated files\n", "current files\n"))
     lines_before = "".join(f"{name}\n" for name in triggers.stop)
@@ -365,12 +431,47 @@ def _diff_entry(path: str, before: str, after: str) -> dict[str, str]:
     return {"before_header": path, "after_header": path, "before": before, "after": after}
 
 
+def _old_text(path: str) -> str:
+    """Return the text of a file that is removed, for the diff."""
+    try:
+        with _opened(_Planned(path, "", "", 0, b"")) as fd:
+            return _text(_content(fd)) if modes.S_ISREG(os.fstat(fd).st_mode) else _HIDDEN
+    except (OSError, _NotRegular):
+        return _HIDDEN
+
+
 def _text(content: bytes) -> str:
-    return content.decode("utf-8", "backslashreplace")
+    """Return a text for the diff, without secrets. Somebody may have written some into a file that we replace."""
+    text = content.decode("utf-8", "backslashreplace")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return _KEY_BLOCK.sub(_MASKED, _ASSIGNMENT.sub(rf"\1{_MASKED}", text))
+    masked = _masked(found)
+    return text if masked == found else json.dumps(masked, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
+_MASKED = "(not shown)"
+_WORDS = r"(?:pass(?:word|phrase|wd)|secret|token|private_?key|api_?key|SetCredential)"
+_SECRET = re.compile(rf"(?i){_WORDS}(?!.*_(?:file|url)$)")
+_ASSIGNMENT = re.compile(rf"(?im)^([^\n]*{_WORDS}\w*[\"']?[ \t]*[=:][ \t]*)\S[^\n]*")
+_KEY_BLOCK = re.compile(r"-----BEGIN[^\n]*PRIVATE KEY.*?(?:-----END[^\n]*|\Z)", re.DOTALL)
+
+
+def _masked(value: Any) -> Any:
+    """Copy what JSON contains, with secrets masked: by the names of their options, and keys by their form."""
+    if isinstance(value, dict):
+        return {
+            name: _MASKED if isinstance(entry, str) and _SECRET.search(str(name)) else _masked(entry)
+            for name, entry in value.items()
+        }
+    if isinstance(value, list):
+        return [_masked(entry) for entry in value]
+    return _KEY_BLOCK.sub(_MASKED, value) if isinstance(value, str) else value
+
+
+def _content(fd: int) -> bytes:
+    with os.fdopen(fd, "rb", closefd=False) as file:
         return file.read()
 
 

@@ -32,7 +32,8 @@ _LONGEST_FIRST_LINE = 127  # bytes of the first line that Linux reads (before 5.
 _MODE = 0o755  # everybody may run it: it contains nothing secret
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # the earliest time in a ZIP file
 
-# This code must run on any Python, however old, so that it can report that the version is too old.
+# This code must run on any Python, however old, so that it can report that the version is too old. Names of files are
+# UTF-8 in every locale: in another encoding, the name of a local file would become another name on the server.
 _MAIN = b"""\
 import sys
 
@@ -40,6 +41,16 @@ if sys.version_info < (3, 9):
     found = (sys.executable, sys.version_info[0], sys.version_info[1])
     sys.stderr.write("filedrop needs Python 3.9 or newer, and %s is %d.%d.\\n" % found)
     raise SystemExit(2)
+
+import signal
+
+# Until the command handles them, signals wait. One that ends it during its imports would give no status.
+signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+if sys.getfilesystemencoding() != "utf-8":
+    import os
+
+    isolated = ["-I"] * sys.flags.isolated
+    os.execv(sys.executable, [sys.executable] + isolated + ["-X", "utf8"] + sys.argv)
 
 from filedrop.command.cli import main
 

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from ._engine._deps import PARAMIKO_IMPORT_ERROR, require
 from ._engine.config.account import account_from_options
 from ._engine.config.job import Job
+from ._engine.config.options import clean
 from ._engine.config.paths import default_ledger
 from ._engine.config.presets import Preset, preset_named
 from ._engine.errors import DependencyError, FiledropError, unexpected
+from ._engine.ledger.owner import as_owner
 from ._engine.local import names
 from ._engine.run.runner import run
-from ._respawn import with_library
+from ._respawn import respawn_if_needed
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -88,11 +90,10 @@ class FailJson:
             text = f"{error} The module ran with {sys.executable}."
             self._module.fail_json(msg=text, reason=error.reason, exception=PARAMIKO_IMPORT_ERROR)
         if isinstance(error, FiledropError):
-            self._module.fail_json(msg=presentable(str(error)), reason=error.reason)
+            self._module.fail_json(msg=str(error), reason=error.reason)
         if isinstance(error, Exception):
-            self._module.fail_json(
-                msg=presentable(str(unexpected(error, " with the output of -vvv"))), reason="unexpected"
-            )
+            text = str(unexpected(error, ", together with the output of -vvv"))
+            self._module.fail_json(msg=names.shown(text), reason="unexpected")
 
 
 def run_module(module: AnsibleModule, work: Callable[[], Result], *, offline: bool = False) -> None:
@@ -101,8 +102,9 @@ def run_module(module: AnsibleModule, work: Callable[[], Result], *, offline: bo
     :param offline: the module does not connect, so the libraries for connections may be missing.
     """
     with FailJson(module):
-        if not offline and module.params.get("protocol") != "folder":
-            with_library()
+        connects = not offline and module.params.get("protocol") != "folder"
+        respawn_if_needed(needs_library=connects)
+        if connects:
             require()
         result = work()
     module.exit_json(**presentable(result))
@@ -110,7 +112,7 @@ def run_module(module: AnsibleModule, work: Callable[[], Result], *, offline: bo
 
 def ledger_path(module: AnsibleModule) -> str:
     """Return the ledger of the task, or this user's default ledger."""
-    return str(module.params["ledger"] or default_ledger())
+    return clean(str(module.params["ledger"] or default_ledger()), name="ledger")
 
 
 def iso(seconds: float | None) -> str | None:
@@ -140,21 +142,24 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
     A file that failed or is held fails the task, after all files are processed and with the full result.
     """
     with FailJson(module):
-        if module.params["protocol"] != "folder":
-            with_library()
+        connects = module.params["protocol"] != "folder"
+        respawn_if_needed(needs_library=connects)
+        if connects:
             require()
         job = job_from_options(module.params, preset_named(module.params["preset"]))
         account = account_from_options(module.params)
-        found = run(job, account, ledger=ledger_path(module), check=module.check_mode, create_ledger=True)
+        ledger = ledger_path(module)
+        with as_owner(ledger, reading=module.check_mode):
+            found = run(job, account, ledger=ledger, check=module.check_mode, create_ledger=True)
     for note in found.notes:
-        module.warn(presentable(note))
+        module.warn(names.shown(note))
     result = transfer_result(found, job)
     if module._diff:
         result["diff"] = transfer_diff(found, job)
     result = presentable(result)
     reason, text = verdict(found, check=module.check_mode)
     if reason:
-        module.fail_json(msg=presentable(text), reason=reason, **result)
+        module.fail_json(msg=names.shown(text), reason=reason, **result)
     module.exit_json(**result)
 
 
@@ -164,7 +169,7 @@ def transfer_result(found: RunResult, job: Job) -> Result:
         "changed": found.changed,
         "summary": dict(found.summary),
         "files": [outcome.as_dict() for outcome in found.outcomes[: job.max_results]],
-        "notes": list(found.notes),
+        "notes": [names.shown(note) for note in found.notes],
     }
 
 

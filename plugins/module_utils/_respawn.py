@@ -2,9 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run a module again with another Python interpreter if its own does not have paramiko."""
+"""Run a module again if its Python interpreter lacks paramiko, or does not use UTF-8 for the names of files."""
 
 from __future__ import annotations
+
+import os
+import sys
 
 from ._engine._deps import PARAMIKO_IMPORT_ERROR
 
@@ -12,14 +15,19 @@ INTERPRETERS = ("/usr/local/lib/filedrop/venv/bin/python", "/usr/bin/python3", "
 """Interpreters to try: the virtual environment of the role filedrop, and the Pythons of distributions."""
 
 
-def with_library() -> None:
-    """Run the module again with another interpreter if paramiko is missing. Call it before any other work."""
-    if PARAMIKO_IMPORT_ERROR is None:
+def respawn_if_needed(*, needs_library: bool) -> None:
+    """Run the module again in an interpreter that can do the work. Call it before any other work.
+
+    In a locale without UTF-8, the name of a local file would become another name on the server.
+    """
+    lacks_library = needs_library and PARAMIKO_IMPORT_ERROR is not None
+    if not lacks_library and sys.getfilesystemencoding() == "utf-8":
         return
     from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
     if has_respawned():
         return
-    interpreter = probe_interpreters_for_module(list(INTERPRETERS), "paramiko")
+    os.environ["PYTHONUTF8"] = "1"
+    interpreter = probe_interpreters_for_module(list(INTERPRETERS), "paramiko") if lacks_library else sys.executable
     if interpreter:
         respawn_module(interpreter)  # ends this process with the other one's result

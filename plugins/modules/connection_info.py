@@ -192,6 +192,16 @@ capabilities:
     partial_uploads: "unknown"
     stat: "yes"
     claim: "unknown"
+notes:
+  description:
+    - What the server does otherwise than most, as far as its answers have shown it, and what is done about it.
+    - Some servers do not know the request LSTAT, do not say that a file is missing, list paths in place of names, or
+      refuse to be asked for the next part of a listing ahead.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - It does not answer LSTAT. STAT is used, so a link looks like its target.
 reason:
   description: A stable code for the reason why there is no connection.
   returned: on failure

@@ -158,8 +158,8 @@ def list_entries(module: AnsibleModule) -> dict[str, Any]:
 def entry_result(entry: Entry) -> dict[str, Any]:
     """Format an entry for the result."""
     return {
-        "name": names.shown(entry.name),
-        "path": names.shown(entry.path),
+        "name": names.as_data(entry.name),
+        "path": names.as_data(entry.path),
         "size": entry.size,
         "mtime": iso(entry.mtime),
         "kind": entry.kind,

@@ -273,19 +273,19 @@ def query_ledger(module: AnsibleModule) -> dict[str, Any]:
 def file_result(row: Row, outcome: str) -> dict[str, Any]:
     """Format a file for the result."""
     return {
-        "name": names.shown(row.name),
-        "folder": names.shown(row.folder),
+        "name": names.as_data(row.name),
+        "folder": names.as_data(row.folder),
         "account": row.account,
         "direction": row.direction,
-        "job": names.shown(row.job),
+        "job": names.as_data(row.job),
         "outcome": outcome,
         "state": row.state,
         "reason": row.reason or "",
         "size": row.size,
         "mtime": iso(row.mtime_ns / 1e9) if row.mtime_ns else None,
         "sha256": row.sha256,
-        "remote_path": names.shown(row.remote_path),
-        "local_path": names.shown(row.local_path) if row.local_path else None,
+        "remote_path": names.as_data(row.remote_path),
+        "local_path": names.as_data(row.local_path) if row.local_path else None,
         "changed_at": iso(row.changed_at),
     }
 

@@ -52,8 +52,11 @@ options:
         that the server cut short is an error, whatever the server reports.
       - V(reread) also fetches the file a second time, and both copies must be equal.
       - V(sidecar) also compares the copy with the provider's checksum file. That file has the name of the file with
-        C(.sha256), C(.sha512) or C(.md5) appended. A file without one stays on the server and counts as failed. The
-        checksum files are fetched too.
+        C(.sha256), C(.sha512) or C(.md5) appended, in either case. A file without one stays on the server and counts as
+        failed. The checksum files are fetched too.
+      - A checksum file may have the form of C(sha256sum), of BSD, of C(certutil) or of C(Get-FileHash), in UTF-8 or
+        UTF-16, with the digest in hexadecimal digits or in base64. If it names files, only the digest of this name
+        counts.
       - "Default: V(size), unless O(preset) has another one."
     type: str
     choices:

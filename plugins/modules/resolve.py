@@ -206,11 +206,11 @@ def file_result(one: Decided) -> dict[str, Any]:
     """Format a file for the result."""
     row = one.before
     return {
-        "name": names.shown(row.name),
-        "path": names.shown(path_of(row)),
+        "name": names.as_data(row.name),
+        "path": names.as_data(path_of(row)),
         "account": row.account,
         "direction": row.direction,
-        "job": names.shown(row.job),
+        "job": names.as_data(row.job),
         "size": row.size,
         "reason": row.reason or "",
         "before": row.state,

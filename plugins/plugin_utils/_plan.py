@@ -55,6 +55,8 @@ _NO_HOST_KEYS = (
     "courier.filedrop.host_keys_info shows what the server offers; compare that with what the provider published."
 )
 _NO_CRON = "Use another schedule, or let systemd start the jobs of this host (filedrop_scheduler)."
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+_PATHS = ("src", "dest", "archive_dir", "root", "private_key_file", "password_file", "passphrase_file")
 _SAFE_PATH = re.compile(r"/[A-Za-z0-9_./@+-]+")
 
 
@@ -113,7 +115,11 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
 
     :raises InvalidVariables: a variable is invalid.
     """
-    problems: list[str] = []
+    problems = [
+        f"{variable}: {name!r} is not a valid user name. Use letters, digits and . _ - only."
+        for variable, name in (("filedrop_user", host.user), ("the owner of the keys", host.keys_owner))
+        if not _USER.fullmatch(name)
+    ]
     wanted = {name: options for name, options in jobs.items() if options is not None}
     read_accounts = _accounts(
         {name: options for name, options in accounts.items() if options is not None}, host, problems
@@ -176,11 +182,27 @@ def _accounts(accounts: Mapping[str, Any], host: Host, problems: list[str]) -> d
             read.label(name, name="filedrop_accounts")
             found[str(name)] = _account(str(name), _dictionary(options), host)
         except (FiledropError, _InvalidOption) as error:
-            problems.append(f"filedrop_accounts.{name}: {error}")
+            problems.append(f"filedrop_accounts.{_shown(name)}: {error}")
     return found
 
 
+def _require_plain_paths(options: Mapping[str, Any]) -> None:
+    """Refuse paths that mean something else on the host or in a unit file than in the inventory."""
+    for option in _PATHS:
+        values = options.get(option)
+        for path in values if isinstance(values, (list, tuple)) else [values]:
+            if not isinstance(path, str):
+                continue
+            if path.startswith("~"):
+                why = "begins with ~, which is another folder for each user. Use an absolute path"
+                raise _InvalidOption(f"{option}: {read.abbreviated(path)} {why}.")
+            if path != path.strip() or path.endswith("\\"):
+                why = "ends with a backslash, or has a space at an end, which a unit file cannot have"
+                raise _InvalidOption(f"{option}: {read.abbreviated(path)} {why}. Use another folder.")
+
+
 def _account(name: str, options: Mapping[str, Any], host: Host) -> _Account:
+    _require_plain_paths(options)
     account = _Account({key: value for key, value in options.items() if value is not None})
     for secret in SECRETS:
         _move_secret(account, name, secret, host)
@@ -257,9 +279,10 @@ def _known_jobs(
                     continue
                 known = ", ".join(sorted(accounts)) or "none"
                 raise _InvalidOption(f"account: {account!r} is not defined in filedrop_accounts, which has: {known}.")
+            _require_plain_paths(options)
             found[str(name)] = dict(options)
         except (FiledropError, _InvalidOption) as error:
-            problems.append(f"filedrop_jobs.{name}: {error}")
+            problems.append(f"filedrop_jobs.{_shown(name)}: {error}")
     return found
 
 
@@ -325,6 +348,11 @@ def _for_variable(error: FiledropError, folder: str, variable: str, options: Map
     value = options.get(option[1]) if option else None
     kind = read.kind_of(value)
     return text if value is None or kind in text else f"{text} (The value is {kind}.)"
+
+
+def _shown(name: object) -> str:
+    """Return the name of an account or job for an error. It may be any text."""
+    return str(name) if str(name).isprintable() else read.abbreviated(name)
 
 
 def _dictionary(options: object) -> Mapping[str, Any]:

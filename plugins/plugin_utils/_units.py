@@ -73,6 +73,9 @@ StateDirectory=filedrop
 StateDirectoryMode=0700
 # Secrets must not end up in core files.
 LimitCORE=0
+# A run needs about 100 MiB and 20 threads. More is a fault, or a server that means harm.
+MemoryMax=512M
+TasksMax=64
 
 # A run can read the system, but can write only to its own folders, which its drop-in opens.
 ProtectSystem=strict

@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +37,14 @@ def start_sshd() -> Iterator[Callable[..., SshServer]]:
 def sshd(start_sshd: Callable[..., SshServer]) -> SshServer:
     """A server with the strictest limit that providers are known to set: one session a connection."""
     return start_sshd(config=["MaxSessions 1"])
+
+
+@pytest.fixture(scope="session")
+def latin_1(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a locale that is not UTF-8, and in which Python does not choose UTF-8 by itself."""
+    folder = tmp_path_factory.mktemp("locales")
+    if shutil.which("localedef") is None or not Path("/usr/share/i18n/charmaps").is_dir():
+        pytest.skip("needs localedef and the charmaps of the system")
+    made = ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(folder / "de_DE.ISO-8859-1")]
+    subprocess.run(made, check=True, capture_output=True)
+    return {"LOCPATH": str(folder), "LC_ALL": "de_DE.ISO-8859-1", "PYTHONUTF8": "0"}

@@ -23,6 +23,9 @@ T = TypeVar("T")
 SOMEBODY = 65534 if os.geteuid() == 0 else os.geteuid()
 """A user without privileges: another one than the tests' own, where they can become somebody else."""
 
+A_THIRD = SOMEBODY - 1 if os.geteuid() == 0 else SOMEBODY
+"""Another such user, where there can be one."""
+
 _VERSION_3 = 0x20080522  # of capset(2)
 
 
@@ -39,14 +42,14 @@ def _give_up_privileges() -> None:
         raise OSError(number, os.strerror(number))
 
 
-def as_somebody(call: Callable[[], object]) -> None:
-    """Call in a process of its own that belongs to SOMEBODY, and raise RuntimeError with what it raises."""
+def as_somebody(call: Callable[[], object], user: int = SOMEBODY) -> None:
+    """Call in a process of its own that belongs to a user, and raise RuntimeError with what it raises."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             os.setgroups([]) if os.geteuid() == 0 else None
-            os.setresuid(SOMEBODY, SOMEBODY, SOMEBODY)
+            os.setresuid(user, user, user)
             call()
         except BaseException:
             os.write(writer, traceback.format_exc().encode())

@@ -10,8 +10,11 @@ file. ``require()`` raises an error before the first use.
 
 from __future__ import annotations
 
+import socket
 import traceback
 import warnings
+from functools import cache
+from operator import attrgetter
 
 from .errors import DependencyError
 
@@ -32,6 +35,25 @@ except ImportError:
     paramiko = None  # type: ignore[assignment]
 
 
+TESTED = "2.12 to 5.1"
+"""The releases of paramiko with which this engine is tested."""
+
+_PARTS_OF_TRANSPORT = (
+    "_parse_disconnect",
+    "_parse_kex_init",
+    "disabled_algorithms",
+    "packetizer.REKEY_BYTES",
+    "packetizer.complete_handshake",
+    "packetizer.read_all",
+    "packetizer.readline",
+    "packetizer.send_message",
+    "saved_exception",
+    "server_extensions",
+)
+_PARTS_OF_CHANNEL = ("event",)
+"""What is replaced or used of paramiko although it is not documented. Without it, the promises would not hold."""
+
+
 def require() -> None:
     """Raise DependencyError unless paramiko (and with it cryptography) can be used."""
     if PARAMIKO_IMPORT_ERROR is not None:
@@ -40,3 +62,32 @@ def require() -> None:
             "The Python library paramiko (2.12 or newer) cannot be imported on this host.",
             "Install it: the package python3-paramiko on Debian, Ubuntu and RHEL (EPEL), or paramiko from PyPI.",
         )
+    missing = _missing_parts()
+    if missing:
+        raise DependencyError(
+            "paramiko_unknown",
+            f"The paramiko {paramiko.__version__} of this host is unknown to filedrop: it has no {', '.join(missing)}.",
+            f"Install a release from {TESTED}, or a newer filedrop.",
+        )
+
+
+@cache
+def _missing_parts() -> tuple[str, ...]:
+    """Return the parts of paramiko that are needed and missing."""
+    with socket.socket() as unconnected:
+        try:
+            transport, channel = paramiko.Transport(unconnected), paramiko.Channel(0)
+        except Exception as error:
+            return (f"usable Transport and Channel ({type(error).__name__})",)
+    return (
+        *(f"Transport.{name}" for name in _PARTS_OF_TRANSPORT if not _has(transport, name)),
+        *(f"Channel.{name}" for name in _PARTS_OF_CHANNEL if not _has(channel, name)),
+    )
+
+
+def _has(thing: object, name: str) -> bool:
+    try:
+        attrgetter(name)(thing)
+    except AttributeError:
+        return False
+    return True

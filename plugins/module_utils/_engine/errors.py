@@ -13,6 +13,8 @@ from __future__ import annotations
 import os
 import traceback
 
+from .text import escaped
+
 
 class FiledropError(Exception):
     """Report anything that filedrop refuses or cannot do.
@@ -20,13 +22,15 @@ class FiledropError(Exception):
     :param reason: a stable code in snake_case for programs, such as ``port_closed``.
     :param finding: a sentence for people: the value that was found and why that is a problem.
     :param way_out: a sentence for people: what to do about it.
+
+    Names and what servers say are part of the sentences, so control and format characters in them are escaped.
     """
 
     def __init__(self, reason: str, finding: str, way_out: str = "") -> None:
         super().__init__(reason, finding, way_out)
         self.reason = reason
-        self.finding = finding
-        self.way_out = way_out
+        self.finding = escaped(finding)
+        self.way_out = escaped(way_out)
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.finding, self.way_out) if part)
@@ -60,8 +64,17 @@ class ServerBusy(FiledropError):
     """The server accepts no further session now. A later attempt may succeed."""
 
 
+UNSTATED = "remote_failure"
+"""The reason of a refusal for which the server has no code of its own, such as too many open files."""
+
+
 class RemoteError(FiledropError):
-    """The server refused one request."""
+    """The server refused one request.
+
+    :ivar said: the server's own words, safe to show; often empty.
+    """
+
+    said = ""
 
 
 class RemoteMissing(RemoteError):

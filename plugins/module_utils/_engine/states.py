@@ -161,6 +161,7 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
         Step([S.PLACING], S.HELD, "neither the part nor the file is here"),
         Step([S.CLAIMING], S.FORGOTTEN, "the claim came to nothing"),
         Step([S.NEW, S.CLAIMING], S.HELD, "it came before, and the job holds duplicates"),
+        Step([S.NEW, S.CLAIMING, S.RESEND], S.HELD, "it is whole, and is gone from the server for an unknown reason"),
         Step([S.NEW, S.CLAIMING], S.PLACED, "another ledger has published the same content here"),
         Step([S.PLACED, *CAME], S.FETCHED, "the original is deleted, moved, or replaced by another file"),
         Step([S.PLACED, *CAME], S.KEPT, "the original stays, as the job says"),
@@ -337,7 +338,8 @@ RECOVERY: Mapping[str, tuple[Rule, ...]] = {
         Rule([S.CLAIMING], LocalPart, [Original.LISTED], V.CLAIM),
         Rule([S.CLAIMING], LocalPart, [Original.GONE], V.FORGET),
         Rule([S.RESEND], LocalPart, [Original.LISTED], V.FETCH),
-        Rule([S.RESEND], LocalPart, [Original.GONE], V.ABANDON),
+        Rule([S.RESEND], [LocalPart.THERE], [Original.GONE], V.PUBLISH),
+        Rule([S.RESEND], [LocalPart.PUBLISHED, LocalPart.GONE], [Original.GONE], V.ABANDON),
         Rule([S.HELD], LocalPart, Original, V.HELD),
     ),
 }

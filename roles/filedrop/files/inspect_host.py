@@ -94,11 +94,11 @@ def text_of(path):
 
 def refused(calendars):
     """List the schedules that systemd rejects. All are checked in one call; only after a failure, each on its own."""
-    if not calendars or works(["systemd-analyze", "calendar", *calendars.values()]):
+    if not calendars or works(["systemd-analyze", "calendar", "--", *calendars.values()]):
         return []
     told = []
     for job, calendar in sorted(calendars.items()):
-        status, why = ask(["systemd-analyze", "calendar", calendar])
+        status, why = ask(["systemd-analyze", "calendar", "--", calendar])
         if status:
             variable = f"filedrop_jobs.{job}.on_calendar"
             told.append(f"{variable}: {calendar!r} is text that systemd does not accept: {why.rstrip('.')}. {WAY_OUT}")

@@ -29,12 +29,12 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sf
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
     remote as remote_module,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.session import Session
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.session import Habits, Session
 
 from .hostile import HostileServer, Input
 
 _MOST_BYTES = 1000  # of the files that are transferred
-_ACCOUNT = Account("fuzz", "sftp", "nowhere", 22, "nobody", timeout=5.0)
+_ACCOUNT = Account("fuzz", "sftp", "nowhere", 22, "nobody", timeout=5.0, habits=Habits())
 
 
 class Broken(AssertionError):

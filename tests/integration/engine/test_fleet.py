@@ -27,6 +27,7 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import JobRunning
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup import workflow
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.looks import Looks
 from support import driver
 from support.desk import Desk, assert_delivered, digests, fill, outcomes
 from support.ledgers import part_prefix
@@ -282,16 +283,16 @@ def test_a_file_that_another_job_has_fetched_meanwhile_is_not_fetched_again(
     (desk,) = hosts(1)
     there = fill(sshd.pickup, 2)
     name = min(there)
-    compare = workflow.require_unchanged
+    compare = Looks.is_unchanged
     found: list[Any] = []
 
-    def meanwhile(*arguments: Any) -> None:
-        compare(*arguments)
+    def meanwhile(*arguments: Any) -> bool:
         if not found:
             found.append(None)
             found.append(outcomes(desk.pick_up(include=[name], after=after, job="other")))
+        return compare(*arguments)
 
-    monkeypatch.setattr(workflow, "require_unchanged", meanwhile)
+    monkeypatch.setattr(Looks, "is_unchanged", meanwhile)
     result = desk.pick_up(after=after)
     assert found[1] == {name: ("delivered", "")}
     assert outcomes(result)[name] == ("failed", "other_job")

@@ -152,3 +152,43 @@ def test_a_taken_name_is_never_overwritten(desk: Desk, sshd: SshServer) -> None:
     (sshd.input / "report.xml").unlink()
     assert_delivered(desk.drop_off(), ["report.xml"])
     assert (sshd.input / "report.xml").read_bytes() == b"ours"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".filedrop-report.xml",
+        ".filedrop-claim-report.xml",
+        ".filedrop-0123456789ab-0123.part",
+        ".filedrop-",
+        ".filedrop-x",
+    ],
+)
+@pytest.mark.parametrize("include", [[], [".filedrop-*"]])
+def test_a_name_like_those_of_our_own_files_is_never_moved(
+    desk: Desk, sshd: SshServer, name: str, include: list[str]
+) -> None:
+    """It stays where it is, on either side. The others come."""
+    for folder in (desk.outbox, sshd.pickup):
+        (folder / name).write_text("x")
+        (folder / "other.xml").write_text("y")
+    for result in (desk.pick_up(include=[*include, "*"]), desk.drop_off(include=[*include, "*"])):
+        found = outcomes(result)
+        assert found.pop("other.xml")[0] == "delivered"
+        assert found in ({}, {name: ("failed", "name_refused")})
+    assert digests(sshd.pickup).keys() == {name}
+    assert digests(desk.outbox).keys() == {name}
+    assert [list(digests(folder)) for folder in (desk.inbox, sshd.input)] == [["other.xml"]] * 2
+
+
+@pytest.mark.parametrize("name", ["a\u202efdp.xml", "a\u200d.xml", "a\u2028b.xml"])
+def test_a_name_with_format_characters_is_moved_and_told_escaped(desk: Desk, sshd: SshServer, name: str) -> None:
+    (sshd.pickup / name).write_text("x")
+    result = desk.pick_up()
+    assert_delivered(result, [name])
+    assert result.outcomes[0].as_dict()["name"] == name
+    (desk.inbox / name).rename(desk.outbox / name)
+    (sshd.input / name).write_text("taken")
+    (outcome,) = desk.drop_off().outcomes
+    assert outcome.reason == "name_taken"
+    assert outcome.message.isprintable()

@@ -94,7 +94,14 @@ def test_without_the_right_to_rename_one_file_tries_and_the_way_out_is_told(
 
 @pytest.mark.parametrize("upload", ["rename", "direct"])
 @pytest.mark.parametrize(
-    ("denied", "reason"), [("fstat", None), ("lstat", "stat_refused"), ("stat,lstat,fstat", "stat_refused")]
+    ("denied", "reason"),
+    [
+        ("fstat", None),
+        ("lstat", None),
+        ("stat,lstat,fstat", None),
+        ("lstat,stat,opendir", "stat_refused"),
+        ("stat,lstat,fstat,opendir", "stat_refused"),
+    ],
 )
 def test_without_the_right_to_look_nothing_is_sent_unseen(
     tmp_path: Path, start_sshd: Callable[..., SshServer], upload: str, denied: str, reason: str | None

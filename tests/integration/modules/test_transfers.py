@@ -207,3 +207,21 @@ def test_errors_tell_the_reason_and_no_secret(stage: Stage, sshd: SshServer, out
     assert secret not in output
     assert digests(outbox) == sent
     assert digests(sshd.input) == {}
+
+
+@pytest.mark.parametrize("python", [sys.executable, "/usr/bin/python3"])
+def test_names_are_utf_8_in_every_locale(
+    stage: Stage, sshd: SshServer, outbox: Path, inbox: Path, latin_1: dict[str, str], python: str
+) -> None:
+    name = "faktura-æøå.xml"
+    (outbox / name).write_bytes(b"sent")
+    sshd.put(name, b"fetched")
+    results = stage.play(
+        Step("dropoff", _job(stage, src=str(outbox), remote_dir="input"), more={"environment": latin_1}),
+        Step("pickup", _job(stage, dest=str(inbox), remote_dir="pickup"), more={"environment": latin_1}),
+        defaults=_account(sshd),
+        python=python,
+    ).results
+    assert [[one["name"] for one in result["files"]] for result in results] == [[name], [name]]
+    assert (sshd.input / name).read_bytes() == b"sent"
+    assert (inbox / name).read_bytes() == b"fetched"

@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from support.rights import SOMEBODY
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +43,32 @@ def test_each_variable_that_the_tasks_use_is_documented(role: Path) -> None:
     used = {name for path in sources for name in re.findall(r"(?<![\w.])filedrop_[a-z_]+", path.read_text())}
     assert used - {"filedrop_jobs"} <= set(documented)
     assert set(documented) <= used
+
+
+@pytest.mark.parametrize("library", ["paramiko", "cryptography"])
+def test_the_newest_library_that_is_installed_is_one_that_is_tested(role: Path, checkout: Path, library: str) -> None:
+    wanted = read(role / "defaults" / "main.yml")["filedrop_pip_packages"]
+    (bound,) = (package.partition("<")[2] for package in wanted if package.startswith(library))
+    tested = re.search(rf"^{library}==([\d.]+)$", (checkout / "tests" / "requirements" / "run.txt").read_text(), re.M)
+    assert tested is not None
+    newest = [int(part) for part in tested[1].split(".")]
+    next_one = [int(part) for part in bound.split(".")]
+    assert next_one == [*newest[: len(next_one) - 1], newest[len(next_one) - 1] + 1]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+def test_the_ledger_is_given_to_its_user_and_nothing_else_is(role: Path, tmp_path: Path) -> None:
+    """The user may have made the folder's content."""
+    user, state, root_s = pwd.getpwuid(SOMEBODY), tmp_path / "state", tmp_path / "of-root"
+    (state / "ledger.sqlite3.locks").mkdir(parents=True)
+    for path in (state / "ledger.sqlite3", state / "ledger.sqlite3.locks" / "lock", root_s):
+        path.write_text("x")
+    os.link(root_s, state / "hard")
+    (state / "link").symlink_to(root_s)
+    (state / "folder").symlink_to(tmp_path)
+    os.mkfifo(state / "fifo")
+    script = str(role / "files" / "give_ledger.py")
+    subprocess.run([sys.executable, "-I", script, str(state), user.pw_name], check=True, timeout=60)
+    given = {path.name for path in [state, *state.rglob("*")] if path.lstat().st_uid == SOMEBODY}
+    assert given == {"state", "ledger.sqlite3", "ledger.sqlite3.locks", "lock"}
+    assert {root_s.stat().st_uid, tmp_path.stat().st_uid} == {0}

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from ..config.files import DEFAULT_FOLDER, Configuration
+from ..config.options import clean
 from ..config.paths import SYSTEM_LEDGER
-from ..errors import FiledropError, JobRunning, RunEnded, unexpected
+from ..errors import FiledropError, JobRunning, unexpected
 from ..ledger.history import MOST
 from ..loop.deadline import Interruption
 from ..states import OUTCOMES
 from ..version import VERSION
+from . import signals
 from .console import ERROR, INFO, Console
 from .context import CommandContext, error_document
 from .exit_status import WELL, status_of_error
@@ -29,8 +29,6 @@ from .on_arrival import run_and_wait
 from .report import history, list_files, status
 from .resolve import init, resolve
 from .run import check, run
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _DESCRIPTION = """\
 Moves files between this host and providers: complete, verified, once, and never lost.
@@ -68,11 +66,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     given = _parser().parse_args(arguments)
     console = Console(as_json=given.json, quiet=given.quiet)
-    for number in _SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # ignored under nohup, or in a shell's background
-            signal.signal(number, _interrupt)
+    mask = signals.hold()
     try:
-        return _dispatch(given, console)
+        signals.listen()
+        return _ended(given, console)
+    finally:
+        signals.end(mask)
+
+
+def _ended(given: argparse.Namespace, console: Console) -> int:
+    """Execute the subcommand; print the error that ended it. Signals are held again when this returns."""
+    try:
+        try:
+            signals.release()
+            return _dispatch(given, console)
+        finally:
+            signals.hold()
     except FiledropError as error:
         return _refuse(console, error)
     except Interruption as interruption:
@@ -88,7 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(given: argparse.Namespace, console: Console) -> int:
-    context = CommandContext(Configuration(given.config), given.ledger, console, everything=given.verbose)
+    configuration, ledger = clean(given.config, name="--config"), clean(given.ledger, name="--ledger")
+    context = CommandContext(Configuration(configuration), ledger, console, everything=given.verbose)
     if given.command == "run" and given.wait:
         return run_and_wait(context, given.job, force=given.force)
     if given.command == "run":
@@ -113,14 +123,6 @@ def _refuse(console: Console, error: FiledropError) -> int:
     busy = isinstance(error, JobRunning)
     console.log(INFO if busy else ERROR, "refused", str(error), reason=error.reason)
     return status_of_error(error)
-
-
-def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    """End the run at this point, once. SIGKILL remains possible; the next run completes that as well."""
-    for each in _SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
-    name = signal.Signals(number).name
-    raise Interruption(RunEnded("interrupted", f"The run was ended by {name}.", "The next run continues from there."))
 
 
 # --- the command line

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
-from ..local.names import shown
+from ..local.names import as_data, shown
+from . import signals
 
 ERROR, WARNING, INFO = 3, 4, 6
 """Priorities of syslog (RFC 5424). The journal reads them from the beginning of a line (sd-daemon(3))."""
@@ -47,10 +49,13 @@ class Console:
         """Print the answer to the command: a document for programs, or lines for people.
 
         Lines are not printed to the journal, because `log` has already written the events there. A JSON document is
-        always printed.
+        always printed. From now on, a signal changes nothing: the answer is complete, and the status is known.
         """
+        signals.hold()
         if self.as_json:
-            self._write(self._out, json.dumps(_printable(document), ensure_ascii=False, indent=2))
+            text = json.dumps(_printable(document), ensure_ascii=False, indent=2)
+            # The data stay what they are, and a terminal sees none of the characters that could disturb it.
+            self._write(self._out, _NOT_ASCII.sub(_as_json, text))
         elif not self.to_journal and not (self.quiet and well):
             for line in lines:
                 self._write(self._out, shown(line))
@@ -74,6 +79,13 @@ class Console:
         encoding = stream.encoding or "utf-8"
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         stream.flush()
+
+
+_NOT_ASCII = re.compile(r"[^\n -~]")
+
+
+def _as_json(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
 def is_journal(stream: TextIO) -> bool:
@@ -101,9 +113,9 @@ def _word(value: object) -> str:
 
 
 def _printable(value: Any) -> Any:
-    """Copy a value; in each text, escape what could disturb a terminal or a strict JSON parser."""
+    """Copy a value; in each text, escape what a strict JSON parser refuses."""
     if isinstance(value, str):
-        return shown(value)
+        return as_data(value)
     if isinstance(value, Mapping):
         return {name: _printable(entry) for name, entry in value.items()}
     if isinstance(value, (list, tuple)):

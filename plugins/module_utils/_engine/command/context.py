@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import os
-import pwd
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FiledropError, InputError
 from ..ledger.database import missing
+from ..ledger.owner import owner_of
+from ..local.identity import user_name
 from .exit_status import status_of_error
 
 if TYPE_CHECKING:
@@ -58,17 +59,14 @@ def require_ledger(path: str) -> None:
 
 
 def require_owner(ledger: str, job: str) -> None:
-    """Refuse to run as root where another user runs the jobs. That user could not use the files that root creates.
+    """Refuse to run as root where another user runs the jobs: root's keys and files are not that user's.
 
     :raises InputError: we are root, and the ledger belongs to another user.
     """
-    owner = os.stat(ledger).st_uid
-    if os.geteuid() != 0 or owner == 0:
+    owner = (owner_of(ledger) or os.stat(ledger).st_uid) if os.geteuid() == 0 else 0
+    if owner == 0:
         return
-    try:
-        user = pwd.getpwuid(owner).pw_name
-    except KeyError:
-        user = f"#{owner}"
+    user = user_name(owner)
     raise InputError(
         "wrong_user",
         f"The ledger {ledger!r} belongs to {user}. A run as root would leave files that {user} cannot use.",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import InputError
 from ..transfer.selection import is_selected
+from . import signals
 from .exit_status import COULD_NOT_RUN
 from .run import run
 
@@ -59,6 +60,7 @@ def run_and_wait(context: CommandContext, name: str, *, force: bool) -> int:
     began = time.monotonic()
     patience = began + job.settle + PATIENCE
     for _attempt in range(MOST_RUNS):
+        signals.release()  # the answer of the run before held them
         before = _wait_until_settled(job, patience)
         status = run(context, name, dry_run=False, force=force)
         now = time.monotonic()

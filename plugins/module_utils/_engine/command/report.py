@@ -20,6 +20,7 @@ from ..transfer.selection import is_in_share, is_selected
 from .console import bytes_in_words, count_of
 from .context import CommandContext, iso_time, require_ledger
 from .exit_status import WELL, status_of_counts, status_of_past, worst_status
+from .signals import held
 
 if TYPE_CHECKING:
     from ..config.files import ConfiguredJob
@@ -143,7 +144,8 @@ def _row_in_words(file: Mapping[str, Any]) -> str:
 
 def list_files(context: CommandContext, name: str) -> int:
     """Show the files in the job's folder on the server."""
-    from ..run.runner import list_folder
+    with held():
+        from ..run.runner import list_folder
 
     job = context.configuration.job(name)
     account = context.configuration.account(job.account)

@@ -16,6 +16,7 @@ from .context import CommandContext, error_document, require_ledger, require_own
 from .exit_status import WELL, status_of_counts, status_of_error, worst_status
 from .journal import JournalObserver
 from .progress import progress
+from .signals import held
 
 if TYPE_CHECKING:
     from ..config.files import ConfiguredJob
@@ -66,7 +67,8 @@ def check(context: CommandContext, chosen: Sequence[str]) -> int:
 
 def _execute(context: CommandContext, job: ConfiguredJob, *, dry_run: bool) -> tuple[int, dict[str, Any], list[str]]:
     """Run a job or predict its run; return its exit status, its JSON document, and lines for people."""
-    from ..run.runner import run as execute  # imports paramiko, which other subcommands do not need
+    with held():
+        from ..run.runner import run as execute  # imports paramiko, which other subcommands do not need
 
     console = context.console
     account = context.configuration.account(job.account)

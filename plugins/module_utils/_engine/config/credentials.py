@@ -15,6 +15,7 @@ import re
 import stat as modes
 
 from ..errors import InputError
+from .text import in_utf8
 
 REFERENCE = "credential:"
 LONGEST_SECRET = 4096  # bytes
@@ -51,7 +52,7 @@ def forbidden_mode(path: str) -> int:
 
 
 def read_secret(path: str, *, option: str) -> str:
-    """Read a password or passphrase from a file, without the line break at its end.
+    """Read a password or passphrase from a file, without the line break at its end and a byte order mark.
 
     :raises InputError: the file is missing or unusable, or others can read it. The error never contains the content.
     """
@@ -80,7 +81,7 @@ def require_private(path: str, status: os.stat_result, *, option: str) -> None:
 
 def _text(body: bytes, path: str, option: str) -> str:
     try:
-        found = body.decode("utf-8")
+        found = in_utf8(body).decode("utf-8")
     except UnicodeDecodeError:
         raise InputError("secret_malformed", f"{option}: {path} is not UTF-8.", "Write the secret as text.") from None
     found = found[:-1] if found.endswith("\n") else found

@@ -307,7 +307,8 @@ def folders_from_options(options: Mapping[str, object], preset: Preset) -> tuple
     if not named:
         of_preset = [jobs["remote_dir"] for jobs in (preset.dropoff, preset.pickup) if "remote_dir" in jobs]
         named = read.strings({"folders": of_preset or ["."]}, "folders") or ()
-    return tuple(dict.fromkeys(name.rstrip("/") or "/" for name in named)), read.remote_folder(options, "probe_dir")
+    folders = (read.clean(name, name="folders").rstrip("/") or "/" for name in named)
+    return tuple(dict.fromkeys(folders)), read.remote_folder(options, "probe_dir")
 
 
 READERS: Mapping[str, Callable[..., Job]] = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}

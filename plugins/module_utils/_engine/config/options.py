@@ -21,6 +21,7 @@ Options = Mapping[str, object]
 _MAX_SHOWN = 200
 _SIZE = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 LABEL = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
 
 
@@ -187,18 +188,33 @@ def patterns(options: Options, name: str) -> tuple[str, ...]:
     return found
 
 
-def absolute(value: str, *, name: str) -> str:
-    """Read a local path: ``~`` is expanded, extra slashes are removed, ``..`` stays (it may cross a link).
+def clean(value: str, *, name: str) -> str:
+    """Return a path without control characters and line separators. One could add a line to a file or a log.
 
-    :raises InputError: the path is not absolute, contains a NUL, or is not UTF-8 (the ledger cannot store it).
+    :raises InputError: it has such a character.
     """
-    expanded = os.path.expanduser(value)
-    if not expanded.startswith("/") or "\0" in expanded:
-        why = "is not an absolute path" if "\0" not in expanded else "contains a NUL character"
-        raise invalid(name, value, why, f"Set {name} to an absolute path, such as /srv/files, or begin it with ~.")
+    if _CONTROL.search(value):
+        raise invalid(name, value, "contains a control character", "Rename the folder or file, or correct the path.")
+    return value
+
+
+def absolute(value: str, *, name: str) -> str:
+    """Read a local path: ``~`` is expanded, and extra slashes are removed.
+
+    :raises InputError: the path is not absolute, has ``..`` or a control character, or is not UTF-8 (the ledger cannot
+        store it).
+    """
+    expanded = os.path.expanduser(clean(value, name=name))
+    if not expanded.startswith("/"):
+        way_out = f"Set {name} to an absolute path, such as /srv/files, or begin it with ~."
+        raise invalid(name, value, "is not an absolute path", way_out)
     if expanded != expanded.encode("utf-8", "ignore").decode("utf-8"):
         raise invalid(name, value, "is not UTF-8", "Rename the folder, or use a link to it with a name in UTF-8.")
-    return "/" + "/".join(part for part in expanded.split("/") if part not in ("", "."))
+    parts = [part for part in expanded.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        why = "contains '..', which leads elsewhere if a folder before it is a link"
+        raise invalid(name, value, why, "Write the path without '..'.")
+    return "/" + "/".join(parts)
 
 
 def local_path(options: Options, name: str) -> str | None:
@@ -209,7 +225,7 @@ def local_path(options: Options, name: str) -> str | None:
 def remote_folder(options: Options, name: str) -> str | None:
     """Read a folder on the server, absolute or relative to the login folder; ``.`` is the login folder."""
     value = text(options, name)
-    return None if value is None else (value.rstrip("/") or "/")
+    return None if value is None else (clean(value, name=name).rstrip("/") or "/")
 
 
 def label(value: object, *, name: str) -> str:

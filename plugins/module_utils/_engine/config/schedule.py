@@ -15,6 +15,7 @@ from . import options as read
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604800
 _UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
 _WRITTEN = re.compile(r"([0-9]{1,9})\s*([smhdw])")
+_CALENDAR = re.compile(r"[A-Za-z0-9*][A-Za-z0-9 *,./:~+_-]*")
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ def schedule_from_options(options: Mapping[str, object]) -> Schedule:
     if every is not None and (every % MINUTE or DAY % every):
         why = "divides neither an hour nor a day into whole minutes, so the runs would not be evenly spaced"
         raise read.invalid("every", options["every"], why, "Use a value such as 5m, 30m, 1h, 6h or 1d, or on_calendar.")
-    if on_calendar is not None and not on_calendar.isprintable():
-        why = "contains a line break or another control character"
+    if on_calendar is not None and not _CALENDAR.fullmatch(on_calendar):
+        why = "contains a character that no calendar event has, such as a line break"
         raise read.invalid("on_calendar", on_calendar, why, "Write it as in systemd.time(7), such as Mon..Fri 06:00.")
     on_arrival = read.boolean(options, "on_arrival", default=False)
     if on_arrival and every is None and on_calendar is None:

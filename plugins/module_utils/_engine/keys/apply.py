@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
 import secrets
 import time
@@ -15,14 +17,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import DependencyError, DiskError, InputError
+from ..local import names
 from ..local.folder import Folder, disk_error, rename_new
 from .formats import encode_private, public_part
-from .plan import DEFAULT_BITS, Found, KeyPairSpec, Plan, new_owner, public_line
+from .plan import DEFAULT_BITS, READ_HERE, Found, KeyPairSpec, Plan, new_owner, public_line
 
 if TYPE_CHECKING:
     from .formats import PrivateKey
 
-READ_HERE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -68,15 +70,14 @@ def generate(kind: str, bits: int) -> PrivateKey:
 def _folder(wanted: KeyPairSpec) -> Iterator[Folder]:
     """Open the folder of the pair, and create it if it is missing.
 
-    All work uses its descriptor, so replacing the folder meanwhile has no effect.
+    All work uses descriptors, so replacing a folder meanwhile has no effect.
     """
     try:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(wanted.folder, 0o700)
-            os.chown(wanted.folder, _or_unchanged(wanted.uid), _or_unchanged(wanted.gid))
-    except OSError as error:
-        raise disk_error(error, f"make the folder {wanted.folder}") from error
-    folder = Folder(wanted.folder)
+        folder = Folder(wanted.folder)
+    except DiskError as error:
+        if error.reason != "local_missing":
+            raise
+        folder = _made_folder(wanted)
     try:
         yield folder
         os.fsync(folder.fd)
@@ -84,6 +85,17 @@ def _folder(wanted: KeyPairSpec) -> Iterator[Folder]:
         raise disk_error(error, f"write the key pair {wanted.path}") from error
     finally:
         folder.close()
+
+
+def _made_folder(wanted: KeyPairSpec) -> Folder:
+    with contextlib.closing(Folder(os.path.dirname(wanted.folder))) as above:
+        try:
+            os.mkdir(os.path.basename(wanted.folder), 0o700, dir_fd=above.fd)
+            folder = Folder(wanted.folder, inside=above)
+            os.fchown(folder.fd, _or_unchanged(wanted.uid), _or_unchanged(wanted.gid))
+        except OSError as error:
+            raise disk_error(error, f"make the folder {wanted.folder}") from error
+        return folder
 
 
 def _write_pair(wanted: KeyPairSpec, folder: Folder, found: Found, plan: Plan, key: PrivateKey) -> Backup:
@@ -97,8 +109,9 @@ def _write_pair(wanted: KeyPairSpec, folder: Folder, found: Found, plan: Plan, k
     saved: dict[str, str] = {}
     placed: list[str] = []
     try:
+        _remove_leftovers(wanted, folder)
         for _name, body, mode in parts:
-            beside.append(_write_beside(folder, body, mode, owner))
+            beside.append(_write_beside(wanted, folder, body, mode, owner))
         _back_up(wanted, folder, plan, saved)
         for (name, _body, _mode), temporary in zip(parts, beside):
             _place(folder, temporary, name, over=name in saved)
@@ -131,12 +144,21 @@ def _encoded(key: PrivateKey, passphrase: str | None) -> bytes:
         ) from None
 
 
-def _write_beside(folder: Folder, body: bytes, mode: int, owner: tuple[int, int]) -> str:
+def _temporary_prefix(wanted: KeyPairSpec) -> str:
+    return f"{names.OWN}key-{hashlib.sha256(os.fsencode(wanted.name)).hexdigest()[:12]}-"
+
+
+def _remove_leftovers(wanted: KeyPairSpec, folder: Folder) -> None:
+    """Remove the temporary files for this pair that a killed run left behind: one of them has a private key."""
+    _remove(folder, *(name for name in folder.names() if name.startswith(_temporary_prefix(wanted))))
+
+
+def _write_beside(wanted: KeyPairSpec, folder: Folder, body: bytes, mode: int, owner: tuple[int, int]) -> str:
     """Write a complete, durable file under a temporary name in the same folder; return that name.
 
     The file has its final mode from the start, so others can never open a private key.
     """
-    temporary = f".filedrop.{secrets.token_hex(8)}"
+    temporary = f"{_temporary_prefix(wanted)}{secrets.token_hex(8)}"
     descriptor = os.open(temporary, WRITE_NEW, mode, dir_fd=folder.fd)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -195,7 +217,7 @@ def _write_public(wanted: KeyPairSpec, folder: Folder, found: Found, comment: st
     if private is None or private.public is None:
         return
     body = f"{public_line(private.public, comment)}\n".encode()
-    temporary = _write_beside(folder, body, 0o644, new_owner(wanted, found))
+    temporary = _write_beside(wanted, folder, body, 0o644, new_owner(wanted, found))
     try:
         os.replace(temporary, wanted.public_name, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
     except BaseException:
@@ -213,6 +235,10 @@ def _set_rights(folder: Folder, name: str, *, close: bool, uid: int | None = Non
         if close and status.st_mode & 0o077:
             os.fchmod(descriptor, 0o600)
         if uid not in (None, status.st_uid) or gid not in (None, status.st_gid):
+            seen = folder.status(name)
+            if seen is None or seen.st_nlink > 1 or not os.path.samestat(seen, status):
+                # Whoever owns the folder may have linked another file to this name, to become its owner.
+                raise OSError(errno.EMLINK, f"{name} has a second name (a hard link). Remove one of them")
             os.fchown(descriptor, _or_unchanged(uid), _or_unchanged(gid))
     finally:
         os.close(descriptor)

@@ -16,7 +16,6 @@ import errno
 import hashlib
 import io
 import os
-import re
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
@@ -24,6 +23,8 @@ from typing import TYPE_CHECKING, Union
 from .._deps import paramiko, require
 from ..config.credentials import forbidden_mode
 from ..errors import AuthenticationError
+from ..local.identity import as_started
+from .armour import KEY_FILE_HINT, OPENSSH_MAGIC, find_pem, no_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -32,11 +33,7 @@ if TYPE_CHECKING:
     PrivateKey = Union[ed25519.Ed25519PrivateKey, ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey]
 
 MAX_KEY_FILE = 65536  # bytes; the largest real key, RSA with 16,384 bits, needs less than a fifth of it
-OPENSSH_MAGIC = b"openssh-key-v1\0"
 CURVES = {"nistp256": 256, "nistp384": 384, "nistp521": 521}
-PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----\s(.*?)-----END \1PRIVATE KEY-----", re.DOTALL)
-KEY_FILE_HINT = "Set it to a private key file made by ssh-keygen or by the module courier.filedrop.keypair."
-PUBLIC_STARTS = (b"ssh-", b"ecdsa-", b"sk-", b"---- BEGIN SSH2 PUBLIC", b"-----BEGIN PUBLIC", b"-----BEGIN RSA PUBLIC")
 
 
 @dataclass(frozen=True)
@@ -136,8 +133,8 @@ def _checked_bits(type_name: str, fields: list[bytes]) -> int:
 def load_private_key(path: str, passphrase: str | None) -> PKey:
     """Load the private key from a file, ready for a login.
 
-    Supported are ed25519, ECDSA and RSA keys in the formats of OpenSSH, PKCS#8 and OpenSSL. A passphrase that the key
-    does not need is ignored.
+    Supported are ed25519, ECDSA and RSA keys in the formats of OpenSSH, PKCS#8 and OpenSSL, in every form that `armour`
+    reads. A passphrase that the key does not need is ignored.
 
     :raises AuthenticationError: the key cannot be used. The error names the file and the reason, never the content.
     """
@@ -161,14 +158,20 @@ def load_private_key(path: str, passphrase: str | None) -> PKey:
     return paramiko.ECDSAKey.from_private_key(plain)
 
 
-def read_private(path: str) -> tuple[bytes, os.stat_result]:
+def read_private(path: str, *, folder: int | None = None) -> tuple[bytes, os.stat_result]:
     """Read the content and status of a private key file, whatever its mode.
 
+    :param folder: a descriptor of its folder. Then no link is followed.
     :raises AuthenticationError: ``key_missing``, ``key_unreadable``, ``key_malformed``.
     """
     try:
         # O_NONBLOCK: opening a named pipe must not block.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+        with as_started():
+            if folder is None:
+                descriptor = os.open(path, flags)
+            else:
+                descriptor = os.open(os.path.basename(path), flags | os.O_NOFOLLOW, dir_fd=folder)
     except OSError as error:
         raise _cannot_open(path, error) from None
     except ValueError:
@@ -215,9 +218,9 @@ def decode_private(body: bytes, path: str, passphrase: str | None) -> PrivateKey
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 
-    armoured = PEM.search(body)
-    if armoured is None:
-        raise _no_key(body, path)
+    pem = find_pem(body)
+    if pem is None:
+        raise no_key(body, path)
     encrypted = is_encrypted(body)
     if encrypted and not passphrase:
         raise AuthenticationError(
@@ -226,9 +229,9 @@ def decode_private(body: bytes, path: str, passphrase: str | None) -> PrivateKey
             "Set passphrase, or use a key without one.",
         )
     secret = passphrase.encode("utf-8", "surrogateescape") if encrypted and passphrase else None
-    load = load_ssh_private_key if armoured[1] == b"OPENSSH " else load_pem_private_key
+    load = load_ssh_private_key if pem.label == b"OPENSSH " else load_pem_private_key
     try:
-        key = load(armoured[0] + b"\n", secret)
+        key = load(pem.text, secret)
     except UnsupportedAlgorithm:
         raise _unsupported(path, "cryptography does not know its type or its encryption") from None
     except (ValueError, TypeError, InvalidTag):
@@ -264,22 +267,22 @@ def public_part(key: PrivateKey) -> PublicKey:
 
 def is_encrypted(body: bytes) -> bool:
     """Whether the private key in a file's content requires a passphrase."""
-    found = PEM.search(body)
-    if found is None:
+    pem = find_pem(body)
+    if pem is None:
         return False
-    if found[1] == b"OPENSSH ":
-        cipher, _public = _envelope(found[2])
+    if pem.label == b"OPENSSH ":
+        cipher, _public = _envelope(pem.content)
         return cipher not in (b"", b"none")
-    return found[1] == b"ENCRYPTED " or b"Proc-Type: 4,ENCRYPTED" in found[2]
+    return pem.label == b"ENCRYPTED " or b"4,ENCRYPTED" in pem.content
 
 
 def public_beside(body: bytes) -> PublicKey | None:
     """Return the public key that a file in OpenSSH's format contains unencrypted; None for other formats."""
-    found = PEM.search(body)
-    if found is None or found[1] != b"OPENSSH ":
+    pem = find_pem(body)
+    if pem is None or pem.label != b"OPENSSH ":
         return None
     try:
-        return parse_blob(_envelope(found[2])[1])
+        return parse_blob(_envelope(pem.content)[1])
     except ValueError:
         return None
 
@@ -297,22 +300,6 @@ def _envelope(encoded: bytes) -> tuple[bytes, bytes]:
     except ValueError:
         return b"", b""
     return cipher, public
-
-
-def _no_key(body: bytes, path: str) -> AuthenticationError:
-    if body.startswith(b"PuTTY-User-Key-File"):
-        return AuthenticationError(
-            "key_unsupported",
-            f"{path} is a key in PuTTY's own format.",
-            f"Convert it: puttygen {path} -O private-openssh-new -o NEWFILE",
-        )
-    if body.lstrip().startswith(PUBLIC_STARTS):
-        finding = f"{path} contains a public key, but the private key is required."
-    elif not body.strip():
-        finding = f"The private key file {path} is empty."
-    else:
-        finding = f"{path} contains no private key in a known format (OpenSSH, PKCS#8 or OpenSSL)."
-    return AuthenticationError("key_malformed", finding, KEY_FILE_HINT)
 
 
 def _undecodable(path: str, encrypted: bool) -> AuthenticationError:

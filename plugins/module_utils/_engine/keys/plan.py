@@ -19,9 +19,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from .._deps import require
+from ..config import options as read
 from ..errors import AuthenticationError, DiskError, InputError
-from ..local.folder import disk_error
+from ..local.folder import Folder
 from .formats import PublicKey, decode_private, is_encrypted, parse_line, public_beside, public_part, read_private
+
+READ_HERE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 TYPES = ("ecdsa", "ed25519", "rsa")
 REPLACE = ("never", "mismatch", "always")
@@ -101,8 +104,8 @@ class FoundPublic:
 class Found:
     """Describe the pair that exists now; None for a missing file."""
 
-    private: FoundPrivate | None
-    public: FoundPublic | None
+    private: FoundPrivate | None = None
+    public: FoundPublic | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,8 @@ def spec_from_options(options: Mapping[str, object]) -> KeyPairSpec:
 
     :raises InputError: an option has an invalid value.
     """
-    path = os.path.abspath(str(options["path"]))
+    path = read.clean(str(options["path"]), name="path")
+    path = os.path.abspath(path)
     if path.endswith(".pub"):
         raise InputError(
             "path_is_public", f"path: {path} is a public key file.", "Set path to the private key; .pub is appended."
@@ -194,16 +198,24 @@ def inspect(wanted: KeyPairSpec) -> Found:
 
     :raises InputError: ``path`` or its public key file is a link.
     :raises AuthenticationError: ``key_unreadable``.
+    :raises DiskError: the folder cannot be opened, or a link that others can set leads to it.
     """
     require()
-    return Found(private=_find_private(wanted), public=_find_public(wanted))
+    try:
+        folder = Folder(wanted.folder)
+    except DiskError as error:
+        if error.reason == "local_missing":
+            return Found()
+        raise
+    with contextlib.closing(folder):
+        return Found(private=_find_private(wanted, folder), public=_find_public(wanted, folder))
 
 
-def _find_private(wanted: KeyPairSpec) -> FoundPrivate | None:
-    if _status(wanted.path) is None:
+def _find_private(wanted: KeyPairSpec, folder: Folder) -> FoundPrivate | None:
+    if _status(folder, wanted.name) is None:
         return None
     try:
-        body, status = read_private(wanted.path)
+        body, status = read_private(wanted.path, folder=folder.fd)
     except AuthenticationError as error:
         if error.reason == "key_missing":
             return None
@@ -223,8 +235,8 @@ def _find_private(wanted: KeyPairSpec) -> FoundPrivate | None:
     )
 
 
-def _find_public(wanted: KeyPairSpec) -> FoundPublic | None:
-    status = _status(wanted.public_path)
+def _find_public(wanted: KeyPairSpec, folder: Folder) -> FoundPublic | None:
+    status = _status(folder, wanted.public_name)
     if status is None:
         return None
     if not stat.S_ISREG(status.st_mode):
@@ -232,22 +244,19 @@ def _find_public(wanted: KeyPairSpec) -> FoundPublic | None:
             "public_not_a_file", f"{wanted.public_path} is not a regular file.", "Move it away, or change path."
         )
     try:
-        with open(wanted.public_path, "rb") as file:
+        with os.fdopen(os.open(wanted.public_name, READ_HERE, dir_fd=folder.fd), "rb") as file:
             text = file.read(MAX_PUBLIC_FILE).decode("utf-8", "backslashreplace")
     except OSError:
         text = ""  # an unreadable file counts as different, and is written anew
     return FoundPublic(text=text.strip(), uid=status.st_uid, gid=status.st_gid)
 
 
-def _status(path: str) -> os.stat_result | None:
-    try:
-        status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise disk_error(error, f"look at {path}") from error
-    if stat.S_ISLNK(status.st_mode):
-        raise InputError("path_is_link", f"{path} is a link to {os.readlink(path)}.", "Set path to the link's target.")
+def _status(folder: Folder, name: str) -> os.stat_result | None:
+    status = folder.status(name)
+    if status is not None and stat.S_ISLNK(status.st_mode):
+        target = os.readlink(name, dir_fd=folder.fd)
+        finding = f"{folder.path_of(name)} is a link to {target}."
+        raise InputError("path_is_link", finding, "Set path to the link's target.")
     return status
 
 

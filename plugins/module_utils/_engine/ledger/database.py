@@ -6,21 +6,27 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
 import sqlite3
+import stat as modes
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 
 from ..errors import LedgerError
+from ..local import names
 from ..local.folder import Folder, rename_new
-from ..local.ownership import leave_to_owner, make_folder
+from ..local.walk import LinkRefused, open_folder, way_to
 from .stale_log import count_transaction, require_own_log
 
 VERSION = 1
 BUSY_TIMEOUT = 30.0  # seconds that another process may keep the ledger locked
 SIDE_FILES = 64 * 1024  # bytes: the minimum size of SQLite's log and its index
+LONGEST_VALUE = 1024 * 1024  # bytes
 
 _SCHEMA = """
 CREATE TABLE identity (            -- distinguishes this ledger from all others
@@ -82,25 +88,42 @@ def open_database(path: str, *, create: bool, read_only: bool, must_exist: bool)
         exists = True
     if not exists and (must_exist or not read_only):
         raise missing(path)
+    real = _regular(path) if exists else ":memory:"
     if exists:
-        require_own_log(path)
-    db = _connect(path if exists else ":memory:", read_only=read_only)
+        require_own_log(real)
+    db = _connect(real, read_only=read_only)
     if not exists:
         _fill(db)
     _check_version(db, path)
+    _check_schema(db, path)
     if not read_only:
         # SQLite opens a read-only file without an error. Detect that before the first file is transferred.
         db.execute("DELETE FROM transfer WHERE FALSE")
     return db
 
 
-def _connect(path: str, *, read_only: bool) -> sqlite3.Connection:
-    where = path
-    if path != ":memory:":
+def _regular(path: str) -> str:
+    """Return the path of a ledger without links, if the ledger and its side files are regular files.
+
+    :raises OSError: one of them is something else. SQLite would wait for ever at a named pipe.
+    """
+    way = way_to(path)
+    beside = [way_to(f"{way.path}{suffix}") for suffix in ("-wal", "-shm", "-journal")]
+    for each in (way, *beside):
+        if each.status is not None and not modes.S_ISREG(each.status.st_mode):
+            raise OSError(errno.EINVAL, _NOT_REGULAR)
+    return way.path
+
+
+def _connect(where: str, *, read_only: bool) -> sqlite3.Connection:
+    if where != ":memory:":
         # Even a reader creates SQLite's side files, unless the file is opened as immutable. No log means no writer.
-        quiet = "" if os.path.exists(f"{path}-wal") else "&immutable=1"
-        where = f"file:{_quoted(path)}?mode=" + (f"ro{quiet}" if read_only else "rw")
+        quiet = "" if os.path.exists(f"{where}-wal") else "&immutable=1"
+        where = f"file:{_quoted(where)}?mode=" + (f"ro{quiet}" if read_only else "rw")
     db = sqlite3.connect(where, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
+    db.execute("PRAGMA trusted_schema = OFF")
+    if sys.version_info >= (3, 11):
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
     if not read_only:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
@@ -121,6 +144,29 @@ def _check_version(db: sqlite3.Connection, path: str) -> None:
             f"The ledger {path!r} has version {version}, but this filedrop supports version {VERSION}.",
             "Upgrade filedrop on this host. An older filedrop must not write to this ledger.",
         )
+
+
+def _check_schema(db: sqlite3.Connection, path: str) -> None:
+    """Accept no triggers, views or tables but ours. Whoever may write to a ledger could let each run execute them."""
+    found = _schema_of(db)
+    if found != _expected_schema():
+        odd = ", ".join(sorted({names.shown(str(name)[:100]) for name, _sql in found ^ _expected_schema()}))
+        raise LedgerError(
+            "ledger_damaged",
+            f"The ledger {path!r} has other tables, views or triggers than filedrop creates: {odd}.",
+            "Restore it from a backup, and find out who has changed it.",
+        )
+
+
+def _schema_of(db: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    return frozenset(db.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"))
+
+
+@cache
+def _expected_schema() -> frozenset[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        _fill(db)
+        return _schema_of(db)
 
 
 def prove(db: sqlite3.Connection) -> None:
@@ -170,7 +216,7 @@ def _make(path: str) -> None:
     made durable, and leftovers beside it are removed.
     """
     folder, name = os.path.split(os.path.abspath(path))
-    make_folder(folder)
+    os.close(open_folder(folder, make=True))
     target = Folder(folder)
     fcntl.flock(target.fd, fcntl.LOCK_EX)
     workshop = _workshop(path)
@@ -186,9 +232,7 @@ def _make(path: str) -> None:
 def _make_in(workshop: str, name: str, target: Folder) -> None:
     os.mkdir(workshop, 0o700)
     new = os.path.join(workshop, name)
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    leave_to_owner(fd, target.path)
-    os.close(fd)
+    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
     with closing(sqlite3.connect(new, isolation_level=None)) as db:
         _fill(db)
     rename_new(Folder(workshop), name, target, name)
@@ -236,6 +280,9 @@ def ledger_error(path: str, error: Exception) -> LedgerError:
     said = (isinstance(error, OSError) and error.strerror) or str(error)
     if "I/O error" in said and _disk_is_full(path):
         said += ": the disk is full"  # SQLite gives no other detail when it cannot create its side files
+    if isinstance(error, LinkRefused):
+        way_out = "Set the path of the ledger itself, or remove the link."
+        return LedgerError("link_refused", f"The ledger {path!r} cannot be used: {said}.", way_out)
     for sign, (reason, finding, way_out) in _TROUBLES.items():
         if sign in said:
             return LedgerError(reason, f"The ledger {path!r} {finding} ({said}).", way_out)
@@ -245,6 +292,8 @@ def ledger_error(path: str, error: Exception) -> LedgerError:
         "Check its disk, and restore the ledger from a backup if necessary. Nothing was transferred without it.",
     )
 
+
+_NOT_REGULAR = "one of its files is not a regular file"
 
 _TROUBLES = {
     "locked": ("ledger_locked", "is locked by another process", "Find the process that keeps it open, or retry later."),
@@ -274,6 +323,8 @@ _TROUBLES = {
         "is damaged",
         "Restore it from a backup. `sqlite3 LEDGER .recover` may recover its content.",
     ),
+    _NOT_REGULAR: ("ledger_damaged", "is not a ledger", "Restore it from a backup, or set another file."),
+    "too big": ("ledger_damaged", "has a value that filedrop never writes", "Restore it from a backup."),
     "not a database": ("ledger_damaged", "is not a ledger", "Restore it from a backup, or set another file."),
 }
 

@@ -39,6 +39,7 @@ from ..local.names import quoted
 from ..states import DECIDED, DECISIONS, DIRECTIONS, HOLDS, OUTCOMES, State
 from .ledger import Ledger, Row
 from .locks import JobKey, only_run
+from .owner import as_owner
 
 CHOICES = ("resend", "delivered", "discard")
 
@@ -106,7 +107,9 @@ def resolve(ledger: str, wanted: Wanted, decision: str, *, check: bool = False) 
     :raises JobRunning: a run of a file's job is in progress.
     :raises LedgerError: the ledger is missing, or cannot be used.
     """
-    with closing(Ledger(ledger, must_exist=True, read_only=check)) as book, ExitStack() as locks:
+    with ExitStack() as locks:
+        locks.enter_context(as_owner(ledger, reading=check))
+        book = locks.enter_context(closing(Ledger(ledger, must_exist=True, read_only=check)))
         rows = _chosen(book, wanted, decision)
         if not check:
             jobs = sorted({JobKey.of(row) for row in rows})
@@ -250,15 +253,23 @@ def _not_held(row: Row) -> InputError:
 # --- messages about held files
 
 
+_FINDING_OUT = {
+    "dropoff": "Ask the provider whether the file arrived",
+    "pickup": "Compare it with the file of the earlier pickup ({path})",
+    "no_copy": "Find out whether somebody took {path}, which counts as delivered",
+    "dest_changed": "Find out whether {path} arrived",
+    "source_gone": "Find out whether the copy is good (resend publishes it) or was delivered by another host",
+}
+"""By reason or else by direction: what a person has to find out."""
+
+
 def way_out(row: Row, ledger: str) -> str:
     """Return the command or the task that resolves a held row.
 
     A job with a label as its name belongs to the command; all other jobs belong to modules.
     """
-    finding_out = {
-        "dropoff": "Ask the provider whether the file arrived, and decide",
-        "pickup": f"Compare it with the file of the earlier pickup ({quoted(row.local_path or 'unknown')}), and decide",
-    }[row.direction]
+    finding_out = f"{_FINDING_OUT.get(row.reason or '', _FINDING_OUT[row.direction])}, and decide"
+    finding_out = finding_out.format(path=quoted(row.local_path or "unknown"))
     if read.LABEL.fullmatch(row.job):
         command = f"filedrop resolve {row.job} {shlex.quote(row.name)}"
         return f"{finding_out}: `{command} --resend`, `--delivered` or `--discard`."

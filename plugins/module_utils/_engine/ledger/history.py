@@ -21,6 +21,7 @@ from ..config.schedule import WEEK, duration
 from ..errors import LedgerError
 from ..states import DIRECTIONS, OUTCOMES
 from .ledger import Ledger, Row
+from .soundness import NUMBER
 
 _OUTCOME = " ".join(
     [
@@ -187,6 +188,5 @@ def outcome_of(row: Row) -> str:
 
 def _capabilities(ledger: Ledger, account: str | None) -> list[Capability]:
     query = "SELECT account, name, allowed, learned_at FROM capability WHERE account = ? OR ? IS NULL ORDER BY 1, 2"
-    return [
-        Capability(name, what, bool(allowed), at) for name, what, allowed, at in ledger.look(query, (account, account))
-    ]
+    found = ledger.look(query, (account, account), (str, str, int, NUMBER))
+    return [Capability(name, what, bool(allowed), at) for name, what, allowed, at in found]

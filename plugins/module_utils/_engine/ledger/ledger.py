@@ -15,17 +15,25 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, Callable
 
-from ..errors import LedgerError, TransferError
+from ..errors import InputError, LedgerError, TransferError
 from ..loop.loop import Batch, Future
 from ..states import PROGRESS, State, require_step, state_of, track_of
 from .database import ledger_error, open_database, prove, transaction
+from .owner import as_owner
+from .soundness import NUMBER, Kinds, require_identity, require_kinds, require_sound
 
 NAMES_A_QUERY = 500
+
+CLOCK = "clock"
+"""The name under which a server's clock is kept among its capabilities: seconds ahead of ours."""
+
+CLOCK_IS_VALID = 7 * 24 * 3600.0  # seconds
 
 SECOND = 1_000_000_000  # ns
 
@@ -111,8 +119,10 @@ class Ledger(Batch):
         self.newest_planned = sys.maxsize
         self.secured = 0
         self._waiting: list[tuple[Row, Future[None]]] = []
+        self._read_only = read_only
         try:
-            self._db = open_database(path, create=create, read_only=read_only, must_exist=must_exist)
+            with as_owner(path, reading=read_only):
+                self._db = open_database(path, create=create, read_only=read_only, must_exist=must_exist)
         except (sqlite3.Error, OSError) as error:
             raise self._error(error) from error
 
@@ -127,12 +137,14 @@ class Ledger(Batch):
             raise self._error(error) from error
 
     def close(self) -> None:
-        self._db.close()
+        with suppress(LedgerError, InputError), as_owner(self.path, reading=self._read_only):
+            self._db.close()  # SQLite removes its side files
 
     @cached_property
     def identity(self) -> str:
         """Return a text that distinguishes this ledger from all others."""
-        return str(self.look("SELECT ledger FROM identity", ())[0][0])
+        found = self.look("SELECT ledger FROM identity", ())
+        return require_identity(found[0][0] if found else None)
 
     def begin_plan(self) -> None:
         """Note the newest row. From now on, a file with a newer row of another run is refused."""
@@ -254,6 +266,7 @@ class Ledger(Batch):
         """Yield the rows that an SQL clause selects."""
         try:
             for record in self._db.execute(f"{_SELECT} {where}", values):
+                require_sound(record)
                 row = Row(*record)
                 row.state = state_of(row.state)
                 row.visible = None if row.visible is None else bool(row.visible)
@@ -261,12 +274,18 @@ class Ledger(Batch):
         except sqlite3.Error as error:
             raise self._error(error) from error
 
-    def look(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Return the records that an SQL query selects."""
+    def look(self, query: str, values: Sequence[Any], kinds: Sequence[Kinds] = ()) -> list[tuple[Any, ...]]:
+        """Return the records that an SQL query selects.
+
+        :param kinds: the types that the columns must have, where a wrong one would matter.
+        """
         try:
-            return self._db.execute(query, values).fetchall()
+            found = self._db.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise self._error(error) from error
+        for record in found if kinds else ():
+            require_kinds(record, kinds)
+        return found
 
     def change(self, statement: str, each: Iterable[Sequence[Any]]) -> None:
         """Execute an SQL statement once for each set of values, in one transaction."""
@@ -306,7 +325,8 @@ class Ledger(Batch):
         found: dict[str, float] = {}
         wanted = {file[0]: file for file in seen}
         for where, values in _of_names(account, direction, folder, wanted):
-            for *file, since in self.look(f"SELECT name, size, mtime_ns, since FROM sighting {where}", values):
+            query = f"SELECT name, size, mtime_ns, since FROM sighting {where}"
+            for *file, since in self.look(query, values, (str, int, int, NUMBER)):
                 if wanted[file[0]] == tuple(file):
                     found[file[0]] = since
         return found
@@ -326,7 +346,16 @@ class Ledger(Batch):
         found = self.look("SELECT allowed FROM capability WHERE account = ? AND name = ?", (account, name))
         return bool(found[0][0]) if found else None
 
-    def learn(self, account: str, name: str, *, allowed: bool) -> None:
+    def clock(self, account: str) -> float | None:
+        """Return by how many seconds a server's clock was ahead of ours, as a drop-off of the last week found.
+
+        Return None if no drop-off found it.
+        """
+        query = "SELECT allowed FROM capability WHERE account = ? AND name = ? AND learned_at > ?"
+        found = self.look(query, (account, CLOCK, time.time() - CLOCK_IS_VALID))
+        return float(found[0][0]) if found else None
+
+    def learn(self, account: str, name: str, *, allowed: bool | int) -> None:
         self.change("INSERT OR REPLACE INTO capability VALUES (?, ?, ?, ?)", [(account, name, allowed, time.time())])
 
     def _error(self, error: Exception) -> LedgerError:

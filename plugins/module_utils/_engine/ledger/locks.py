@@ -13,19 +13,19 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import JobRunning
 from ..local.folder import disk_error
 from ..local.names import key_of
-from ..local.ownership import leave_to_owner
+from ..local.walk import FOLDER, open_folder, way_to
+from .owner import as_owner
 
 if TYPE_CHECKING:
     from .ledger import Row
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class JobKey(NamedTuple):
@@ -49,7 +49,7 @@ def only_run(ledger: str, job: JobKey) -> Iterator[None]:
     :raises JobRunning: another process holds the lock.
     :raises DiskError: the lock cannot be created.
     """
-    fd = _open_lock(os.path.realpath(ledger), _name_of(job))
+    fd = _open_lock(ledger, _name_of(job))
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -82,20 +82,27 @@ def _name_of(job: JobKey) -> str:
 
 
 def _open_lock(ledger: str, name: str) -> int:
-    """Open the lock's file, and return its descriptor. The file and its folder get the owner of the ledger."""
-    path = f"{ledger}.locks"
+    """Open the lock's file, and return its descriptor. The file and its folder are those of the ledger's owner."""
     try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
-        folder = os.open(path, _FOLDER)
-        try:
-            leave_to_owner(folder, ledger)
-            fd = os.open(name, _FILE, 0o600, dir_fd=folder)
-        finally:
-            os.close(folder)
-        leave_to_owner(fd, ledger)
+        with as_owner(ledger):
+            return _open_in(way_to(ledger).path, name)
     except OSError as error:
-        raise disk_error(error, f"create a lock in {path!r}") from error
-    return fd
+        raise disk_error(error, f"create a lock in {f'{ledger}.locks'!r}") from error
+
+
+def _open_in(ledger: str, name: str) -> int:
+    beside = open_folder(os.path.dirname(ledger))
+    try:
+        own = f"{os.path.basename(ledger)}.locks"
+        with suppress(FileExistsError):
+            os.mkdir(own, 0o700, dir_fd=beside)
+        folder = os.open(own, FOLDER, dir_fd=beside)
+    finally:
+        os.close(beside)
+    try:
+        return os.open(name, _FILE, 0o600, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def _running(job: JobKey) -> JobRunning:

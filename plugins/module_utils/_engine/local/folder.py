@@ -5,7 +5,7 @@
 """Open folders and read local files so that changes are noticed, and move files without overwriting.
 
 A folder is opened once, and everything in it is addressed relative to its descriptor. So replacing the folder by a link
-has no effect on a run. Links are never followed.
+has no effect on a run. Links in it are never followed; see `walk` for those on the way to it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Callable, NamedTuple, Protocol
 
 from ..errors import DiskError, TransferError
 from . import names
+from .walk import NO_FOLDER, LinkRefused, open_folder, open_inside
 
 _RENAME_NOREPLACE = 1
 _SET_ID = modes.S_ISUID | modes.S_ISGID
@@ -48,7 +49,11 @@ _REASONS = {
 
 def disk_error(error: OSError, doing: str) -> DiskError:
     """Convert an error of the operating system to a DiskError that says what could not be done."""
-    reason, meaning, way_out = _REASONS.get(error.errno or 0, ("disk_failed", str(error.strerror or error), ""))
+    said = str(error.strerror or error)
+    if isinstance(error, LinkRefused):
+        reason, meaning, way_out = "link_refused", said, "Set the path of the folder itself, or remove the link."
+    else:
+        reason, meaning, way_out = _REASONS.get(error.errno or 0, ("disk_failed", said, ""))
     return DiskError(reason, f"Cannot {doing}: {meaning}.", way_out)
 
 
@@ -83,16 +88,17 @@ class Folder:
     """Hold an open folder. ``path`` is for messages; all work uses the descriptor.
 
     :param option: the option that names the folder, for errors.
+    :param inside: the open folder that it is in. Then no link is followed.
     :raises DiskError: from every method, if the operating system refuses the operation.
     """
 
-    def __init__(self, path: str, *, option: str = "") -> None:
+    def __init__(self, path: str, *, option: str = "", inside: Folder | None = None) -> None:
         self.fd = -1
         self.path = path
         self._prefix = os.path.join(path, "")
         self._called = f"the folder {path!r}" + (f" (`{option}`)" if option else "")
         try:
-            self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self.fd = open_inside(inside.fd, os.path.basename(path), path) if inside else open_folder(path)
         except OSError as error:
             raise disk_error(error, f"open {self._called}") from error
 
@@ -167,6 +173,13 @@ class Folder:
         except OSError as error:
             raise disk_error(error, f"publish files in {self._called}") from error
 
+    def require_no_link(self, name: str) -> None:
+        """Raise DiskError if a subfolder that `make` would open is a link: before a transfer, rather than after it."""
+        status = self.status(name)
+        if status is not None and modes.S_ISLNK(status.st_mode):
+            error = LinkRefused(self.path_of(name), NO_FOLDER)
+            raise disk_error(error, f"use the folder {self.path_of(name)!r}")
+
     def remove(self, name: str) -> None:
         try:
             os.unlink(name, dir_fd=self.fd)
@@ -181,7 +194,7 @@ class Folder:
             with suppress(FileExistsError):
                 # The system passes on the set-group-ID bit itself, and a sandboxed service may not set it.
                 os.mkdir(name, modes.S_IMODE(os.fstat(self.fd).st_mode) & ~_SET_ID, dir_fd=self.fd)
-            made = Folder(self.path_of(name))
+            made = Folder(self.path_of(name), inside=self)
             # An earlier run may have been killed after mkdir and before this sync: see Syncer.sync_move.
             os.fsync(made.fd)
             os.fsync(self.fd)

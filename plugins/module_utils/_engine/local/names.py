@@ -13,6 +13,7 @@ import secrets
 import unicodedata
 
 from ..errors import TransferError
+from ..text import escaped, is_control
 
 LONGEST_NAME = 255
 """Bytes; the limit of Linux file systems."""
@@ -20,13 +21,24 @@ LONGEST_NAME = 255
 TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", ".filepart", ".temp", ".inprocess", ".uploading")
 """Suffixes that senders in practice use for a file that is not complete yet."""
 
+OWN = ".filedrop-"
+"""The beginning of the names of filedrop's own temporary files, in `dest` and on servers."""
+
 WAY_OUT = "Rename it at its source, or exclude it. Other files are not affected."
 
 
 def shown(name: str) -> str:
-    """Format a name for people and results: escape bytes that are not UTF-8, and control characters."""
-    readable = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(letter if not _is_control(letter) else f"\\x{ord(letter):02x}" for letter in readable)
+    """Format a name for people: escape bytes that are not UTF-8, control and format characters."""
+    return escaped(name)
+
+
+def as_data(name: str) -> str:
+    """Return a name for programs: itself if a file can have it, else escaped."""
+    return escaped(name) if not name.isprintable() and any(map(_is_invalid, name)) else name
+
+
+def _is_invalid(letter: str) -> bool:
+    return is_control(letter) or "\ud800" <= letter <= "\udfff"
 
 
 def quoted(text: str) -> str:
@@ -44,23 +56,14 @@ def check_name(name: str) -> None:
         raise TransferError("name_refused", f"The name {quoted(name[:300])} is refused: {finding}.", WAY_OUT)
 
 
-def check_foreign(name: str) -> None:
-    """Accept only safe names of files that are not filedrop's own.
-
-    :raises TransferError: ``name_refused``, for any other name.
-    """
-    check_name(name)
-    if name.startswith(_OURS):
-        finding = f"only filedrop's own files have names that begin with {_OURS!r}"
-        raise TransferError("name_refused", f"The name {quoted(name)} is refused: {finding}.", WAY_OUT)
-
-
 def _refusal_reason(name: str) -> str:
     if name in ("", ".", ".."):
         return "it is not the name of a file"
     if "/" in name:
         return "it contains a path separator"
-    if not name.isprintable() and any(_is_control(letter) for letter in name):
+    if name.startswith(OWN):
+        return f"it begins with {OWN!r}, as only filedrop's own temporary files do"
+    if not name.isprintable() and any(map(is_control, name)):
         return "it contains a control character"
     try:
         length = len(name.encode("utf-8"))
@@ -69,15 +72,11 @@ def _refusal_reason(name: str) -> str:
     return f"it has {length} bytes, but at most {LONGEST_NAME} are allowed" if length > LONGEST_NAME else ""
 
 
-def _is_control(letter: str) -> bool:
-    return unicodedata.category(letter) == "Cc"
-
-
 def folded(name: str) -> str:
     """Return what names have in common that a server may take for one: by case, or by how letters are composed."""
-    return (
-        name.lower() if name.isascii() else unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
-    )
+    if name.isascii():
+        return name.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
 def is_temporary(name: str) -> bool:
@@ -85,13 +84,12 @@ def is_temporary(name: str) -> bool:
     return name.lower().endswith(TEMPORARY_SUFFIXES)
 
 
-_OURS = ".filedrop-"
 _TEMPORARY_OF_OURS = re.compile(r"\.[0-9a-f]{8}\.part")
 
 
 def is_ours(name: str) -> bool:
-    """Whether a name is one that filedrop gives to its temporary files, whatever the patterns of a job say."""
-    return name.startswith(_OURS) or _TEMPORARY_OF_OURS.fullmatch(name) is not None
+    """Whether a name is one that filedrop gives to its temporary files. No pattern of a job selects such a name."""
+    return (name.startswith(OWN) and is_temporary(name)) or _TEMPORARY_OF_OURS.fullmatch(name) is not None
 
 
 def version(name: str, number: int) -> str:
@@ -115,12 +113,12 @@ def part_prefix(ledger: str, account: str, job: str) -> str:
 
     :param ledger: the identity of the ledger. Jobs of the same name in two ledgers have different parts.
     """
-    return f"{_OURS}{key_of(ledger, account, job)[:12]}-"
+    return f"{OWN}{key_of(ledger, account, job)[:12]}-"
 
 
 def is_part(name: str) -> bool:
     """Return whether a name can be the name of a part."""
-    return name.startswith(_OURS) and "/" not in name
+    return name.startswith(OWN) and "/" not in name
 
 
 def key_of(*texts: str) -> str:
@@ -128,10 +126,10 @@ def key_of(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-LOCK = f"{_OURS}lock-"
+LOCK = f"{OWN}lock-"
 """The prefix of lock files in a local folder. One pattern, ``.filedrop-*.part``, matches all that is ours there."""
 
-_CLAIM = f"{_OURS}claim-"
+_CLAIM = f"{OWN}claim-"
 _CLAIM_PARTS = re.compile(
     re.escape(_CLAIM) + r"(?P<host>.*?)-([0-9a-f]{12}-)?[0-9a-f]{8}-(?P<name>.*)\.part", re.DOTALL
 )

@@ -14,6 +14,8 @@ from ..errors import RunEnded
 if TYPE_CHECKING:
     from .loop import Source
 
+_WAIT = 0.5  # seconds between two looks at the limit
+
 GRACE = 30.0
 """Seconds after the time limit in which files under way can be finished."""
 
@@ -54,6 +56,16 @@ class Deadline:
         """:raises RunEnded: no other file may be started."""
         if self.left <= 0:
             raise self.error
+
+    def wait(self, seconds: float) -> None:
+        """Wait.
+
+        :raises RunEnded: the run has to end before that.
+        """
+        until = time.monotonic() + seconds
+        while (rest := until - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(rest, _WAIT))
 
     def watch(self, source: Source) -> Source:
         """The same source, but polling it raises `Interruption` after the limit and the grace time."""

@@ -19,21 +19,23 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import ConnectionLost, FiledropError, RemoteDenied, RemoteError, RemoteMissing, UnreachableError
+from ..errors import UNSTATED, ConnectionLost, FiledropError, RemoteDenied, RemoteError, RemoteMissing, UnreachableError
 from ..local.folder import rename_new
 from ..local.permissions import Permissions
+from ..local.walk import FOLDER, open_folder
 from .interface import Entry, Features, join
 from .threaded import ThreadedRemote
 
 if TYPE_CHECKING:
     from ..config.account import Account
 
-FEATURES = Features(stat=True, rename=True, exclusive_create=True, partial_uploads=True, max_in_flight=64)
+FEATURES = Features(
+    stat=True, rename=True, exclusive_create=True, partial_uploads=True, max_in_flight=64, is_local=True
+)
 THREADS = 8  # a disk takes several syncs at once, and does them together
 PAGE = 1000  # names that are listed at a time
 WRITE_OUT = 8 * 1024 * 1024  # bytes after which the disk is told to begin, so that the sync at the end is quicker
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _KINDS: dict[int, tuple[type[FiledropError], str]] = {
@@ -77,7 +79,7 @@ class _FolderConnection:
     """The calls of one thread; see `threaded.BlockingConnection`."""
 
     def __init__(self, root: str, permissions: Permissions) -> None:
-        self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._root = open_folder(root)
         self._permissions = permissions
         self._open: set[_File] = set()
 
@@ -173,7 +175,7 @@ class _FolderConnection:
                 if part == "..":
                     raise RemoteDenied("remote_denied", f"The path {path!r} has '..' in it, and could leave `root`.")
                 if part not in ("", "."):
-                    above, fd = fd, os.open(part, _FOLDER, dir_fd=fd)
+                    above, fd = fd, os.open(part, FOLDER, dir_fd=fd)
                     os.close(above)
             yield _Opened(fd)
         finally:
@@ -247,5 +249,5 @@ def _errors(doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        kind, reason = _KINDS.get(error.errno or 0, (RemoteError, "remote_failure"))
+        kind, reason = _KINDS.get(error.errno or 0, (RemoteError, UNSTATED))
         raise kind(reason, f"The server refused {doing}: {(error.strerror or str(error)).lower()}.") from error

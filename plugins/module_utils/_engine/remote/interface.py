@@ -46,6 +46,7 @@ class Features(NamedTuple):
     :ivar partial_uploads: True: a file is visible under its name while it is written. False: it is not. None: that
         depends on the server.
     :ivar max_in_flight: how many files to work on at once.
+    :ivar is_local: the times of files are by the clock of this host.
     """
 
     stat: bool
@@ -53,6 +54,7 @@ class Features(NamedTuple):
     exclusive_create: bool
     partial_uploads: bool | None
     max_in_flight: int
+    is_local: bool = False
 
 
 class Outgoing(Protocol):

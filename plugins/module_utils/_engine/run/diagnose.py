@@ -27,7 +27,7 @@ QUESTIONS = 5
 
 
 def describe(account: Account, folders: Sequence[str], probe_dir: str | None, *, ledger: str) -> dict[str, Any]:
-    """Connect, and return the remote's ``info()``, ``latency`` in seconds, ``folders`` and ``capabilities``.
+    """Connect, and return the remote's ``info()``, ``notes``, ``latency`` in seconds, ``folders`` and ``capabilities``.
 
     :param folders: the remote folders to look at.
     :param probe_dir: a remote folder in which we may create, rename and delete files, to learn what the server allows.
@@ -45,10 +45,13 @@ async def _describe(
         for name, allowed in (await _probe(remote, probe_dir)).items():
             ledger.learn(account, name, allowed=allowed)
     words = {True: "yes", False: "no", None: "unknown"}
+    latency = await _latency(remote)
+    found = [await _look_at(remote, folder) for folder in folders]
     return {
-        **remote.info(),
-        "latency": await _latency(remote),
-        "folders": [await _look_at(remote, folder) for folder in folders],
+        "notes": [],
+        **remote.info(),  # now it has answered requests of all kinds
+        "latency": latency,
+        "folders": found,
         "capabilities": {name: words[ledger.capability(account, name)] for name in ALL},
     }
 
@@ -68,6 +71,8 @@ async def _look_at(remote: Remote, folder: str) -> dict[str, Any]:
     try:
         found["entries"] = len(await entries_in(remote, folder))
         found["listable"] = True
+        with suppress(RemoteError):
+            await remote.stat(_probe_path(folder))  # how does the server say that a file is missing?
     except RemoteMissing:
         found["exists"] = False
     except RemoteError:
@@ -83,7 +88,7 @@ async def _probe(remote: Remote, folder: str) -> dict[str, bool]:
     The names have the suffix of unfinished uploads, so the provider's importer ignores them. If it takes one all the
     same, nothing is learned, and the result is empty.
     """
-    first, second = (join(folder, f".filedrop-probe-{secrets.token_hex(4)}.part") for _name in range(2))
+    first, second = _probe_path(folder), _probe_path(folder)
     try:
         partial = await _make(remote, first)
         exclusive = not await _can_make(remote, first)
@@ -99,6 +104,11 @@ async def _probe(remote: Remote, folder: str) -> dict[str, bool]:
         for path in (first, second):
             with suppress(RemoteError):
                 await remote.remove(path)
+
+
+def _probe_path(folder: str) -> str:
+    """Return the path of a file that does not exist."""
+    return join(folder, f".filedrop-probe-{secrets.token_hex(4)}.part")
 
 
 class _Nothing:

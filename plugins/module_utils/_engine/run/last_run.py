@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING
 
 from ..errors import FiledropError, LedgerError
+from ..ledger.soundness import NUMBER, OPTIONAL_NUMBER
 
 if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
@@ -52,6 +53,10 @@ _INSERT = (
 )
 
 
+_KINDS = (*(str,) * 3, NUMBER, NUMBER, OPTIONAL_NUMBER, str, str, *(int,) * 5)
+"""The types of the columns. Another program may have written them."""
+
+
 def remember(ledger: Ledger, job: JobKey, began: float, result: RunResult) -> None:
     """Record how a run of a job has ended just now.
 
@@ -73,11 +78,11 @@ def remember(ledger: Ledger, job: JobKey, began: float, result: RunResult) -> No
 def _words(error: FiledropError | None) -> tuple[str, str]:
     if error is None:
         return "", ""
-    return error.reason, str(error).encode("utf-8", "backslashreplace").decode("utf-8")
+    return error.reason, str(error)
 
 
 def latest_run(ledger: Ledger, job: JobKey) -> PastRun | None:
     """Return how a job's latest run ended; None if the job has never run."""
     query = f"SELECT {', '.join(_COLUMNS)} FROM run WHERE account = ? AND direction = ? AND job = ?"
-    found = ledger.look(query, job)
+    found = ledger.look(query, job, _KINDS)
     return PastRun(*found[0]) if found else None

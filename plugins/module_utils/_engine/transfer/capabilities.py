@@ -21,4 +21,7 @@ STAT = "stat"
 CLAIM = "claim"
 """Files can be renamed in the folder of a pickup. Hosts that share a mailbox need it."""
 
-ALL = (RENAME, EXCLUSIVE_CREATE, PARTIAL_UPLOADS, STAT, CLAIM)
+STAT_AS_LISTED = "stat_as_listed"
+"""A look at a file tells the same size and time as the listing."""
+
+ALL = (RENAME, EXCLUSIVE_CREATE, PARTIAL_UPLOADS, STAT, STAT_AS_LISTED, CLAIM)

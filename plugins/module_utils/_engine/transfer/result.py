@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..errors import FiledropError, HoldError
-from ..local.names import shown
+from ..local.names import as_data, shown
 
 ORDER = ("failed", "held", "delivered", "skipped")
 """All outcomes, in the order of a report."""
@@ -55,11 +55,11 @@ class FileOutcome:
         return self
 
     def as_dict(self) -> dict[str, Any]:
-        """Convert to a dict for module results. Characters of names that are not printable are escaped."""
+        """Convert to a dict for module results. Names that no file can have are escaped."""
         return {
-            "name": shown(self.name),
-            "remote_path": shown(self.remote_path),
-            "local_path": shown(self.local_path),
+            "name": as_data(self.name),
+            "remote_path": as_data(self.remote_path),
+            "local_path": as_data(self.local_path),
             "size": self.size,
             "sha256": self.sha256,
             "outcome": self.outcome,

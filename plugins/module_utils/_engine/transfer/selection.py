@@ -10,20 +10,25 @@ import fnmatch
 import hashlib
 import re
 import time
+from array import array
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import TransferError
 from ..local.folder import bounded_time
-from ..local.names import is_ours, is_temporary
+from ..local.names import is_ours, is_temporary, quoted
 
 if TYPE_CHECKING:
     from ..config.job import Share
     from ..ledger.ledger import Ledger, Row
 
+LONGEST_WAIT = 60.0
+"""Seconds that a run waits for a second look. With a longer `settle`, the second look is left to a later run."""
+
 DIGESTS = ("sha256", "sha512", "md5")
-"""The hashes of supported checksum files, by their suffixes, the strongest first."""
+"""The hashes of supported checksum files, by their suffixes, the strongest first. The case of a suffix is ignored."""
 
 
 NO_LETTER = "\0"
@@ -117,7 +122,13 @@ def _fits(name: str, patterns: Iterable[str]) -> bool:
 def vouched_by(name: str) -> str:
     """Return the name of the file that a checksum file of this name belongs to; empty if it is not a checksum file."""
     stem, _dot, suffix = name.rpartition(".")
-    return stem if suffix in DIGESTS else ""
+    return stem if suffix.lower() in DIGESTS else ""
+
+
+def sidecar_key(name: str) -> str:
+    """Return the name of a checksum file with its suffix in lower case, as one is looked for."""
+    stem, dot, suffix = name.rpartition(".")
+    return stem + dot + suffix.lower()
 
 
 def is_in_share(name: str, share: Share | None) -> bool:
@@ -145,28 +156,66 @@ class Sight:
         return (self.name, self.size, self.mtime_ns or 0)
 
 
+class SecondLook:
+    """Hold what a second look at a folder shows. Each file needs 8 bytes."""
+
+    def __init__(self) -> None:
+        self._seen = array("q")
+        self._is_sorted = False
+
+    def add(self, sights: Iterable[Sight]) -> None:
+        self._seen.extend(hash(sight.key) for sight in sights)
+
+    def __contains__(self, sight: Sight) -> bool:
+        """Return whether a file looked exactly like this. Call this after the last `add`."""
+        if not self._is_sorted:
+            self._seen, self._is_sorted = array("q", sorted(self._seen)), True
+        wanted = hash(sight.key)
+        place = bisect_left(self._seen, wanted)
+        return place < len(self._seen) and self._seen[place] == wanted
+
+
 class Settling:
     """Find the files of one folder that may still be written.
 
-    A file is settled when its mtime is ``settle`` seconds old by our clock, or when it was unchanged for that long. The
-    second rule is for servers whose clock is ahead of ours. The ledger records unsettled files for the next run.
+    A file is settled in one of these cases:
+
+    - Its mtime is ``settle`` seconds old, by a clock that is known.
+    - Two looks in this run, ``settle`` seconds apart, showed the same size and time.
+    - Earlier runs saw it unchanged for that long. The ledger records unsettled files for the next run.
 
     :param note: whether the ledger may be written (not in check mode).
+    :ivar clock: seconds by which the clock of the mtimes is ahead of ours; None if it is unknown.
+    :ivar second_look: what the second look of this run showed, if there was one.
     """
 
-    def __init__(self, ledger: Ledger, key: tuple[str, str, str], settle: float, *, note: bool) -> None:
+    def __init__(
+        self, ledger: Ledger, key: tuple[str, str, str], settle: float, *, note: bool, clock: float | None = 0.0
+    ) -> None:
         self._ledger = ledger
         self._key = key
         self._settle = settle
         self._note = note
         self._found_any = False
+        self.clock = clock
+        self.second_look: SecondLook | None = None
+
+    def needs_second_look(self, mtime_ns: int | None) -> bool:
+        """Return whether the time of a file proves nothing, and two looks in this run are possible."""
+        return 0 < self._settle <= LONGEST_WAIT and (self.clock is None or mtime_ns is None)
+
+    def _is_old(self, one: Sight, now: float) -> bool:
+        if one.mtime_ns is None or self.clock is None:
+            return False
+        return now + self.clock - one.mtime_ns / 1e9 >= self._settle
 
     def unsettled(self, files: Iterable[Sight]) -> set[str]:
         """Return the names of the files that must wait."""
         if not self._settle:
             return set()
         now = time.time()
-        young = [one for one in files if one.mtime_ns is None or now - one.mtime_ns / 1e9 < self._settle]
+        twice = self.second_look
+        young = [one for one in files if not self._is_old(one, now) and not (twice is not None and one in twice)]
         if not young:
             return set()
         self._found_any = True
@@ -340,6 +389,16 @@ def other_job(row: Row) -> TransferError:
         "other_job",
         f"The job {row.job!r} is working on this file.",
         "Change the selections of the two jobs so that they do not overlap.",
+    )
+
+
+def other_folder(row: Row, path: str, option: str) -> TransferError:
+    """Build the error for an unfinished row whose file is in a folder of this host that the job does not have."""
+    return TransferError(
+        "other_folder",
+        f"An earlier run left {quoted(row.name)} unfinished in {quoted(path)}, which is not in `{option}` of this job.",
+        f"If this job used that folder before, set `{option}` to it again for one run. Otherwise, find out who has "
+        "written to the ledger.",
     )
 
 

@@ -10,7 +10,7 @@ from ..operations import Change, always, never, replace
 
 CHANGES = (
     Change("Settling.unsettled", replace("{_ for _ in _ if _}", "set()"), "nothing has to settle"),
-    Change("Settling.unsettled", always("_.mtime_ns is None or _"), "what is old has to settle, too"),
+    Change("Settling.unsettled", always("not _ and not (_ is not None and _)"), "what is old has to settle, too"),
     Change(
         "Tally.add",
         never("hash(outcome.origin) in self._before"),

@@ -13,12 +13,13 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import ProtocolError, RemoteError
-from . import packets, requests
+from . import packets
+from .looks import Look
 from .session import Cost
 
 if TYPE_CHECKING:
     from ...loop.loop import Future
-    from ..interface import Entry, Incoming
+    from ..interface import Incoming
     from ..rate_limiter import RateLimiter
     from .requests import Handle
 
@@ -44,14 +45,17 @@ class Download:
         self._doing = f"to read {handle.path!r}"
         self._rate_limiter = rate_limiter
         self._may_ask_behind = is_in_order
-        self.entry: Future[Entry | None] | None = None
+        self.entry: Look | None = None
         self._parts: deque[_Part] = deque()
         self._asked = 0
 
     async def into(self, incoming: Incoming, size: int) -> int:
         """Read the expected size, and try one byte beyond it to see that the file ends there; return what came.
 
-        A server may answer with less than was asked for. The rest of that part is then asked for again.
+        - A server may answer with less than was asked for. The rest of that part is then asked for again.
+        - An answer without a byte is the end of the file, as END_OF_FILE is.
+        - Once the expected size has come, any refusal is the end of the file: servers answer a READ behind the end
+          with errors of many kinds.
         """
         received = 0
         holding = self._session.holding
@@ -59,9 +63,11 @@ class Download:
             while received <= size:
                 await self._ask_on(size)
                 if self._asked > size and self._may_ask_behind and not self.entry:
-                    self.entry = requests.stat(self._session, self._handle.path)
+                    self.entry = Look(self._session, self._handle.path)
                 part = self._parts[0]
                 data = await part.data
+                if not data:
+                    break
                 received += len(data)
                 if received <= size:
                     incoming.write(data)
@@ -71,7 +77,7 @@ class Download:
                     await self._forget_entry()
                     self._parts.appendleft(await self._ask(received, part.length - len(data)))
         except RemoteError as error:
-            if error.reason != "remote_end_of_file":
+            if received < size and error.reason != "remote_end_of_file":
                 raise
             error.__traceback__ = None  # its frames hold the future, which holds the error: a circle for every file
         finally:
@@ -120,6 +126,6 @@ def _data(body: memoryview, length: int) -> memoryview:
     Data that does not fill its packet is copied, because a view would keep the whole buffer in memory.
     """
     data = packets.data(body)
-    if not 0 < len(data) <= length:
+    if len(data) > length:
         raise ProtocolError("protocol_error", f"The server answered a READ of {length} bytes with {len(data)}.")
     return data if len(body) == 4 + length else memoryview(bytes(data))

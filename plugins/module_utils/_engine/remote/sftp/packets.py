@@ -14,7 +14,7 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ...errors import ProtocolError, RemoteBusy, RemoteDenied, RemoteError, RemoteMissing, RemoteUnsupported
+from ...errors import UNSTATED, ProtocolError, RemoteBusy, RemoteDenied, RemoteError, RemoteMissing, RemoteUnsupported
 
 VERSION = 3
 
@@ -30,6 +30,8 @@ FSTAT = 8
 OPENDIR = 11
 READDIR = 12
 REMOVE = 13
+REALPATH = 16
+STAT = 17
 RENAME = 18
 STATUS = 101
 HANDLE = 102
@@ -57,6 +59,8 @@ HAS_EXTENDED = 0x80000000
 OK = 0
 END_OF_FILE = 1
 NO_SUCH_FILE = 2
+NO_SUCH_PATH = 10  # of later versions; some servers use it in version 3
+MISSING = (NO_SUCH_FILE, NO_SUCH_PATH)
 
 LIMITS = "limits@openssh.com"
 FSYNC = "fsync@openssh.com"
@@ -238,15 +242,13 @@ def status_code(body: bytes) -> int:
     return Reader(body).uint32()
 
 
-UNSTATED = "remote_failure"
-"""The reason of a refusal for which SFTP has no code of its own, such as too many open files."""
-
 _REFUSALS: Mapping[int, tuple[type[RemoteError], str, str]] = {
     END_OF_FILE: (RemoteError, "remote_end_of_file", "the end of the file"),
     NO_SUCH_FILE: (RemoteMissing, "remote_missing", "no such file or folder"),
     3: (RemoteDenied, "remote_denied", "permission denied"),
     5: (RemoteError, "remote_bad_message", "a bad message, as for a name that it cannot store"),  # OpenSSH's EINVAL
     8: (RemoteUnsupported, "remote_unsupported", "the request is not supported"),
+    NO_SUCH_PATH: (RemoteMissing, "remote_missing", "no such file or folder"),
 }
 
 
@@ -266,7 +268,9 @@ def refusal(body: bytes, doing: str) -> RemoteError:
     kind, reason, meaning = _REFUSALS.get(code, (RemoteError, UNSTATED, "failure, without a reason"))
     if kind is RemoteError and _BUSY.search(said):
         kind = RemoteBusy
-    return kind(reason, f"The server refused {doing}: {meaning} (SFTP status {code}, {shown!r}).")
+    error = kind(reason, f"The server refused {doing}: {meaning} (SFTP status {code}, {shown!r}).")
+    error.said = shown
+    return error
 
 
 def _too_short() -> ProtocolError:

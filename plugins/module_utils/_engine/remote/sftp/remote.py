@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Callable
 from ..interface import Entry, Features, Incoming, Outgoing, Received, Uploaded
 from . import requests
 from .download import Download
-from .listing import Listing
+from .listing import list_folder
+from .looks import Look
 from .sessions import Sessions
 from .upload import Upload
 
@@ -57,16 +58,10 @@ class SftpRemote:
         return self._sessions.info()
 
     async def list(self, folder: str, take: Callable[[Sequence[Entry]], None]) -> None:
-        doing = f"to list the folder {folder!r}"
-        session = self._sessions.idlest()
-        handle = await requests.open_folder(session, folder, doing)
-        try:
-            await Listing(session, handle.name, folder, doing).pass_on(take)
-        finally:
-            requests.close(handle)  # nobody waits for the answer
+        await list_folder(self._sessions.idlest(), folder, take)
 
-    def stat(self, path: str) -> Future[Entry | None]:
-        return requests.stat(self._sessions.idlest(), path)
+    def stat(self, path: str) -> Look:
+        return Look(self._sessions.idlest(), path)
 
     async def download(self, path: str, into: Incoming, *, size: int) -> Received:
         handle = await requests.open_for_reading(self._sessions.idlest(), path)
@@ -78,7 +73,7 @@ class SftpRemote:
             received = await download.into(into, size)
         finally:
             requests.close(handle)  # nobody waits for the answer
-        return Received(received, download.entry or requests.stat(session, path))
+        return Received(received, download.entry or Look(session, path))
 
     async def upload(
         self,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import RemoteError
+from ...errors import UNSTATED, RemoteError
 from ..interface import Entry
 from . import packets
 from .session import Cost, Session
@@ -83,7 +83,7 @@ def _may_mean_too_many(error: BaseException) -> bool:
     if not isinstance(error, RemoteError):
         return False
     said = error.finding.rpartition("(SFTP status")[2]
-    return error.reason == packets.UNSTATED or _TOO_MANY.search(said) is not None
+    return error.reason == UNSTATED or _TOO_MANY.search(said) is not None
 
 
 _TOO_MANY = re.compile(r"too many|quota|limit|resource|busy|try again", re.IGNORECASE)
@@ -96,15 +96,29 @@ def close(handle: Handle) -> Future[None]:
     return handle.session.request(packets.CLOSE, handle.name, expected=packets.STATUS, doing=doing, cost=cost)
 
 
-def stat(session: Session, path: str) -> Future[Entry | None]:
-    """What a path is itself (a link is not followed), or None if there is nothing [6.8]."""
+def stat(session: Session, path: str, kind: int) -> Future[Entry | None]:
+    """Ask once what a path is, or None if the server says that there is nothing [6.8]. See `looks` for more.
+
+    :param kind: LSTAT (a link is not followed) or STAT.
+    """
     return session.request(
-        packets.LSTAT,
+        kind,
         packets.text(encoded(path)),
         expected=packets.ATTRS,
         doing=f"to look at {path!r}",
         decode=lambda body: entry_of(path.rpartition("/")[2], path, packets.Reader(body).attributes()),
         missing_ok=True,
+    )
+
+
+def real_path(session: Session, path: str) -> Future[str]:
+    """The absolute path that the server makes of a path; empty if its answer holds none [6.11]."""
+    return session.request(
+        packets.REALPATH,
+        packets.text(encoded(path or ".")),
+        expected=packets.NAME,
+        doing=f"to tell the absolute path of {path!r}",
+        decode=lambda body: "".join(decoded(name) for name, _attributes in packets.names(body)[:1]),
     )
 
 
@@ -140,3 +154,7 @@ def entry_of(name: str, path: str, attributes: packets.Attributes) -> Entry:
 
 def encoded(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
+
+
+def decoded(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")

@@ -14,9 +14,10 @@ window of the channel, so the server can always get rid of them and go on readin
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from ...errors import ConnectionLost, ProtocolError, RemoteError, UnreachableError
+from ...errors import UNSTATED, ConnectionLost, ProtocolError, RemoteError, UnreachableError
 from ...loop.limiter import CapacityLimiter
 from ...loop.loop import Future
 from ..channel import ChannelEnded, silent
@@ -57,6 +58,37 @@ class Cost(NamedTuple):
     amount: int
 
 
+@dataclass
+class Habits:
+    """Record what a server does otherwise than OpenSSH's, as its answers have shown.
+
+    :ivar looks: the requests that tell what a path is, best first. One that the server does not know is removed.
+    :ivar looks_in_listings: whether a folder had to be listed to tell what a path is.
+    :ivar lists_paths: whether its listings hold whole paths.
+    :ivar lists_one_by_one: whether it refuses a READDIR that is asked ahead.
+    :ivar waiting: the paths that the next listing of a folder decides on; see `looks`.
+    """
+
+    looks: tuple[int, ...] = (packets.LSTAT, packets.STAT)
+    looks_in_listings: bool = False
+    lists_paths: bool = False
+    lists_one_by_one: bool = False
+    waiting: dict[str, list[tuple[str, Future[Any]]]] = field(default_factory=dict)
+
+    def notes(self) -> list[str]:
+        """Return a sentence for each habit that differs, for people."""
+        found = {
+            "It does not answer LSTAT. STAT is used, so a link looks like its target.": self.looks == (packets.STAT,),
+            "It answers neither LSTAT nor STAT. The listing of the folder is used.": not self.looks,
+            "It does not always tell whether a file is missing. The listing of the folder is used then.": (
+                bool(self.looks) and self.looks_in_listings
+            ),
+            "It lists paths in place of names.": self.lists_paths,
+            "It refuses to go on with a listing before its last answer. It is asked one by one.": self.lists_one_by_one,
+        }
+        return [note for note, applies in found.items() if applies]
+
+
 class _Request(Future[Any]):
     """A pending request, and what its answer must be."""
 
@@ -79,12 +111,16 @@ class Session:
     :param channel: a stream to the SFTP server of a user who is logged in. It ends with the session.
     :param timeout: seconds without an answer, while requests are pending, after which the session counts as lost.
     :param handles: how many files may be open at once, if that does not go by what the server tells.
+    :param habits: what is known of the server. All sessions with it share that.
     :ivar latency: seconds of a round trip; 0 if the server has not been asked for anything that tells.
     :ivar error: what has ended the session, if anything has.
     """
 
-    def __init__(self, channel: Channel, *, timeout: float, handles: CapacityLimiter | None = None) -> None:
+    def __init__(
+        self, channel: Channel, *, timeout: float, habits: Habits, handles: CapacityLimiter | None = None
+    ) -> None:
         self.timeout = timeout
+        self.habits = habits
         self._channel = channel
         self._pending: dict[int, _Request] = {}
         self._next_id = 0
@@ -273,10 +309,12 @@ def _value_of(request: _Request, kind: int, body: Any) -> Any:
     """
     if kind == packets.STATUS:
         code = packets.status_code(body)
-        if code == packets.NO_SUCH_FILE and request.missing_ok:
+        if code in packets.MISSING and request.missing_ok:
             return None
         if code != packets.OK:
             raise packets.refusal(body, request.doing)
+        if request.expected in (packets.DATA, packets.NAME, packets.ATTRS):
+            raise RemoteError(UNSTATED, f"The server answered {request.doing} with OK, and with nothing else.")
     if kind != request.expected:
         raise ProtocolError(
             "protocol_error",

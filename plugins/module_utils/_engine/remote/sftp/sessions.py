@@ -19,7 +19,7 @@ from ...loop.limiter import CapacityLimiter
 from ..rate_limiter import RateLimiter
 from ..ssh.connection import open_connection
 from . import packets
-from .session import Session
+from .session import Habits, Session
 
 if TYPE_CHECKING:
     from ...config.account import Account
@@ -43,6 +43,7 @@ class Sessions:
     def __init__(self, account: Account) -> None:
         self.rate_limiter = RateLimiter(account.bandwidth_limit)
         self.all: list[Session] = []
+        self._habits = Habits()
         self._connections: list[Connection] = []
         self._timeout = account.timeout
         self._may_widen = True
@@ -60,7 +61,7 @@ class Sessions:
             connection.close()
 
     def _session(self, connection: Connection) -> Session:
-        return Session(connection.open_channel(), timeout=self._timeout, handles=self._handles)
+        return Session(connection.open_channel(), timeout=self._timeout, habits=self._habits, handles=self._handles)
 
     def info(self) -> Mapping[str, Any]:
         """What is known of the server and the first session, for people."""
@@ -70,6 +71,7 @@ class Sessions:
             "sftp_version": packets.VERSION,
             "extensions": session.extensions,
             "limits": session.limits._asdict(),
+            "notes": self._habits.notes(),
         }
 
     def idlest(self) -> Session:

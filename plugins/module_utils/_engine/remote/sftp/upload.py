@@ -18,6 +18,7 @@ from ...loop.limiter import acquire_any
 from ...loop.loop import Future, done_future, gather
 from ..interface import Entry, size_or_none, succeeds, try_look
 from . import packets, requests
+from .looks import Look
 from .requests import Handle
 from .session import Cost
 
@@ -75,7 +76,7 @@ class Upload:
         if self._closing is None:  # a look at the name fails where files are hidden until they are closed
             return None if size is None else await size_or_none(requests.size_of(self._handle))
         await succeeds(self._closing)
-        own = await try_look(requests.stat(self._sessions.idlest(), self._handle.path))
+        own = await try_look(Look(self._sessions.idlest(), self._handle.path))
         if isinstance(own, Entry):
             return own.size
         if size is None and refusal and not isinstance(refusal, (RemoteDenied, RemoteUnsupported)):

@@ -18,7 +18,7 @@ from ...errors import FiledropError, ServerBusy, UnreachableError
 from ..channel import ChannelEnded, ended, silent
 from .connect import agreed_algorithms, banner_of, host_key_of, open_transport
 from .handshake import WINDOW
-from .receive_buffer import NullBuffer, ReceiveBuffer
+from .receive_buffer import replace_buffers
 
 if TYPE_CHECKING:
     from paramiko import Transport
@@ -64,9 +64,9 @@ class SshConnection:
         asked_at = time.monotonic()
         try:
             channel: Any = self._transport.open_session(timeout=self._timeout)
-            channel.in_buffer, channel.in_stderr_buffer = ReceiveBuffer(), NullBuffer()
+            replace_buffers(channel)
             channel.settimeout(self._timeout)
-            with _closing_after(self._timeout, self._transport):
+            with _closing_after(self._timeout, channel, self._transport):
                 channel.invoke_subsystem("sftp")
         except paramiko.ChannelException as error:
             raise ServerBusy(
@@ -74,7 +74,7 @@ class SshConnection:
                 f"The server accepted the login and refused to open a session (code {error.code}).",
                 "It may have too many sessions open for this account; ask the provider, or try again later.",
             ) from error
-        except (OSError, EOFError, paramiko.SSHException) as error:
+        except Exception as error:  # paramiko raises what has ended its thread, of whatever kind
             if time.monotonic() - asked_at >= self._timeout:
                 raise silent(self._timeout) from error
             raise self._no_sftp(error) from error
@@ -113,7 +113,7 @@ class SshChannel:
             sent = int(self._channel.send(data))
         except socket.timeout:
             raise silent(self._timeout) from None
-        except (OSError, EOFError, paramiko.SSHException) as error:
+        except Exception as error:
             raise ended(error) from error
         if sent == 0:
             raise self._end()
@@ -125,7 +125,7 @@ class SshChannel:
             data: bytes = self._channel.recv(WINDOW)
         except socket.timeout:
             return None
-        except (OSError, EOFError, paramiko.SSHException) as error:
+        except Exception as error:
             raise ended(error) from error
         finally:
             self._channel.settimeout(self._timeout)
@@ -143,9 +143,17 @@ class SshChannel:
 
 
 @contextmanager
-def _closing_after(seconds: float, transport: Transport) -> Iterator[None]:
-    """End a connection on which paramiko would wait for ever."""
-    watch = threading.Timer(seconds, transport.close)
+def _closing_after(seconds: float, channel: Any, transport: Transport) -> Iterator[None]:
+    """End a connection on which paramiko would wait for ever.
+
+    It waits for the channel's event. Where the connection has ended just before, nothing else sets that.
+    """
+
+    def close() -> None:
+        transport.close()
+        channel.event.set()
+
+    watch = threading.Timer(seconds, close)
     watch.daemon = True
     watch.start()
     try:

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Union, cast
 from ..._deps import paramiko
 from ...errors import ProtocolError, ServerBusy, TrustError, UnreachableError
 from ...keys.formats import PublicKey, parse_blob
+from ..channel import ended
 from .tcp import open_connection
 
 if TYPE_CHECKING:
@@ -87,9 +88,12 @@ def host_key_of(transport: Transport) -> PublicKey:
     """Return the key that the server has proved to own.
 
     :raises ProtocolError: ``host_key_malformed``.
+    :raises ConnectionLost: the connection has ended since.
     """
     try:
         return parse_blob(transport.get_remote_server_key().asbytes())
+    except paramiko.SSHException:
+        raise ended(transport.saved_exception or "right after the key exchange") from None
     except ValueError as error:
         raise ProtocolError(
             "host_key_malformed", f"The server's host key cannot be parsed: {error}.", "Report it to the provider."

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Buffer received data of a channel, in place of paramiko's own buffers."""
+"""Buffer received data of a channel, in place of paramiko's own buffers where these are the ones that we know."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ import threading
 from typing import Any
 
 from ..._deps import paramiko
+
+KNOWN_METHODS = {"close", "empty", "feed", "read", "read_ready", "set_event"}
+"""The public methods of paramiko's buffers, from paramiko 2.12 to 5.1."""
+
+
+def replace_buffers(channel: Any) -> None:
+    """Replace the buffers of a channel. A release of paramiko with other buffers keeps its own, and is slower."""
+    methods = {name for name in dir(getattr(channel, "in_buffer", None)) if not name.startswith("_")}
+    if methods == KNOWN_METHODS and hasattr(channel, "in_stderr_buffer"):
+        channel.in_buffer, channel.in_stderr_buffer = ReceiveBuffer(), NullBuffer()
 
 
 class ReceiveBuffer:

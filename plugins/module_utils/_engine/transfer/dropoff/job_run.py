@@ -12,6 +12,7 @@ from contextlib import closing
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from ...config.job import ARCHIVE
 from ...errors import JobStopped, RemoteError
 from ...ledger.decisions import Discarded
 from ...local.folder import Folder
@@ -103,11 +104,18 @@ class DropoffRun(JobRun[DropoffItem]):
         if row.state is not State.DELIVERED or row.local_path in (None, DELETED, os.path.join(row.folder, row.name)):
             return False
         folder, name = os.path.split(row.local_path or "")
-        if not _is_unchanged(folder, name, row):
+        # The ledger may belong to somebody else: remove nothing outside of the job's own archive.
+        if folder not in self._archives() or not _is_unchanged(folder, name, row):
             return False
         with closing(Folder(folder, option="retention")) as archive:
             archive.remove(name)
         return True
+
+    def _archives(self) -> set[str]:
+        """Return the folders in which this job may have archived a file."""
+        if self.job.archive_dir:
+            return {self.job.archive_dir}
+        return {os.path.join(path, ARCHIVE) for each in self.job.sources for path in (each, os.path.dirname(each))}
 
     def result(self, error: FiledropError | None) -> RunResult:
         result = super().result(error)

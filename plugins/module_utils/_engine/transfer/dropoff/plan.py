@@ -18,7 +18,8 @@ from ...errors import DiskError, FiledropError, HoldError, TransferError
 from ...ledger.decisions import RESOLVED, Discarded, way_out
 from ...ledger.locks import JobKey, is_running
 from ...local import names
-from ...local.folder import Folder, LocalFile, regular, sha256_of
+from ...local.folder import Folder, LocalFile, disk_error, regular, sha256_of
+from ...local.walk import LinkRefused, way_to
 from ...remote import join
 from ...states import State
 from ..result import FileOutcome
@@ -33,6 +34,7 @@ from ..selection import (
     empty_refused,
     is_in_share,
     left_for_later,
+    other_folder,
     other_job,
     unsettled_error,
 )
@@ -107,13 +109,15 @@ class DropoffPlan:
         """List every source.
 
         :raises DiskError: a source is missing or cannot be read. If originals are archived or deleted, a source that
-            cannot be written is an error too.
+            cannot be written, or whose archive is a link, is an error too.
         """
         folders = _open_sources(self._job.sources)
         unfinished = self._rows_by_folder()
         for folder, wanted in folders:
             if self._job.after != "keep":
                 folder.require_writable()
+            if self._job.after == "archive" and self._job.archive_dir is None:
+                folder.require_no_link(ARCHIVE)
             self._scan_source(folder, wanted, unfinished.pop(folder.path, {}))
         for path, rows in unfinished.items():
             self._plan_rest(path, rows.values())
@@ -175,15 +179,13 @@ class DropoffPlan:
         self.size += size
 
     def _plan_rest(self, path: str, rows: Iterable[Row]) -> None:
-        """Plan the unfinished files of a source that the job no longer has, or that is missing."""
-        try:
-            folder = Folder(path)
-        except DiskError as error:
-            for row in rows:
-                self._tally.add(self._outcome(row.name, row.name, row.size).blame(error))
-        else:
-            for row in rows:
-                self._add_unfinished(folder, row, folder.file(row.name))
+        """Report the unfinished files of a folder that the job does not have. Nothing is done with them.
+
+        The job's options may have changed. Or somebody else has written into the ledger.
+        """
+        for row in rows:
+            error = self._why_not_ours(row) if row.state.is_held else other_folder(row, path, "src")
+            self._tally.add(self._outcome(row.name, row.name, row.size).blame(error))
 
     def _regular_files(self, folder: Folder, wanted: set[str] | None) -> Iterator[LocalFile]:
         """Yield the selected files that may be sent; give each other selected entry its outcome."""
@@ -193,7 +195,7 @@ class DropoffPlan:
                 continue
             try:
                 file = _regular(name, status)
-                names.check_foreign(name)
+                names.check_name(name)
             except TransferError as error:
                 self._refuse(folder, name, error)
             else:
@@ -341,12 +343,25 @@ def _open_sources(sources: Iterable[str]) -> list[tuple[Folder, set[str] | None]
     """
     found: dict[str, tuple[Folder, set[str] | None]] = {}
     for source in sources:
-        path, name = (source, None) if os.path.isdir(source) else os.path.split(source)
-        if name is not None and not os.path.lexists(source):
-            raise DiskError("local_missing", f"{source!r} in `src` does not exist.", "Create it, or correct `src`.")
+        path, name = (source, None) if _is_folder(source) else os.path.split(source)
         folder, wanted = found.get(path) or (Folder(path, option="src"), set())
         found[path] = (folder, None if name is None or wanted is None else wanted | {name})
     return list(found.values())
+
+
+def _is_folder(source: str) -> bool:
+    """Return whether a source is a folder. A link to a file counts as a file, which is refused by its own outcome."""
+    try:
+        status = way_to(source).status
+        if status is None:
+            raise DiskError("local_missing", f"{source!r} in `src` does not exist.", "Create it, or correct `src`.")
+        return modes.S_ISDIR(status.st_mode)
+    except LinkRefused as error:
+        if os.path.isdir(source):
+            raise disk_error(error, f"open the folder {source!r} (`src`)") from error
+        return False
+    except OSError as error:
+        raise disk_error(error, f"find {source!r} (`src`)") from error
 
 
 def _regular(name: str, status: os.stat_result) -> LocalFile:

@@ -15,7 +15,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from ...errors import HoldError, JobStopped, RemoteBusy, RemoteDenied, RemoteError, RemoteUnsupported, TransferError
+from ...errors import (
+    UNSTATED,
+    HoldError,
+    JobStopped,
+    RemoteBusy,
+    RemoteDenied,
+    RemoteError,
+    RemoteUnsupported,
+    TransferError,
+)
 from ...ledger.decisions import way_out
 from ...ledger.ledger import Row
 from ...local import names
@@ -352,7 +361,7 @@ class Uploads:
             return
         if verdict is Verdict.AMBIGUOUS or isinstance(there, RemoteError):
             await self._hold(row, "vanished", f"{error} The file is not to be seen under either name.")
-        if verdict is Verdict.FINISH_RENAME and not again and type(error) is RemoteError:
+        if verdict is Verdict.FINISH_RENAME and not again and error.reason == UNSTATED:
             finding = f"{error} The complete upload stays there as {temporary!r}."
             way_out = "The next run renames it, or else removes it."
             if self.renaming.is_proven:

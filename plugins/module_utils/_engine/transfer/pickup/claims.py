@@ -114,7 +114,7 @@ class Claim:
         :raises TransferError: ``not_claimed``: this file cannot be renamed.
         """
         async with self.claims.renaming:
-            if self.claims.are_taken and not self._is_taken:
+            if self.claims.are_taken and not self.is_taken:
                 await self._rename()
 
     async def __aexit__(
@@ -143,7 +143,7 @@ class Claim:
         """Give the file its own name again; return whether this succeeded. The row of the claim is not changed."""
         own = self.item.entry
         try:
-            if not self._is_taken or await self.claims.remote.stat(own.path) is not None:
+            if not self.is_taken or await self.claims.remote.stat(own.path) is not None:
                 return False
             await self.claims.remote.rename(self.entry.path, own.path)
         except RemoteError:
@@ -152,7 +152,8 @@ class Claim:
         return True
 
     @property
-    def _is_taken(self) -> bool:
+    def is_taken(self) -> bool:
+        """Return whether the file has the name of the claim on the server."""
         return self.entry.path != self.item.entry.path
 
     async def _rename(self) -> None:

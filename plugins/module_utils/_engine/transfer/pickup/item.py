@@ -72,4 +72,4 @@ def mtime_ns_of(entry: Entry) -> int | None:
 
 def is_same(entry: Entry, size: int, mtime_ns: int) -> bool:
     """Return whether a listed file has this size in bytes and this mtime in ns (0: unknown)."""
-    return entry.size == size and (mtime_ns_of(entry) or 0) == mtime_ns
+    return (entry.size or 0) == size and (mtime_ns_of(entry) or 0) == mtime_ns

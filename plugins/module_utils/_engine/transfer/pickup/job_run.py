@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Callable
 
 from ...errors import DiskError, JobStopped, LedgerError, RemoteDenied, RemoteMissing, RemoteUnsupported, TransferError
 from ...ledger.decisions import RESOLVED
+from ...local.dest_lock import DestLock
 from ...local.folder import Folder
 from ...remote import Entry, Remote, join
-from ...states import STAYS, LocalPart, Original, State, Verdict, verdict_on
+from ...states import STAYS, Original, State, Verdict, verdict_on
 from ..base import JobRun
 from ..capabilities import STAT
 from ..result import FileOutcome, RunResult
 from ..selection import is_selected
 from .claims import REFUSED, ClaimedElsewhere, Claims
-from .dest_lock import DestLock
 from .disk_space import SpaceReservation
 from .item import PickupItem, outcome_of
+from .looks import Looks
 from .lost_claims import LostClaims
 from .plan import PickupPlan
-from .workflow import DUPLICATE, PickupWorkflow
+from .workflow import DUPLICATE, GONE, PickupWorkflow
 
 if TYPE_CHECKING:
     from ...config.job import Pickup
@@ -47,6 +48,7 @@ class PickupRun(JobRun[PickupItem]):
 
     def __init__(self, job: Pickup, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> None:
         super().__init__(job, account, ledger, syncer, check=check)
+        self._gone = 0  # files that were gone from the server after their download
         self._came: set[str] = set()  # names of fetched files, needed only for checksums
         self._present: frozenset[str] | None = None  # the watched names that are on the server
 
@@ -72,7 +74,8 @@ class PickupRun(JobRun[PickupItem]):
         tools = (self.job, self.account, remote, self._ledger)
         claims = self._claims = Claims(*tools, self.deadline)
         space = SpaceReservation(self._dest, self.job.min_free)
-        self._workflow = PickupWorkflow(*tools, self._syncer, self._dest, self.permissions, space, claims)
+        looks = Looks(remote, self.job.remote_dir, self._ledger, self.account, check=self._check)
+        self._workflow = PickupWorkflow(*tools, self._syncer, self._dest, self.permissions, space, claims, looks)
         rows = self._ledger.open_rows(self.account, self.job.direction, self.job.name)
         plan = PickupPlan(
             self.job,
@@ -81,9 +84,13 @@ class PickupRun(JobRun[PickupItem]):
             self.tally,
             check=self._check,
             watched={*self._to_watch(), *(row.name for row in rows)},
+            clock=0.0 if remote.features.is_local else self._ledger.clock(self.account),
         )
         await list_into(remote, self.job.remote_dir, plan.take)
         plan.close(claims.among(plan.claims))
+        if plan.needs_second_look:
+            self.deadline.wait(self.job.settle)
+            await list_into(remote, self.job.remote_dir, plan.look_again())
         self._lost_claims = LostClaims(
             self._ledger, (self.account, self.job.direction, self.job.remote_dir), check=self._check
         )
@@ -101,8 +108,9 @@ class PickupRun(JobRun[PickupItem]):
         if first is not None and self._lock is not None:
             self._lock.make_durable()
             self._dest.require_safe_rename()
-        if first is not None and not self._ledger.capability(self.account, STAT):
-            await self._require_stat(remote, (first.claimed or first.entry).path)
+        if first is not None and not looks.is_known:
+            listed = first.claimed or first.entry
+            looks.learn(listed, await self._first_look(remote, listed.path))
 
     async def finish(self, remote: Remote) -> None:
         for outcome in await self._lost_claims.still_there(remote):
@@ -114,13 +122,13 @@ class PickupRun(JobRun[PickupItem]):
         if self._plan_of_files is not None:
             yield self._plan_of_files.checksums(self._came)
 
-    async def _require_stat(self, remote: Remote, path: str) -> None:
-        """Refuse a job whose files cannot be looked at (stat), before a file is fetched in vain.
+    async def _first_look(self, remote: Remote, path: str) -> Entry | None:
+        """Look at the first file. Refuse a job whose files cannot be looked at, before a file is fetched in vain.
 
         :raises JobStopped: the server refuses the request.
         """
         try:
-            await remote.stat(path)
+            looked = await remote.stat(path)
         except (RemoteDenied, RemoteUnsupported) as error:
             raise JobStopped(
                 "stat_refused",
@@ -128,8 +136,9 @@ class PickupRun(JobRun[PickupItem]):
                 "Without that, a fetched file cannot be verified, and its original cannot be deleted safely. Ask the "
                 "provider for the permission to stat files.",
             ) from error
-        if not self._check:
+        if not self._check and not self._ledger.capability(self.account, STAT):
             self._ledger.learn(self.account, STAT, allowed=True)
+        return looked
 
     def _has_unpublished_or_undeleted(self) -> bool:
         """Return whether another ledger could fetch a file again that this one is about to finish."""
@@ -151,7 +160,8 @@ class PickupRun(JobRun[PickupItem]):
         """
         stuck = set()
         placing = [row for row in rows if row.state is State.PLACING]
-        self._workflow.remove_leftovers(keep={row.temporary or "" for row in placing})
+        kept = (State.PLACING, State.HELD, State.RESEND)
+        self._workflow.remove_leftovers(keep={row.temporary or "" for row in rows if row.state in kept})
         for row in placing:
             try:
                 await self._workflow.resume(row)
@@ -169,8 +179,10 @@ class PickupRun(JobRun[PickupItem]):
         """Close a row whose original is no longer listed. If it was fetched, it is finished; else it is abandoned."""
         if row.state is State.PLACING or (self._claims and await self._claims.is_there(row)):
             return
-        verdict = verdict_on(row.track, row.state, LocalPart.GONE, Original.GONE)
-        if verdict is Verdict.FORGET:
+        verdict = verdict_on(row.track, row.state, self._workflow.part_of(row), Original.GONE)
+        if verdict is Verdict.PUBLISH:
+            await self._publish_kept(row)
+        elif verdict is Verdict.FORGET:
             await self._ledger.commit(row, State.FORGOTTEN)
         elif verdict is Verdict.FINISHED:
             await self._ledger.commit(row, State.FETCHED)
@@ -179,6 +191,14 @@ class PickupRun(JobRun[PickupItem]):
         elif verdict is Verdict.ABANDON:
             await self._ledger.commit(row, State.ABANDONED)
             self.tally.add(_earlier(row).blame(_gone(row)))
+
+    async def _publish_kept(self, row: Row) -> None:
+        try:
+            await self._workflow.publish_kept(row)
+        except (DiskError, TransferError) as error:
+            self.tally.add(_earlier(row).blame(error))
+        else:
+            self._count(_completed(row))
 
     def _to_watch(self) -> set[str]:
         """Return the names whose history may be forgotten only if they are no longer on the server."""
@@ -212,6 +232,7 @@ class PickupRun(JobRun[PickupItem]):
             outcome = await self._workflow.fetch(item)
         except ClaimedElsewhere as error:
             return item.outcome.skip(error)
+        self._gone += outcome.reason == GONE.reason
         if self.job.verify == "sidecar" and (outcome.outcome == "delivered" or outcome.reason == DUPLICATE.reason):
             self._came.add(item.entry.name)
         return outcome
@@ -228,6 +249,11 @@ class PickupRun(JobRun[PickupItem]):
         plan = self._plan_of_files
         if plan is not None:
             result.notes.extend(plan.notes())
+        if self._gone:
+            result.notes.append(
+                f"{self._gone} files were no longer on the server after they had been read completely: the server, or "
+                "another reader, took them."
+            )
         if plan is not None and plan.files and self._claims is not None and self._claims.refused:
             result.notes.append(REFUSED)
         return result

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from ...errors import FiledropError, HoldError, TransferError
 from ...ledger.decisions import Discarded, way_out
@@ -23,6 +23,7 @@ from ..selection import (
     Candidate,
     NameMarks,
     Oldest,
+    SecondLook,
     Selector,
     Settling,
     Sight,
@@ -30,6 +31,7 @@ from ..selection import (
     is_in_share,
     left_for_later,
     other_job,
+    sidecar_key,
     unsettled_error,
     vouched_by,
 )
@@ -50,6 +52,8 @@ class PickupPlan:
 
     :param check: change nothing; unsettled files are not recorded in the ledger.
     :param watched: names for which the caller needs to know whether they are in the folder.
+    :param clock: seconds by which the server's clock is ahead of ours; None if it is unknown.
+    :ivar needs_second_look: whether only a second listing can show which files are settled; see `look_again`.
     :ivar known: the number of files that were fetched before and stay on the server. It has no limit.
     :ivar files: the number of files that were found; ``size`` is their total size in bytes.
     :ivar present: the watched names that are in the folder.
@@ -57,7 +61,15 @@ class PickupPlan:
     """
 
     def __init__(
-        self, job: Pickup, account: str, ledger: Ledger, tally: Tally, *, check: bool, watched: Collection[str]
+        self,
+        job: Pickup,
+        account: str,
+        ledger: Ledger,
+        tally: Tally,
+        *,
+        check: bool,
+        watched: Collection[str],
+        clock: float | None = 0.0,
     ) -> None:
         self._job = job
         self._key = (account, job.direction, job.remote_dir)
@@ -65,7 +77,8 @@ class PickupPlan:
         self._tally = tally
         self._check = check
         self._watched = watched
-        self._settling = Settling(ledger, self._key, job.settle, note=not check)
+        self._settling = Settling(ledger, self._key, job.settle, note=not check, clock=clock)
+        self.needs_second_look = False
         self._oldest = Oldest()
         self._selector = Selector(job)
         self._oldest_checksums = Oldest()
@@ -100,7 +113,7 @@ class PickupPlan:
                 self.claims.append(entry)
                 continue
             if vouched_by(entry.name):
-                self._sidecars.setdefault(entry.name, entry)
+                self._sidecars.setdefault(sidecar_key(entry.name), entry)
             if self._is_asked_for(entry.name):
                 self._accept(entry)
 
@@ -157,6 +170,13 @@ class PickupPlan:
             oldest.add(Candidate(entry.mtime or 0, entry.name, f"{_told(entry.size)}/{_told(entry.mtime)}"))
             self.files += 1
             self.size += entry.size or 0
+            self.needs_second_look = self.needs_second_look or self._settling.needs_second_look(_sight(entry).mtime_ns)
+
+    def look_again(self) -> Callable[[Iterable[Entry]], None]:
+        """Return a function that takes each page of a second listing, ``settle`` seconds after the first one."""
+        second = self._settling.second_look = SecondLook()
+        second.add(_sight(entry) for entry in self._claimed.values())  # they were settled when they were claimed
+        return lambda page: second.add(_sight(entry) for entry in page if entry.kind == "file")
 
     # --- the work to do
 
@@ -177,7 +197,7 @@ class PickupPlan:
             if stem in came or (stem not in self._coming and self._came_with(item, stem)):
                 yield item
             else:
-                self._tally.add(item.outcome.skip(_file_awaited()))
+                self._tally.add(item.outcome.skip(_file_awaited(stem)))
         self._settling.end()
 
     def _came_with(self, item: PickupItem, stem: str) -> bool:
@@ -257,7 +277,8 @@ class PickupPlan:
         """Return the strongest checksum file of each file that has one, even if `include` does not select it."""
         if self._job.verify != "sidecar":
             return {}
-        beside = ChainMap(self._claimed, self._sidecars)
+        claimed = {sidecar_key(name): entry for name, entry in self._claimed.items() if vouched_by(name)}
+        beside = ChainMap(claimed, self._sidecars)
         found = {}
         for name in files:
             several = [beside[f"{name}.{digest}"] for digest in DIGESTS if f"{name}.{digest}" in beside]
@@ -279,17 +300,17 @@ class PickupPlan:
 
 
 def _sight(entry: Entry) -> Sight:
-    return Sight(entry.name, entry.size or 0, mtime_ns_of(entry))
+    return Sight(entry.name, entry.size or 0, mtime_ns_of(entry) or None)  # a time of 0 proves nothing
 
 
 def _told(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-def _file_awaited() -> TransferError:
+def _file_awaited(stem: str) -> TransferError:
     return TransferError(
         "file_awaited",
-        "This is the checksum of a file that was not fetched yet, so it stays on the server.",
+        f"This is the checksum of {stem!r}, which was not fetched yet, so it stays on the server.",
         "A later run fetches it after its file.",
     )
 

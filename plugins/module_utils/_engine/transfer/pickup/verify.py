@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ...errors import TransferError
 from ...local.parts import digest_of
 from ..selection import DIGESTS
+from .sidecar import digests_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ...local.parts import Part
     from ...remote import Entry, Remote
 
-LONGEST_SIDECAR = 4096  # bytes
+LONGEST_SIDECAR = 32768  # bytes; each file that is being verified may hold so many in memory
 
 
 async def download_whole(remote: Remote, entry: Entry, part: Part) -> Awaitable[Entry | None]:
@@ -40,17 +41,12 @@ async def download_whole(remote: Remote, entry: Entry, part: Part) -> Awaitable[
     return received.entry
 
 
-def require_unchanged(entry: Entry, now: Entry | None) -> None:
-    """Compare the listed entry with the entry after the last byte.
-
-    :raises TransferError: ``changed_while_read``.
-    """
-    if now is None or (now.size, now.mtime) != (entry.size, entry.mtime):
-        raise TransferError(
-            "changed_while_read",
-            f"{entry.path!r} was changed on the server during the download.",
-            "The file stays on the server, and the next run fetches it. If its writer needs longer, increase `settle`.",
-        )
+def changed_while_read(entry: Entry) -> TransferError:
+    return TransferError(
+        "changed_while_read",
+        f"{entry.path!r} was changed on the server during the download.",
+        "The file stays on the server, and the next run fetches it. If its writer needs longer, increase `settle`.",
+    )
 
 
 async def reread(remote: Remote, entry: Entry, part: Part) -> None:
@@ -71,23 +67,33 @@ async def reread(remote: Remote, entry: Entry, part: Part) -> None:
 async def compare_with_sidecar(remote: Remote, entry: Entry, sidecar: Entry | None, part: Part, folder: Folder) -> None:
     """Compare a download with the checksum file beside the original.
 
-    :raises TransferError: ``sidecar_missing``, ``checksum_differs``.
+    :param entry: the original, under its own name.
+    :raises TransferError: ``sidecar_missing``, ``checksum_missing``, ``checksum_differs``.
     """
+    name = entry.name
     if sidecar is None or not sidecar.size or sidecar.size > LONGEST_SIDECAR:
-        suffixes = ", ".join(f".{digest}" for digest in DIGESTS)
+        wanted = " or ".join(repr(f"{name}.{digest}") for digest in DIGESTS)
         raise TransferError(
             "sidecar_missing",
-            f"The checksum file ({suffixes}) of {entry.path!r} is missing, empty or over {LONGEST_SIDECAR} bytes.",
+            f"The checksum file of {entry.path!r} is missing, empty or over {LONGEST_SIDECAR} bytes. "
+            f"It must be called {wanted}.",
             "The file stays on the server until it has one. If the provider sends none, set `verify: size`.",
         )
     text = _Text()
     await remote.download(sidecar.path, text, size=sidecar.size)
-    digest = sidecar.name.rpartition(".")[2]
-    found = part.sha256 if digest == "sha256" else digest_of(folder, part.name, digest)
-    if found not in text.content.decode("utf-8", "replace").lower().split():
+    algorithm = sidecar.name.rpartition(".")[2].lower()
+    wanted_digests = digests_for(name, text.content, algorithm)
+    if not wanted_digests:
+        raise TransferError(
+            "checksum_missing",
+            f"The checksum file {sidecar.path!r} holds no {algorithm} of {name!r}.",
+            "The file stays on the server. Ask the provider for a checksum file in the form of sha256sum.",
+        )
+    found = part.sha256 if algorithm == "sha256" else digest_of(folder, part.name, algorithm)
+    if found not in wanted_digests:
         raise TransferError(
             "checksum_differs",
-            f"The {digest} of {entry.path!r} differs from the one in {sidecar.path!r}.",
+            f"The {algorithm} of {entry.path!r} differs from the one in {sidecar.path!r}.",
             "The file stays on the server. Ask the provider to send it again.",
         )
 

@@ -29,7 +29,7 @@ from ...remote import Entry, Remote, join
 from ...states import CAME, LocalPart, Original, State, Verdict, verdict_on
 from ..selection import vouched_by
 from .item import PickupItem, mtime_ns_of, row_of
-from .verify import compare_with_sidecar, download_whole, require_unchanged, reread
+from .verify import changed_while_read, compare_with_sidecar, download_whole, reread
 
 if TYPE_CHECKING:
     from ...config.job import Pickup
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..result import FileOutcome
     from .claims import Claim, Claims
     from .disk_space import SpaceReservation
+    from .looks import Looks
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class PickupWorkflow:
     permissions: Permissions
     space: SpaceReservation
     claims: Claims
+    looks: Looks
     places: set[str] = field(default_factory=set)
 
     async def fetch(self, item: PickupItem) -> FileOutcome:
@@ -69,7 +71,7 @@ class PickupWorkflow:
         async with self.claims.hold(item) as claim:
             with Part(self.dest, self._part_prefix) as part, self.space.reserve(part, item.size):
                 await claim.take()
-                await self._download(item, claim, part)
+                before, is_gone = await self._download(item, claim, part)
                 row = self._came_before(item, part) or self._published_elsewhere(item, claim, part)
                 is_duplicate = row is not None and row.state is not State.PLACED and not _was_kept(item, part)
                 if row is None:
@@ -78,32 +80,63 @@ class PickupWorkflow:
                     raise await self._hold_duplicate(item, claim, part, row)
                 elif row.id is None or row.state is State.CLAIMING:
                     await self._adopt_copy(row, claim)
+                was_kept = _was_kept(item, part)
                 part.discard()
-                await self._dispose_of_source(row, item, claim)
+                await self._dispose_of_source(row, item, claim, None if is_gone else before)
         outcome = item.outcome.deliver()
         outcome.verified_by = self.job.verify
-        if is_duplicate or row.reason == RESOLVED:
+        if is_duplicate or was_kept or row.reason == RESOLVED:
             outcome.skip(DUPLICATE)
             outcome.changed = self.job.after != "keep"
+        elif is_gone:
+            outcome.reason, outcome.message = GONE.reason, str(GONE)
         outcome.sha256, outcome.local_path = row.sha256, row.local_path or ""
         return outcome
 
     # --- download
 
-    async def _download(self, item: PickupItem, claim: Claim, part: Part) -> None:
+    async def _download(self, item: PickupItem, claim: Claim, part: Part) -> tuple[Entry, bool]:
         """Download the file to a durable part with its final group and mode, and verify it.
 
+        Return what the original is compared with from now on, and whether it is gone.
+
         :raises TransferError: the file is incomplete or changed; see `verify`.
+        :raises HoldError: the file is whole and gone, and nobody can tell whether it was verified or taken by another.
         """
-        entry = claim.entry
-        look = await download_whole(self.remote, entry, part)
+        before = await self.looks.before(claim.entry)
+        look = await download_whole(self.remote, before, part)
         self.permissions.give(part.fd)
         await self.syncer.sync_new(part.fd, self.dest.fd)  # meanwhile the server answers
-        require_unchanged(entry, await look)
+        now = await self.looks.after(before, look)
+        if now is not None and not self.looks.is_unchanged(before, now):
+            raise changed_while_read(before)
+        if now is None and self.job.share is not None and not claim.is_taken:
+            raise await self._hold_copy(item, claim, part, "another host may have fetched it as well")
+        try:
+            await self._compare_content(item, before, part)
+        except (RemoteError, TransferError) as error:
+            if now is not None:
+                raise
+            raise await self._hold_copy(item, claim, part, error.finding) from error
+        return before, now is None
+
+    async def _compare_content(self, item: PickupItem, entry: Entry, part: Part) -> None:
         if self.job.verify == "reread":
             await reread(self.remote, entry, part)
         elif self.job.verify == "sidecar" and not vouched_by(item.entry.name):
-            await compare_with_sidecar(self.remote, entry, item.sidecar, part, self.dest)
+            await compare_with_sidecar(self.remote, item.entry, item.sidecar, part, self.dest)
+
+    async def _hold_copy(self, item: PickupItem, claim: Claim, part: Part, why: str) -> HoldError:
+        """Hold a whole copy whose original is gone, and keep its part; return the error to raise."""
+        row = self._row(item, claim, part)
+        part.keep()
+        claim.secure(row)
+        return await self._hold(
+            row,
+            "source_gone",
+            f"{item.entry.path!r} was read completely, and is no longer on the server: {why} The copy is kept as "
+            f"{self.dest.path_of(part.name)!r}.",
+        )
 
     # --- duplicates
 
@@ -197,6 +230,19 @@ class PickupWorkflow:
 
     # --- unfinished work of an earlier run
 
+    async def publish_kept(self, row: Row) -> None:
+        """Publish the copy of a held file after a person has decided to move it.
+
+        :raises DiskError: the part cannot be published.
+        """
+        names.check_name(row.name)
+        await self._publish(row)
+        await self.ledger.commit(row, State.FETCHED)
+
+    def part_of(self, row: Row) -> LocalPart:
+        """Return what is left in `dest` of a file that an earlier run fetched."""
+        return _left_of(self.dest, row)
+
     async def resume(self, row: Row) -> None:
         """Bring a row from ``placing`` to ``placed``: publish its part if it still exists.
 
@@ -252,18 +298,19 @@ class PickupWorkflow:
 
     # --- the original
 
-    async def _dispose_of_source(self, row: Row, item: PickupItem, claim: Claim) -> None:
+    async def _dispose_of_source(self, row: Row, item: PickupItem, claim: Claim, before: Entry | None) -> None:
         """Apply `after` to the original if it is still the file that was fetched; then the row is history.
 
+        :param before: what the original is compared with; None if it is gone.
         :raises OriginalStays: the server refuses to delete or move the original.
         :raises Replaced: the original was replaced after the download.
         """
         entry = claim.entry
         if self.job.after == "keep":
             await claim.release()
-        else:
+        elif before is not None:
             try:
-                await self._delete_or_move(row, entry)
+                await self._delete_or_move(row, before)
             except RemoteError as error:
                 raise OriginalStays(
                     "not_removed",
@@ -273,11 +320,11 @@ class PickupWorkflow:
         if self.job.after != "keep" or claim.entry.path == item.entry.path:
             row.remote_path = item.entry.path
         state = State.KEPT if self.job.after == "keep" else State.FETCHED
-        await self.ledger.commit(row, state, size=entry.size, mtime_ns=mtime_ns_of(entry) or 0)
+        await self.ledger.commit(row, state, size=entry.size or 0, mtime_ns=mtime_ns_of(entry) or 0)
 
     async def _require_same(self, row: Row, entry: Entry) -> None:
-        now = await self.remote.stat(entry.path)
-        if now is not None and (now.size, now.mtime) != (entry.size, entry.mtime):
+        now = await self.looks.again(entry)
+        if now is not None and not self.looks.is_unchanged(entry, now):
             await self.ledger.commit(row, State.FETCHED)
             raise Replaced(
                 "changed_before_delete",
@@ -313,6 +360,10 @@ class PickupWorkflow:
         return names.part_prefix(self.ledger.identity, self.account, self.job.name)
 
 
+GONE = TransferError(
+    "source_gone",
+    "The file was read completely. After that it was no longer on the server: the server, or another reader, took it.",
+)
 DUPLICATE = TransferError(
     "duplicate", "The file was fetched before with the same content, so it is not delivered again."
 )

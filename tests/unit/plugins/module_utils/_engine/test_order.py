@@ -35,6 +35,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.
     PARTIAL_UPLOADS,
     RENAME,
     STAT,
+    STAT_AS_LISTED,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff import archive as archive_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup import (
@@ -125,7 +126,7 @@ class Scene:
         self.inbox.mkdir()
         self.ledger = str(folder / "ledger.sqlite3")
         with closing(Ledger(self.ledger, create=True)) as ledger:
-            for name in (RENAME, PARTIAL_UPLOADS, STAT):
+            for name in (RENAME, PARTIAL_UPLOADS, STAT, STAT_AS_LISTED):
                 ledger.learn("odd", name, allowed=True)
         self.told: dict[str, tuple[str, str]] = {}
         self.ended = ""
@@ -608,7 +609,9 @@ def test_a_file_is_fetched(scene: Scene, after: str, end: str) -> None:
 def test_that_files_can_be_looked_at_is_learned_before_the_first_is_fetched(scene: Scene) -> None:
     scene.nothing_is_known()
     scene.put(scene.server.pickup / NAME)
-    assert scene.pick_up("keep").startswith(f"{LIST}, stat pickup/a.xml, LEARNED stat yes, {FETCHED}")
+    assert scene.pick_up("keep").startswith(
+        f"{LIST}, stat pickup/a.xml, LEARNED stat yes, LEARNED stat_as_listed yes, {FETCHED}"
+    )
 
 
 def test_a_download_that_is_cut_short_is_none(scene: Scene) -> None:
@@ -627,7 +630,7 @@ ANOTHER = pytest.mark.parametrize(
 def test_a_file_that_changes_while_it_is_fetched_is_not_taken(scene: Scene, content: bytes, time: int) -> None:
     scene.put(scene.server.pickup / NAME)
     scene.before(Kind.CLOSE, lambda: scene.put(scene.server.pickup / NAME, content, time), at=2)
-    assert scene.pick_up("delete").endswith(f"{FETCHED}, unlink PART")
+    assert scene.pick_up("delete").endswith(f"{FETCHED}, LEARNED stat_as_listed no, unlink PART")
     assert scene.told == {NAME: ("failed", "changed_while_read")}
 
 
@@ -660,7 +663,8 @@ def test_a_file_that_there_is_no_room_for_is_not_begun(scene: Scene) -> None:
 def test_what_was_replaced_stays_and_what_came_is_done(scene: Scene) -> None:
     scene.put(scene.server.pickup / NAME)
     scene.before(Kind.LSTAT, lambda: (scene.server.pickup / NAME).write_bytes(b"another"), at=2)
-    assert scene.pick_up("delete").endswith(f"{PLACED}, stat pickup/a.xml, LEDGER fetched (done)")
+    story = scene.pick_up("delete")
+    assert story.endswith(f"{PLACED}, stat pickup/a.xml, LEARNED stat_as_listed no, LEDGER fetched (done)")
 
 
 def test_a_duplicate_is_held_before_its_part_goes(scene: Scene) -> None:

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.command import cli
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.command import cli, signals
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.exit_status import (
     status_of_counts,
     status_of_error,
@@ -28,7 +28,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.last_
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
     """The command takes the signals of its process; a test gives them back."""
-    before = {number: signal.getsignal(number) for number in cli._SIGNALS}
+    before = {number: signal.getsignal(number) for number in signals.SIGNALS}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -62,7 +62,7 @@ def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cli, "_dispatch", lambda *_arguments: 0)
     assert cli.main(["status"]) == 0
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    assert signal.getsignal(signal.SIGTERM) is cli._interrupt
+    assert signal.getsignal(signal.SIGTERM) is signals._ignore
 
 
 def test_the_common_options_may_stand_on_either_side() -> None:

@@ -94,6 +94,20 @@ def test_people_are_told_sentences_and_programs_documents() -> None:
             assert out.getvalue() == "One.\nTwo\\x1b[31m.\n"
 
 
+@pytest.mark.parametrize("letter", ["\u202e", "\u200d", "\u2028", "\u2029", "\ufeff", "\U000e0041", "\xad"])
+def test_format_characters_reach_no_terminal_and_stay_in_documents(letter: str) -> None:
+    name = f"a{letter}b"
+    for as_json in (False, True):
+        console, out, err = told(as_json=as_json)
+        console.answer({"name": name}, [name])
+        console.log(ERROR, "refused", f"The server said {name}.")
+        for text in (out.getvalue(), err.getvalue()):
+            assert text.replace("\n", "").isprintable()
+        if as_json:
+            assert json.loads(out.getvalue()) == {"name": name}
+    assert key_values({"name": name}).isprintable()
+
+
 def test_quiet_is_quiet_only_while_all_is_well() -> None:
     console, out, err = told(quiet=True)
     console.answer({}, ["Well."])

@@ -56,6 +56,12 @@ def test_a_name_that_is_no_credential_s_is_refused(name: str) -> None:
         resolve_reference(f"credential:{name}", "/keys", option="password_file")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_secret_is_read_in_the_encodings_of_windows(tmp_path: Path, encoding: str) -> None:
+    path = secret(tmp_path / "one", "s3cret words\r\n".encode(encoding))
+    assert read_secret(path, option="password_file") == "s3cret words"
+
+
 @pytest.mark.parametrize("body", [b"s3cret words", b"s3cret words\n", b"s3cret words\r\n"])
 def test_a_secret_is_read_without_its_line_break(tmp_path: Path, body: bytes) -> None:
     assert read_secret(secret(tmp_path / "one", body), option="password_file") == "s3cret words"
@@ -65,7 +71,7 @@ def test_spaces_belong_to_a_secret(tmp_path: Path) -> None:
     assert read_secret(secret(tmp_path / "one", b" a  \n"), option="password_file") == " a  "
 
 
-@pytest.mark.parametrize("body", [b"", b"\n", b"one\ntwo\n", b"a\0b", b"\xff\xfe", b"x" * 5000])
+@pytest.mark.parametrize("body", [b"", b"\n", b"one\ntwo\n", b"a\0b", b"ab\0c", b"\0\0", b"\xff\xfe", b"x" * 5000])
 def test_what_is_no_secret_is_refused_and_not_shown(tmp_path: Path, body: bytes) -> None:
     with pytest.raises(InputError) as caught:
         read_secret(secret(tmp_path / "one", body), option="password_file")

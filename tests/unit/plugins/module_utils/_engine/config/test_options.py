@@ -69,11 +69,24 @@ def test_paths_are_absolute_after_the_home_folder_is_put_in(monkeypatch: pytest.
     monkeypatch.setenv("HOME", "/home/ann")
     assert read.absolute("~/out", name="src") == "/home/ann/out"
     assert read.absolute("/srv//a/./b/", name="src") == "/srv/a/b"
-    assert read.absolute("/srv/a/../b", name="src") == "/srv/a/../b"
     assert read.absolute("/", name="src") == "/"
 
 
-@pytest.mark.parametrize("value", ["out", "./out", "~nobody-of-that-name/out", "$HOME/out", "/a\0b", "/a\udcff"])
+ODD = ["/a\0b", "/a\nb", "/a\r", "/a\tb", "/a\x1b[2J", "/a\x7f", "/a\x85b", "/a\u2028b", "/a\u2029b"]
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_control_characters_are_refused_in_every_path(value: str) -> None:
+    for reader in (read.local_path, read.remote_folder):
+        with pytest.raises(InputError, match=r"path: .* contains a") as caught:
+            reader({"path": value}, "path")
+        assert caught.value.finding.isprintable()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["out", "./out", "~nobody-of-that-name/out", "$HOME/out", "/a\udcff", "/srv/a/../b", "/..", "~/../b", *ODD],
+)
 def test_other_paths_are_refused(value: str) -> None:
     with pytest.raises(InputError) as caught:
         read.absolute(value, name="dest")

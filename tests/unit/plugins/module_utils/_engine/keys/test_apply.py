@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import apply, formats
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import plan as plan_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys.plan import KeyPairSpec
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.folder import Folder
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -187,6 +189,79 @@ def test_a_public_key_that_is_a_folder_is_refused(path: Path) -> None:
     with pytest.raises(FiledropError) as caught:
         plan_module.inspect(KeyPairSpec(str(path)))
     assert caught.value.reason == "public_not_a_file"
+
+
+@pytest.mark.parametrize("above", [False, True], ids=["last", "above"])
+def test_a_link_to_the_folder_that_others_can_set_is_not_followed(path: Path, tmp_path: Path, above: bool) -> None:
+    ensure(path)
+    before = content(path.parent)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    (shared / "link").symlink_to(tmp_path if above else path.parent)
+    other = shared / "link" / ("keys/new" if above else "new")
+    for there in (other, other.with_name("id")):
+        with pytest.raises(FiledropError) as caught:
+            ensure(there)
+        assert caught.value.reason == "link_refused"
+        assert str(shared / "link") in caught.value.finding
+    assert content(path.parent) == before
+
+
+@pytest.mark.parametrize("public", [False, True])
+@pytest.mark.parametrize("kind", ["fifo", "link"])
+def test_what_takes_the_place_of_a_file_meanwhile_is_neither_read_nor_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, public: bool
+) -> None:
+    """Between the look at its status and its opening."""
+    ensure(path)
+    swapped = path.with_suffix(".pub") if public else path
+    status = Folder.status
+
+    def meanwhile(folder: Folder, name: str) -> os.stat_result | None:
+        found = status(folder, name)
+        if name == swapped.name and not stat.S_ISFIFO(swapped.lstat().st_mode) and not swapped.is_symlink():
+            swapped.rename(path.with_name("aside"))
+            os.mkfifo(swapped) if kind == "fifo" else swapped.symlink_to("aside")
+        return found
+
+    monkeypatch.setattr(Folder, "status", meanwhile)
+    if public:
+        found = plan_module.inspect(KeyPairSpec(str(path))).public
+        assert found is not None
+        assert found.text == ""
+    else:
+        with pytest.raises(FiledropError):
+            plan_module.inspect(KeyPairSpec(str(path)))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_a_file_with_a_second_name_is_not_given_away(path: Path) -> None:
+    ensure(path)
+    os.link(path, path.with_name("of-root"))
+    with pytest.raises(FiledropError, match="second name"):
+        ensure(path, uid=12345)
+    assert path.stat().st_uid == 0
+
+
+@pytest.mark.parametrize("step", ["fchown", "fsync", "replace"])
+def test_a_killed_run_leaves_no_key_behind_after_the_next_one(path: Path, step: str) -> None:
+    ensure(path, comment="old")
+    child = os.fork()
+    if child == 0:
+        setattr(os, step, lambda *_args, **_more: os.kill(os.getpid(), signal.SIGKILL))
+        ensure(path, replace="always")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert [name for name in content(path.parent) if name.startswith(".filedrop-key-")]
+    ensure(path, replace="always")
+    assert [name for name in content(path.parent) if name.startswith(".filedrop-")] == []
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\u2028b", "a\x1b[2J"])
+def test_a_path_with_control_characters_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FiledropError, match="control character"):
+        plan_module.spec_from_options({"path": f"{tmp_path}/{name}"})
 
 
 class Failing:

@@ -131,7 +131,7 @@ def test_a_key_that_others_may_use_is_refused(tmp_path: Path, mode: int) -> None
         (b"PuTTY-User-Key-File-3: ssh-ed25519\n", "key_unsupported", "PuTTY"),
         (b"-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n", "key_malformed", "is damaged"),
         (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "key_malformed", "damaged"),
-        (b"-----BEGIN OPENSSH PRIVATE KEY-----\n", "key_malformed", "contains no private key"),
+        (b"-----BEGIN OPENSSH PRIVATE KEY-----\n", "key_malformed", "is not complete"),
         (b"x" * 70000, "key_malformed", "too large to be a private key"),
     ],
 )

@@ -513,7 +513,7 @@ def test_a_ledger_that_cannot_be_opened_is_named(tmp_path: Path, what: str) -> N
         (tmp_path / "closed").mkdir(mode=0o500)
         path = tmp_path / "closed" / "ledger"
     error = without_privileges(lambda: refusal(str(path), create=True))
-    assert error.reason == {"under a file": "ledger_failed"}.get(what, "ledger_read_only")
+    assert error.reason == {"under a file": "ledger_failed", "folder": "ledger_damaged"}.get(what, "ledger_read_only")
 
 
 def test_a_ledger_that_may_only_be_read_is_refused_before_anything_moves(ledger: Ledger, path: str) -> None:

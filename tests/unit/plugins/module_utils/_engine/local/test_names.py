@@ -8,7 +8,7 @@ import os
 import re
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import TransferError
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError, TransferError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 
 NOT_UTF_8 = os.fsdecode(b"caf\xe9.xml")
@@ -46,6 +46,8 @@ def test_what_can_only_mean_one_file_is_accepted(name: str) -> None:
         ("a/b", "path separator"),
         ("/etc/passwd", "path separator"),
         ("../up", "path separator"),
+        (".filedrop-report.xml", "own temporary files"),
+        (".filedrop-claim-vm-0123-0-a.xml.part", "own temporary files"),
         ("a/", "path separator"),
         ("nul\0.xml", "control character"),
         ("line\nbreak", "control character"),
@@ -192,7 +194,7 @@ def test_temporary_names_of_the_same_file_differ() -> None:
 @pytest.mark.parametrize("name", ["report.xml", "{braces}.xml", "a" * 255, "ü" * 127])
 def test_a_claim_says_whose_it_is_and_is_taken_for_no_whole_file(name: str) -> None:
     claim = names.claim("0123", name)
-    names.check_name(claim)
+    assert len(claim.encode()) <= 255
     assert names.is_claim(claim)
     assert names.is_temporary(claim)
     assert claim != names.claim("0123", name)
@@ -202,8 +204,33 @@ def test_a_claim_says_whose_it_is_and_is_taken_for_no_whole_file(name: str) -> N
     assert not names.is_claim(name)
 
 
-@pytest.mark.parametrize("name", [".filedrop-", ".filedrop-claim-host-a.xml.part", ".filedrop-a.xml"])
-def test_a_name_of_ours_is_refused_from_outside(name: str) -> None:
-    with pytest.raises(TransferError, match="only filedrop's own files"):
-        names.check_foreign(name)
-    names.check_foreign(f"x{name}")
+HIDDEN = {
+    "direction": "a\u202excod.exe",
+    "isolate": "a\u2066b\u2069",
+    "no width": "a\u200bb\u200d\ufeff",
+    "soft hyphen": "a\xadb",
+    "line": "a\u2028b",
+    "paragraph": "a\u2029b",
+    "tag": "a\U000e0041",
+    "private": "a\ue000",
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN.values(), ids=HIDDEN)
+def test_format_characters_are_escaped_for_people_and_kept_as_data(name: str) -> None:
+    names.check_name(name)
+    for told in (names.shown(name), names.quoted(name), str(FiledropError("reason", name, name))):
+        assert told.isprintable()
+        assert "\\" in told
+    assert names.as_data(name) == name
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\udcff", "a\x85"])
+def test_what_no_file_of_ours_can_be_called_is_escaped_as_data_too(name: str) -> None:
+    assert names.as_data(name).isprintable()
+    names.as_data(name).encode("utf-8")
+
+
+@pytest.mark.parametrize("name", ["a b.xml", "ü€漢字🙂.xml", "a\xa0b", "back\\slash"])
+def test_other_names_are_shown_as_they_are(name: str) -> None:
+    assert names.shown(name) == names.as_data(name) == name

@@ -58,6 +58,21 @@ def test_folders_are_told_apart(server: OddServer, ledger: Path) -> None:
     assert not found[4]["listable"]
 
 
+def test_an_ordinary_server_needs_no_notes(server: OddServer, ledger: Path) -> None:
+    assert told(server, ledger, folders=("input",))["notes"] == []
+
+
+@pytest.mark.parametrize("code", [Code.FAILURE, Code.PERMISSION_DENIED, Code.BAD_MESSAGE])
+def test_how_the_server_says_that_a_file_is_missing_is_found_out(server: OddServer, ledger: Path, code: Code) -> None:
+    def refuse(call: Call, go: Serve) -> Answer | None:
+        answer = go(call.request)
+        return Status(code) if isinstance(answer, Status) else answer
+
+    server.hooks = {Kind.LSTAT: refuse, Kind.STAT: refuse}
+    (note,) = told(server, ledger, folders=("input",))["notes"]
+    assert "missing" in note
+
+
 @pytest.mark.parametrize("renames", [True, False])
 @pytest.mark.parametrize("exclusive", [True, False])
 def test_what_a_server_allows_is_tried_remembered_and_cleared_away(

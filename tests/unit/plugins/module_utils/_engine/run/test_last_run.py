@@ -75,4 +75,4 @@ def test_what_ended_a_run_is_kept_in_words(ledger: Ledger) -> None:
     remember(ledger, JOB, 1000.0, result(error=error))
     found = latest_run(ledger, JOB)
     assert found is not None
-    assert (found.reason, found.message) == ("port_closed", r"Nobody listens at \udcff. Ask.")
+    assert (found.reason, found.message) == ("port_closed", r"Nobody listens at \xff. Ask.")

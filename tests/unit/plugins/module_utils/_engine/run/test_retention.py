@@ -126,6 +126,14 @@ def test_a_link_in_the_place_of_an_archived_file_is_left(desk: Desk) -> None:
     assert (desk.outbox / "elsewhere").exists()
 
 
+def test_a_file_outside_of_the_archive_of_the_job_is_left_whatever_the_ledger_says(desk: Desk) -> None:
+    elsewhere = desk.outbox.parent / "elsewhere"
+    elsewhere.mkdir()
+    path = desk.sent("one.xml", where=elsewhere)
+    assert desk.prune() == (0, 1)
+    assert path.exists()
+
+
 def test_an_original_that_is_kept_is_not_forgotten_or_it_would_be_sent_again(desk: Desk) -> None:
     path = desk.sent("kept.xml", where=desk.outbox)
     assert desk.prune() == (0, 0)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     RemoteError,
     RemoteMissing,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, entries_in
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, entries_in, join
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import listing
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
@@ -101,7 +102,7 @@ def test_a_listing_that_breaks_off_is_no_listing(server: OddServer) -> None:
 
 def test_odd_names_come_as_they_are_and_the_two_dots_do_not(server: OddServer) -> None:
     """Whether a name is safe is for names.check_name to say, for each of them."""
-    odd = [b".", b"..", b"", b"../up", b"/etc/passwd", b"a\0b", b"\xff", b"same", b"same", b"x" * 5000]
+    odd = [b".", b"..", b"../up", b"/etc/passwd", b"a\0b", b"\xff", b"same", b"same", b"x" * 5000]
     server.answer(Kind.READDIR, Names([Name(name) for name in odd]), END)
     remote = server.connect()
     found = drive(remote, entries_in(remote, "pickup"))
@@ -164,6 +165,182 @@ def test_a_listing_of_nothing_is_at_its_end(server: OddServer) -> None:
     assert [entry.name for entry in drive(remote, entries_in(remote, "pickup"))] == ["a"]
     asked = Counter(kind for kind, _length in server.seen)
     assert asked[Kind.READDIR] <= 2 * listing.READDIRS
+
+
+INVALID_HANDLE = Packet(Kind.STATUS, struct.pack(">I", 9))  # a code of later versions
+BEHIND_THE_END = [
+    Status(Code.FAILURE, "Invalid handle"),
+    Status(Code.PERMISSION_DENIED),
+    Status(Code.OP_UNSUPPORTED),
+    Status(Code.NO_SUCH_FILE),
+    Status(Code.OK),
+    INVALID_HANDLE,
+]
+
+
+@pytest.mark.parametrize("end", [END, Names([])], ids=["EOF", "no names"])
+@pytest.mark.parametrize("answer", BEHIND_THE_END, ids=repr)
+def test_what_the_server_answers_behind_the_end_does_not_matter(server: OddServer, answer: Answer, end: Answer) -> None:
+    server.answer(Kind.READDIR, Names([Name(b"a")]), Names([Name(b"b")]), end, answer)
+    remote = server.connect()
+    assert [entry.name for entry in drive(remote, entries_in(remote, "pickup"))] == ["a", "b"]
+    hear_out(remote)
+    assert Counter(kind for kind, _length in server.seen)[Kind.OPENDIR] == 1
+
+
+@pytest.mark.parametrize("answer", BEHIND_THE_END, ids=repr)
+@pytest.mark.parametrize("good", [0, 1, 20])
+def test_a_refusal_before_the_end_is_no_end(server: OddServer, answer: Answer, good: int) -> None:
+    answers: dict[bytes, list[Answer]] = {}
+
+    def break_off(call: Call, _go: Serve) -> Answer:
+        rest = answers.setdefault(call.request.path, [Names([Name(b"%d" % number)]) for number in range(good)])
+        return rest.pop(0) if rest else answer
+
+    server.hooks[Kind.READDIR] = break_off
+    remote = server.connect()
+    assert isinstance(failure(remote, entries_in(remote, "pickup")), RemoteError)
+
+
+@pytest.mark.parametrize("count", [1, 2, 40])
+def test_a_server_that_wants_to_be_asked_one_by_one_is_asked_so(server: OddServer, count: int) -> None:
+    """It lists on while the request before is answered; else it refuses, as a generator that is running already."""
+    rest: list[Name] = []
+    asked_ahead: list[int] = []
+
+    def open_folder(call: Call, go: Serve) -> Answer | None:
+        rest[:] = [Name(b"%d" % number) for number in range(count)]
+        asked_ahead.clear()
+        return go(call.request)
+
+    def read_folder(call: Call, _go: Serve) -> Answer:
+        asked_ahead.append(call.request.number)
+        if len(asked_ahead) == 2 and Counter(kind for kind, _length in server.seen)[Kind.OPENDIR] == 1:
+            return Status(Code.FAILURE, "asynchronous generator is already running")
+        return Names([rest.pop(0)]) if rest else END
+
+    server.hooks[Kind.OPENDIR] = open_folder
+    server.hooks[Kind.READDIR] = read_folder
+    remote = server.connect()
+    assert by_name(drive(remote, entries_in(remote, "pickup"))).keys() == {str(number) for number in range(count)}
+    assert any("one by one" in note for note in remote.info()["notes"])
+    assert by_name(drive(remote, entries_in(remote, "pickup"))).keys() == {str(number) for number in range(count)}
+    assert Counter(kind for kind, _length in server.seen)[Kind.OPENDIR] == 3
+
+
+FILE, FOLDER = 0o100644, 0o040755
+
+
+def listed(server: OddServer, *names: Name) -> None:
+    server.answer(Kind.READDIR, Names(list(names)), END)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("pickup", b"/pickup/a.xml"),
+        ("pickup", b"pickup/a.xml"),
+        ("pickup", b"./a.xml"),
+        ("pickup", b"./pickup/a.xml"),
+        ("pickup/", b"/pickup//a.xml"),
+        ("./pickup", b"/pickup/a.xml"),
+        ("/pickup", b"/pickup/a.xml"),
+        ("/pickup", b"//pickup/./a.xml"),
+        ("", b"/a.xml"),
+        (".", b"./a.xml"),
+        ("/", b"/a.xml"),
+    ],
+)
+@pytest.mark.parametrize("knows_its_paths", [True, False])
+def test_a_whole_path_of_the_listed_folder_is_the_name(
+    server: OddServer, folder: str, name: bytes, knows_its_paths: bool
+) -> None:
+    (server.pickup.parent / "a.xml").write_bytes(CONTENT)
+    listed(server, Name(name, Attributes(size=7, permissions=FILE)))
+    if not knows_its_paths:
+        server.answer(Kind.REALPATH, Status(Code.OP_UNSUPPORTED))
+    remote = server.connect()
+    (entry,) = drive(remote, entries_in(remote, folder))
+    assert (entry.name, entry.size, entry.kind) == ("a.xml", 7, "file")
+    assert entry.path == join(folder, "a.xml")
+    assert any("paths" in note for note in remote.info()["notes"])
+
+
+def test_the_whole_path_is_the_one_that_the_server_tells(server: OddServer) -> None:
+    server.answer(Kind.REALPATH, Names([Name(b"/home/user/pickup")]))
+    listed(server, Name(b"/home/user/pickup/a.xml"), Name(b"/pickup/b.xml"), Name(b"c.xml"))
+    remote = server.connect()
+    found = drive(remote, entries_in(remote, "pickup"))
+    assert [entry.name for entry in found] == ["a.xml", "/pickup/b.xml", "c.xml"]
+    assert Counter(kind for kind, _length in server.seen)[Kind.REALPATH] == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"/etc/a.xml",
+        b"../a.xml",
+        b"/pickup/../a.xml",
+        b"/pickup/../../a.xml",
+        b"/pickup/in/a.xml",
+        b"in/a.xml",
+        b"/input/a.xml",
+        b"/pickup2/a.xml",
+        b"pickup/../pickup/a.xml",
+        b"\\pickup\\..\\/a.xml",
+    ],
+)
+@pytest.mark.parametrize("answer", [None, Status(Code.FAILURE), Names([]), Names([Name(b"..")])], ids=repr)
+def test_any_other_path_comes_as_it_is(server: OddServer, name: bytes, answer: Answer | None) -> None:
+    listed(server, Name(name))
+    if answer is not None:
+        server.answer(Kind.REALPATH, answer)
+    remote = server.connect()
+    assert [os.fsencode(entry.name) for entry in drive(remote, entries_in(remote, "pickup"))] == [name]
+
+
+@pytest.mark.parametrize("size", [0, None])
+@pytest.mark.parametrize("permissions", [FILE, FOLDER, None])
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        (b"", []),
+        (b"/", []),
+        (b"pickup", []),
+        (b"pickup/", []),
+        (b"/pickup/", []),
+        (b"/pickup", []),
+        (b"./", []),
+        (b"/pickup/.", []),
+        (b"archive/", [("archive", "folder")]),
+        (b"/pickup/archive/", [("archive", "folder")]),
+    ],
+)
+def test_the_markers_of_object_stores_are_folders(
+    server: OddServer, name: bytes, found: list[tuple[str, str]], permissions: int | None, size: int | None
+) -> None:
+    listed(server, Name(name, Attributes(size=size, permissions=permissions)), Name(b"a.xml"))
+    remote = server.connect()
+    *entries, last = drive(remote, entries_in(remote, "pickup"))
+    assert last.name == "a.xml"
+    if name == b"pickup" and permissions == FOLDER:
+        assert [entry.kind for entry in entries] in ([], ["folder"])
+    else:
+        assert [(entry.name, entry.kind) for entry in entries] == found
+
+
+@pytest.mark.parametrize("name", [b"", b"archive/", b"/pickup/"])
+def test_a_file_with_content_is_no_marker(server: OddServer, name: bytes) -> None:
+    listed(server, Name(name, Attributes(size=7, permissions=FILE)))
+    remote = server.connect()
+    assert [os.fsencode(entry.name) for entry in drive(remote, entries_in(remote, "pickup"))] == [name]
+
+
+def test_an_empty_file_that_is_called_like_its_folder_is_a_file(server: OddServer) -> None:
+    (server.pickup / "pickup").write_bytes(b"")
+    remote = server.connect()
+    (entry,) = drive(remote, entries_in(remote, "pickup"))
+    assert (entry.name, entry.size, entry.kind) == ("pickup", 0, "file")
 
 
 @pytest.mark.parametrize(("told", "size"), [(0, 0), (2**63 - 1, 2**63 - 1), (2**63, None), (2**64 - 1, None)])

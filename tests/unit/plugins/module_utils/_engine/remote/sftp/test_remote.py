@@ -149,7 +149,8 @@ def test_a_file_that_is_not_there_is_none_and_no_error(server: OddServer) -> Non
 )
 def test_not_to_be_told_is_not_to_be_missing(server: OddServer, code: Code, kind: type[FiledropError]) -> None:
     remote = server.connect()
-    server.answer(Kind.LSTAT, Status(code))
+    for request in (Kind.LSTAT, Kind.STAT, Kind.OPENDIR):
+        server.answer(request, Status(code))
 
     async def look() -> Entry | None:
         return await remote.stat("pickup")
@@ -339,11 +340,10 @@ def test_a_file_without_an_end_is_not_followed(server: OddServer) -> None:
     assert (received, len(content)) == (1_000_001, 1_000_000)
 
 
-@pytest.mark.parametrize("data", [b"", bytes(2000)])
-def test_more_or_less_than_can_be_an_answer_is_a_breach_of_the_protocol(server: OddServer, data: bytes) -> None:
+def test_more_than_can_be_an_answer_is_a_breach_of_the_protocol(server: OddServer) -> None:
     path = put(server, content=bytes(1000))
     remote = server.connect()
-    server.answer(Kind.READ, Data(data))
+    server.answer(Kind.READ, Data(bytes(2000)))
     error = failure(remote, fetch(remote, path, 1000))
     assert isinstance(error, ProtocolError)
 
@@ -353,6 +353,40 @@ def test_data_that_cannot_be_read_is_a_breach_of_the_protocol(server: OddServer)
     remote = server.connect()
     server.answer(Kind.READ, Packet(Kind.DATA, b"\0\0\1\0short"))
     assert isinstance(failure(remote, fetch(remote, path, 1000)), ProtocolError)
+
+
+BEHIND_THE_END = [
+    Status(Code.EOF),
+    Status(Code.OK),
+    Status(Code.FAILURE, "The requested range is not satisfiable"),
+    Status(Code.BAD_MESSAGE),
+    Status(Code.PERMISSION_DENIED),
+    Status(Code.OP_UNSUPPORTED),
+    Status(Code.NO_SUCH_FILE),
+    Packet(Kind.STATUS, struct.pack(">I", 9)),  # the handle is invalid, in later versions
+    Data(b""),
+]
+
+
+@pytest.mark.parametrize("size", [0, 1, 32768, 300_000])
+@pytest.mark.parametrize("answer", BEHIND_THE_END, ids=repr)
+def test_what_the_server_answers_behind_the_end_does_not_matter(server: OddServer, answer: Answer, size: int) -> None:
+    content = os.urandom(size)
+    path = put(server, content=content)
+    remote = server.connect()
+    server.hooks[Kind.READ] = lambda call, go: answer if call.request.offset >= size else go(call.request)
+    assert drive(remote, fetch(remote, path, size)) == (size, content)
+
+
+@pytest.mark.parametrize("answer", BEHIND_THE_END, ids=repr)
+def test_what_the_server_answers_before_the_end_is_no_end(server: OddServer, answer: Answer) -> None:
+    path = put(server, content=bytes(600_000))
+    remote = server.connect()
+    server.hooks[Kind.READ] = lambda call, go: answer if call.request.offset else go(call.request)
+    if answer in (Status(Code.EOF), Data(b"")):
+        assert 0 < drive(remote, fetch(remote, path, 600_000))[0] < 600_000
+    else:
+        assert isinstance(failure(remote, fetch(remote, path, 600_000)), RemoteError)
 
 
 @pytest.mark.parametrize("good", [0, 1, 2])
@@ -753,8 +787,8 @@ def test_answers_of_two_connections_are_waited_for_while_a_thousand_files_are_op
 
 def test_what_two_connections_are_asked_leaves_before_anybody_waits(server: OddServer) -> None:
     remote = server.connect(connections=2)
-    answers = [remote.stat("input"), remote.stat("pickup")]
+    _answers = [remote.stat("input"), remote.stat("pickup")]
     began = time.monotonic()
-    while not all(answer.done for answer in answers):
+    while remote.pending:
         remote.poll(20.0)
     assert time.monotonic() - began < 10

@@ -33,6 +33,12 @@ async def look(remote: SftpRemote, path: str = "pickup") -> Entry | None:
     return await remote.stat(path)
 
 
+def refuse_to_look(server: OddServer, answer: Answer) -> None:
+    """Answer every request so by which a session can tell what a path is."""
+    for kind in (Kind.LSTAT, Kind.STAT, Kind.OPENDIR):
+        server.answer(kind, answer)
+
+
 def error_of(remote: SftpRemote, path: str = "pickup") -> FiledropError:
     with pytest.raises(FiledropError) as caught:
         drive(remote, look(remote, path))
@@ -172,7 +178,6 @@ ATTRIBUTES = struct.pack(">IQIIIII", 15, 1, 0, 0, 0o100644, 0, 0)
         (Packet(Kind.STATUS), "protocol_error"),
         (Packet(Kind.STATUS, b"\0\0\0"), "protocol_error"),
         (Packet(Kind.STATUS, b"\0\0\0\4\0\0\0\x10no"), "protocol_error"),
-        (Status(Code.OK), "protocol_error"),
         (Bytes(b"\xff\xff\xff\xff" + bytes(100)), "not_sftp"),
         (Bytes(b"\0\x40\0\1" + bytes(100)), "not_sftp"),
         (Bytes(bytes(4)), "not_sftp"),
@@ -383,21 +388,35 @@ def test_answers_may_come_in_any_order(server: OddServer) -> None:
 
 def test_a_refusal_ends_nothing(server: OddServer) -> None:
     remote = server.connect()
-    server.answer(Kind.LSTAT, Status(Code.PERMISSION_DENIED, "not you"))
+    refuse_to_look(server, Status(Code.PERMISSION_DENIED, "not you"))
     error = error_of(remote)
     assert isinstance(error, RemoteDenied)
     assert "'not you'" in error.finding
     assert "'pickup'" in error.finding
-    del server.hooks[Kind.LSTAT]
+    server.hooks.clear()
     assert drive(remote, look(remote)) is not None
 
 
 def test_a_name_that_the_server_cannot_store_is_its_own_trouble_alone(server: OddServer) -> None:
     """OpenSSH says BAD_MESSAGE to ENAMETOOLONG and EINVAL."""
     remote = server.connect()
-    error = error_of(remote, "pickup/" + "x" * 256)
+    name = "pickup/" + "x" * 256
+    assert drive(remote, look(remote, name)) is None
+    server.answer(Kind.OPENDIR, Status(Code.PERMISSION_DENIED))
+    error = error_of(remote, name)
     assert isinstance(error, RemoteError)
     assert error.reason == "remote_bad_message"
+    assert drive(remote, look(remote)) is not None
+
+
+def test_an_ok_that_has_no_answer_with_it_is_a_refusal(server: OddServer) -> None:
+    remote = server.connect()
+    refuse_to_look(server, Status(Code.PERMISSION_DENIED))
+    server.answer(Kind.LSTAT, Status(Code.OK))
+    error = error_of(remote)
+    assert error.__class__ is RemoteError
+    assert "OK" in error.finding
+    server.hooks.clear()
     assert drive(remote, look(remote)) is not None
 
 

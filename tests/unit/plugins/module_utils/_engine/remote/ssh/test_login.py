@@ -47,11 +47,12 @@ class Door(paramiko.ServerInterface):
     methods = "publickey,password"
     key_answer: Any = common.AUTH_SUCCESSFUL
     password_answer: Any = common.AUTH_SUCCESSFUL
-    prompts: tuple[str, ...] = ("Password: ",)
+    prompts: tuple[Any, ...] = ("Password: ",)
     transport: Any  # a paramiko.Transport, of which tests use more than its type tells
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.responses: list[list[str]] = []
 
     def _decide(self, what: str, answer: Any) -> int:
         self.asked.append(what)
@@ -71,10 +72,14 @@ class Door(paramiko.ServerInterface):
     def check_auth_interactive(self, username: str, submethods: str) -> Any:
         if "keyboard-interactive" not in self.methods:
             return common.AUTH_FAILED
-        return InteractiveQuery("", "", *self.prompts)
+        return InteractiveQuery(
+            "", "", *[prompt if isinstance(prompt, tuple) else (prompt, False) for prompt in self.prompts]
+        )
 
     def check_auth_interactive_response(self, responses: list[str]) -> int:
-        return self._decide("keyboard-interactive", self.password_answer if responses == [SECRET] else 2)
+        self.responses.append(list(responses))
+        is_right = responses[-1:] == [SECRET]
+        return self._decide("keyboard-interactive", self.password_answer if is_right else common.AUTH_FAILED)
 
 
 Open = Callable[..., tuple[Account, Door]]
@@ -86,8 +91,10 @@ def door(tmp_path: Path) -> Iterator[Open]:
     listeners: list[socket.socket] = []
     transports: list[paramiko.Transport] = []
 
-    def start(*, configure: Callable[[paramiko.Transport], object] | None = None, **decisions: Any) -> Any:
-        behaviour = Door()
+    def start(
+        kind: type[Door] = Door, *, configure: Callable[[paramiko.Transport], object] | None = None, **decisions: Any
+    ) -> Any:
+        behaviour = kind()
         for name, value in decisions.items():
             setattr(behaviour, name, value)
         listener = socket.create_server(("127.0.0.1", 0))
@@ -185,10 +192,222 @@ def test_a_password_can_be_asked_for_as_a_question(door: Open) -> None:
     assert behaviour.asked == ["keyboard-interactive"]
 
 
-def test_other_questions_get_no_answer(door: Open) -> None:
-    account, behaviour = door(methods="keyboard-interactive", prompts=("Password: ", "Token: "))
-    assert refusal(changed(account, password=SECRET)).reason == "user_refused"
-    assert behaviour.asked == []
+@pytest.mark.parametrize(
+    "prompts",
+    [("Password: ", "Token: "), ("Verification code: ",), ("One-time password (OTP): ",), ("PIN: ",), ("a", "b")],
+)
+def test_a_question_for_a_person_gets_no_password(door: Open, prompts: tuple[str, ...]) -> None:
+    account, behaviour = door(methods="keyboard-interactive", prompts=prompts)
+    error = refusal(changed(account, password=SECRET))
+    assert error.reason == "user_refused"
+    assert all(prompt.strip() in error.finding for prompt in prompts)
+    assert "Only a person" in error.finding
+    assert behaviour.responses == [[""] * len(prompts)]
+
+
+@pytest.mark.parametrize("prompts", [("Password: ",), ("Kennwort:",), ("",), (("Password: ", True),)])
+def test_the_only_question_gets_the_password(door: Open, prompts: tuple[Any, ...]) -> None:
+    account, behaviour = door(methods="keyboard-interactive", prompts=prompts)
+    log_in(changed(account, password=SECRET))
+    assert behaviour.responses == [[SECRET]]
+
+
+def test_a_question_for_the_name_gets_the_name(door: Open) -> None:
+    account, behaviour = door(methods="keyboard-interactive", prompts=(("User name: ", True), "Password: "))
+    log_in(changed(account, password=SECRET))
+    assert behaviour.responses == [["ann", SECRET]]
+
+
+class Stages(Door):
+    """A server that wants several methods, one after the other.
+
+    :ivar order: the methods that it wants.
+    :ivar named: what it names as allowed; None: only the next one.
+    """
+
+    order: tuple[str, ...] = ()
+    named: str | None = None
+
+    @property
+    def methods(self) -> str:  # type: ignore[override]
+        return self.named or self.order[len(self.asked) % len(self.order)]
+
+    def _decide(self, what: str, answer: Any) -> int:
+        if what != self.order[len(self.asked)] or answer == common.AUTH_FAILED:
+            return common.AUTH_FAILED
+        self.asked.append(what)
+        return common.AUTH_SUCCESSFUL if len(self.asked) == len(self.order) else common.AUTH_PARTIALLY_SUCCESSFUL
+
+
+KEY, PASSWORD, QUESTIONS = "publickey", "password", "keyboard-interactive"
+ORDERS = [
+    (KEY, PASSWORD),
+    (PASSWORD, KEY),
+    (KEY, QUESTIONS),
+    (QUESTIONS, KEY),
+    (PASSWORD, QUESTIONS),
+    (QUESTIONS, PASSWORD),
+    (QUESTIONS, QUESTIONS),
+    (KEY, PASSWORD, QUESTIONS),
+    (PASSWORD, KEY, QUESTIONS),
+    (QUESTIONS, KEY, PASSWORD),
+    (KEY, QUESTIONS, QUESTIONS),
+    (QUESTIONS, QUESTIONS, KEY),
+    (QUESTIONS, PASSWORD, QUESTIONS, KEY),
+]
+
+
+@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_a_server_gets_what_it_wants_in_its_order(
+    door: Open, key_file: Callable[[str], str], order: tuple[str, ...], name: str
+) -> None:
+    account, behaviour = door(Stages, order=order)
+    log_in(changed(account, private_key_file=key_file(name), password=SECRET))
+    assert tuple(behaviour.asked) == order
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_a_server_may_name_all_it_wants_from_the_beginning(
+    door: Open, key_file: Callable[[str], str], order: tuple[str, ...]
+) -> None:
+    account, behaviour = door(Stages, order=order, named=",".join(sorted(set(order), key=order.index)))
+    log_in(changed(account, private_key_file=key_file("ed25519"), password=SECRET))
+    assert tuple(behaviour.asked) == order
+
+
+def test_a_refused_password_is_not_tried_twice(door: Open) -> None:
+    """Else a job with a wrong password would lock the account in half the time."""
+    account, behaviour = door(methods="publickey,password,keyboard-interactive")
+    error = refusal(changed(account, password=SECRET + "-no"))
+    assert error.reason == "user_refused"
+    assert behaviour.asked == ["password"]
+
+
+def test_a_server_that_never_has_enough_is_given_up(door: Open) -> None:
+    account, behaviour = door(Stages, order=(QUESTIONS,) * 100)
+    error = refusal(changed(account, password=SECRET))
+    assert error.reason == "more_needed"
+    assert len(behaviour.asked) < 20
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_key_that_is_refused_after_the_password_is_told(
+    door: Open, key_file: Callable[[str], str], name: str
+) -> None:
+    account, _door = door(Stages, order=(PASSWORD, KEY), key_answer=common.AUTH_FAILED)
+    error = refusal(changed(account, private_key_file=key_file(name), password=SECRET))
+    assert error.reason == "user_refused"
+    assert "accepted the password of the user 'ann', and refused the key" in error.finding
+    assert "registered exactly this key" in error.way_out
+
+
+@pytest.mark.parametrize("second", [PASSWORD, QUESTIONS])
+def test_a_password_that_is_refused_after_the_key_is_told(
+    door: Open, key_file: Callable[[str], str], second: str
+) -> None:
+    account, _door = door(Stages, order=(KEY, second))
+    error = refusal(changed(account, private_key_file=key_file("ed25519"), password=SECRET + "-no"))
+    assert error.reason == "user_refused"
+    assert "accepted the key" in error.finding
+    assert error.finding.index("accepted the key") < error.finding.index("and refused the password")
+    assert error.way_out == "Check the user name and the password."
+
+
+@pytest.mark.parametrize(
+    ("order", "has", "missing"),
+    [
+        ((KEY, PASSWORD), "key", "Set password"),
+        ((KEY, QUESTIONS), "key", "Set password"),
+        ((PASSWORD, KEY), "password", "Set private_key_file"),
+        ((QUESTIONS, KEY), "password", "Set private_key_file"),
+        ((KEY, KEY), "key", "Ask the provider"),
+        ((KEY, "hostbased"), "key", "Ask the provider"),
+        ((KEY, KEY), "both", "Ask the provider"),
+    ],
+)
+def test_what_is_missing_is_named(
+    door: Open, key_file: Callable[[str], str], order: tuple[str, ...], has: str, missing: str
+) -> None:
+    account, _door = door(Stages, order=order)
+    account = changed(account, password=None if has == "key" else SECRET)
+    account = changed(account, private_key_file=None if has == "password" else key_file("ed25519"))
+    error = refusal(account)
+    assert error.reason == "more_needed"
+    assert "but requires more" in error.finding
+    assert error.way_out.startswith(missing)
+
+
+@pytest.mark.parametrize(("order", "missing"), [((PASSWORD, KEY), "Set password"), ((QUESTIONS,), "Set password")])
+def test_what_has_to_come_first_and_is_missing_is_named(
+    door: Open, key_file: Callable[[str], str], order: tuple[str, ...], missing: str
+) -> None:
+    account, _door = door(Stages, order=order)
+    error = refusal(changed(account, private_key_file=key_file("ed25519")))
+    assert error.reason == "user_refused"
+    assert "does not take the key" in error.finding
+    assert f"It allows: {order[0]}." in error.finding
+    assert error.way_out.startswith(missing)
+
+
+def test_a_partial_success_that_names_nothing_is_no_login(door: Open, key_file: Callable[[str], str]) -> None:
+    account, _door = door(methods="", key_answer=common.AUTH_PARTIALLY_SUCCESSFUL)
+    assert refusal(changed(account, private_key_file=key_file("ed25519"))).reason == "more_needed"
+
+
+def test_an_expired_password_is_told(door: Open) -> None:
+    """RFC 4252, 8: the server asks for a new one."""
+    account, behaviour = door()
+
+    def expire() -> int:
+        message = paramiko.Message()
+        message.add_byte(bytes([60]))
+        message.add_string("Your password has expired")
+        message.add_string("")
+        behaviour.transport._send_message(message)
+        return common.AUTH_FAILED
+
+    behaviour.password_answer = expire
+    error = refusal(changed(account, password=SECRET))
+    assert error.reason == "user_refused"
+    assert "expired" in error.finding
+
+
+# --- servers that know only SHA-1 for RSA keys
+
+
+def say_nothing_of_signatures(transport: Any) -> None:
+    transport.server_sig_algs = False
+
+
+@pytest.mark.parametrize("configure", [say_nothing_of_signatures, None])
+@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize("stages", [(KEY,), (PASSWORD, KEY)], ids=str)
+def test_sha_1_is_named_where_it_may_be_the_reason(
+    door: Open, key_file: Callable[[str], str], stages: tuple[str, ...], name: str, configure: Any
+) -> None:
+    account, _door = door(Stages, order=stages, key_answer=common.AUTH_FAILED, configure=configure)
+    error = refusal(changed(account, private_key_file=key_file(name), password=SECRET))
+    assert error.reason == "user_refused"
+    may_be = name == "rsa" and configure is not None
+    assert ("SHA-1" in str(error)) is may_be
+    assert ("ed25519" in error.way_out) is may_be
+
+
+def test_sha_1_is_not_named_where_the_server_signs_with_sha_2(door: Open, key_file: Callable[[str], str]) -> None:
+    def configure(transport: Any) -> None:
+        say_nothing_of_signatures(transport)
+        transport.add_server_key(loaded("rsa"))
+
+    account, _door = door(key_answer=common.AUTH_FAILED, configure=configure)
+    error = refusal(changed(account, private_key_file=key_file("rsa")))
+    assert "SHA-1" not in str(error)
+
+
+def test_sha_1_is_not_named_where_the_key_comes_too_early(door: Open, key_file: Callable[[str], str]) -> None:
+    account, _door = door(Stages, order=(PASSWORD, KEY), configure=say_nothing_of_signatures)
+    error = refusal(changed(account, private_key_file=key_file("rsa")))
+    assert "SHA-1" not in str(error)
 
 
 def test_a_wrong_password_is_refused_with_what_is_allowed(door: Open) -> None:
@@ -280,4 +499,22 @@ def test_a_server_that_wants_weak_signatures_is_told(door: Open, key_file: Calla
     error = refusal(changed(account, private_key_file=key_file("rsa")))
     assert error.reason == "key_type_refused"
     assert "ssh-rsa,ssh-ed25519" in error.finding
+    assert "SHA-1" in error.finding
+    assert "ed25519" in error.way_out
     assert behaviour.asked == []
+
+
+@pytest.mark.parametrize(
+    "error", [IndexError("index out of range"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), AttributeError("x")]
+)
+@pytest.mark.parametrize("method", ["auth_publickey", "auth_password", "auth_none"])
+def test_what_paramiko_raises_during_the_login_is_one_of_our_errors(
+    door: Open, key_file: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, error: Exception, method: str
+) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    account, _door = door(key_answer=common.AUTH_FAILED, password_answer=common.AUTH_FAILED)
+    monkeypatch.setattr(paramiko.Transport, method, fail)
+    found = refusal(changed(account, private_key_file=key_file("ed25519"), password=SECRET))
+    assert found.reason == ("user_refused" if method == "auth_none" else "connection_lost")

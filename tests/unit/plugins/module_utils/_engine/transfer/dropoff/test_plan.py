@@ -196,19 +196,19 @@ def test_what_was_left_unfinished_is_taken_up_whatever_became_of_its_file(ledger
     assert {item.name for item in found.items if item.file is None} == {"gone.xml", "other.csv"}
 
 
-def test_what_was_left_of_a_source_that_the_job_no_longer_has_is_taken_up_too(
+def test_what_was_left_of_a_source_that_the_job_does_not_have_is_reported_and_left_alone(
     ledger: Ledger, outbox: Path, tmp_path: Path
 ) -> None:
-    former, lost = tmp_path / "former", tmp_path / "lost"
-    for folder in (former, lost):
-        folder.mkdir()
-        remember(ledger, put(folder, f"{folder.name}.xml"), "closed")
-    (lost / "lost.xml").unlink()
-    lost.rmdir()
+    """The ledger may belong to somebody else, whose rows must not lead a run to another folder."""
+    former = tmp_path / "former"
+    former.mkdir()
+    remember(ledger, put(former, "former.xml"), "closed")
+    remember(ledger, put(former, "held.xml"), "held")
     found = plan(ledger, outbox)
-    assert to_send(found) == ["former.xml"]
-    assert found.items[0].file is not None
-    assert left_out(found) == {"lost.xml": ("failed", "local_missing")}
+    assert to_send(found) == []
+    assert left_out(found) == {"former.xml": ("failed", "other_folder"), "held.xml": ("held", "held")}
+    assert str(former) in found.outcomes[0].message
+    assert to_send(plan(ledger, outbox, former)) == ["former.xml", "held.xml"]
 
 
 def test_what_was_delivered_and_kept_is_not_sent_again_until_it_changes(ledger: Ledger, outbox: Path) -> None:

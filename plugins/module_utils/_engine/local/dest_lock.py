@@ -27,13 +27,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...errors import DiskError, JobRunning, JobStopped
-from ...local import names
-from ...local.folder import disk_error
+from ..errors import DiskError, JobRunning, JobStopped
+from . import names
+from .folder import disk_error
 
 if TYPE_CHECKING:
-    from ...errors import FiledropError
-    from ...local.folder import Folder
+    from ..errors import FiledropError
+    from .folder import Folder
 
 _SHARED = "shared"
 _LONGEST_MARK = 4096  # bytes
