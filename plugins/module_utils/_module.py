@@ -92,9 +92,8 @@ class FailJson:
         if isinstance(error, FiledropError):
             self._module.fail_json(msg=str(error), reason=error.reason)
         if isinstance(error, Exception):
-            self._module.fail_json(
-                msg=names.shown(str(unexpected(error, " with the output of -vvv"))), reason="unexpected"
-            )
+            text = str(unexpected(error, ", together with the output of -vvv"))
+            self._module.fail_json(msg=names.shown(text), reason="unexpected")
 
 
 def run_module(module: AnsibleModule, work: Callable[[], Result], *, offline: bool = False) -> None:

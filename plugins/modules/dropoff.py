@@ -101,7 +101,8 @@ options:
         the size of a file. Then either the provider took it, or the server dropped it.
       - V(hold) does not send it again until a person has asked the provider and decided with
         M(courier.filedrop.resolve). The file counts as held, and the task fails.
-      - V(resend) sends it again. The provider may then receive it twice.
+      - V(resend) sends it again. The provider may then receive it twice. Do not use it with a server that never shows
+        files, because every run would send them again. See O(verify=close).
       - "Default: V(hold), unless O(preset) has another one."
     type: str
     choices:

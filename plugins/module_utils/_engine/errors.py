@@ -64,6 +64,10 @@ class ServerBusy(FiledropError):
     """The server accepts no further session now. A later attempt may succeed."""
 
 
+UNSTATED = "remote_failure"
+"""The reason of a refusal for which the server has no code of its own, such as too many open files."""
+
+
 class RemoteError(FiledropError):
     """The server refused one request.
 

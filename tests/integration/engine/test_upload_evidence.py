@@ -273,3 +273,16 @@ def test_an_upload_to_a_write_only_box_that_was_cut_before_its_rename_is_finishe
     found = outcomes(desk.run(desk.dropoff(upload="rename", verify="close")))
     assert found == {name: ("delivered", "")}
     assert contents(server.input)[name] == sent[name]
+
+
+def test_a_file_that_is_seen_without_a_size_needs_no_note(desk: Desk, server: OddServer) -> None:
+    desk.fill(2)
+
+    def no_size(call: Call, go: Serve) -> Answer | None:
+        answer = go(call.request)
+        return Stats(Attributes()) if isinstance(answer, Stats) and b"." in call.path else answer
+
+    server.hooks[Kind.LSTAT] = no_size
+    result = desk.run(desk.dropoff())
+    assert evidence(result) == {"open handle"}
+    assert result.notes == []

@@ -18,16 +18,16 @@ from .folder import folder_remote
 from .interface import (
     Entry,
     Features,
+    Found,
     Incoming,
-    Look,
     Outgoing,
     Received,
     Remote,
     Uploaded,
     entries_in,
     join,
-    look,
     succeeds,
+    try_look,
 )
 from .sftp.remote import SftpRemote
 
@@ -38,8 +38,8 @@ __all__ = [
     "PROTOCOLS",
     "Entry",
     "Features",
+    "Found",
     "Incoming",
-    "Look",
     "Outgoing",
     "Received",
     "Remote",
@@ -47,8 +47,8 @@ __all__ = [
     "connect",
     "entries_in",
     "join",
-    "look",
     "succeeds",
+    "try_look",
 ]
 
 PROTOCOLS: Mapping[str, Callable[[Account, Permissions], Remote]] = {

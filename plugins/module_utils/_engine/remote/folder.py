@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import ConnectionLost, FiledropError, RemoteDenied, RemoteError, RemoteMissing, UnreachableError
+from ..errors import UNSTATED, ConnectionLost, FiledropError, RemoteDenied, RemoteError, RemoteMissing, UnreachableError
 from ..local.folder import rename_new
 from ..local.permissions import Permissions
 from ..local.walk import FOLDER, open_folder
@@ -249,5 +249,5 @@ def _errors(doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        kind, reason = _KINDS.get(error.errno or 0, (RemoteError, "remote_failure"))
+        kind, reason = _KINDS.get(error.errno or 0, (RemoteError, UNSTATED))
         raise kind(reason, f"The server refused {doing}: {(error.strerror or str(error)).lower()}.") from error

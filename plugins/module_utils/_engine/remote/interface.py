@@ -223,11 +223,11 @@ async def size_or_none(size: Awaitable[int | None]) -> int | None:
         return None
 
 
-Look = Optional[Union[Entry, RemoteError]]
+Found = Optional[Union[Entry, RemoteError]]
 """What a look at a name gave: an entry, None if there is none, or the refusal."""
 
 
-async def look(asked: Awaitable[Entry | None]) -> Look:
+async def try_look(asked: Awaitable[Entry | None]) -> Found:
     """Return what the server shows under a name. A refusal is a result, too."""
     try:
         return await asked

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import RemoteError, RemoteMissing
 from ..ledger.ledger import Ledger
 from ..loop.loop import Loop
-from ..remote import Entry, Remote, Uploaded, connect, entries_in, join, look
+from ..remote import Entry, Remote, Uploaded, connect, entries_in, join, try_look
 from ..transfer.capabilities import ALL, EXCLUSIVE_CREATE, PARTIAL_UPLOADS, RENAME
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ async def _make(remote: Remote, path: str) -> bool:
 
     async def created(_upload: Uploaded) -> None:
         nonlocal shown
-        shown = isinstance(await look(remote.stat(path)), Entry)
+        shown = isinstance(await try_look(remote.stat(path)), Entry)
 
     uploaded = await remote.upload(path, _Nothing(), over=False, temporary=False, created=created)
     await uploaded.close()

@@ -15,7 +15,7 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ...errors import ProtocolError, RemoteBusy, RemoteDenied, RemoteError, RemoteMissing, RemoteUnsupported
+from ...errors import UNSTATED, ProtocolError, RemoteBusy, RemoteDenied, RemoteError, RemoteMissing, RemoteUnsupported
 
 VERSION = 3
 
@@ -253,9 +253,6 @@ def handle(body: bytes) -> bytes:
 def status_code(body: bytes) -> int:
     return Reader(body).uint32()
 
-
-UNSTATED = "remote_failure"
-"""The reason of a refusal for which SFTP has no code of its own, such as too many open files."""
 
 _REFUSALS: Mapping[int, tuple[type[RemoteError], str, str]] = {
     END_OF_FILE: (RemoteError, "remote_end_of_file", "the end of the file"),

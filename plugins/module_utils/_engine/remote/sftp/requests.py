@@ -13,7 +13,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import RemoteError
+from ...errors import UNSTATED, RemoteError
 from ..interface import Entry, join
 from . import packets
 from .session import Cost, Session
@@ -97,7 +97,7 @@ def _may_mean_too_many(error: BaseException) -> bool:
     if not isinstance(error, RemoteError):
         return False
     said = error.finding.rpartition("(SFTP status")[2]
-    return error.reason == packets.UNSTATED or _TOO_MANY.search(said) is not None
+    return error.reason == UNSTATED or _TOO_MANY.search(said) is not None
 
 
 _TOO_MANY = re.compile(r"too many|quota|limit|resource|busy|try again", re.IGNORECASE)

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from ...errors import ConnectionLost, ProtocolError, RemoteError, UnreachableError
+from ...errors import UNSTATED, ConnectionLost, ProtocolError, RemoteError, UnreachableError
 from ...loop.limiter import CapacityLimiter
 from ...loop.loop import Future
 from ..channel import ChannelEnded, silent
@@ -317,7 +317,7 @@ def _value_of(request: _Request, kind: int, body: Any) -> Any:
         if code != packets.OK:
             raise packets.refusal(body, request.doing)
         if request.expected in (packets.DATA, packets.NAME, packets.ATTRS):
-            raise RemoteError(packets.UNSTATED, f"The server answered {request.doing} with OK, and with nothing else.")
+            raise RemoteError(UNSTATED, f"The server answered {request.doing} with OK, and with nothing else.")
     if kind != request.expected:
         raise ProtocolError(
             "protocol_error",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ...errors import RemoteDenied, RemoteError, RemoteUnsupported
 from ...loop.limiter import acquire_any
 from ...loop.loop import Future, done_future, gather
-from ..interface import Entry, look, size_or_none, succeeds
+from ..interface import Entry, size_or_none, succeeds, try_look
 from . import packets, requests
 from .looks import Look
 from .requests import Handle
@@ -76,7 +76,7 @@ class Upload:
         if self._closing is None:  # a look at the name fails where files are hidden until they are closed
             return None if size is None else await size_or_none(requests.size_of(self._handle))
         await succeeds(self._closing)
-        own = await look(Look(self._sessions.idlest(), self._handle.path))
+        own = await try_look(Look(self._sessions.idlest(), self._handle.path))
         if isinstance(own, Entry):
             return own.size
         if size is None and refusal and not isinstance(refusal, (RemoteDenied, RemoteUnsupported)):

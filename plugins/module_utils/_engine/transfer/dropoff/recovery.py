@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import RemoteError
-from ...remote import Entry, Look
+from ...remote import Entry, Found
 from ...states import Seen, State, Verdict, seen, verdict_on, visibility
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ HOLDS = {
 """The reason and the finding of each verdict that holds a file."""
 
 
-def shows_whole(row: Row, found: Look) -> bool:
+def shows_whole(row: Row, found: Found) -> bool:
     """Return whether a look found a file of the right size."""
     return isinstance(found, Entry) and found.size == row.size
 
 
-def judge(row: Row, final: Look, temporary: Look, *, partial_uploads: bool = False) -> Verdict:
+def judge(row: Row, final: Found, temporary: Found, *, partial_uploads: bool = False) -> Verdict:
     """Return the verdict on a row, from its state and from the entries under its final and its temporary name.
 
     :param partial_uploads: whether the server is known to show a file under its name during the upload.
@@ -43,7 +43,7 @@ def judge(row: Row, final: Look, temporary: Look, *, partial_uploads: bool = Fal
     return verdict_on(row.track, row.state, _seen(row, final), _seen(row, temporary))
 
 
-def _seen(row: Row, entry: Look) -> Seen:
+def _seen(row: Row, entry: Found) -> Seen:
     if isinstance(entry, RemoteError):
         return Seen.HIDDEN
     return seen(entry.size if entry else None, expected=row.size, is_there=entry is not None)

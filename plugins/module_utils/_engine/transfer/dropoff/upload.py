@@ -15,13 +15,22 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from ...errors import HoldError, JobStopped, RemoteBusy, RemoteDenied, RemoteError, RemoteUnsupported, TransferError
+from ...errors import (
+    UNSTATED,
+    HoldError,
+    JobStopped,
+    RemoteBusy,
+    RemoteDenied,
+    RemoteError,
+    RemoteUnsupported,
+    TransferError,
+)
 from ...ledger.decisions import way_out
 from ...ledger.ledger import Row
 from ...local import names
 from ...local.folder import LocalFile, SourceFile
 from ...loop.loop import done_future
-from ...remote import Entry, Look, join, look, succeeds
+from ...remote import Entry, Found, join, succeeds, try_look
 from ...states import State, Verdict
 from ..capabilities import PARTIAL_UPLOADS
 from .evidence import BY_CLOSE, BY_HANDLE, BY_SIZE, WRITE_ONLY, incomplete, name_taken, unverified
@@ -33,6 +42,12 @@ if TYPE_CHECKING:
     from ...remote import Remote, Uploaded
     from ..canary import CanaryGate
     from .item import DropoffItem
+
+
+_RENAME_NEEDED = (
+    "Ask the provider for the permission to rename. Or set `upload: direct`, if the provider does not take files "
+    "before they are complete."
+)
 
 
 class _Written(NamedTuple):
@@ -94,13 +109,13 @@ class Uploads:
         """Return whether the job may look at files on the server."""
         return self.job.verify != "close"
 
-    async def seen(self, asked: Awaitable[Entry | None]) -> Look:
+    async def seen(self, asked: Awaitable[Entry | None]) -> Found:
         """Return what the server shows under a name.
 
         :raises JobStopped: the server does not allow it, and the job cannot do without.
         """
         if not self.looks:
-            return await look(asked)
+            return await try_look(asked)
         try:
             return await asked
         except (RemoteDenied, RemoteUnsupported) as error:
@@ -115,7 +130,7 @@ class Uploads:
         """Rename a complete upload of an earlier run to its final name."""
         if row.state is State.AWAITING_NAME:
             await self.ledger.commit(row, State.CLOSED, reason=None)
-        await self._confirm_rename(row, self.remote.rename(row.temporary or "", row.remote_path))
+        await self._confirm_rename(row, self.remote.rename(row.temporary or "", row.remote_path), again=True)
 
     def held(self, row: Row, reason: str, finding: str) -> HoldError:
         """Build the error for a row that needs a person's decision."""
@@ -282,7 +297,7 @@ class Uploads:
 
         :raises HoldError: the server shows nothing that tells, and `ambiguous` does not say to send it again.
         """
-        final = await look(self.remote.stat(row.remote_path))
+        final = await try_look(self.remote.stat(row.remote_path))
         if shows_whole(row, final):
             row.verified_by = BY_SIZE  # written with the next commit
             return
@@ -315,30 +330,43 @@ class Uploads:
         if renaming:
             await self._confirm_rename(row, renaming)
         if asked:
-            await self._check_delivered(row, await look(asked))
+            await self._check_delivered(row, await try_look(asked))
 
-    async def _confirm_rename(self, row: Row, renaming: Awaitable[None]) -> None:
-        """Ensure that the complete file has its final name, and record that this server allows renames."""
+    async def _confirm_rename(self, row: Row, renaming: Awaitable[None], *, again: bool = False) -> None:
+        """Ensure that the complete file has its final name, and record that this server allows renames.
+
+        :param again: an earlier run has tried that in vain.
+        """
         try:
             await renaming
         except RemoteError as error:
-            await self._rename_refused(row, error)
+            await self._rename_refused(row, error, again=again)
         self.renaming.succeeded()
         await self.ledger.commit(row, State.RENAMED)
 
-    async def _rename_refused(self, row: Row, error: RemoteError) -> None:
-        """Return if the rename happened in spite of the error; else remove the upload, and raise the reason."""
+    async def _rename_refused(self, row: Row, error: RemoteError, *, again: bool) -> None:
+        """Return if the rename happened in spite of the error; else remove the upload, and raise the reason.
+
+        A failure without a reason may pass: some servers lock a new file while they scan it. Then the upload stays, and
+        the next run tries once more to rename it.
+        """
         if isinstance(error, RemoteBusy):  # the next attempt finishes it
             raise error
         temporary = row.temporary or ""
         asked_final, asked_temporary = self.remote.stat(row.remote_path), self.remote.stat(temporary)
-        final = await look(asked_final)
-        there = await look(asked_temporary)
+        final = await try_look(asked_final)
+        there = await try_look(asked_temporary)
         verdict = judge(row, final, there)
         if verdict is Verdict.DELIVERED:
             return
         if verdict is Verdict.AMBIGUOUS or isinstance(there, RemoteError):
             await self._hold(row, "vanished", f"{error} The file is not to be seen under either name.")
+        if verdict is Verdict.FINISH_RENAME and not again and error.reason == UNSTATED:
+            finding = f"{error} The complete upload stays there as {temporary!r}."
+            way_out = "The next run renames it, or else removes it."
+            if self.renaming.is_proven:
+                raise TransferError("rename_failed", finding, way_out) from error
+            raise JobStopped("rename_refused", finding, f"{way_out} {_RENAME_NEEDED}") from error
         if await succeeds(self.remote.remove(temporary)):
             await self.ledger.commit(row, State.ABANDONED)
         if isinstance(final, Entry):
@@ -349,11 +377,10 @@ class Uploads:
         raise JobStopped(
             "rename_refused",
             f"{error} The uploaded file was removed.",
-            "Ask the provider for the permission to rename. Or set `upload: direct`, if the provider does not take "
-            "files before they are complete.",
+            _RENAME_NEEDED,
         ) from error
 
-    async def _check_delivered(self, row: Row, final: Look) -> None:
+    async def _check_delivered(self, row: Row, final: Found) -> None:
         """Check that the file under the final name is ours, or that the provider has taken it already.
 
         A server that refuses the look has confirmed the size before.
@@ -369,6 +396,8 @@ class Uploads:
             self.ledger.learn(self.account, PARTIAL_UPLOADS, allowed=False)
         if shows_whole(row, final):
             row.verified_by = BY_SIZE  # written with the next commit
-        elif final is not None and final.size is not None:
+        elif final is not None and final.size is None:
+            row.visible = True  # it is there, so that nobody needs to ask whether it arrived
+        elif final is not None:
             finding = f"{row.remote_path!r} had {row.size} bytes when it was written, but has {final.size} bytes now."
             await self._hold(row, "size_changed", finding)
