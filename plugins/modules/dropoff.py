@@ -93,8 +93,8 @@ options:
     description:
       - The folder for O(after=archive). It must exist. If it is on another file system than O(src), files are copied,
         and the copy is durable on disk before the original is deleted.
-      - "Default: a folder C(archive) in the folder of the file, which is created if it is missing. A link in its place is
-        refused."
+      - "Default: a folder C(archive) in the folder of the file, which is created if it is missing. A link in its place
+        is refused."
     type: path
   ambiguous:
     description:
