@@ -23,7 +23,8 @@ options:
   src:
     description:
       - A folder, a file, or a list of folders and files, on the host that runs the module. Each is an absolute
-        path, or begins with C(~).
+        path without C(..), or begins with C(~). A link on the way to it is followed only if root or the user of the
+        task owns it, and if nobody else can replace it.
       - For a folder, the files directly in it are sent, oldest first. Files with names that senders use for incomplete
         files, such as C(.part) and C(.tmp), are ignored.
       - Subfolders, links and special files are not sent. They appear in the result and count as failed. If they belong
@@ -92,7 +93,8 @@ options:
     description:
       - The folder for O(after=archive). It must exist. If it is on another file system than O(src), files are copied,
         and the copy is durable on disk before the original is deleted.
-      - "Default: a folder C(archive) in the folder of the file, which is created if it is missing."
+      - "Default: a folder C(archive) in the folder of the file, which is created if it is missing. A link in its place
+        is refused."
     type: path
   ambiguous:
     description:

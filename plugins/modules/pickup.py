@@ -23,8 +23,9 @@ description:
 options:
   dest:
     description:
-      - The folder for the fetched files, on the host that runs the module. It is an absolute path, or begins with
-        C(~). It must exist and be writable.
+      - The folder for the fetched files, on the host that runs the module. It is an absolute path without C(..), or
+        begins with C(~). It must exist and be writable. A link on the way to it is followed only if root or the user of
+        the task owns it, and if nobody else can replace it.
       - During a run it also contains temporary files with distinct names.
     type: path
     required: true

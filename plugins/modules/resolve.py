@@ -220,7 +220,7 @@ def file_result(one: Decided) -> dict[str, Any]:
 
 
 def _line(row: Row) -> str:
-    return f"{row.account} {row.direction} {names.shown(path_of(row))}: {row.state}\n"
+    return names.shown(f"{row.account} {row.direction} {path_of(row)}: {row.state}") + "\n"
 
 
 def main() -> None:

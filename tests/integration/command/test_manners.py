@@ -20,6 +20,7 @@ import pytest
 from support.command import Ended, Host
 from support.desk import fill
 from support.relay import Relay
+from support.rights import SOMEBODY, somebodys_folder
 from support.sshd import SshServer
 
 SECRET = "s3cret-word-that-nobody-must-see"
@@ -251,6 +252,24 @@ def test_root_does_not_run_another_user_s_jobs(ready: Host, sshd: SshServer) -> 
     assert list(sshd.input.iterdir()) == []
     assert ready.run("check").status == 0
     assert ready.run("status").status == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can work as another user")
+def test_what_root_asks_and_decides_leaves_the_ledger_to_its_user(program: Path, sshd: SshServer) -> None:
+    """Root's own key, which nobody else can read, is still used to look at the server."""
+    with somebodys_folder() as folder:
+        (folder / "host").mkdir()
+        host = Host(folder / "host", program, sys.executable)
+        host.account("acme", sshd.account_options())
+        host.dropoff()
+        host.ledger.parent.mkdir()
+        for path in folder.rglob("*"):
+            os.chown(path, 0 if path.parent.name == "keys" else SOMEBODY, -1)
+        asked = [host.run(*words).status for words in (("init",), ("check",), ("status",), ("history",))]
+        assert asked == [0, 0, 0, 0]
+        assert host.run("run", "invoices", "--json").document["error"]["reason"] == "wrong_user"
+        assert host.run("resolve", "invoices", "x", "--resend").status == 2
+        assert {path.stat().st_uid for path in host.ledger.parent.rglob("*")} == {SOMEBODY}
 
 
 def test_a_ledger_that_may_not_be_looked_at_is_not_called_missing(ready: Host) -> None:

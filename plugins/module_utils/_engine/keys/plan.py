@@ -22,6 +22,7 @@ from .._deps import require
 from ..config import options as read
 from ..errors import AuthenticationError, DiskError, InputError
 from ..local.folder import Folder
+from ..text import escaped
 from .formats import PublicKey, decode_private, is_encrypted, parse_line, public_beside, public_part, read_private
 
 READ_HERE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -399,7 +400,7 @@ def describe(found: Found) -> dict[str, str]:
             group=_name_of(private.gid, lambda gid: grp.getgrgid(gid).gr_name),
         )
     if found.public is not None:
-        shown.update(comment=found.public.comment, public_key=found.public.text)
+        shown.update(comment=escaped(found.public.comment), public_key=escaped(found.public.text))
     return shown
 
 

@@ -76,7 +76,16 @@ CREATE TABLE run (                 -- the latest run of each job
 """
 
 
-def open_database(path: str, *, create: bool, read_only: bool, must_exist: bool) -> sqlite3.Connection:
+class Database(sqlite3.Connection):
+    """An open ledger.
+
+    :ivar is_unlocked: it is read without a lock. An answer is right only if nobody has written meanwhile.
+    """
+
+    is_unlocked = False
+
+
+def open_database(path: str, *, create: bool, read_only: bool, must_exist: bool) -> Database:
     """Open the database of a ledger. See `ledger.Ledger` for the parameters.
 
     :raises LedgerError: the file is missing and must not be created, or it is not a ledger of this version.
@@ -115,12 +124,14 @@ def _regular(path: str) -> str:
     return way.path
 
 
-def _connect(where: str, *, read_only: bool) -> sqlite3.Connection:
+def _connect(where: str, *, read_only: bool) -> Database:
+    quiet = ""
     if where != ":memory:":
         # Even a reader creates SQLite's side files, unless the file is opened as immutable. No log means no writer.
         quiet = "" if os.path.exists(f"{where}-wal") else "&immutable=1"
         where = f"file:{_quoted(where)}?mode=" + (f"ro{quiet}" if read_only else "rw")
-    db = sqlite3.connect(where, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
+    db = sqlite3.connect(where, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, factory=Database)
+    db.is_unlocked = read_only and bool(quiet)
     db.execute("PRAGMA trusted_schema = OFF")
     if sys.version_info >= (3, 11):
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)

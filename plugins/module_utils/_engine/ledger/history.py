@@ -71,11 +71,13 @@ class History:
     :ivar entries: rows with their outcomes. Held files come first, then unfinished files, then all others. Each group
         starts with the latest change.
     :ivar counts: the number of rows with each outcome, including rows beyond ``most``.
+    :ivar is_unlocked: the ledger was read without a lock.
     """
 
     entries: list[tuple[Row, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     capabilities: list[Capability] = field(default_factory=list)
+    is_unlocked: bool = False
 
 
 def question_from_options(options: Mapping[str, object]) -> Question:
@@ -126,7 +128,7 @@ def ask(ledger: str, question: Question) -> History:
             if _state_of(ledger) == before:
                 raise
         else:
-            if before.has_log or _state_of(ledger) == before:
+            if not found.is_unlocked or _state_of(ledger) == before:
                 return found
     raise LedgerError("ledger_busy", f"The ledger {ledger!r} is changing all the time.", "Retry later.")
 
@@ -153,7 +155,7 @@ def _state_of(ledger: str) -> _State:
 def _answer(path: str, question: Question) -> History:
     with closing(Ledger(path, read_only=True, must_exist=True)) as ledger:
         where, values = _condition(question)
-        found = History()
+        found = History(is_unlocked=ledger.is_unlocked)
         found.counts.update(ledger.look(f"SELECT {_OUTCOME}, count(*) FROM transfer {where} GROUP BY 1", values))
         order = f"ORDER BY {_GRAVITY}, changed_at DESC, id DESC LIMIT ?"
         found.entries = [(row, outcome_of(row)) for row in ledger.rows(f"{where} {order}", [*values, question.most])]

@@ -140,6 +140,11 @@ class Ledger(Batch):
         with suppress(LedgerError, InputError), as_owner(self.path, reading=self._read_only):
             self._db.close()  # SQLite removes its side files
 
+    @property
+    def is_unlocked(self) -> bool:
+        """Return whether the ledger is read without a lock. Then an answer is right only if nobody writes meanwhile."""
+        return self._db.is_unlocked
+
     @cached_property
     def identity(self) -> str:
         """Return a text that distinguishes this ledger from all others."""

@@ -113,3 +113,8 @@ def test_a_timer_catches_up_and_spreads() -> None:
 def test_a_run_that_a_file_starts_is_never_one_too_many() -> None:
     found = lines(units.JobUnit(name="x", writable=["/srv/out"], patience=65))
     assert found[1:5] == ["[Unit]", "StartLimitIntervalSec=0", "[Service]", "ExecStart="]
+
+
+def test_a_run_can_take_neither_all_memory_nor_all_processes() -> None:
+    text = units.service(user="filedrop", command="/usr/local/bin/filedrop", header="# Made.")
+    assert {"MemoryMax=512M", "TasksMax=64"} <= set(text.splitlines())

@@ -252,6 +252,12 @@ class Session:
             request.set_exception(error)
             raise
 
+    def share_memory(self, sessions: int) -> None:
+        """Ask for less ahead if a run has many sessions. Together they keep no more in memory than two would."""
+        if sessions > 2:
+            self.reading.resize(max(self.read_chunk, _read_ahead(self._channel.window) * 2 // sessions))
+            self.holding.resize(HOLD_AHEAD * 2 // sessions)
+
     def _agree_on_version(self) -> dict[str, str]:
         self._out.append(packets.hello())
         self._send()

@@ -55,6 +55,11 @@ class Sessions:
         except BaseException:
             self.close()
             raise
+        self._share_memory()
+
+    def _share_memory(self) -> None:
+        for session in self.all:
+            session.share_memory(len(self.all))
 
     def close(self) -> None:
         for connection in self._connections:
@@ -116,6 +121,7 @@ class Sessions:
             for session in opening:
                 with contextlib.suppress(FiledropError):
                     self.all.append(session.result())
+        self._share_memory()
 
     @property
     def pending(self) -> int:

@@ -352,3 +352,24 @@ def test_options_that_cannot_be_meant_are_refused(options: dict[str, object]) ->
         question_from_options(options)
     assert next(iter(options)) in str(caught.value) or "host" in str(caught.value)
     assert caught.value.way_out
+
+
+def test_a_log_that_goes_away_just_before_the_ledger_is_opened_does_not_count_as_a_lock(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there when the state is noted. Then its writer ends, the ledger is read without a lock, and is written."""
+    write(path, row("1"))
+    real, writers = history._answer, [Ledger(path)]
+    writers[0].learn("acme", "rename", allowed=True)
+    assert os.path.exists(f"{path}-wal")
+
+    def disturbed(ledger: str, question: Question) -> Any:
+        if writers:
+            writers.pop().close()
+            found = real(ledger, question)
+            write(path, *(row(f"2-{part}") for part in range(100)))
+            return found
+        return real(ledger, question)
+
+    monkeypatch.setattr(history, "_answer", disturbed)
+    assert ask(path, Question(most=0)).counts["unfinished"] == 101

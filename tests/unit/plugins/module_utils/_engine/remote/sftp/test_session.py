@@ -435,3 +435,14 @@ def test_all_that_is_asked_for_fits_into_the_window_with_what_is_around_it(serve
     """Else the server could wait for us to read, while we wait for it to read what we send."""
     (session,) = server.connect()._sessions.all
     assert session.reading.total <= PipeChannel.window * 3 // 4
+
+
+@pytest.mark.parametrize("connections", [1, 2, 3, 16])
+def test_many_sessions_keep_no_more_in_memory_than_two(server: OddServer, connections: int) -> None:
+    """The unit of a job has little memory: a run with 16 connections once took 820 MiB."""
+    sessions = server.connect(connections=connections)._sessions.all
+    assert len(sessions) == connections
+    for limiter, most in (("reading", 24), ("holding", 32)):
+        totals = [getattr(session, limiter).total for session in sessions]
+        assert sum(totals) <= 2 * most * 1024**2
+        assert min(totals) >= 1024**2
