@@ -34,7 +34,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sf
 from .hostile import HostileServer, Input
 
 _MOST_BYTES = 1000  # of the files that are transferred
-_ACCOUNT = Account("fuzz", "sftp", "nowhere", 22, "nobody", timeout=5.0, habits=Habits())
+_ACCOUNT = Account("fuzz", "sftp", "nowhere", 22, "nobody", timeout=5.0)
 
 
 class Broken(AssertionError):
@@ -116,7 +116,7 @@ _KINDS = (packets.STATUS, packets.HANDLE, packets.DATA, packets.NAME, packets.AT
 
 def _settled(stream: bytes, sizes: list[int]) -> list[str]:
     """What has become of a few requests after a stream was taken apart."""
-    session = Session(HostileServer(b"\xd0"), timeout=5.0)
+    session = Session(HostileServer(b"\xd0"), timeout=5.0, habits=Habits())
     answers = [
         session.request(packets.EXTENDED, b"", expected=kind, doing="", missing_ok=bool(number % 2))
         for number, kind in enumerate(_KINDS * 2)

@@ -102,7 +102,7 @@ def evidence(result: RunResult) -> set[str | None]:
     return {one.verified_by for one in result.outcomes}
 
 
-SHOWN: dict[str, Answer] = {
+SHOWN: dict[str, Answer | None] = {
     "no bytes": Stats(Attributes(size=0)),
     "no size": Stats(Attributes()),
     **REFUSALS,

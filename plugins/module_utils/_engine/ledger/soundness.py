@@ -28,13 +28,8 @@ _LATEST = 1e11  # seconds since 1970: a time that every calendar has
 _ROW: tuple[Kinds, ...] = (
     *(str, str, str, str, int, int, str, str, str),  # account, direction, folder, name, size, mtime_ns, job, ..., state
     *(_TEXT_OR_NOTHING, _TEXT_OR_NOTHING, _TEXT_OR_NOTHING),  # temporary, local_path, sha256
-    *(
-        (int, type(None)),
-        _TEXT_OR_NOTHING,
-        _TEXT_OR_NOTHING,
-        NUMBER,
-        int,
-    ),  # visible, verified_by, reason, changed_at, id
+    *((int, type(None)), _TEXT_OR_NOTHING, _TEXT_OR_NOTHING),  # visible, verified_by, reason
+    *(NUMBER, int),  # changed_at, id
 )
 
 
@@ -66,7 +61,7 @@ def require_sound(record: Sequence[Any]) -> None:
         _refuse(f"a row with the unknown direction {shown(direction[:100])!r}")
     if not _is_single(name):
         _refuse(f"a row whose name is not that of one file: {shown(name[:300])!r}")
-    if size < 0 or not 0 <= record[15] < _LATEST:
+    if size < 0 or not 0 <= record[-2] < _LATEST:
         _refuse(f"a row with an impossible size or time, of the file {shown(name)!r}")
     if any("\0" in path for path in (folder, remote_path, local_path or "")):
         _refuse(f"a path with a NUL character, of the file {shown(name)!r}")

@@ -165,10 +165,13 @@ class Folder:
         if not os.access(".", os.W_OK | os.X_OK, dir_fd=self.fd):
             raise disk_error(OSError(errno.EACCES, ""), f"write to {self._called}")
 
-    def require_safe_rename(self) -> None:
-        """Raise DiskError if a file cannot be published here without a risk for existing files."""
+    def require_safe_rename(self, prefix: str) -> None:
+        """Raise DiskError if a file cannot be published here without a risk for existing files.
+
+        :param prefix: the beginning of the part names of the job.
+        """
         try:
-            if not can_rename_new(self):
+            if not can_rename_new(self, prefix):
                 raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
         except OSError as error:
             raise disk_error(error, f"publish files in {self._called}") from error
@@ -236,12 +239,13 @@ def _rename_by_link(old_folder: OpenFolder, old: str, new_folder: OpenFolder, ne
     os.unlink(old, dir_fd=old_folder.fd)
 
 
-def can_rename_new(folder: OpenFolder) -> bool:
+def can_rename_new(folder: OpenFolder, prefix: str = f"{names.OWN}probe-") -> bool:
     """Return whether `rename_new` works in a folder. A file of ours is created for that, and removed.
 
+    :param prefix: the beginning of its name, so that a later run can remove what a crash leaves.
     :raises OSError: no file can be created there.
     """
-    names_tried = [f".filedrop-probe-{secrets.token_hex(6)}.part" for _name in range(2)]
+    names_tried = [f"{prefix}{secrets.token_hex(6)}.part" for _name in range(2)]
     old, new = map(os.fsencode, names_tried)
     os.close(os.open(old, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder.fd))
     try:

@@ -12,6 +12,7 @@ from ..operations import (
     drop_filter,
     drop_operand,
     drop_statement,
+    never,
     replace,
     set_argument,
     unguard,
@@ -70,7 +71,7 @@ CHANGES = (
         "SHA-1 signatures are taken",
     ),
     Change("_without_weak", drop_filter("not WEAK.search(_)"), "weak algorithms are taken"),
-    Change("log_in", drop_operand("not _.accepted"), "the password is sent though the key was enough"),
+    Change("_Login.run", never("_.accepted"), "the password is sent though the key was enough"),
 )
 
 _QUICKER = "It is only quicker with it."

@@ -110,8 +110,8 @@ class Session:
 
     :param channel: a stream to the SFTP server of a user who is logged in. It ends with the session.
     :param timeout: seconds without an answer, while requests are pending, after which the session counts as lost.
-    :param handles: how many files may be open at once, if that does not go by what the server tells.
     :param habits: what is known of the server. All sessions with it share that.
+    :param handles: how many files may be open at once, if that does not go by what the server tells.
     :ivar latency: seconds of a round trip; 0 if the server has not been asked for anything that tells.
     :ivar error: what has ended the session, if anything has.
     """

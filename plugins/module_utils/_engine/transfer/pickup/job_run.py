@@ -107,7 +107,7 @@ class PickupRun(JobRun[PickupItem]):
         self._round = iter(()) if first is None else chain([first], items)
         if first is not None and self._lock is not None:
             self._lock.make_durable()
-            self._dest.require_safe_rename()
+            self._dest.require_safe_rename(self._workflow.part_prefix)
         if first is not None and not looks.is_known:
             listed = first.claimed or first.entry
             looks.learn(listed, await self._first_look(remote, listed.path))

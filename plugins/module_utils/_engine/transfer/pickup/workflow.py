@@ -69,7 +69,7 @@ class PickupWorkflow:
         :raises FiledropError: the file was not fetched, or not deleted on the server. No data is lost.
         """
         async with self.claims.hold(item) as claim:
-            with Part(self.dest, self._part_prefix) as part, self.space.reserve(part, item.size):
+            with Part(self.dest, self.part_prefix) as part, self.space.reserve(part, item.size):
                 await claim.take()
                 before, is_gone = await self._download(item, claim, part)
                 row = self._came_before(item, part) or self._published_elsewhere(item, claim, part)
@@ -294,7 +294,7 @@ class PickupWorkflow:
 
         :param keep: the names of the parts of rows in ``placing``.
         """
-        remove_parts(self.dest, self._part_prefix, keep)
+        remove_parts(self.dest, self.part_prefix, keep)
 
     # --- the original
 
@@ -356,7 +356,7 @@ class PickupWorkflow:
             name = names.version(entry.name, number)
 
     @cached_property
-    def _part_prefix(self) -> str:
+    def part_prefix(self) -> str:
         return names.part_prefix(self.ledger.identity, self.account, self.job.name)
 
 
