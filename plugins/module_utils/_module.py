@@ -92,8 +92,9 @@ class FailJson:
         if isinstance(error, FiledropError):
             self._module.fail_json(msg=str(error), reason=error.reason)
         if isinstance(error, Exception):
-            text = str(unexpected(error, ", together with the output of -vvv"))
-            self._module.fail_json(msg=names.shown(text), reason="unexpected")
+            self._module.fail_json(
+                msg=names.shown(str(unexpected(error, " with the output of -vvv"))), reason="unexpected"
+            )
 
 
 def run_module(module: AnsibleModule, work: Callable[[], Result], *, offline: bool = False) -> None:

@@ -88,8 +88,8 @@ _TEMPORARY_OF_OURS = re.compile(r"\.[0-9a-f]{8}\.part")
 
 
 def is_ours(name: str) -> bool:
-    """Whether a name is one that filedrop gives to its temporary files. No pattern of a job selects such a name."""
-    return (name.startswith(OWN) and is_temporary(name)) or _TEMPORARY_OF_OURS.fullmatch(name) is not None
+    """Whether a name is one that filedrop gives to its temporary files, whatever the patterns of a job say."""
+    return (name.startswith(OWN) and name.endswith(".part")) or _TEMPORARY_OF_OURS.fullmatch(name) is not None
 
 
 def version(name: str, number: int) -> str:

@@ -311,8 +311,8 @@ def selecting(*include: str, exclude: tuple[str, ...] = ()) -> Dropoff:
         (".0a1b2c3d.part", ("*.part",), False),
         (".0a1b2c3d.part", ("*",), False),
         (".filedrop-claim-host-1-a.xml.part", ("*.part",), False),
-        (".filedrop-a.xml.part", (".filedrop-*",), False),
-        (".filedrop-a.xml", (), True),  # and then refused, by its name
+        (".filedrop-a.xml", (".filedrop-*",), True),
+        (".filedrop-a.xml", (), True),
         ("a.xml", (), True),
     ],
 )
