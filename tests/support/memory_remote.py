@@ -104,6 +104,7 @@ class MemoryRemote:
     features = Features(stat=True, rename=True, exclusive_create=True, partial_uploads=True, max_in_flight=64)
     batches: Sequence[Batch] = ()
     identity = "memory"
+    clock = 0.0
 
     def __init__(self, server: MemoryServer) -> None:
         self.server = server

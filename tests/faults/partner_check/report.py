@@ -56,6 +56,10 @@ MEANING = {
         missing="P4: the server creates a file although its name is taken. filedrop looks first, but a file that "
         "appears in the moment between is overwritten. Use names that nobody else uses.",
     ),
+    "partial_uploads": Meaning(
+        there="P4: a file is visible here while it is written. With upload: direct the partner can take a part of it.",
+        missing="P4: a file is not visible here before it is complete.",
+    ),
     "stays": Meaning(
         there="P5: what was sent stays visible, so after a crash the next run sees what arrived.",
         missing="P5: files are taken at once, or cannot be listed. Where a crash falls between the last request and "

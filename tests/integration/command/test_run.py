@@ -20,7 +20,7 @@ from support.desk import digests, fill
 from support.relay import Fault, Relay
 from support.sshd import SshServer
 
-FILE_KEYS = {"name", "remote_path", "local_path", "size", "sha256", "outcome", "reason", "message"}
+FILE_KEYS = {"name", "remote_path", "local_path", "size", "sha256", "outcome", "reason", "message", "verified_by"}
 RUN_KEYS = {
     *("status", "job", "account", "direction", "dry_run", "changed"),
     *("summary", "files", "notes", "pruned", "error"),

@@ -153,6 +153,11 @@ def _change(path: Path, how: str) -> None:
 @pytest.mark.parametrize("direction", ["dropoff", "pickup"])
 def test_what_was_just_written_waits_until_it_is_settled(desk: Desk, sshd: SshServer, direction: str) -> None:
     source, target = (desk.outbox, sshd.input) if direction == "dropoff" else (sshd.pickup, desk.inbox)
+    for first in ("dropoff", "pickup"):  # the server's clock is known after an upload, and a look at a listed file
+        ((sshd.pickup if first == "pickup" else desk.outbox) / "first").write_bytes(b"first")
+        assert_delivered(desk.run(desk.job(first)), ["first"])
+    for there in (sshd.input, desk.inbox):
+        (there / "first").unlink()
     (source / "young.xml").write_bytes(b"young")
     (source / "old.xml").write_bytes(b"old")
     os.utime(source / "old.xml", (time.time() - 3600,) * 2)

@@ -21,7 +21,12 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import Wanted, resolve
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.history import Question, ask
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup import claims, job_run, workflow
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup import (
+    claims,
+    job_run,
+    looks,
+    workflow,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import is_in_share
 from support import driver
 from support.desk import Desk, assert_delivered, digests, fill, outcomes
@@ -180,14 +185,14 @@ def move_job(ledger: Path, old: str, new: str) -> None:
 def crash_after_claims(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that has claimed its files, and then is no more."""
 
-    class Crash(Exception):
+    class Crash(BaseException):
         pass
 
     async def crash(*_arguments: object) -> None:
         raise Crash
 
     with monkeypatch.context() as patch:
-        patch.setattr(workflow, "download_whole", crash)
+        patch.setattr(workflow.PickupWorkflow, "_download", crash)
         with pytest.raises(Crash):
             desk.pick_up(share=ALL)
 
@@ -367,7 +372,7 @@ def test_the_ledger_tells_people_whether_the_server_lets_files_be_claimed(
         server.put("report.xml", b"content")
         assert_delivered(host.pick_up(share=ALL), ["report.xml"])
     learned = {one.name: one.allowed for one in ask(str(host.ledger), Question()).capabilities}
-    assert learned == {claims.CLAIM: allowed, job_run.STAT: True}
+    assert learned == {claims.CLAIM: allowed, job_run.STAT: True, looks.STAT_AS_LISTED: True}
 
 
 def test_where_the_server_refuses_to_rename_disjoint_shares_deliver_once(tmp_path: Path) -> None:

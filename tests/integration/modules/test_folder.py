@@ -41,8 +41,9 @@ def test_a_folder_is_fed_emptied_listed_and_told_of(stage: Stage) -> None:
         "rename": "yes",
         "exclusive_create": "yes",
         "claim": "unknown",
-        "partial_uploads": "unknown",
+        "partial_uploads": "yes",
         "stat": "unknown",
+        "stat_as_listed": "unknown",
     }
     assert fetched["summary"]["delivered"] == 5
     assert digests(inbox) == sent

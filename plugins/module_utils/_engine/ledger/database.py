@@ -64,6 +64,9 @@ CREATE TABLE capability (          -- what earlier runs learned about a server
     account TEXT NOT NULL, name TEXT NOT NULL, allowed INTEGER NOT NULL, learned_at REAL NOT NULL,
     PRIMARY KEY (account, name)
 ) WITHOUT ROWID;
+CREATE TABLE clock (               -- by how many seconds a server's clock is ahead of ours
+    account TEXT NOT NULL PRIMARY KEY, ahead REAL NOT NULL, learned_at REAL NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE run (                 -- the latest run of each job
     account TEXT NOT NULL, direction TEXT NOT NULL, job TEXT NOT NULL,
     began REAL NOT NULL, ended REAL NOT NULL,

@@ -30,9 +30,6 @@ from .soundness import NUMBER, Kinds, require_identity, require_kinds, require_s
 
 NAMES_A_QUERY = 500
 
-CLOCK = "clock"
-"""The name under which a server's clock is kept among its capabilities: seconds ahead of ours."""
-
 CLOCK_IS_VALID = 7 * 24 * 3600.0  # seconds
 
 SECOND = 1_000_000_000  # ns
@@ -356,11 +353,14 @@ class Ledger(Batch):
 
         Return None if no drop-off found it.
         """
-        query = "SELECT allowed FROM capability WHERE account = ? AND name = ? AND learned_at > ?"
-        found = self.look(query, (account, CLOCK, time.time() - CLOCK_IS_VALID))
-        return float(found[0][0]) if found else None
+        query = "SELECT ahead FROM clock WHERE account = ? AND learned_at > ?"
+        found = self.look(query, (account, time.time() - CLOCK_IS_VALID), (NUMBER,))
+        return found[0][0] if found else None
 
-    def learn(self, account: str, name: str, *, allowed: bool | int) -> None:
+    def learn_clock(self, account: str, ahead: float) -> None:
+        self.change("INSERT OR REPLACE INTO clock VALUES (?, ?, ?)", [(account, ahead, time.time())])
+
+    def learn(self, account: str, name: str, *, allowed: bool) -> None:
         self.change("INSERT OR REPLACE INTO capability VALUES (?, ?, ?, ?)", [(account, name, allowed, time.time())])
 
     def _error(self, error: Exception) -> LedgerError:

@@ -29,9 +29,7 @@ from .threaded import ThreadedRemote
 if TYPE_CHECKING:
     from ..config.account import Account
 
-FEATURES = Features(
-    stat=True, rename=True, exclusive_create=True, partial_uploads=True, max_in_flight=64, is_local=True
-)
+FEATURES = Features(stat=True, rename=True, exclusive_create=True, partial_uploads=True, max_in_flight=64)
 THREADS = 8  # a disk takes several syncs at once, and does them together
 PAGE = 1000  # names that are listed at a time
 WRITE_OUT = 8 * 1024 * 1024  # bytes after which the disk is told to begin, so that the sync at the end is quicker
@@ -68,6 +66,7 @@ def folder_remote(account: Account, permissions: Permissions) -> ThreadedRemote:
     return ThreadedRemote(
         connections,
         features=FEATURES,
+        clock=0.0,
         identity=f"folder {os.path.realpath(root)}",
         info={"root": root},
         timeout=account.timeout,

@@ -46,7 +46,6 @@ class Features(NamedTuple):
     :ivar partial_uploads: True: a file is visible under its name while it is written. False: it is not. None: that
         depends on the server.
     :ivar max_in_flight: how many files to work on at once.
-    :ivar is_local: the times of files are by the clock of this host.
     """
 
     stat: bool
@@ -54,7 +53,6 @@ class Features(NamedTuple):
     exclusive_create: bool
     partial_uploads: bool | None
     max_in_flight: int
-    is_local: bool = False
 
 
 class Outgoing(Protocol):
@@ -136,6 +134,13 @@ class Remote(Protocol):
 
     @property
     def batches(self) -> Sequence[Batch]: ...
+
+    @property
+    def clock(self) -> float | None:
+        """Return by how many seconds the clock of the files' times is ahead of ours; None if that is unknown.
+
+        An upload of this session may have shown it.
+        """
 
     @property
     def identity(self) -> str:

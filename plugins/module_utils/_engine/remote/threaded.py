@@ -163,7 +163,7 @@ class ThreadedRemote:
     """Connections of a blocking protocol as a Remote; see `interface.Remote` for what its methods promise.
 
     :param connections: they are closed with the remote, each by its own thread.
-    :param identity: see `Remote.identity`, and for ``info`` `Remote.info`.
+    :param identity: see `Remote.identity`, and for ``clock`` and ``info`` the attributes of these names.
     :param timeout: seconds that one call may take.
     :param bandwidth_limit: bytes of files a second; None for no limit.
     """
@@ -176,12 +176,14 @@ class ThreadedRemote:
         *,
         features: Features,
         identity: str,
+        clock: float | None,
         info: Mapping[str, Any],
         timeout: float,
         bandwidth_limit: int | None,
     ) -> None:
         self.features = features
         self.identity = identity
+        self.clock = clock
         self.rate_limiter = RateLimiter(bandwidth_limit)
         self.writing = CapacityLimiter(BYTES_AHEAD)
         self._info = info

@@ -45,6 +45,10 @@ class SftpRemote:
             self.features = self.features._replace(partial_uploads=True)
 
     @property
+    def clock(self) -> float | None:
+        return self._sessions.clock
+
+    @property
     def pending(self) -> int:
         return self._sessions.pending
 

@@ -10,8 +10,9 @@ Source: draft-ietf-secsh-filexfer-02; sections in brackets.
 from __future__ import annotations
 
 import re
+import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import UNSTATED, RemoteError
 from ..interface import Entry, join
@@ -137,13 +138,23 @@ def real_path(session: Session, path: str) -> Future[str]:
 
 
 def size_of(handle: Handle) -> Future[int | None]:
-    """The size of an open file; None where the server does not tell [6.8]."""
+    """The size of an open file; None where the server does not tell [6.8].
+
+    We have just written the file, so its time shows the server's clock.
+    """
+
+    def decode(body: Any) -> int | None:
+        attributes = packets.Reader(body).attributes()
+        if attributes.mtime:
+            handle.session.habits.clock = attributes.mtime - time.time()
+        return attributes.size
+
     return handle.session.request(
         packets.FSTAT,
         handle.name,
         expected=packets.ATTRS,
         doing=f"to tell the size of {handle.path!r}",
-        decode=lambda body: packets.Reader(body).attributes().size,
+        decode=decode,
     )
 
 

@@ -67,6 +67,7 @@ class Habits:
     :ivar lists_paths: whether its listings hold whole paths.
     :ivar home: the absolute path of the login folder, on a server that takes no relative paths; else empty.
     :ivar lists_one_by_one: whether it refuses a READDIR that is asked ahead.
+    :ivar clock: seconds by which its clock is ahead of ours, as the time of an upload showed; None if unknown.
     :ivar waiting: the paths that the next listing of a folder decides on; see `looks`.
     """
 
@@ -75,6 +76,7 @@ class Habits:
     lists_paths: bool = False
     home: str = ""
     lists_one_by_one: bool = False
+    clock: float | None = None
     waiting: dict[str, list[tuple[str, Future[Any]]]] = field(default_factory=dict)
 
     def notes(self) -> list[str]:

@@ -68,6 +68,11 @@ class Sessions:
     def _session(self, connection: Connection) -> Session:
         return Session(connection.open_channel(), timeout=self._timeout, habits=self._habits, handles=self._handles)
 
+    @property
+    def clock(self) -> float | None:
+        """See `Remote.clock`."""
+        return self._habits.clock
+
     def info(self) -> Mapping[str, Any]:
         """What is known of the server and the first session, for people."""
         session = self.all[0]

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from ...ledger.ledger import Row
 
 
+CLOCK_VARIES = 2.0  # seconds by which two looks at a server's clock may differ, as times are in whole seconds
+
+
 class DropoffRun(JobRun[DropoffItem]):
     """Run a drop-off; see `JobRun`."""
 
@@ -72,6 +75,14 @@ class DropoffRun(JobRun[DropoffItem]):
 
     def _admitted(self, items: Iterator[DropoffItem]) -> Iterator[DropoffItem]:
         return (item for item in items if self._allowed(item, item.size))
+
+    async def finish(self, remote: Remote) -> None:
+        """Remember the server's clock, for pickups from it."""
+        if remote.clock is None or self._check:
+            return
+        known = self._ledger.clock(self.account)
+        if known is None or abs(remote.clock - known) > CLOCK_VARIES:
+            self._ledger.learn_clock(self.account, remote.clock)
 
     def outcome_of(self, item: DropoffItem) -> FileOutcome:
         return item.outcome

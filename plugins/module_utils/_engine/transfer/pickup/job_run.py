@@ -84,7 +84,7 @@ class PickupRun(JobRun[PickupItem]):
             self.tally,
             check=self._check,
             watched={*self._to_watch(), *(row.name for row in rows)},
-            clock=0.0 if remote.features.is_local else self._ledger.clock(self.account),
+            clock=self._clock(remote, looks),
         )
         await list_into(remote, self.job.remote_dir, plan.take)
         plan.close(claims.among(plan.claims))
@@ -98,11 +98,11 @@ class PickupRun(JobRun[PickupItem]):
         self._end_plan()
         self._plan_of_files = plan
         self._present = frozenset(plan.present)
-        stuck = set() if self._check else await self._resume(rows, self._present)
+        if not self._check:
+            plan.told = await self._resume(rows, self._present)
         self.tally.skip_known(plan.known)
         self._announce(plan.files, plan.size)
-        wanted = (item for item in plan.items() if item.entry.name not in stuck)
-        items = (item for item in wanted if self._allowed(item, item.size))
+        items = (item for item in plan.items() if self._allowed(item, item.size))
         first = next(items, None)
         self._round = iter(()) if first is None else chain([first], items)
         if first is not None and self._lock is not None:
@@ -121,6 +121,12 @@ class PickupRun(JobRun[PickupItem]):
         yield self._round
         if self._plan_of_files is not None:
             yield self._plan_of_files.checksums(self._came)
+
+    def _clock(self, remote: Remote, looks: Looks) -> float | None:
+        """Return the server's clock, if it is known that the times of a listing are by it."""
+        if remote.clock is not None:
+            return remote.clock
+        return self._ledger.clock(self.account) if looks.is_known else None
 
     async def _first_look(self, remote: Remote, path: str) -> Entry | None:
         """Look at the first file. Refuse a job whose files cannot be looked at, before a file is fetched in vain.
@@ -156,7 +162,7 @@ class PickupRun(JobRun[PickupItem]):
     async def _resume(self, rows: Sequence[Row], present: Container[str]) -> set[str]:
         """Publish the parts that an earlier run verified, remove all others, and close rows without an original.
 
-        Return the names whose parts could not be published. Their files are not fetched again.
+        Return the names whose parts could not be published, with their outcomes told. They are not fetched again.
         """
         stuck = set()
         placing = [row for row in rows if row.state is State.PLACING]
@@ -168,7 +174,7 @@ class PickupRun(JobRun[PickupItem]):
             except (DiskError, TransferError) as error:
                 # Nothing was published. If the row was forgotten, the file is fetched again.
                 self.tally.add(_earlier(row).blame(error))
-                if row.state is State.PLACING:
+                if row.state in (State.PLACING, State.HELD):
                     stuck.add(row.name)
         for row in rows:
             if row.folder == self.job.remote_dir and row.name not in present:

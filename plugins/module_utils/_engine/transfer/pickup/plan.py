@@ -57,6 +57,7 @@ class PickupPlan:
     :ivar known: the number of files that were fetched before and stay on the server. It has no limit.
     :ivar files: the number of files that were found; ``size`` is their total size in bytes.
     :ivar present: the watched names that are in the folder.
+    :ivar told: names that are left alone, because the caller has added their outcomes.
     :ivar claims: the listed files that have the name of a claim.
     """
 
@@ -92,6 +93,7 @@ class PickupPlan:
         self.size = 0
         self.present: set[str] = set()
         self.claims: list[Entry] = []
+        self.told: set[str] = set()
 
     def notes(self) -> Iterator[str]:
         """Yield what a person should know about the selection."""
@@ -227,7 +229,7 @@ class PickupPlan:
             yield entry
 
     def _items_of(self, entries: Sequence[Entry]) -> Iterator[PickupItem]:
-        files = {entry.name: entry for entry in entries}
+        files = {entry.name: entry for entry in entries if entry.name not in self.told}
         latest = self._ledger.latest(*self._key, files)
         for name, row in latest.items():
             if not self._is_open(files[name], row):

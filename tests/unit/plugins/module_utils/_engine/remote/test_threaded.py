@@ -104,7 +104,9 @@ def connections() -> list[Slow]:
 
 
 def remote_of(connections: Sequence[Slow], *, timeout: float = 30.0, rate: int | None = None) -> ThreadedRemote:
-    return ThreadedRemote(connections, features=FEATURES, identity="", info={}, timeout=timeout, bandwidth_limit=rate)
+    return ThreadedRemote(
+        connections, features=FEATURES, identity="", clock=None, info={}, timeout=timeout, bandwidth_limit=rate
+    )
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     TrustError,
     UnreachableError,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import CLOCK, Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.folder import Folder
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
@@ -485,7 +485,7 @@ def test_a_server_that_lies_about_sizes_gets_nowhere_with_it(desk: Desk, server:
     server.hooks[Kind.READDIR] = lie
     os.utime(server.pickup / "000.xml", (1, 1))
     with closing(Ledger(desk.ledger, create=True)) as ledger:
-        ledger.learn("odd", CLOCK, allowed=0)
+        ledger.learn_clock("odd", 0.0)
     first = desk.run(desk.pickup(settle=0.5, after="keep", min_free=1))
     assert first.error is None
     assert set(outcomes(first).values()) == {("delivered", ""), ("skipped", "unsettled")}

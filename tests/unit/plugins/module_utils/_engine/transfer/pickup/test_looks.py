@@ -21,7 +21,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import Wanted, resolve
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import CLOCK, Ledger
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import STAT_AS_LISTED
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
@@ -269,7 +270,8 @@ def test_a_known_clock_needs_no_second_look(desk: Desk, server: OddServer) -> No
     put(server, "old.xml", mtime=time.time() - 10)
     put(server, "young.xml", mtime=time.time() + 100)
     with closing(Ledger(desk.ledger, create=True)) as ledger:
-        ledger.learn("odd", CLOCK, allowed=ahead)
+        ledger.learn_clock("odd", ahead)
+        ledger.learn("odd", STAT_AS_LISTED, allowed=True)
     assert told(desk.run(desk.pickup(settle=5))) == {
         "old.xml": ("delivered", ""),
         "young.xml": ("skipped", "unsettled"),
