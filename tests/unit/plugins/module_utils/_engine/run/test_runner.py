@@ -36,6 +36,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer 
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import (
     EXCLUSIVE_CREATE,
     PARTIAL_UPLOADS,
+    STAT_AS_LISTED,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
@@ -486,6 +487,7 @@ def test_a_server_that_lies_about_sizes_gets_nowhere_with_it(desk: Desk, server:
     os.utime(server.pickup / "000.xml", (1, 1))
     with closing(Ledger(desk.ledger, create=True)) as ledger:
         ledger.learn_clock("odd", 0.0)
+        ledger.learn("odd", STAT_AS_LISTED, allowed=True)
     first = desk.run(desk.pickup(settle=0.5, after="keep", min_free=1))
     assert first.error is None
     assert set(outcomes(first).values()) == {("delivered", ""), ("skipped", "unsettled")}
