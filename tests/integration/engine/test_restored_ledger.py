@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from support import driver
 from support.desk import Desk, assert_delivered, digests, fill, outcomes
@@ -148,10 +149,10 @@ def test_a_claim_of_another_host_at_work_is_not_reported(desk: Desk, sshd: SshSe
     _claim(sshd, young)
     for _run in range(2):
         assert outcomes(desk.pick_up(**SHARE)) == {}
-    with closing(sqlite3.connect(desk.ledger)) as ledger, ledger:
-        ledger.execute("UPDATE sighting SET since = since - 7200")
+    with closing(Ledger(str(desk.ledger))) as ledger:
+        ledger.change("UPDATE sighting SET since = since - 7200", [()])
     assert outcomes(desk.pick_up(**SHARE)) == {young: ("failed", "claim_old")}
     (sshd.pickup / young).unlink()
     assert outcomes(desk.pick_up(**SHARE)) == {}
-    with closing(sqlite3.connect(desk.ledger)) as ledger:
-        assert list(ledger.execute("SELECT * FROM sighting")) == []
+    with closing(sqlite3.connect(desk.ledger)) as database:
+        assert list(database.execute("SELECT * FROM sighting")) == []
