@@ -132,6 +132,19 @@ def test_a_server_that_changes_its_ways_is_found_out_again(desk: Desk, server: O
     assert told(desk.run(desk.pickup())) == {"b.csv": ("delivered", "")}
 
 
+def test_a_file_that_is_listed_is_not_gone_whatever_a_look_says(desk: Desk, server: OddServer) -> None:
+    missing = Status(Code.NO_SUCH_FILE, "no such file")
+    server.hooks.update(dict.fromkeys((Kind.STAT, Kind.LSTAT), lambda _call, _go: missing))
+    put(server, "a.csv")
+    assert told(desk.run(desk.pickup())) == {"a.csv": ("delivered", "")}
+    assert list(server.pickup.iterdir()) == []
+    put(server, "b.csv")
+    server.hooks[Kind.REMOVE] = lambda _call, _go: missing
+    assert told(desk.run(desk.pickup())) == {"b.csv": ("failed", "not_removed")}
+    desk.run(desk.pickup())
+    assert came(desk).keys() == {"a.csv", "b.csv"}
+
+
 # Read once
 
 
