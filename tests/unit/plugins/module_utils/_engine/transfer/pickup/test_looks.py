@@ -253,14 +253,17 @@ CLOCKS: dict[str, Figures] = {
 
 
 @pytest.mark.parametrize("clock", CLOCKS)
-def test_half_a_file_is_not_taken_whatever_its_time_says(desk: Desk, server: OddServer, clock: str) -> None:
-    tell(server, CLOCKS[clock], CLOCKS[clock])
+@pytest.mark.parametrize("listed", ["size", "no size"])
+def test_half_a_file_is_not_taken_whatever_its_time_says(
+    desk: Desk, server: OddServer, clock: str, listed: str
+) -> None:
+    tell(server, CLOCKS[clock] if listed == "size" else lambda a: replace(a, size=None, mtime=OLD), CLOCKS[clock])
     put(server, "whole.xml", mtime=time.time())
     stop = threading.Event()
 
     def write_on() -> None:
         with (server.pickup / "half.xml").open("wb", buffering=0) as file:
-            while not stop.wait(0.05):
+            while not stop.wait(0.2):
                 file.write(b"x")
 
     writer = threading.Thread(target=write_on)
