@@ -132,8 +132,16 @@ class DestLock:
             if mark.get("owner") != self._owner and not self._write_mark():
                 self.dest.remove(self.name)
                 return False
-        if not self._lock(fcntl.LOCK_SH) or not self._is_current():
+        # Without a lock at first: even a shared one could keep the owner from removing the file at its end.
+        if not self._is_current() or not self._is_marked_as_mine() or not self._lock(fcntl.LOCK_SH):
             return False
+        return self._is_current() and self._is_marked_as_mine()
+
+    def _is_marked_as_mine(self) -> bool:
+        """Return False if there is no mark yet.
+
+        :raises JobRunning: the mark is another ledger's.
+        """
         mark = self._mark()
         if mark and mark.get("owner") != self._owner:
             self._close()
