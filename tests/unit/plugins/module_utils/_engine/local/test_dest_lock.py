@@ -39,3 +39,15 @@ def test_who_is_refused_does_not_keep_the_owner_from_removing_the_file(
     assert os.listdir(tmp_path) == []
     other.take()
     other.release(is_finished=True)
+
+
+@pytest.mark.parametrize("umask", [0o027, 0o077])
+def test_another_user_can_read_whose_lock_it_is_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        lock = lock_of("one", tmp_path)
+        lock.take()
+    finally:
+        os.umask(before)
+    assert (tmp_path / lock.name).stat().st_mode & 0o777 == 0o644
+    lock.release(is_finished=True)
