@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .folder import Folder
 
 _SHARED = "shared"
+_MODE = 0o644  # other users have to read the mark, and to lock the file, also after a crash
 _LONGEST_MARK = 4096  # bytes
 _FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TRIES, _PAUSE = 50, 0.02  # for the moment in which another run takes or releases the lock; seconds
@@ -108,7 +109,7 @@ class DestLock:
     def _open(self) -> int:
         for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
             try:
-                fd = os.open(self.name, flags | _FLAGS, 0o644, dir_fd=self.dest.fd)
+                fd = os.open(self.name, flags | _FLAGS, _MODE, dir_fd=self.dest.fd)
             except PermissionError as error:
                 failure: OSError = error
             except OSError as error:
@@ -132,8 +133,16 @@ class DestLock:
             if mark.get("owner") != self._owner and not self._write_mark():
                 self.dest.remove(self.name)
                 return False
-        if not self._lock(fcntl.LOCK_SH) or not self._is_current():
+        # Without a lock at first: even a shared one could keep the owner from removing the file at its end.
+        if not self._is_current() or not self._is_marked_as_mine() or not self._lock(fcntl.LOCK_SH):
             return False
+        return self._is_current() and self._is_marked_as_mine()
+
+    def _is_marked_as_mine(self) -> bool:
+        """Return False if there is no mark yet.
+
+        :raises JobRunning: the mark is another ledger's.
+        """
         mark = self._mark()
         if mark and mark.get("owner") != self._owner:
             self._close()
@@ -164,6 +173,8 @@ class DestLock:
         """Write whose lock this is; return False if the file is another user's, and cannot be written."""
         mark = {"owner": self._owner, "ledger": self.ledger_path, "host": os.uname().nodename}
         try:
+            with suppress(PermissionError):  # the file of another user
+                os.fchmod(self._fd, _MODE)  # os.open has applied the umask
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, json.dumps(mark).encode("utf-8", "surrogateescape"), 0)
         except OSError as error:

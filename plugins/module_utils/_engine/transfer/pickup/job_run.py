@@ -6,12 +6,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Awaitable, Container, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Callable
 
-from ...errors import DiskError, JobStopped, LedgerError, RemoteDenied, RemoteMissing, RemoteUnsupported, TransferError
+from ...errors import (
+    DiskError,
+    JobStopped,
+    LedgerError,
+    RemoteDenied,
+    RemoteError,
+    RemoteMissing,
+    RemoteUnsupported,
+    TransferError,
+)
 from ...ledger.decisions import RESOLVED
+from ...ledger.ledger import slices
 from ...local.dest_lock import DestLock
 from ...local.folder import Folder
 from ...remote import Entry, Remote, join
@@ -33,6 +44,9 @@ if TYPE_CHECKING:
     from ...errors import FiledropError
     from ...ledger.ledger import Ledger, Row
     from ...local.fsync import Syncer
+
+LOOKS_AT_ONCE = 64
+"""The number of requests under way for files that are listed without a size."""
 
 
 class PickupRun(JobRun[PickupItem]):
@@ -289,10 +303,18 @@ def _gone(row: Row) -> TransferError:
 async def list_into(remote: Remote, folder: str, take: Callable[[Sequence[Entry]], None]) -> None:
     """List a folder, and pass each page to ``take``.
 
+    A file that is listed without a size is looked at. Otherwise two listings could not show that it is still written.
+
     :raises JobStopped: the folder is missing, or the server refuses to list it.
     """
+    unsized: list[Entry] = []
+
+    def take_sized(page: Sequence[Entry]) -> None:
+        take([entry for entry in page if not _is_unsized(entry)])
+        unsized.extend(filter(_is_unsized, page))
+
     try:
-        await remote.list(folder, take)
+        await remote.list(folder, take_sized)
     except (RemoteDenied, RemoteMissing) as error:
         raise JobStopped(
             error.reason,
@@ -300,3 +322,16 @@ async def list_into(remote: Remote, folder: str, take: Callable[[Sequence[Entry]
             "Correct `remote_dir`, or ask the provider for the permission to list it. Without a leading slash, "
             "`remote_dir` is relative to the login folder of this user.",
         ) from error
+    for some in slices(unsized, LOOKS_AT_ONCE):
+        looks = [remote.stat(entry.path) for entry in some]
+        take([await _looked_at(entry, look) for entry, look in zip(some, looks)])
+
+
+def _is_unsized(entry: Entry) -> bool:
+    return entry.size is None and entry.kind == "file"
+
+
+async def _looked_at(entry: Entry, look: Awaitable[Entry | None]) -> Entry:
+    with suppress(RemoteError):
+        return await look or entry
+    return entry

@@ -10,6 +10,7 @@ a file of such a server is compared only with what the same kind of request said
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -80,14 +81,17 @@ class Looks:
     async def after(self, before: Entry, look: Awaitable[Entry | None]) -> Entry | None:
         """Return the file after its download; None if it is gone. Compare it with `is_unchanged`.
 
+        A look that finds nothing does not suffice: some servers call a file missing that they still list, and it would
+        be fetched again and again.
+
         :param look: a look at the file, which was requested after the last byte.
         """
         if self._way is Way.RELISTED:
             return await self.relisted(before)
-        try:
-            return await look
-        except RemoteError:
-            return await self.relisted(before)
+        found = None
+        with suppress(RemoteError):
+            found = await look
+        return await self.relisted(before) if found is None else found
 
     async def again(self, before: Entry) -> Entry | None:
         """Look at a file once more; return None if it is gone."""

@@ -31,7 +31,7 @@ SEEN_FOR = 3600.0
 
 OLD = 24 * 3600.0
 """Seconds since the last change of a claimed file, after which its claim counts as old even if it was not seen before.
-"""
+A time of 0, or none, proves nothing."""
 
 _MOST = 1000  # claims that one run reports
 _SIGHTINGS = "claim"  # in the place of a direction
@@ -93,7 +93,7 @@ class LostClaims:
         return {
             name
             for name, _size, mtime_ns in seen
-            if now - since.get(name, now) >= SEEN_FOR or now - mtime_ns / 1e9 >= OLD
+            if now - since.get(name, now) >= SEEN_FOR or (mtime_ns and now - mtime_ns / 1e9 >= OLD)
         }
 
     def _lost(self, entry: Entry) -> TransferError:

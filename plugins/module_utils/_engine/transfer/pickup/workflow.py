@@ -340,7 +340,7 @@ class PickupWorkflow:
         try:
             await (self.remote.rename(entry.path, place) if place else self.remote.remove(entry.path))
         except RemoteMissing:
-            if await self.remote.stat(entry.path) is not None:  # the target folder is missing, not the file
+            if await self.looks.again(entry) is not None:  # the target folder is missing, not the file
                 raise
 
     async def _free_place(self, entry: Entry) -> str:

@@ -133,6 +133,19 @@ def test_a_server_that_changes_its_ways_is_found_out_again(desk: Desk, server: O
     assert told(desk.run(desk.pickup())) == {"b.csv": ("delivered", "")}
 
 
+def test_a_file_that_is_listed_is_not_gone_whatever_a_look_says(desk: Desk, server: OddServer) -> None:
+    missing = Status(Code.NO_SUCH_FILE, "no such file")
+    server.hooks.update(dict.fromkeys((Kind.STAT, Kind.LSTAT), lambda _call, _go: missing))
+    put(server, "a.csv")
+    assert told(desk.run(desk.pickup())) == {"a.csv": ("delivered", "")}
+    assert list(server.pickup.iterdir()) == []
+    put(server, "b.csv")
+    server.hooks[Kind.REMOVE] = lambda _call, _go: missing
+    assert told(desk.run(desk.pickup())) == {"b.csv": ("failed", "not_removed")}
+    desk.run(desk.pickup())
+    assert came(desk).keys() == {"a.csv", "b.csv"}
+
+
 # Read once
 
 
@@ -241,14 +254,17 @@ CLOCKS: dict[str, Figures] = {
 
 
 @pytest.mark.parametrize("clock", CLOCKS)
-def test_half_a_file_is_not_taken_whatever_its_time_says(desk: Desk, server: OddServer, clock: str) -> None:
-    tell(server, CLOCKS[clock], CLOCKS[clock])
+@pytest.mark.parametrize("listed", ["size", "no size"])
+def test_half_a_file_is_not_taken_whatever_its_time_says(
+    desk: Desk, server: OddServer, clock: str, listed: str
+) -> None:
+    tell(server, CLOCKS[clock] if listed == "size" else lambda a: replace(a, size=None, mtime=OLD), CLOCKS[clock])
     put(server, "whole.xml", mtime=time.time())
     stop = threading.Event()
 
     def write_on() -> None:
         with (server.pickup / "half.xml").open("wb", buffering=0) as file:
-            while not stop.wait(0.05):
+            while not stop.wait(0.2):
                 file.write(b"x")
 
     writer = threading.Thread(target=write_on)
