@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, Callable
+from typing import Any, Callable, TypeVar
 
 from ..errors import InputError, LedgerError, TransferError
 from ..loop.loop import Batch, Future
@@ -27,6 +27,8 @@ from ..states import PROGRESS, State, require_step, state_of, track_of
 from .database import ledger_error, open_database, prove, transaction
 from .owner import as_owner
 from .soundness import NUMBER, Kinds, require_identity, require_kinds, require_sound
+
+T = TypeVar("T")
 
 NAMES_A_QUERY = 500
 
@@ -386,6 +388,6 @@ def _in_other_hands(row: Row) -> TransferError:
     )
 
 
-def slices(items: Sequence[str], length: int) -> Iterator[Sequence[str]]:
+def slices(items: Sequence[T], length: int) -> Iterator[Sequence[T]]:
     for start in range(0, len(items), length):
         yield items[start : start + length]

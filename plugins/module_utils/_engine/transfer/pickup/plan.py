@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from ..tally import Tally
 
 
+MOST_COMPARED = 64 * 1024 * 1024
+"""Bytes of kept files without a time that one run fetches again, to compare their content."""
+
+
 class PickupPlan:
     """Find the items of one pickup, oldest first. Files that are not fetched get their outcome at once.
 
@@ -94,10 +98,18 @@ class PickupPlan:
         self.present: set[str] = set()
         self.claims: list[Entry] = []
         self.told: set[str] = set()
+        self._compared = 0  # bytes
+        self._not_compared = 0  # files
 
     def notes(self) -> Iterator[str]:
         """Yield what a person should know about the selection."""
         yield from self._selector.notes()
+        if self._not_compared:
+            yield (
+                "The server tells no times, so only the content shows whether a kept file was replaced. "
+                f"{self._not_compared} files of the same size as before were not compared: a run fetches at most "
+                f"{MOST_COMPARED} bytes for that."
+            )
         left_out = self._oldest.left_out + self._oldest_checksums.left_out
         if left_out:
             yield left_for_later(left_out)
@@ -163,7 +175,7 @@ class PickupPlan:
         page, self._page = self._page, {}
         if self._job.after == "keep":
             for name, size, mtime_ns, state in self._ledger.each_past(*self._key, page):
-                if state in SECURED and is_same(page[name], size, mtime_ns):
+                if state in SECURED and is_same(page[name], size, mtime_ns) and not self._must_compare(page[name]):
                     del page[name]
                     self.known += 1
         for entry in page.values():
@@ -179,6 +191,18 @@ class PickupPlan:
         second = self._settling.second_look = SecondLook()
         second.add(_sight(entry) for entry in self._claimed.values())  # they were settled when they were claimed
         return lambda page: second.add(_sight(entry) for entry in page if entry.kind == "file")
+
+    def _must_compare(self, entry: Entry) -> bool:
+        """Return whether only its content can tell if a kept file was replaced by one of the same size.
+
+        Count the bytes that this run fetches for that.
+        """
+        if entry.mtime:
+            return False
+        is_possible = self._compared + (entry.size or 0) <= MOST_COMPARED
+        self._compared += (entry.size or 0) * is_possible
+        self._not_compared += not is_possible
+        return is_possible
 
     # --- the work to do
 

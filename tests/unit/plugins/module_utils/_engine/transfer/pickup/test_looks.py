@@ -23,6 +23,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jo
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import Wanted, resolve
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import STAT_AS_LISTED
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup import plan as plan_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
@@ -301,3 +302,33 @@ def test_a_long_settle_leaves_the_second_look_to_later_runs(desk: Desk, server: 
     with closing(Ledger(desk.ledger)) as ledger:
         ledger.change("UPDATE sighting SET since = since - 62", [()])
     assert told(desk.run(desk.pickup(settle=61))) == {"a.xml": ("delivered", "")}
+
+
+# Kept files without times
+
+
+@pytest.mark.parametrize("clock", ["of 1970", "none"])
+def test_a_kept_file_without_a_time_is_compared_by_its_content(desk: Desk, server: OddServer, clock: str) -> None:
+    tell(server, CLOCKS[clock], CLOCKS[clock])
+    put(server, "a.csv", b"one")
+    put(server, "b.csv", b"two")
+    keep = desk.pickup(after="keep")
+    assert set(told(desk.run(keep)).values()) == {("delivered", "")}
+    assert set(told(desk.run(keep)).values()) == {("skipped", "duplicate")}
+    put(server, "a.csv", b"new")
+    assert told(desk.run(keep)) == {"a.csv": ("delivered", ""), "b.csv": ("skipped", "duplicate")}
+    assert sorted(came(desk).values()) == [b"new", b"one", b"two"]
+
+
+def test_what_is_compared_has_a_bound_that_is_told(
+    desk: Desk, server: OddServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(server, CLOCKS["none"], CLOCKS["none"])
+    monkeypatch.setattr(plan_module, "MOST_COMPARED", 7)
+    for name in ("a.csv", "b.csv", "c.csv"):
+        put(server, name, b"one")
+    keep = desk.pickup(after="keep")
+    assert not desk.run(keep).notes
+    result = desk.run(keep)
+    assert result.summary["skipped"] == 3
+    assert any("1 files of the same size" in note for note in result.notes)
