@@ -10,16 +10,12 @@ Nothing is lost and nothing comes twice. Two ledgers without `share` and with di
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
-import random
 import subprocess
 import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Mapping
-from itertools import product
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,74 +26,15 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.looks import Looks
 from support import driver
 from support.desk import Desk, assert_delivered, digests, fill, outcomes
+from support.fleet import fleet, left_over
 from support.ledgers import part_prefix
 from support.sshd import SshServer
-
-BUSY = ("dest_in_use", "dest_unfinished")
 
 
 @pytest.fixture
 def hosts(tmp_path: Path, sshd: SshServer) -> Callable[..., list[Desk]]:
     """So many hosts, each with a ledger of its own, and one `dest` for all if that is wanted."""
-
-    def make(count: int, *, one_dest: bool = True) -> list[Desk]:
-        made = []
-        for number in range(count):
-            folder = tmp_path / f"host-{number}"
-            folder.mkdir()
-            made.append(Desk(folder, sshd.account_options(account=f"name_{number}")))
-            if one_dest:
-                made[-1].inbox = made[0].inbox
-        return made
-
-    return make
-
-
-def arrived(desks: list[Desk]) -> Counter[str]:
-    """How often each content is under a final name."""
-    inboxes = {desk.inbox for desk in desks}
-    return Counter(
-        digest for inbox in inboxes for name, digest in digests(inbox).items() if not name.startswith(".filedrop-")
-    )
-
-
-def left_over(desks: list[Desk]) -> list[str]:
-    return [name for desk in desks for name in os.listdir(desk.inbox) if name.startswith(".")]
-
-
-# A storm
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(
-    ("count", "is_shared", "one_dest"),
-    [case for case in product((2, 3), (True, False), (True, False)) if any(case[1:])],
-)
-def test_a_fleet_whose_hosts_are_killed_loses_nothing_and_fetches_nothing_twice(
-    hosts: Callable[..., list[Desk]], sshd: SshServer, count: int, is_shared: bool, one_dest: bool, seed: int
-) -> None:
-    chance = random.Random(seed)
-    fleet = hosts(count, one_dest=one_dest)
-    share: Mapping[str, Any] = {"share": {"index": 0, "count": 1}} if is_shared else {}
-    put: Counter[str] = Counter()
-    for round_ in range(4):
-        for number in range(60):
-            content = os.urandom(3000)
-            put[hashlib.sha256(content).hexdigest()] += 1
-            sshd.put(f"{round_}-{number}.xml", content)
-        runs = [driver.start(host.spec(host.job("pickup", **share))) for host in fleet]
-        for victim in chance.sample(runs, chance.randint(0, count)):
-            time.sleep(chance.uniform(0.2, 0.6) / count)
-            victim.kill()
-        for run in runs:
-            run.communicate()
-        sshd.wait_idle()
-    for host in (*fleet, *fleet):
-        error = driver.finish(driver.start(host.spec(host.job("pickup", **share))))["error"]
-        assert error is None or error[0] in BUSY, error
-    assert arrived(fleet) == put
-    assert digests(sshd.pickup) == {}
-    assert left_over(fleet) == []
+    return partial(fleet, tmp_path, sshd)
 
 
 # The lock in `dest`
