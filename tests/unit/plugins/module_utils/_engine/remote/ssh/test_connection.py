@@ -207,7 +207,7 @@ def test_what_paramiko_raises_on_a_channel_is_one_of_our_errors(
     def fail(*_arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr(paramiko.Channel, method, fail)
+    monkeypatch.setattr(channel._channel, method, fail)  # not the server's, which is in this process
     if method == "recv" and isinstance(error, socket.timeout):
         assert channel.receive(0.1) is None
         return
