@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _SHARED = "shared"
 _MODE = 0o644  # other users have to read the mark, and to lock the file, also after a crash
 _LONGEST_MARK = 4096  # bytes
-_FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_LOCK_FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TRIES, _PAUSE = 50, 0.02  # for the moment in which another run takes or releases the lock; seconds
 
 
@@ -109,7 +109,7 @@ class DestLock:
     def _open(self) -> int:
         for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
             try:
-                fd = os.open(self.name, flags | _FLAGS, _MODE, dir_fd=self.dest.fd)
+                fd = os.open(self.name, flags | _LOCK_FLAGS, _MODE, dir_fd=self.dest.fd)
             except PermissionError as error:
                 failure: OSError = error
             except OSError as error:

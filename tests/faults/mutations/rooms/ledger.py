@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ..mutation import SYNC
-from ..operations import Change, drop_operand, drop_statement, never, replace, replace_text, set_argument
+from ..operations import Change, always, drop_operand, drop_statement, never, replace, replace_text, set_argument
 
 CHANGES = (
     Change(
@@ -39,6 +39,9 @@ CHANGES = (
         replace_text("integrity_check(1)", "quick_check(1)"),
         "a damaged index is not found",
     ),
+    Change("_is_own_log", always("first - 1 <= now <= last"), "the log of another ledger is used"),
+    Change("transaction", drop_statement("count_transaction(_)"), "nobody can tell whose log it is"),
+    Change("Ledger._insert", replace("self.newest_planned", "sys.maxsize"), "two jobs transfer one file in turn"),
     Change("_make", drop_statement("fcntl.flock(...)"), "two may make a ledger at once"),
     Change("_make_in", set_argument("os.open(...)", 2, "0o644"), "all may read the ledger"),
     Change(

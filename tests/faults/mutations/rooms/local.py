@@ -9,10 +9,12 @@ from __future__ import annotations
 from ..mutation import SYNC
 from ..operations import (
     Change,
+    always,
     drop_element,
     drop_keyword,
     drop_operand,
     drop_statement,
+    never,
     replace,
     set_argument,
     value,
@@ -55,6 +57,17 @@ CHANGES = (
         replace("_a.startswith(_)", "_a.endswith('.part')"),
         "the parts of other jobs are removed",
     ),
+    Change("remove_parts", drop_operand("not _is_in_use(...)"), "a part that is in use is removed"),
+    Change("Part.__init__", drop_statement("_lock(_)"), "nobody can tell that a part is in use"),
+    Change("part_prefix", replace("key_of(_a, _b, _c)", "key_of(_b, _c)"), "the parts of other ledgers are removed"),
+    Change(
+        "DestLock._is_mine",
+        drop_statement("self._require_finished(_)"),
+        "another ledger goes on where a run was killed",
+    ),
+    Change("DestLock._is_marked_as_mine", never("_a and _b"), "two ledgers fetch into one folder at once"),
+    Change("DestLock.release", always("is_finished"), "a run that ended early lets another ledger go on"),
+    Change("_LOCK_FLAGS", drop_operand("os.O_NOFOLLOW"), "a lock in `dest` may be a link"),
     Change("Syncer.sync_new", drop_element("self.sync(folder)"), "a new file's name is not synced", SYNC),
     Change("Syncer.sync_new", drop_element("self.sync(file)"), "a new file itself is not synced", SYNC),
     Change(

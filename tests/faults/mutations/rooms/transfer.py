@@ -11,6 +11,10 @@ from ..operations import Change, always, never, replace
 CHANGES = (
     Change("Settling.unsettled", replace("{_ for _ in _ if _}", "set()"), "nothing has to settle"),
     Change("Settling.unsettled", always("not _ and not (_ is not None and _)"), "what is old has to settle, too"),
+    Change("Looks.is_unchanged", always("_ == _figures(before)"), "a file that changed is taken"),
+    Change("Looks.before", always("self._way is not _"), "a look is compared with the listing"),
+    Change("_left_of", always("_a and _b and _c"), "a part that is gone was published"),
+    Change("LostClaims.look_at", replace("self._is_ours(_) or _", "False"), "claims that nobody finishes are untold"),
     Change(
         "Tally.add",
         never("hash(outcome.origin) in self._before"),
