@@ -100,7 +100,7 @@ def run(
             result.error = error
             raise
         finally:
-            work.close(ended_early=result.error is not None)
+            work.close()
             result.seconds = deadline.spent
             if not check:
                 remember(book, key, began, result)

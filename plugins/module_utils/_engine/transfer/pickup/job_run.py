@@ -71,9 +71,9 @@ class PickupRun(JobRun[PickupItem]):
         self._dest = Folder(self.job.dest, option="dest")
         self._dest.require_writable()
 
-    def close(self, *, ended_early: bool) -> None:
+    def close(self) -> None:
         if self._lock is not None:
-            self._lock.release(is_finished=not (ended_early and self._has_unpublished_or_undeleted()))
+            self._lock.release(is_finished=self.job.share is not None or not self._has_unfinished())
 
     def _prepare(self) -> bool:
         return True
@@ -160,12 +160,17 @@ class PickupRun(JobRun[PickupItem]):
             self._ledger.learn(self.account, STAT, allowed=True)
         return looked
 
-    def _has_unpublished_or_undeleted(self) -> bool:
-        """Return whether another ledger could fetch a file again that this one is about to finish."""
+    def _has_unfinished(self) -> bool:
+        """Return whether another ledger could fetch a file again that this one has not finished.
+
+        It is published, or a person has to decide. A held file whose original is gone is not such a file.
+        """
         query = (
-            "SELECT 1 FROM transfer WHERE open = 1 AND account = ? AND direction = ? AND folder = ? AND state IN (?, ?)"
+            "SELECT 1 FROM transfer WHERE open = 1 AND account = ? AND direction = ? AND folder = ?"
+            " AND state IN (?, ?, ?) AND COALESCE(reason, '') != 'source_gone' LIMIT 1"
         )
-        key = (self.account, self.job.direction, self.job.remote_dir, State.PLACING.value, State.PLACED.value)
+        states = (State.PLACING.value, State.PLACED.value, State.HELD.value)
+        key = (self.account, self.job.direction, self.job.remote_dir, *states)
         try:
             return bool(self._ledger.look(query, key))
         except LedgerError:
