@@ -26,7 +26,7 @@ from ...ledger.ledger import slices
 from ...local.dest_lock import DestLock
 from ...local.folder import Folder
 from ...remote import Entry, Remote, join
-from ...states import STAYS, Original, State, Verdict, verdict_on
+from ...states import STAYS, LocalPart, Original, State, Verdict, verdict_on
 from ..base import JobRun
 from ..capabilities import STAT
 from ..result import FileOutcome, RunResult
@@ -196,8 +196,12 @@ class PickupRun(JobRun[PickupItem]):
                 if row.state in (State.PLACING, State.HELD):
                     stuck.add(row.name)
         for row in rows:
-            if row.folder == self.job.remote_dir and row.name not in present:
+            if row.folder != self.job.remote_dir:
+                continue
+            if row.name not in present:
                 await self._close(row)
+            elif row.state is State.RESEND and self._workflow.part_of(row) is LocalPart.THERE:
+                await self._publish_kept(row, is_gone=False)
         return stuck
 
     async def _close(self, row: Row) -> None:
@@ -206,7 +210,7 @@ class PickupRun(JobRun[PickupItem]):
             return
         verdict = verdict_on(row.track, row.state, self._workflow.part_of(row), Original.GONE)
         if verdict is Verdict.PUBLISH:
-            await self._publish_kept(row)
+            await self._publish_kept(row, is_gone=True)
         elif verdict is Verdict.FORGET:
             await self._ledger.commit(row, State.FORGOTTEN)
         elif verdict is Verdict.FINISHED:
@@ -217,9 +221,9 @@ class PickupRun(JobRun[PickupItem]):
             await self._ledger.commit(row, State.ABANDONED)
             self.tally.add(_earlier(row).blame(_gone(row)))
 
-    async def _publish_kept(self, row: Row) -> None:
+    async def _publish_kept(self, row: Row, *, is_gone: bool) -> None:
         try:
-            await self._workflow.publish_kept(row)
+            await self._workflow.publish_kept(row, is_gone=is_gone)
         except (DiskError, TransferError) as error:
             self.tally.add(_earlier(row).blame(error))
         else:

@@ -230,14 +230,17 @@ class PickupWorkflow:
 
     # --- unfinished work of an earlier run
 
-    async def publish_kept(self, row: Row) -> None:
+    async def publish_kept(self, row: Row, *, is_gone: bool) -> None:
         """Publish the copy of a held file after a person has decided to move it.
 
+        :param is_gone: whether its name is free on the server. If not, the file there may be the original. Then the
+            content decides, as after a crash.
         :raises DiskError: the part cannot be published.
         """
         names.check_name(row.name)
         await self._publish(row)
-        await self.ledger.commit(row, State.FETCHED)
+        if is_gone:
+            await self.ledger.commit(row, State.FETCHED)
 
     def part_of(self, row: Row) -> LocalPart:
         """Return what is left in `dest` of a file that an earlier run fetched."""

@@ -226,6 +226,24 @@ def test_what_is_gone_and_cannot_be_verified_is_kept_and_held(
     assert [path.name for path in desk.inbox.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.parametrize(("later", "arrives"), [(b"another" * 100, 2), (CONTENT, 1)])
+def test_a_kept_copy_is_published_though_its_name_is_taken_on_the_server(
+    desk: Desk, read_once: OddServer, later: bytes, arrives: int
+) -> None:
+    """The provider uses a name again before the decision is carried out. The kept copy is the only one."""
+    put(read_once, "a.xml")
+    assert told(desk.run(desk.pickup(verify="reread"))) == {"a.xml": ("held", "source_gone")}
+    resolve(desk.ledger, Wanted(("a.xml",)), "resend")
+    read_once.hooks.clear()
+    put(read_once, "a.xml", later)
+    for _run in range(2):
+        desk.run(desk.pickup())
+    assert set(came(desk).values()) == {CONTENT, later}
+    assert len(came(desk)) == arrives
+    assert list(read_once.pickup.iterdir()) == []
+    assert [path.name for path in desk.inbox.iterdir() if path.name.startswith(".")] == []
+
+
 def test_what_is_gone_and_came_short_is_not_taken_for_whole(desk: Desk, read_once: OddServer) -> None:
     put(read_once, "a.xml")
     listing = read_once.hooks[Kind.READDIR]
