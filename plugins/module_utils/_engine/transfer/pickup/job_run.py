@@ -218,6 +218,9 @@ class PickupRun(JobRun[PickupItem]):
             if row.reason != RESOLVED:
                 self._count(_completed(row))
         elif verdict is Verdict.ABANDON:
+            if self._workflow.is_kept_elsewhere(row):
+                self.tally.add(_earlier(row).blame(await self._workflow.hold_elsewhere(row)))
+                return
             await self._ledger.commit(row, State.ABANDONED)
             self.tally.add(_earlier(row).blame(_gone(row)))
 

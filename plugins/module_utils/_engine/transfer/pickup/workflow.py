@@ -129,6 +129,7 @@ class PickupWorkflow:
     async def _hold_copy(self, item: PickupItem, claim: Claim, part: Part, why: str) -> HoldError:
         """Hold a whole copy whose original is gone, and keep its part; return the error to raise."""
         row = self._row(item, claim, part)
+        row.local_path = self.dest.path_of(part.name)
         part.keep()
         claim.secure(row)
         return await self._hold(
@@ -241,6 +242,20 @@ class PickupWorkflow:
         await self._publish(row)
         if is_gone:
             await self.ledger.commit(row, State.FETCHED)
+
+    async def hold_elsewhere(self, row: Row) -> HoldError:
+        """Hold a row again whose copy was kept in a folder that is no longer the job's `dest`; return the error."""
+        return await self._hold(
+            row,
+            "dest_changed",
+            f"The copy was kept as {row.local_path!r}, which is not in `dest`, and it may be the only one. A run with that "
+            "folder as `dest` can publish it.",
+        )
+
+    def is_kept_elsewhere(self, row: Row) -> bool:
+        """Return whether the copy of a row was kept in another folder than `dest`."""
+        folder, name = os.path.split(row.local_path or "")
+        return name == row.temporary and folder != self.dest.path
 
     def part_of(self, row: Row) -> LocalPart:
         """Return what is left in `dest` of a file that an earlier run fetched."""

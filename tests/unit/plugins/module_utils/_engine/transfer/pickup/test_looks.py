@@ -244,6 +244,21 @@ def test_a_kept_copy_is_published_though_its_name_is_taken_on_the_server(
     assert [path.name for path in desk.inbox.iterdir() if path.name.startswith(".")] == []
 
 
+def test_a_kept_copy_stays_when_the_job_gets_another_dest(desk: Desk, read_once: OddServer) -> None:
+    put(read_once, "a.xml")
+    desk.run(desk.pickup(verify="reread"))
+    resolve(desk.ledger, Wanted(("a.xml",)), "resend")
+    other = desk.folder / "other"
+    other.mkdir()
+    result = desk.run(desk.pickup(dest=str(other)))
+    assert told(result) == {"a.xml": ("held", "dest_changed")}
+    assert str(desk.inbox) in result.outcomes[0].message
+    desk.run(desk.pickup())
+    resolve(desk.ledger, Wanted(("a.xml",)), "resend")
+    assert told(desk.run(desk.pickup())) == {"a.xml": ("delivered", "completed")}
+    assert came(desk) == {"a.xml": CONTENT}
+
+
 def test_what_is_gone_and_came_short_is_not_taken_for_whole(desk: Desk, read_once: OddServer) -> None:
     put(read_once, "a.xml")
     listing = read_once.hooks[Kind.READDIR]
