@@ -13,7 +13,8 @@ is still on the server, or a person has to decide. Then only the same ledger may
 file again.
 
 A mailbox is recognised by the server's key and the user name (`Remote.identity`). Limit: two pins of different host
-keys of one server look like two mailboxes.
+keys of one server look like two mailboxes. A folder is recognised by the last part of its path, because ``pickup`` and
+``/home/user/pickup`` may be one folder. So two folders of one name and one mailbox count as one.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class DestLock:
 
     @property
     def name(self) -> str:
-        folder = os.path.normpath(self.remote_dir or ".")
+        folder = os.path.basename(os.path.normpath(self.remote_dir or "."))
         return f"{names.LOCK}{names.key_of(self.mailbox, folder)[:12]}.part"
 
     @property

@@ -15,8 +15,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.des
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.folder import Folder
 
 
-def lock_of(ledger: str, dest: Path) -> DestLock:
-    return DestLock(Folder(str(dest)), "a mailbox", "pickup", ledger, f"/ledgers/{ledger}", is_shared=False)
+def lock_of(ledger: str, dest: Path, remote_dir: str = "pickup") -> DestLock:
+    return DestLock(Folder(str(dest)), "a mailbox", remote_dir, ledger, f"/ledgers/{ledger}", is_shared=False)
 
 
 def test_who_is_refused_does_not_keep_the_owner_from_removing_the_file(
@@ -51,3 +51,12 @@ def test_another_user_can_read_whose_lock_it_is_whatever_the_umask(tmp_path: Pat
         os.umask(before)
     assert (tmp_path / lock.name).stat().st_mode & 0o777 == 0o644
     lock.release(is_finished=True)
+
+
+@pytest.mark.parametrize("path", ["/pickup", "./pickup/", "/home/user/pickup"])
+def test_a_folder_is_recognised_however_its_path_is_written(tmp_path: Path, path: str) -> None:
+    owner = lock_of("owner", tmp_path)
+    owner.take()
+    with pytest.raises(JobRunning):
+        lock_of("other", tmp_path, path).take()
+    owner.release(is_finished=True)
