@@ -248,8 +248,8 @@ class PickupWorkflow:
         return await self._hold(
             row,
             "dest_changed",
-            f"The copy was kept as {row.local_path!r}, which is not in `dest`, and it may be the only one. A run with that "
-            "folder as `dest` can publish it.",
+            f"The copy was kept as {row.local_path!r}, which is not in `dest`, and it may be the only one. A run with "
+            "that folder as `dest` can publish it.",
         )
 
     def is_kept_elsewhere(self, row: Row) -> bool:
