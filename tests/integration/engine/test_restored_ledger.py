@@ -88,6 +88,17 @@ def test_a_log_that_is_in_use_or_written_into_the_ledger_is_used(desk: Desk) -> 
     send(4)
 
 
+def test_a_log_in_which_the_number_begins_again_is_used(desk: Desk) -> None:
+    desk.drop_off()
+    with closing(sqlite3.connect(desk.ledger)) as other:
+        other.execute(f"PRAGMA application_id = {2**31 - 2}")
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for name in ("a", "b"):
+            (desk.outbox / name).write_bytes(b"content")
+            assert_delivered(desk.drop_off(), [name])
+        assert Path(f"{desk.ledger}-wal").exists()
+
+
 # Claims
 
 

@@ -26,6 +26,7 @@ from ..errors import LedgerError
 _LOG_HEADER = 32  # bytes
 _FRAME_HEADER = 24  # bytes
 _COUNTER = 68  # offset of the number in the first page
+_COUNT = 2**31  # after so many transactions, the number begins again
 _LOOKS = 3  # another process may be writing the log into the ledger between two reads
 _PAUSE = 0.2  # seconds between two looks
 
@@ -33,7 +34,7 @@ _PAUSE = 0.2  # seconds between two looks
 def count_transaction(db: sqlite3.Connection) -> None:
     """Count the transaction that has just begun. Every writer of a ledger calls this once in each transaction."""
     (number,) = db.execute("PRAGMA application_id").fetchone()
-    db.execute(f"PRAGMA application_id = {(number + 1) % 2**31}")
+    db.execute(f"PRAGMA application_id = {(number + 1) % _COUNT}")
 
 
 def require_own_log(path: str) -> None:
@@ -65,7 +66,10 @@ def _is_own_log(path: str) -> bool:
             first, last = _first_and_last(log)
     except OSError:
         return True
-    return now is None or first is None or last is None or first - 1 <= now <= last
+    if now is None or first is None or last is None:
+        return True
+    before = first - 1
+    return (now - before) % _COUNT <= (last - before) % _COUNT
 
 
 def _first_and_last(log: BinaryIO) -> tuple[int | None, int | None]:
