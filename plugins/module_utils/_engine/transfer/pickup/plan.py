@@ -47,6 +47,10 @@ if TYPE_CHECKING:
 MOST_COMPARED = 64 * 1024 * 1024
 """Bytes of kept files without a time that one run fetches again, to compare their content."""
 
+_LAST = 2**62
+"""In the place of a time: files that are only compared come after new ones, which `max_files` would leave out for ever.
+"""
+
 
 class PickupPlan:
     """Find the items of one pickup, oldest first. Files that are not fetched get their outcome at once.
@@ -173,15 +177,21 @@ class PickupPlan:
     def _ask_ledger(self) -> None:
         """Leave out kept files that were fetched before. Abandoned and discarded files do not count as fetched."""
         page, self._page = self._page, {}
+        compared = set()
         if self._job.after == "keep":
             for name, size, mtime_ns, state in self._ledger.each_past(*self._key, page):
-                if state in SECURED and is_same(page[name], size, mtime_ns) and not self._must_compare(page[name]):
+                if state not in SECURED or not is_same(page[name], size, mtime_ns):
+                    continue
+                if self._must_compare(page[name]):
+                    compared.add(name)
+                else:
                     del page[name]
                     self.known += 1
         for entry in page.values():
             is_checksum = self._job.verify == "sidecar" and vouched_by(entry.name)
             oldest = self._oldest_checksums if is_checksum else self._oldest
-            oldest.add(Candidate(entry.mtime or 0, entry.name, f"{_told(entry.size)}/{_told(entry.mtime)}"))
+            time = _LAST if entry.name in compared else entry.mtime or 0
+            oldest.add(Candidate(time, entry.name, f"{_told(entry.size)}/{_told(entry.mtime)}"))
             self.files += 1
             self.size += entry.size or 0
             self.needs_second_look = self.needs_second_look or self._settling.needs_second_look(_sight(entry).mtime_ns)

@@ -147,6 +147,14 @@ def test_a_file_that_is_listed_is_not_gone_whatever_a_look_says(desk: Desk, serv
     assert came(desk).keys() == {"a.csv", "b.csv"}
 
 
+def test_files_that_are_only_compared_do_not_keep_new_ones_from_their_turn(desk: Desk, server: OddServer) -> None:
+    tell(server, *[lambda a: replace(a, mtime=0)] * 2)
+    put(server, "a.csv")
+    desk.run(desk.pickup(after="keep", max_files=1))
+    put(server, "b.csv")
+    assert told(desk.run(desk.pickup(after="keep", max_files=1)))["b.csv"] == ("delivered", "")
+
+
 # Read once
 
 
