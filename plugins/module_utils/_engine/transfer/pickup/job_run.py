@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from ...ledger.ledger import Ledger, Row
     from ...local.fsync import Syncer
 
+LONGEST_SILENCE = 10.0
+"""Seconds without a request while a run waits for its second look."""
+
 LOOKS_AT_ONCE = 64
 """The number of requests under way for files that are listed without a size."""
 
@@ -103,7 +106,7 @@ class PickupRun(JobRun[PickupItem]):
         await list_into(remote, self.job.remote_dir, plan.take)
         plan.close(claims.among(plan.claims))
         if plan.needs_second_look:
-            self.deadline.wait(self.job.settle)
+            await self._wait(remote, self.job.settle)
             await list_into(remote, self.job.remote_dir, plan.look_again())
         self._lost_claims = LostClaims(
             self._ledger, (self.account, self.job.direction, self.job.remote_dir), check=self._check
@@ -125,6 +128,15 @@ class PickupRun(JobRun[PickupItem]):
         if first is not None and not looks.is_known:
             listed = first.claimed or first.entry
             looks.learn(listed, await self._first_look(remote, listed.path))
+
+    async def _wait(self, remote: Remote, seconds: float) -> None:
+        """Wait, and ask the server something now and then, so that it does not end an idle session."""
+        while seconds > LONGEST_SILENCE:
+            self.deadline.wait(LONGEST_SILENCE)
+            seconds -= LONGEST_SILENCE
+            with suppress(RemoteError):
+                await remote.stat(self.job.remote_dir)
+        self.deadline.wait(seconds)
 
     async def finish(self, remote: Remote) -> None:
         for outcome in await self._lost_claims.still_there(remote):

@@ -23,6 +23,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jo
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import Wanted, resolve
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import STAT_AS_LISTED
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup import job_run
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup import plan as plan_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
@@ -335,6 +336,17 @@ def test_a_known_clock_needs_no_second_look(desk: Desk, server: OddServer) -> No
         "young.xml": ("skipped", "unsettled"),
     }
     assert sum(kind is Kind.OPENDIR for kind, _length in server.seen) == 1
+
+
+def test_a_server_that_ends_idle_sessions_does_not_hinder_the_second_look(
+    desk: Desk, server: OddServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_run, "LONGEST_SILENCE", 0.4)
+    put(server, "a.xml")
+    assert told(desk.run(desk.pickup(settle=1))) == {"a.xml": ("delivered", "")}
+    kinds = [kind for kind, _length in server.seen]
+    first, second = (place for place, kind in enumerate(kinds) if kind is Kind.OPENDIR)
+    assert kinds[first:second].count(Kind.LSTAT) == 2
 
 
 def test_a_long_settle_leaves_the_second_look_to_later_runs(desk: Desk, server: OddServer) -> None:
