@@ -39,7 +39,11 @@ CHANGES = (
         replace_text("integrity_check(1)", "quick_check(1)"),
         "a damaged index is not found",
     ),
-    Change("_is_own_log", always("first - 1 <= now <= last"), "the log of another ledger is used"),
+    Change(
+        "_is_own_log",
+        always("(now - before) % _COUNT <= (last - before) % _COUNT"),
+        "the log of another ledger is used",
+    ),
     Change("transaction", drop_statement("count_transaction(_)"), "nobody can tell whose log it is"),
     Change("Ledger._insert", replace("self.newest_planned", "sys.maxsize"), "two jobs transfer one file in turn"),
     Change("_make", drop_statement("fcntl.flock(...)"), "two may make a ledger at once"),
