@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,22 @@ def test_what_is_in_dest_already_is_not_put_there_twice(
     assert digests(two.inbox).keys() == {*there, "other", "other.2"}
     assert digests(sshd.pickup).keys() == ({*there, "other"} if after == "keep" else set())
     assert [one.outcome for one in two.pick_up(after=after).outcomes] == []
+
+
+def test_a_copy_that_the_ledger_may_have_published_and_forgotten_does_not_count(
+    hosts: Callable[..., list[Desk]], sshd: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After `retention`, a file that comes again with the same content is delivered again, as `on_duplicate` says."""
+    (desk,) = hosts(1)
+    sshd.put("daily.flag", b"")
+    assert_delivered(desk.pick_up(), ["daily.flag"])
+    with closing(Ledger(str(desk.ledger))) as ledger:
+        ledger.change("DELETE FROM transfer", [()])
+        ledger.change("UPDATE identity SET made_at = 0", [()])
+    monkeypatch.setattr(workflow, "RECENT", -10.0)
+    sshd.put("daily.flag", b"")
+    assert_delivered(desk.pick_up(), ["daily.flag"])
+    assert digests(desk.inbox).keys() == {"daily.flag", "daily.2.flag"}
 
 
 # Parts of others

@@ -30,9 +30,10 @@ LONGEST_VALUE = 1024 * 1024  # bytes
 
 _SCHEMA = """
 CREATE TABLE identity (            -- distinguishes this ledger from all others
-    ledger TEXT NOT NULL
+    ledger TEXT NOT NULL,
+    made_at REAL NOT NULL          -- seconds since 1970
 );
-INSERT INTO identity VALUES (lower(hex(randomblob(6))));
+INSERT INTO identity VALUES (lower(hex(randomblob(6))), CAST(strftime('%s', 'now') AS REAL));
 CREATE TABLE transfer (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again, so a larger one is a newer row
     account     TEXT NOT NULL,

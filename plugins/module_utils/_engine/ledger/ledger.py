@@ -150,6 +150,11 @@ class Ledger(Batch):
         found = self.look("SELECT ledger FROM identity", ())
         return require_identity(found[0][0] if found else None)
 
+    @cached_property
+    def made_at(self) -> float:
+        """Return when this ledger was created, in seconds since 1970."""
+        return float(self.look("SELECT made_at FROM identity", (), (NUMBER,))[0][0])
+
     def begin_plan(self) -> None:
         """Note the newest row. From now on, a file with a newer row of another run is refused."""
         ((self.newest_planned,),) = self.look("SELECT COALESCE(MAX(id), 0) FROM transfer", ())
@@ -334,11 +339,6 @@ class Ledger(Batch):
                 if wanted[file[0]] == tuple(file):
                     found[file[0]] = since
         return found
-
-    def has_sightings(self, account: str, direction: str, folder: str) -> bool:
-        """Return whether there are sightings of a folder."""
-        query = "SELECT 1 FROM sighting WHERE account = ? AND direction = ? AND folder = ? LIMIT 1"
-        return bool(self.look(query, (account, direction, folder)))
 
     def forget_sightings(self, account: str, direction: str, folder: str) -> None:
         """Delete all sightings of a folder, because all its files are settled."""

@@ -10,10 +10,14 @@ import hashlib
 import os
 import re
 import secrets
+import time
 import unicodedata
+from typing import NamedTuple
 
 from ..errors import TransferError
 from ..text import escaped, is_control
+
+DAY = 24 * 3600.0  # seconds
 
 LONGEST_NAME = 255
 """Bytes; the limit of Linux file systems."""
@@ -131,16 +135,16 @@ LOCK = f"{OWN}lock-"
 
 _CLAIM = f"{OWN}claim-"
 _CLAIM_PARTS = re.compile(
-    re.escape(_CLAIM) + r"(?P<host>.*?)-([0-9a-f]{12}-)?[0-9a-f]{8}-(?P<name>.*)\.part", re.DOTALL
+    re.escape(_CLAIM) + r"(?P<host>.*?)-([0-9a-f]{12}-(?P<at>[0-9a-f]{8})-)?[0-9a-f]{8}-(?P<name>.*)\.part", re.DOTALL
 )
 
 
 def claim(ledger: str, name: str) -> str:
     """Return a hidden name for a file on the server that this host is about to fetch (a claim).
 
-    The name contains the host's name and the ledger's identity. Nobody can mistake it for a complete file.
+    The name contains the host's name, the ledger's identity and the time. Nobody can mistake it for a complete file.
     """
-    return temporary(f"{_claims_of(ledger)}{{random}}-{{name}}.part", name)
+    return temporary(f"{_claims_of(ledger)}{int(time.time()):08x}-{{random}}-{{name}}.part", name)
 
 
 def is_claim_of(ledger: str, name: str) -> bool:
@@ -148,10 +152,21 @@ def is_claim_of(ledger: str, name: str) -> bool:
     return name.startswith(_claims_of(ledger))
 
 
-def claimed(claim: str) -> tuple[str, str]:
-    """Return the host that made a claim, and the name of the file, as far as the claim shows them."""
+class Claimed(NamedTuple):
+    """What a claim shows: the host that made it, when that was (in seconds since 1970), and the name of the file."""
+
+    host: str
+    at: float | None
+    name: str
+
+
+def claimed(claim: str) -> Claimed:
+    """Read a claim, of this or any other host. A time in the future counts as unknown."""
     found = _CLAIM_PARTS.fullmatch(claim)
-    return (found["host"], found["name"]) if found else ("unknown", claim)
+    if found is None:
+        return Claimed("unknown", None, claim)
+    at = int(found["at"] or "f" * 8, 16)
+    return Claimed(found["host"], at if at < time.time() + DAY else None, found["name"])
 
 
 def _claims_of(ledger: str) -> str:

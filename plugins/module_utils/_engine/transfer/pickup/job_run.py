@@ -108,9 +108,7 @@ class PickupRun(JobRun[PickupItem]):
         if plan.needs_second_look:
             await self._wait(remote, self.job.settle)
             await list_into(remote, self.job.remote_dir, plan.look_again())
-        self._lost_claims = LostClaims(
-            self._ledger, (self.account, self.job.direction, self.job.remote_dir), check=self._check
-        )
+        self._lost_claims = LostClaims(self._ledger, (self.account, self.job.direction, self.job.remote_dir))
         self._lost_claims.look_at(plan.claims)
         self._end_plan()
         self._plan_of_files = plan

@@ -63,7 +63,7 @@ class Looks:
             self._way = Way.LISTED
         else:
             self._way = Way.LOOKED if looked.size in (listed.size, None) and looked.mtime else Way.RELISTED
-            if listed.size is None and looked.size is not None:
+            if not listed.size and looked.size:
                 self._way = Way.LOOKED
         self._record(is_same)
 
@@ -76,7 +76,7 @@ class Looks:
         if self._way is not Way.LOOKED:
             return listed
         looked = await self._remote.stat(listed.path)
-        return listed if looked is None else looked._replace(size=looked.size if listed.size is None else listed.size)
+        return listed if looked is None else looked._replace(size=listed.size or looked.size)
 
     async def after(self, before: Entry, look: Awaitable[Entry | None]) -> Entry | None:
         """Return the file after its download; None if it is gone. Compare it with `is_unchanged`.

@@ -13,50 +13,45 @@ No run takes them over, because the host that claimed a file may have delivered 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import TransferError
 from ...ledger.ledger import NAMES_A_QUERY, slices
 from ...local import names
-from .item import mtime_ns_of, outcome_of
+from .item import outcome_of
 
 if TYPE_CHECKING:
     from ...ledger.ledger import Ledger
     from ...remote import Entry, Remote
     from ..result import FileOutcome
 
-SEEN_FOR = 3600.0
-"""Seconds for which a claim of another ledger was seen unchanged before it counts as old."""
+OLD = 3600.0
+"""Seconds after which a claim of another ledger counts as old, by the time in its name."""
 
-OLD = 24 * 3600.0
-"""Seconds since the last change of a claimed file, after which its claim counts as old even if it was not seen before.
-A time of 0, or none, proves nothing."""
+OLD_FILE = 24 * 3600.0
+"""The same for a claim without a time in its name: seconds since the last change of the file. A time of 0, or none,
+proves nothing."""
 
 _MOST = 1000  # claims that one run reports
-_SIGHTINGS = "claim"  # in the place of a direction
 
 
 class LostClaims:
     """Judge the claims that a listing shows.
 
     :param key: account, direction and remote folder.
-    :param check: change nothing: do not record when a claim was first seen.
     """
 
-    def __init__(self, ledger: Ledger, key: tuple[str, str, str], *, check: bool) -> None:
+    def __init__(self, ledger: Ledger, key: tuple[str, str, str]) -> None:
         self._ledger = ledger
         self._key = key
-        self._check = check
         self._suspects: list[Entry] = []
 
     def look_at(self, listed: Sequence[Entry]) -> None:
         """Take all claims of a listing, and keep those that may be lost."""
         known = self._known([entry.path for entry in listed])
         unknown = [entry for entry in listed if entry.path not in known]
-        foreign = [entry for entry in unknown if not self._is_ours(entry)]
-        old = self._old(foreign)
-        self._suspects = [entry for entry in unknown if self._is_ours(entry) or entry.name in old][:_MOST]
+        self._suspects = [entry for entry in unknown if self._is_ours(entry) or _is_old(entry)][:_MOST]
 
     async def still_there(self, remote: Remote) -> list[FileOutcome]:
         """Look again, at the end of the run; return an outcome for each claim that is lost."""
@@ -79,25 +74,8 @@ class LostClaims:
         query = f"SELECT remote_path FROM transfer WHERE {where.format(marks)}"
         return (path for (path,) in self._ledger.look(query, (*self._key, *paths)))
 
-    def _old(self, foreign: Iterable[Entry]) -> set[str]:
-        """Return the names of the claims that are old, and note when the others were first seen."""
-        account, _direction, folder = self._key
-        seen = [(entry.name, entry.size or 0, mtime_ns_of(entry) or 0) for entry in foreign]
-        look = self._ledger.sightings if self._check else self._ledger.seen_since
-        now = time.time()
-        if not seen:
-            if not self._check and self._ledger.has_sightings(account, _SIGHTINGS, folder):
-                self._ledger.forget_sightings(account, _SIGHTINGS, folder)
-            return set()
-        since = look(account, _SIGHTINGS, folder, seen)
-        return {
-            name
-            for name, _size, mtime_ns in seen
-            if now - since.get(name, now) >= SEEN_FOR or (mtime_ns and now - mtime_ns / 1e9 >= OLD)
-        }
-
     def _lost(self, entry: Entry) -> TransferError:
-        host, name = names.claimed(entry.name)
+        host, _at, name = names.claimed(entry.name)
         way_out = (
             f"Find out whether {names.quoted(name)} was delivered. If not, and if no run is fetching it, rename it to "
             "that name on the server."
@@ -114,3 +92,10 @@ class LostClaims:
             f"The host {names.quoted(host)} claimed {names.quoted(name)} a long time ago, and has not finished it.",
             f"Run the job on that host. If its ledger is lost: {way_out[0].lower()}{way_out[1:]}",
         )
+
+
+def _is_old(entry: Entry) -> bool:
+    at, now = names.claimed(entry.name).at, time.time()
+    if at is not None:
+        return now - at >= OLD
+    return bool(entry.mtime) and now - (entry.mtime or 0) >= OLD_FILE

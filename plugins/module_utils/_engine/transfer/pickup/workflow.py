@@ -15,6 +15,7 @@ content. This also applies to a duplicate that a person resolved as delivered.
 from __future__ import annotations
 
 import os
+import time
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -162,9 +163,13 @@ class PickupWorkflow:
     def _published_elsewhere(self, item: PickupItem, claim: Claim, part: Part) -> Row | None:
         """Return a row for a file that this ledger does not know, but whose content has its name in `dest` already.
 
-        Another ledger has published it there, or an earlier ledger of this host that was lost.
+        Another ledger has published it there, or an earlier ledger of this host that was lost. A copy that this ledger
+        may have published, and forgotten by `retention`, does not count: then the job delivers the file again.
         """
-        if item.latest is not None or not _has_content(self.dest, item.entry.name, part.size, part.sha256):
+        status = self.dest.status(item.entry.name) if item.latest is None else None
+        if status is None or self.ledger.made_at < status.st_ctime < time.time() - RECENT:
+            return None
+        if not _has_content(self.dest, item.entry.name, part.size, part.sha256):
             return None
         row = self._row(item, claim, part)
         row.temporary, row.local_path = None, self.dest.path_of(item.entry.name)
@@ -377,6 +382,9 @@ class PickupWorkflow:
     def part_prefix(self) -> str:
         return names.part_prefix(self.ledger.identity, self.account, self.job.name)
 
+
+RECENT = 24 * 3600.0
+"""Seconds for which a copy in `dest` that the ledger does not know is taken for that of another ledger."""
 
 GONE = TransferError(
     "source_gone",

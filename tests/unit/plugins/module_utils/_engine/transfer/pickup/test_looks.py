@@ -52,6 +52,7 @@ TOLD: dict[str, tuple[Figures, Figures]] = {
     "listing: no time": (lambda a: replace(a, mtime=None), lambda a: a),
     "listing: a time of 0": (lambda a: replace(a, mtime=0), lambda a: a),
     "listing: no size": (lambda a: replace(a, size=None), lambda a: a),
+    "listing: a size of 0": (lambda a: replace(a, size=0), lambda a: a),
     "listing: nothing but names": (lambda a: replace(a, size=None, mtime=None), lambda a: a),
 }
 """What is listed, and what is told of one file."""
