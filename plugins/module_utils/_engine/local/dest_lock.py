@@ -173,7 +173,7 @@ class DestLock:
 
     def _write_mark(self) -> bool:
         """Write whose lock this is; return False if the file is another user's, and cannot be written."""
-        mark = {"owner": self._owner, "ledger": self.ledger_path, "host": os.uname().nodename}
+        mark = {"owner": self._owner, "ledger": self.ledger_path[:500], "host": os.uname().nodename}
         try:
             with suppress(PermissionError):  # the file of another user
                 os.fchmod(self._fd, _MODE)  # os.open has applied the umask
