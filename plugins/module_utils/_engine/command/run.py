@@ -14,8 +14,7 @@ from ..local.names import shown
 from .console import ERROR, INFO, WARNING, bytes_in_words, count_of
 from .context import CommandContext, error_document, require_ledger, require_owner
 from .exit_status import WELL, status_of_counts, status_of_error, worst_status
-from .journal import JournalObserver
-from .progress import progress
+from .observers import JournalObserver, progress
 from .signals import held
 
 if TYPE_CHECKING:
