@@ -109,11 +109,6 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def delivered(desk: Desk) -> dict[str, str]:
-    """The SHA-256 of every file that has a final name in the inbox, by name."""
-    return {name: digest for name, digest in digests(desk.inbox).items() if not name.startswith(".filedrop-")}
-
-
 def outcomes(result: RunResult) -> dict[str, tuple[str, str]]:
     """Outcome and reason of each file, by name."""
     return {one.name: (one.outcome, one.reason) for one in result.outcomes}

@@ -132,26 +132,6 @@ def test_what_a_killed_run_has_published_is_not_fetched_by_another_ledger(
     assert len(digests(one.inbox)) == 2
 
 
-@pytest.mark.parametrize("why", ["not deleted", "held"])
-def test_what_a_ledger_has_not_finished_is_not_fetched_by_another(
-    hosts: Callable[..., list[Desk]], sshd: SshServer, why: str
-) -> None:
-    """Also if its run ended well but for that file, and somebody has taken the copy."""
-    one, two = hosts(2)
-    (name,) = fill(sshd.pickup, 1)
-    if why == "not deleted":
-        os.chmod(sshd.pickup, 0o500)
-        assert outcomes(one.pick_up())[name] == ("failed", "not_removed")
-        os.chmod(sshd.pickup, 0o700)
-        os.unlink(one.inbox / name)
-    else:
-        one.pick_up()
-        (one.inbox / name).rename(sshd.pickup / name)
-        assert outcomes(one.pick_up(on_duplicate="hold"))[name] == ("held", "duplicate")
-    assert two.refusal(two.job("pickup")).reason == "dest_unfinished"
-    assert os.listdir(sshd.pickup) == [name]
-
-
 @pytest.mark.parametrize("what", ["link", "pipe", "folder"])
 def test_what_is_no_lock_file_is_refused_by_name(
     hosts: Callable[..., list[Desk]], sshd: SshServer, what: str, monkeypatch: pytest.MonkeyPatch

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from support.desk import Desk, assert_delivered, delivered, digests, outcomes
+from support.desk import Desk, assert_delivered, digests, outcomes
 from support.sshd import SshServer
 
 
@@ -37,7 +37,7 @@ def test_a_missing_folder_to_move_to_is_told_and_nothing_comes_twice(desk: Desk,
     for _run in range(3):
         result = desk.pick_up(after="move", move_dir="nowhere")
         assert outcomes(result) == {"report.xml": ("failed", "not_removed")}
-        assert delivered(desk).keys() == digests(sshd.pickup).keys() == {"report.xml"}
+        assert digests(desk.inbox).keys() == digests(sshd.pickup).keys() == {"report.xml"}
     (sshd.root / "nowhere").mkdir()
     sshd.give(sshd.root / "nowhere")
     desk.pick_up(after="move", move_dir="nowhere")

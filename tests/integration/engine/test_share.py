@@ -29,7 +29,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import is_in_share
 from support import driver
-from support.desk import Desk, assert_delivered, delivered, digests, fill, outcomes
+from support.desk import Desk, assert_delivered, digests, fill, outcomes
 from support.sshd import SshServer
 
 Meanwhile = Callable[[], AbstractContextManager[object]]
@@ -343,7 +343,7 @@ def test_what_a_person_had_fetched_again_is_not_fetched_a_third_time(
     assert outcomes(result) == {"report.xml": ("delivered", "changed_before_delete")}
     assert rows(host) == [("report.xml", "fetched"), ("report.xml", "fetched")]
     assert outcomes(host.pick_up(share=share, on_duplicate="hold")) == {"report.xml": ("held", "duplicate")}
-    assert delivered(host).keys() == {"report.xml", "report.2.xml"}
+    assert digests(host.inbox).keys() == {"report.xml", "report.2.xml"}
 
 
 def test_where_the_server_refuses_to_rename_overlapping_shares_deliver_twice(

@@ -8,9 +8,8 @@ Each of them would fetch every file, because a ledger knows only its own work. S
 and writes into it which ledger it belongs to. Runs of the same ledger may work at the same time, and so may all runs
 with `share`.
 
-The file is removed when a run ends. It stays if a run was killed, or has left a file that is not finished: its original
-is still on the server, or a person has to decide. Then only the same ledger may continue: another one would fetch that
-file again.
+The file is removed when a run ends. It stays if a run was killed, or ended early with a published file whose original
+is still on the server. Then only the same ledger may continue: another one would fetch that file again.
 
 A mailbox is recognised by the server's key and the user name (`Remote.identity`). Limit: two pins of different host
 keys of one server look like two mailboxes. A folder is recognised by the last part of its path, because ``pickup`` and
@@ -74,7 +73,7 @@ class DestLock:
         """Take the lock.
 
         :raises JobRunning: a run with another ledger has it.
-        :raises JobStopped: a run with another ledger has left its work unfinished.
+        :raises JobStopped: a run with another ledger was interrupted, and its work is unfinished.
         :raises DiskError: the lock file cannot be created.
         """
         for _try in range(_TRIES):
@@ -192,10 +191,10 @@ class DestLock:
         self._close()
         raise JobStopped(
             "dest_unfinished",
-            f"A run {_of(mark)} has left files unfinished that it fetched from this folder into {self.dest.path!r}. "
-            "They would be fetched again.",
-            "Run that job first, and resolve its held files. If its ledger is lost, compare `dest` with the remote "
-            f"folder, remove the files that came from there, and delete {self.dest.path_of(self.name)!r}.",
+            f"A run {_of(mark)} was interrupted while it fetched from this folder into {self.dest.path!r}. "
+            "Files that it has published would be fetched again.",
+            "Run that job first. If its ledger is lost, compare `dest` with the remote folder, remove the files that "
+            f"came from there, and delete {self.dest.path_of(self.name)!r}.",
         )
 
     def _in_use(self, mark: dict[str, Any]) -> FiledropError:

@@ -100,7 +100,7 @@ def run(
             result.error = error
             raise
         finally:
-            work.close()
+            work.close(ended_early=result.error is not None)
             result.seconds = deadline.spent
             if not check:
                 remember(book, key, began, result)

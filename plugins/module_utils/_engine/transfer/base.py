@@ -73,7 +73,7 @@ class JobRun(ABC, Generic[Item]):
         """
         self.permissions = permissions_for(self.job.group, self.job.file_mode)
 
-    def close(self) -> None:
+    def close(self, *, ended_early: bool) -> None:
         """Release what the job needed for itself alone on this host."""
 
     def begin_attempt(self) -> bool:

@@ -74,9 +74,9 @@ class PickupRun(JobRun[PickupItem]):
         self._dest = Folder(self.job.dest, option="dest")
         self._dest.require_writable()
 
-    def close(self) -> None:
+    def close(self, *, ended_early: bool) -> None:
         if self._lock is not None:
-            self._lock.release(is_finished=self.job.share is not None or not self._has_unfinished())
+            self._lock.release(is_finished=not (ended_early and self._has_unpublished_or_undeleted()))
 
     def _prepare(self) -> bool:
         return True
@@ -170,17 +170,12 @@ class PickupRun(JobRun[PickupItem]):
             self._ledger.learn(self.account, STAT, allowed=True)
         return looked
 
-    def _has_unfinished(self) -> bool:
-        """Return whether another ledger could fetch a file again that this one has not finished.
-
-        It is published, or a person has to decide. A held file whose original is gone is not such a file.
-        """
+    def _has_unpublished_or_undeleted(self) -> bool:
+        """Return whether another ledger could fetch a file again that this one is about to finish."""
         query = (
-            "SELECT 1 FROM transfer WHERE open = 1 AND account = ? AND direction = ? AND folder = ?"
-            " AND state IN (?, ?, ?) AND COALESCE(reason, '') != 'source_gone' LIMIT 1"
+            "SELECT 1 FROM transfer WHERE open = 1 AND account = ? AND direction = ? AND folder = ? AND state IN (?, ?)"
         )
-        states = (State.PLACING.value, State.PLACED.value, State.HELD.value)
-        key = (self.account, self.job.direction, self.job.remote_dir, *states)
+        key = (self.account, self.job.direction, self.job.remote_dir, State.PLACING.value, State.PLACED.value)
         try:
             return bool(self._ledger.look(query, key))
         except LedgerError:
