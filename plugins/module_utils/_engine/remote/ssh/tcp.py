@@ -15,7 +15,7 @@ import threading
 import time
 from typing import Any
 
-from ...errors import UnreachableError
+from ...errors import FiledropError, ServerBusy, UnreachableError
 
 # An address as getaddrinfo gives it: family, kind, protocol, canonical name, socket address.
 AddressInfo = tuple[Any, Any, int, str, Any]
@@ -50,6 +50,7 @@ def open_connection(host: str, port: int, timeout: float) -> socket.socket:
 
     :param timeout: seconds for the name and all addresses together; later, seconds without any answer from the peer.
     :raises UnreachableError: ``host_unknown``, ``port_closed``, ``no_answer``, ``no_route``.
+    :raises ServerBusy: the server closed the connection at once.
     """
     deadline = time.monotonic() + timeout
     addresses = _resolve(host, port, timeout)
@@ -121,7 +122,7 @@ def _detect_dead_peer(connection: socket.socket, timeout: float) -> None:
                 connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def _unreachable(host: str, port: int, timeout: float, failures: list[tuple[str, OSError]]) -> UnreachableError:
+def _unreachable(host: str, port: int, timeout: float, failures: list[tuple[str, OSError]]) -> FiledropError:
     """Combine the failures of all addresses into one error, by the most informative failure."""
     tried = "; ".join(f"{address}: {_cause(error, timeout)}" for address, error in failures)
     where = f"{host} port {port} ({tried})"
@@ -129,6 +130,9 @@ def _unreachable(host: str, port: int, timeout: float, failures: list[tuple[str,
         return UnreachableError("port_closed", f"No server listens on {where}.", CLOSED)
     if any(_timed_out(error) for _address, error in failures):
         return UnreachableError("no_answer", f"No answer from {where}.", CLOSED)
+    if any(isinstance(error, ConnectionResetError) for _address, error in failures):
+        way_out = "Try again later. If it persists, ask the provider how many connections it allows."
+        return ServerBusy("server_busy", f"The server closed the connection at once: {where}.", way_out)
     return UnreachableError("no_route", f"There is no route to {where}.", NO_ROUTE)
 
 

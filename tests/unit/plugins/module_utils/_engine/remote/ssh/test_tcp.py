@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import time
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import UnreachableError
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import ServerBusy, UnreachableError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import tcp
 
 
@@ -108,3 +109,14 @@ def test_no_way_to_a_host_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None
         tcp.open_connection("127.0.0.1", 22, 5.0)
     assert caught.value.reason == "no_route"
     assert "network is unreachable" in caught.value.finding
+
+
+def test_a_server_that_closes_the_connection_at_once_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(_self: socket.socket, _address: object) -> None:
+        raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    with pytest.raises(ServerBusy) as caught:
+        tcp.open_connection("127.0.0.1", 22, 5.0)
+    assert caught.value.reason == "server_busy"
+    assert caught.value.way_out
