@@ -61,6 +61,8 @@ def test_a_second_run_with_another_ledger_ends_while_the_first_is_at_it(
     assert error.reason == "dest_in_use"
     assert str(one.ledger) in error.finding
     assert "share" in error.way_out
+    with closing(Ledger(str(two.ledger))) as ledger:
+        assert ledger.look("SELECT reason FROM run", ()) == []  # so that `status` goes by the run before
     assert_delivered(two.pick_up(), [])
     assert digests(one.inbox) == there
 

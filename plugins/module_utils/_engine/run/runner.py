@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConnectionLost, FiledropError, RemoteBusy, RunEnded, ServerBusy, UnreachableError
+from ..errors import ConnectionLost, FiledropError, JobRunning, RemoteBusy, RunEnded, ServerBusy, UnreachableError
 from ..ledger.ledger import Ledger
 from ..ledger.locks import JobKey, only_run
 from ..local.fsync import Syncer
@@ -102,7 +102,7 @@ def run(
         finally:
             work.close(ended_early=result.error is not None)
             result.seconds = deadline.spent
-            if not check:
+            if not check and not isinstance(result.error, JobRunning):  # the other run is the one that counts
                 remember(book, key, began, result)
     return result
 
