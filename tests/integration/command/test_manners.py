@@ -14,6 +14,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -198,9 +199,9 @@ def test_a_library_that_is_missing_is_told(ready: Host) -> None:
 
 
 def test_secrets_come_from_credentials_and_are_never_told(
-    ready: Host, start_sshd: object, tmp_path: Path, sshd: SshServer
+    ready: Host, start_sshd: Callable[..., SshServer], tmp_path: Path, sshd: SshServer
 ) -> None:
-    server = start_sshd(password=True)  # type: ignore[operator]
+    server = start_sshd(password=True)
     options = server.account_options(private_key_file=None)
     ready.account("acme", {**options, "password_file": "credential:acme.password"})
     fill(ready.outbox, 1)

@@ -15,7 +15,7 @@ import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Callable, NoReturn
 
 from ..errors import RunEnded
 from ..loop.deadline import Interruption
@@ -54,9 +54,9 @@ def end(before: Iterable[int]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _handle(handler: object, numbers: Iterable[int]) -> None:
+def _handle(handler: Callable[[int, FrameType | None], object], numbers: Iterable[int]) -> None:
     for number in list(numbers):  # not those that nohup, or a shell's background, lets the program ignore
-        signal.signal(number, handler)  # type: ignore[arg-type]
+        signal.signal(number, handler)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:

@@ -14,11 +14,11 @@ A server that refuses to look must not make a taken name appear free. So a path 
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...errors import RemoteDenied, RemoteError, RemoteMissing, RemoteUnsupported
-from ...loop.loop import Future
 from . import packets, requests
 from .listing import list_folder
 
@@ -81,7 +81,7 @@ class Look:
         folder, slash, name = self._path.rpartition("/")
         if name not in ("", ".", ".."):
             try:
-                found = await _in_listing(self._session, folder or slash, name)
+                found = await habits.listings.entry(partial(list_folder, self._session), folder or slash, name)
             except RemoteMissing:
                 return None
             except RemoteError as error:
@@ -93,40 +93,3 @@ class Look:
             return None
         telling = [error for error in refusals if not isinstance(error, RemoteUnsupported)]
         raise (telling or refusals)[0]
-
-
-async def _in_listing(session: Session, folder: str, name: str) -> Entry | None:
-    """Return what the listing of a folder says of a name, or None.
-
-    A listing that is under way may have passed the name already. So the next one decides, for all names together that
-    are asked for by then.
-    """
-    waiting = session.habits.waiting
-    answer: Future[Entry | None] = Future()
-    if folder in waiting:
-        waiting[folder].append((name, answer))
-        return await answer
-    waiting[folder] = [(name, answer)]
-    try:
-        while waiting[folder]:
-            asked, waiting[folder] = waiting[folder], []
-            await _tell(session, folder, asked)
-    finally:
-        del waiting[folder]
-    return await answer
-
-
-async def _tell(session: Session, folder: str, asked: Sequence[tuple[str, Future[Entry | None]]]) -> None:
-    """List a folder, and set the result for every name that is asked for."""
-    names = {name for name, _answer in asked}
-    found: dict[str, Entry] = {}
-    try:
-        await list_folder(
-            session, folder, lambda entries: found.update((one.name, one) for one in entries if one.name in names)
-        )
-    except Exception as error:
-        for _name, answer in asked:
-            answer.set_exception(error)
-    else:
-        for name, answer in asked:
-            answer.set_result(found.get(name))

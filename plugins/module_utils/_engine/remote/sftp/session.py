@@ -21,6 +21,7 @@ from ...errors import UNSTATED, ConnectionLost, ProtocolError, RemoteError, Unre
 from ...loop.limiter import CapacityLimiter
 from ...loop.loop import Future
 from ..channel import ChannelEnded, silent
+from ..listings import SharedListings
 from . import packets
 from .framing import Packet, Packets, pieces
 
@@ -68,7 +69,7 @@ class Habits:
     :ivar home: the absolute path of the login folder, on a server that takes no relative paths; else empty.
     :ivar lists_one_by_one: whether it refuses a READDIR that is asked ahead.
     :ivar clock: seconds by which its clock is ahead of ours, as the time of an upload showed; None if unknown.
-    :ivar waiting: the paths that the next listing of a folder decides on; see `looks`.
+    :ivar listings: the names that the next listing of a folder decides on; see `looks`.
     """
 
     looks: tuple[int, ...] = (packets.LSTAT, packets.STAT)
@@ -77,7 +78,7 @@ class Habits:
     home: str = ""
     lists_one_by_one: bool = False
     clock: float | None = None
-    waiting: dict[str, list[tuple[str, Future[Any]]]] = field(default_factory=dict)
+    listings: SharedListings = field(default_factory=SharedListings)
 
     def notes(self) -> list[str]:
         """Return a sentence for each habit that differs, for people."""

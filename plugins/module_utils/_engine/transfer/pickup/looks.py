@@ -15,11 +15,11 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from ...errors import RemoteError
-from ...loop.loop import Future
+from ...remote.listings import SharedListings
 from ..capabilities import STAT_AS_LISTED
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable
 
     from ...ledger.ledger import Ledger
     from ...remote import Entry, Remote
@@ -46,8 +46,7 @@ class Looks:
         self._account = account
         self._check = check
         self._way = Way.LISTED
-        self._waiting: list[tuple[str, Future[Entry | None]]] = []
-        self._is_listing = False
+        self._listings = SharedListings()
 
     @property
     def is_known(self) -> bool:
@@ -106,33 +105,8 @@ class Looks:
         return is_same
 
     async def relisted(self, before: Entry) -> Entry | None:
-        """Find a file in a new listing of its folder. Files that wait at the same time share one listing."""
-        answer: Future[Entry | None] = Future()
-        self._waiting.append((before.path.rpartition("/")[2], answer))
-        if not self._is_listing:
-            await self._list_for_all()
-        return await answer
-
-    async def _list_for_all(self) -> None:
-        self._is_listing = True
-        try:
-            while self._waiting:
-                waiting, self._waiting = self._waiting, []
-                found: dict[str, Entry | None] = dict.fromkeys(name for name, _answer in waiting)
-                try:
-                    await self._remote.list(self._folder, lambda page, found=found: _pick(page, found))  # type: ignore[misc]
-                except Exception as error:
-                    for _name, answer in waiting:
-                        answer.set_exception(error)
-                else:
-                    for name, answer in waiting:
-                        answer.set_result(found[name])
-        finally:
-            self._is_listing = False
-
-
-def _pick(page: Sequence[Entry], into: dict[str, Entry | None]) -> None:
-    into.update((entry.name, entry) for entry in page if entry.name in into)
+        """Find a file in a new listing of its folder."""
+        return await self._listings.entry(self._remote.list, self._folder, before.path.rpartition("/")[2])
 
 
 def _figures(entry: Entry) -> tuple[int | None, int | None]:

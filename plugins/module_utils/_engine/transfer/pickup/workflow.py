@@ -74,14 +74,14 @@ class PickupWorkflow:
                 await claim.take()
                 before, is_gone = await self._download(item, claim, part)
                 row = self._came_before(item, part) or self._published_elsewhere(item, claim, part)
-                is_duplicate = row is not None and row.state is not State.PLACED and not _was_kept(item, part)
+                was_kept = _was_kept(item, part)
+                is_duplicate = row is not None and row.state is not State.PLACED and not was_kept
                 if row is None:
                     row = await self._place(item, claim, part)
                 elif is_duplicate and self.job.on_duplicate == "hold":
                     raise await self._hold_duplicate(item, claim, part, row)
                 elif row.id is None or row.state is State.CLAIMING:
                     await self._adopt_copy(row, claim)
-                was_kept = _was_kept(item, part)
                 part.discard()
                 await self._dispose_of_source(row, item, claim, None if is_gone else before)
         outcome = item.outcome.deliver()
