@@ -172,8 +172,8 @@ class _Storm:
             taken = [content for other, content in arrived if other == name]
             if any(put.startswith(content) for put in puts for content in taken):
                 continue
-            if reason == "maybe_incomplete":
-                # Our own part, which a run removed that ended before it could write that down, looks the same.
+            if reason == "maybe_incomplete" or name in self._fault.removed:
+                # Our own upload, which a run removed that ended before it could write that down, looks the same.
                 self.report.counts["held without need"] += 1
             else:
                 yield f"not told: {name} is held as {reason}, and nobody ever took any of it"

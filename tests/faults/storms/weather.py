@@ -107,11 +107,13 @@ class Storm(Fault):
 
     :ivar people: who acts when it is their turn.
     :ivar kill: ends the run that is under way.
+    :ivar removed: the names that runs have removed on the server, whether or not they heard of it.
     """
 
     def __init__(self) -> None:
         self.people: People | None = None
         self.kill: Callable[[], None] = lambda: None
+        self.removed: set[str] = set()
         self._weather = CALM
         self._lock = threading.Lock()
         self._count = 0
@@ -132,7 +134,7 @@ class Storm(Fault):
                 call.request.kind == Kind.WRITE and call.session in self._full
             )
             self._remember(call)
-            spared = frozenset(path.rpartition(b"/")[2].decode("utf-8", "replace") for path in self._looked)
+            spared = frozenset(_name(path) for path in self._looked)
         for incident in due:
             if incident.what in _PEOPLE and self.people is not None:
                 self.people.act(incident.what, random.Random(incident.salt), spared=spared)
@@ -149,6 +151,8 @@ class Storm(Fault):
             self._looked.add(call.path)
         elif call.request.kind == Kind.OPEN:
             self._looked.discard(call.path)
+        elif call.request.kind == Kind.REMOVE:
+            self.removed.add(_name(call.path))
 
     def _strike(self, incident: Incident, call: Call, go: Serve) -> Answer | None:
         when, _space, how = incident.what.partition(" ")
@@ -167,6 +171,10 @@ class Storm(Fault):
         if how == "cut":
             raise Cut
         self.kill()
+
+
+def _name(path: bytes) -> str:
+    return path.rpartition(b"/")[2].decode("utf-8", "replace")
 
 
 def _refuse(incident: Incident, call: Call, go: Serve) -> Answer | None:

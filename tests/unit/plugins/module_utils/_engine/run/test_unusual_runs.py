@@ -23,7 +23,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sf
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.plan import DropoffPlan
-from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Code, Kind, Status
 from support.desk import outcomes
 from support.ledgers import plant
@@ -262,3 +262,20 @@ def test_what_failed_stays_told_if_the_next_listing_is_cut(desk: Desk, server: O
     assert outcomes(found)[names[0]][0] == "failed"
     assert outcomes(found)[names[1]] == ("failed", "connection_lost")
     assert {outcomes(found)[name] for name in names[2:]} == {("skipped", "not_reached")}
+
+
+def test_an_upload_whose_removal_got_no_answer_may_have_been_taken_as_well(desk: Desk, server: OddServer) -> None:
+    """The server refuses the close, the run removes the upload, and the connection ends before it hears of that."""
+    (name,) = desk.fill(1)
+
+    def remove(call: Call, go: Serve) -> Answer:
+        go(call.request)
+        raise Cut
+
+    server.hooks[Kind.CLOSE] = lambda _call, _go: Status(Code.PERMISSION_DENIED)
+    server.hooks[Kind.REMOVE] = remove
+    desk.run(desk.dropoff())
+    server.hooks.clear()
+    assert outcomes(desk.run(desk.dropoff())) == {name: ("held", "ambiguous")}
+    assert (desk.outbox / name).exists()
+    assert os.listdir(server.input) == []
