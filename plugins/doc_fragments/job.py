@@ -58,13 +58,13 @@ options:
       - refuse
   max_files:
     description:
-      - Move at most this many files, oldest first. The others wait for the next run, and count as skipped.
+      - Move at most this many files, oldest first. The others wait for the next run.
       - "Default: no limit."
     type: int
   max_bytes:
     description:
-      - Move at most this many bytes, oldest files first. The other files wait for the next run, and count as
-        skipped. The first file is moved even if it alone is larger.
+      - Move at most this many bytes, oldest files first. The other files wait for the next run. The
+        first file is moved even if it alone is larger.
       - A number of bytes, or a number with V(K), V(M), V(G) or V(T), which are powers of 1024, such as V(500M).
       - "Default: no limit."
     type: str

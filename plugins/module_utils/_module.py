@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._engine._deps import PARAMIKO_IMPORT_ERROR, require
 from ._engine.config.account import account_from_options
@@ -140,7 +140,8 @@ def presentable(value: Any) -> Any:
 def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], Preset], Job]) -> None:
     """Run the job that the module's options describe, and return what happened to every file.
 
-    A file that failed or is held fails the task, after all files are processed and with the full result.
+    A file that failed, is held, or waits for a taken name or too long fails the task, after all files are processed and
+    with the full result.
     """
     with FailJson(module):
         connects = module.params["protocol"] != "folder"
@@ -179,28 +180,63 @@ def verdict(found: RunResult, *, check: bool = False) -> tuple[str, str]:
 
     If an error ended the run, the message has that error and only the numbers of files, so that the error is visible.
     """
-    failed, held = found.counts["failed"], found.counts["held"]
-    show = 0 if found.error else _FIRST_FEW
     parts = [str(found.error)] if found.error else []
-    if failed:
-        parts.append(_summary_of(found, "failed", "failed; the originals stay where they were", show))
-    if held:
-        parts.append(_summary_of(found, "held", "held; they stay as they are", show))
+    reasons = [found.error.reason] if found.error else []
+    for trouble in _TROUBLES:
+        count = trouble.count(found)
+        if count:
+            reasons.append(trouble.reason)
+            parts.append(_summary_of(found, trouble, count, 0 if found.error else _FIRST_FEW))
     delivered = found.summary["delivered"]
     if parts and delivered:
         parts.append(f"{'Would still be delivered' if check else 'Delivered nevertheless'}: {_files(delivered)}.")
-    reason = found.error.reason if found.error else "files_failed" if failed else "files_held" if held else ""
-    return reason, " ".join(parts)
+    return reasons[0] if reasons else "", " ".join(parts)
 
 
-def _summary_of(found: RunResult, which: str, what: str, show: int) -> str:
-    """Format how many files have an outcome, with the messages of the first few."""
-    count = found.counts[which]
-    first = [outcome for outcome in found.outcomes if outcome.outcome == which][:show]
+class _Trouble(NamedTuple):
+    """Define one kind of outcomes that fail a task."""
+
+    reason: str
+    what: str
+    count: Callable[[RunResult], int]
+    includes: Callable[[FileOutcome], bool]
+
+
+_TROUBLES = (
+    _Trouble(
+        "files_failed",
+        "failed; the originals stay where they were",
+        lambda found: found.counts["failed"],
+        lambda one: one.outcome == "failed",
+    ),
+    _Trouble(
+        "files_held",
+        "held; they stay as they are",
+        lambda found: found.counts["held"],
+        lambda one: one.outcome == "held",
+    ),
+    _Trouble(
+        "files_stuck",
+        "waiting for too long",
+        lambda found: found.stuck,
+        lambda one: one.is_stuck,
+    ),
+    _Trouble(
+        "files_blocked",
+        "waiting for a name that is taken on the server",
+        lambda found: found.blocked,
+        lambda one: one.is_blocked and not one.is_stuck,
+    ),
+)
+
+
+def _summary_of(found: RunResult, trouble: _Trouble, count: int, show: int) -> str:
+    """Format how many files are in trouble, with the messages of the first few."""
+    first = [outcome for outcome in found.outcomes if trouble.includes(outcome)][:show]
     messages = "".join(f" {names.shown(each.name)}: {each.message or each.reason}" for each in first)
     more = count - show
     rest = f" And {more} more; see `files` in the result." if show and more > 0 else ""
-    return f"{_files(count)} {what}.{messages}{rest}"
+    return f"{_files(count)} {trouble.what}.{messages}{rest}"
 
 
 def _files(count: int) -> str:

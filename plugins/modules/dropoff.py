@@ -17,8 +17,9 @@ description:
   - After a kill or a network failure at any moment, the next run with the same ledger completes the work, or reports
     which files need a person's decision. A file is sent exactly once if the server leaves evidence of what arrived. If
     there is no evidence, O(ambiguous) decides.
-  - A file that cannot be sent does not stop the others. If a file failed or is held, the task fails at its end, with
-    the full result.
+  - A file that cannot be sent does not stop the others. The task fails at its end, with the full result, if a file
+    failed, is held, or waits for a name that is taken on the server. It also fails if a file has waited for longer than
+    24 hours, for whatever reason (or twice O(settle), if that is longer).
 options:
   src:
     description:
@@ -30,7 +31,7 @@ options:
       - Subfolders, links and special files are not sent. They appear in the result and count as failed. If they belong
         there, exclude them with O(exclude). The archive folder of O(after=archive) is ignored.
       - A file that is listed itself is sent regardless of O(include) and O(exclude).
-      - If two folders contain a file with the same name, only one of them can be sent. The other is held until the name
+      - If two folders contain a file with the same name, only one of them can be sent. The other waits until the name
         is free on the server.
       - Names are used literally. Commas, quotes and dollar signs in them have no special meaning.
       - Names that are not UTF-8, and names with control characters, are refused. These files count as failed, and their
@@ -203,11 +204,18 @@ summary:
       type: int
       sample: 12
     skipped:
-      description: Files that were intentionally not sent, such as files that are not settled.
+      description: Files that are not to be sent, such as files that were sent before.
       type: int
       sample: 1
+    waiting:
+      description:
+        - Files that a later run sends. RV(files[].reason) says what they wait for.
+        - With V(name_taken), another file has the name on the server. This fails the task.
+        - V(unsettled), V(limit_reached) and V(not_reached) do not fail the task before the file has waited too long.
+      type: int
+      sample: 0
     held:
-      description: Files that wait for a person's decision, or for their name to become free.
+      description: Files that need a person's decision. M(courier.filedrop.resolve) accepts all of them.
       type: int
       sample: 0
     failed:
@@ -261,7 +269,7 @@ files:
       type: str
       sample: size
     outcome:
-      description: One of V(delivered), V(skipped), V(held) and V(failed).
+      description: One of V(failed), V(held), V(waiting), V(delivered) and V(skipped).
       type: str
       sample: delivered
     reason:
@@ -283,7 +291,8 @@ reason:
   description:
     - A stable code for the reason why the task failed.
     - The code of the error that ended the run, such as V(port_closed). Without such an error, V(files_failed) if files
-      failed, or else V(files_held) if files are held.
+      failed, or else V(files_held) if files are held, or else V(files_stuck) if files have waited for too long, or else
+      V(files_blocked) if files wait for a name that is taken on the server.
   returned: on failure
   type: str
   sample: host_key_changed

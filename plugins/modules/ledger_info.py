@@ -11,7 +11,7 @@ short_description: Show what a host sent and fetched, and what needs a decision
 version_added: 0.1.0
 description:
   - Reads the ledger of a host. Returns the outcome of each file that was sent or fetched, with its place and time. Also
-    returns files that are in progress, and files that are held for a person's decision.
+    returns files that are in progress, files that wait, and files that are held for a person's decision.
   - It does not connect and writes nothing, so it can be used during runs.
 options:
   direction:
@@ -24,7 +24,10 @@ options:
   outcome:
     description:
       - Only files with these outcomes. Without it, or with an empty list, all files.
-      - V(held) files wait for a decision by M(courier.filedrop.resolve).
+      - V(held) files need a decision by M(courier.filedrop.resolve).
+      - V(waiting) files were left for a later run by the latest run of their job. Something outside has to change
+        first, such as a name that is taken on the server. At most C(max_results) of a job are known, but at
+        least 1000.
       - V(unfinished) files are in progress, or were when a run was interrupted. The next run of the job continues.
       - V(delivered) files arrived.
       - V(discarded) files are left alone because a person decided so.
@@ -34,6 +37,7 @@ options:
     elements: str
     choices:
       - held
+      - waiting
       - unfinished
       - delivered
       - discarded
@@ -114,9 +118,13 @@ summary:
   type: dict
   contains:
     held:
-      description: Files that wait for a decision.
+      description: Files that need a decision.
       type: int
       sample: 1
+    waiting:
+      description: Files that wait for something to change.
+      type: int
+      sample: 0
     unfinished:
       description: Files that the next run continues with.
       type: int
@@ -135,8 +143,8 @@ summary:
       sample: 3
 files:
   description:
-    - The matching files, at most O(max_results). Held files come first, then unfinished files, then the rest. Each
-      group is sorted by the latest change.
+    - The matching files, at most O(max_results). Held files come first, then waiting files, then unfinished files,
+      then the rest. Each group is sorted by the latest change.
   returned: success
   type: list
   elements: dict
@@ -166,12 +174,12 @@ files:
       type: str
       sample: held
     state:
-      description: Its state in the ledger.
+      description: Its state in the ledger. Empty for a file that waits before anything of it was recorded.
       type: str
       sample: held
     reason:
       description:
-        - A stable code for the reason why it is held, or V(resolved) if a person has decided. Empty otherwise.
+        - A stable code for the reason why it is held or waits, or V(resolved) if a person has decided. Empty otherwise.
       type: str
       sample: ambiguous
     size:
@@ -179,7 +187,7 @@ files:
       type: int
       sample: 20480
     mtime:
-      description: When the original was last changed, as ISO 8601 in UTC. Null if the server did not report it.
+      description: When the original was last changed, as ISO 8601 in UTC. Null if it is not known.
       type: str
       sample: "2026-04-10T06:00:02Z"
     sha256:
@@ -197,7 +205,7 @@ files:
       type: str
       sample: /srv/erp/outbox/archive/invoices-2026-04-10.xml
     changed_at:
-      description: When its state last changed, as ISO 8601 in UTC.
+      description: When its state last changed, or since when it waits, as ISO 8601 in UTC.
       type: str
       sample: "2026-04-10T06:15:03Z"
 capabilities:
@@ -304,7 +312,7 @@ def main() -> None:
             "outcome": {
                 "type": "list",
                 "elements": "str",
-                "choices": ["held", "unfinished", "delivered", "discarded", "abandoned"],
+                "choices": ["held", "waiting", "unfinished", "delivered", "discarded", "abandoned"],
             },
             "since": {"type": "str"},
             "name": {"type": "str"},

@@ -18,8 +18,9 @@ description:
     taken, the new file gets a number in its name.
   - After a kill or a network failure at any moment, the next run with the same ledger completes the work, or reports
     which files need a person's decision.
-  - A file that cannot be fetched does not stop the others. If a file failed or is held, the task fails at its end, with
-    the full result.
+  - A file that cannot be fetched does not stop the others. The task fails at its end, with the full result, if a file
+    failed or is held. It also fails if a file has waited for longer than 24 hours, for whatever reason (or twice
+    O(settle), if that is longer).
 options:
   dest:
     description:
@@ -184,11 +185,18 @@ summary:
       type: int
       sample: 3
     skipped:
-      description: Files that were intentionally not fetched, such as files that are not settled.
+      description: Files that are not to be fetched, such as files that were fetched before.
+      type: int
+      sample: 0
+    waiting:
+      description:
+        - Files that a later run fetches. RV(files[].reason) says what they wait for, such as V(unsettled),
+          V(limit_reached), V(not_reached), V(file_awaited) or V(earlier_first).
+        - They do not fail the task before they have waited too long.
       type: int
       sample: 0
     held:
-      description: Files that wait for a person's decision.
+      description: Files that need a person's decision. M(courier.filedrop.resolve) accepts all of them.
       type: int
       sample: 0
     failed:
@@ -237,7 +245,7 @@ files:
       type: str
       sample: size
     outcome:
-      description: One of V(delivered), V(skipped), V(held) and V(failed).
+      description: One of V(failed), V(held), V(waiting), V(delivered) and V(skipped).
       type: str
       sample: delivered
     reason:
@@ -259,7 +267,8 @@ reason:
   description:
     - A stable code for the reason why the task failed.
     - The code of the error that ended the run, such as V(port_closed). Without such an error, V(files_failed) if files
-      failed, or else V(files_held) if files are held.
+      failed, or else V(files_held) if files are held, or else V(files_stuck) if files have waited for
+      too long.
   returned: on failure
   type: str
   sample: host_key_changed

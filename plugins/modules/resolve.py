@@ -75,10 +75,10 @@ attributes:
       - Shows the state of each file in the ledger before and after.
 notes:
   - If the same decision is already recorded for a file, the file is left as it is, and the task is not changed. A file
-    in any other state than held is an error that shows its state.
+    that is neither held nor waits for a taken name is an error that shows its state.
   - During a run of the file's job, the task fails, and no decision is recorded.
-  - A file to send whose name is taken on the server is held only if a run was interrupted while it sent the file.
-    Otherwise it is sent automatically once the name is free.
+  - A file that waits for a name that is taken on the server needs no decision. It is sent once the name is free. If its
+    whole upload already lies there under a temporary name, a decision is possible, if the file is named in O(name).
   - Use the same O(ledger) and the same user as for the job. The ledger of another user still belongs to that user
     after root has changed it.
 seealso:

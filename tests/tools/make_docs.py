@@ -26,7 +26,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "build" / "tree"))
 
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import (  # noqa: E402
-    HOLDS,
+    DECIDABLE,
     RECOVERY,
     STEPS,
     LocalPart,
@@ -174,7 +174,7 @@ _FILE = [
 def _node(state: State) -> str:
     if state is State.NEW:
         return 'new [label="", shape=circle, width=0.15, style=filled, fillcolor="#333333"]'
-    fill = "#fff3cd" if state in HOLDS else "#e8f0fe" if state.is_open else "#e6f4ea"
+    fill = "#fff3cd" if state in DECIDABLE else "#e8f0fe" if state.is_open else "#e6f4ea"
     border = 1 if state.is_open else 2
     return f'{_name(state)} [label="{state.value}", peripheries={border}, fillcolor="{fill}"]'
 

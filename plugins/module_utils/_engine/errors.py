@@ -114,7 +114,11 @@ class OriginalStays(TransferError):
 
 
 class HoldError(TransferError):
-    """One file needs a person's decision."""
+    """One file needs a person's decision. The ledger has a row of it, which `resolve` accepts."""
+
+
+class WaitError(TransferError):
+    """One file is not moved yet. A later run moves it, once something outside has changed."""
 
 
 class JobStopped(FiledropError):
@@ -126,10 +130,10 @@ class RunEnded(FiledropError):
 
 
 class NotReached(FiledropError):
-    """A file was not processed, because the error of another file ended the run."""
+    """A file was not processed, because the run ended early."""
 
     def __init__(self) -> None:
-        super().__init__("not_reached", "The run ended before its turn.")
+        super().__init__("not_reached", "The run ended before its turn.", "The next run continues with this file.")
 
 
 class LedgerError(FiledropError):

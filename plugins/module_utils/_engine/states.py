@@ -41,7 +41,7 @@ class State(str, Enum):
     WRITTEN = "written", "the server acknowledged every byte and, if it tells sizes then, the right size"
     CLOSED = "closed", "the server acknowledged the close"
     RENAMED = "renamed", "the server confirmed the final name"
-    AWAITING_NAME = "awaiting_name", "held: the upload is whole, and another file has its final name"
+    AWAITING_NAME = "awaiting_name", "waiting: the upload is whole, and another file has its final name"
     # A pickup on its way.
     CLAIMING = "claiming", "the file is about to be renamed to this host's claim, or has been"
     PLACING = "placing", "the local part is whole, verified and durable; it is about to be published"
@@ -65,14 +65,14 @@ class State(str, Enum):
         return self not in HISTORY
 
     @property
-    def is_held(self) -> bool:
+    def is_decidable(self) -> bool:
         """Whether a person can decide about it."""
-        return self in HOLDS
+        return self in DECIDABLE
 
 
 S = State
 HISTORY = frozenset({S.DELIVERED, S.FETCHED, S.KEPT, S.DISCARDED, S.ABANDONED, S.FORGOTTEN})
-HOLDS = frozenset({S.HELD, S.AWAITING_NAME})
+DECIDABLE = frozenset({S.HELD, S.AWAITING_NAME})
 CAME = frozenset({S.FETCHED, S.KEPT, S.DISCARDED})
 """History which says that a file of this name has been on this host."""
 
@@ -89,13 +89,20 @@ STAYS = frozenset({S.KEPT, S.DISCARDED})
 """History whose original stays on the server: forgetting it would fetch the file again."""
 
 OUTCOMES: Mapping[str, frozenset[State]] = {
-    "held": HOLDS,
-    "unfinished": frozenset(S) - HISTORY - HOLDS,
+    "held": frozenset({S.HELD}),
+    "waiting": frozenset({S.NEW, S.AWAITING_NAME}),
+    "unfinished": frozenset(S) - HISTORY - DECIDABLE - {S.NEW},
     "delivered": frozenset({S.DELIVERED, S.FETCHED, S.KEPT}),
     "discarded": frozenset({S.DISCARDED}),
     "abandoned": frozenset({S.ABANDONED}),
 }
 """What people see of a state: in `ledger_info` and `filedrop history`."""
+
+NAME_TAKEN = "name_taken"
+"""The reason of a file whose name on the server belongs to another file."""
+
+BLOCKED = frozenset({NAME_TAKEN})
+"""Reasons of waiting files that make a run fail: something on the server has to change before they are moved."""
 
 
 # --- steps
@@ -110,8 +117,8 @@ class Step(NamedTuple):
 
 
 _UNFINISHED = (S.INTENT, S.CREATED, S.WRITTEN, S.CLOSED)
-_DECIDABLE = (S.HELD, S.RESEND, S.DISCARDED)
-_DECIDABLE_RENAME = (*_DECIDABLE, S.AWAITING_NAME, S.DISCARDING)
+_DECIDED_OR_HELD = (S.HELD, S.RESEND, S.DISCARDED)
+_DECIDED_OR_HELD_RENAME = (*_DECIDED_OR_HELD, S.AWAITING_NAME, S.DISCARDING)
 
 _DROPOFF = (
     Step([S.NEW, *_UNFINISHED, S.RESEND], S.INTENT, "the name is free: the upload begins, or begins again"),
@@ -122,9 +129,9 @@ _DROPOFF = (
     Step([S.NEW], S.HELD, "it was delivered and archived before, and is back in its place"),
     Step([*_UNFINISHED, S.RESEND], S.ABANDONED, "nothing of it is left on the server"),
     Step([S.DELIVERED], S.DELIVERED, "the original is disposed of by a later run"),
-    Step(_DECIDABLE, S.RESEND, "decision: resend"),
-    Step(_DECIDABLE, S.DELIVERED, "decision: delivered"),
-    Step(_DECIDABLE, S.DISCARDED, "decision: discard"),
+    Step(_DECIDED_OR_HELD, S.RESEND, "decision: resend"),
+    Step(_DECIDED_OR_HELD, S.DELIVERED, "decision: delivered"),
+    Step(_DECIDED_OR_HELD, S.DISCARDED, "decision: discard"),
 )
 
 STEPS: Mapping[str, tuple[Step, ...]] = {
@@ -138,16 +145,17 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
         Step([S.RENAMED], S.HELD, "what the server shows under the final name is not what was sent"),
         Step([S.RENAMED], S.DELIVERED, "the original is disposed of"),
         Step([S.CLOSED], S.AWAITING_NAME, "another file has the final name"),
+        Step([S.AWAITING_NAME], S.HELD, "the upload is gone or changed: only a person can decide"),
         Step([S.AWAITING_NAME], S.CLOSED, "the final name is free again"),
         Step([S.AWAITING_NAME], S.INTENT, "the upload is gone, and the job sends such files again"),
         Step([S.AWAITING_NAME], S.ABANDONED, "the upload is gone, and the original is another file now"),
         Step([S.ACCEPTED], S.RENAMED, "our temporary file is gone"),
         Step([S.DISCARDING], S.DISCARDED, "our temporary file is gone"),
-        Step(_DECIDABLE_RENAME, S.RESEND, "decision: resend"),
-        Step(_DECIDABLE_RENAME, S.DELIVERED, "decision: delivered"),
-        Step(_DECIDABLE_RENAME, S.DISCARDED, "decision: discard"),
-        Step(_DECIDABLE_RENAME, S.ACCEPTED, "decision: delivered, and our temporary file may be there"),
-        Step(_DECIDABLE_RENAME, S.DISCARDING, "decision: discard, and our temporary file may be there"),
+        Step(_DECIDED_OR_HELD_RENAME, S.RESEND, "decision: resend"),
+        Step(_DECIDED_OR_HELD_RENAME, S.DELIVERED, "decision: delivered"),
+        Step(_DECIDED_OR_HELD_RENAME, S.DISCARDED, "decision: discard"),
+        Step(_DECIDED_OR_HELD_RENAME, S.ACCEPTED, "decision: delivered, and our temporary file may be there"),
+        Step(_DECIDED_OR_HELD_RENAME, S.DISCARDING, "decision: discard, and our temporary file may be there"),
     ),
     "pickup": (
         Step([S.NEW, S.CLAIMING], S.CLAIMING, "the host is about to claim the file"),
@@ -208,6 +216,7 @@ class Verdict(Enum):
     SEND_ANEW = "our own temporary file: remove it, and send the file again"
     REWRITE = "our own unfinished part: write it anew"
     FINISH_RENAME = "whole: give it its final name"
+    AWAIT_NAME = "whole, and another file has its final name: wait"
     HOLD_TAKEN_NAME = "another file has this name: hold"
     HOLD_INCOMPLETE = "an incomplete file may have been taken: hold"
     AMBIGUOUS = "no evidence whether it was taken or lost: the `ambiguous` policy decides"
@@ -321,7 +330,7 @@ RECOVERY: Mapping[str, tuple[Rule, ...]] = {
         Rule([S.INTENT, S.CREATED, S.WRITTEN], Seen, _SHOWN, V.SEND_ANEW),
         Rule([S.CLOSED], Seen, _NOT_WHOLE, V.SEND_ANEW),
         Rule([S.CLOSED, S.AWAITING_NAME], _UNSHOWN, [*_WHOLE, Seen.HIDDEN], V.FINISH_RENAME),
-        Rule([S.CLOSED, S.AWAITING_NAME], _SHOWN, [*_WHOLE, Seen.HIDDEN], V.HOLD_TAKEN_NAME),
+        Rule([S.CLOSED, S.AWAITING_NAME], _SHOWN, [*_WHOLE, Seen.HIDDEN], V.AWAIT_NAME),
         Rule([S.CLOSED, S.AWAITING_NAME], _UNSHOWN, _NONE, V.AMBIGUOUS),
         Rule([S.CLOSED], _WHOLE, _NONE, V.DELIVERED),
         Rule([S.CLOSED], _NOT_WHOLE, _NONE, V.HOLD_TAKEN_NAME),

@@ -119,7 +119,7 @@ def test_a_held_file_is_status_3(host: Host, sshd: SshServer) -> None:
     sshd.put("invoice-00000.xml", b"somebody else's", folder="input")
     ended = host.run("run", "invoices", "--json")
     assert (ended.status, ended.document["status"]) == (3, 3)
-    assert [(file["outcome"], file["reason"]) for file in ended.document["files"]] == [("held", "name_taken")]
+    assert [(file["outcome"], file["reason"]) for file in ended.document["files"]] == [("waiting", "name_taken")]
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_a_run_begins_no_file_after_its_time_limit(system_host: Host, sshd: SshS
         system_host.account("acme", {**sshd.account_options(), "port": relay.port})
         ended = system_host.run("run", "reports", "--json")
     assert (ended.status, ended.document["error"]["reason"]) == (1, "time_limit")
-    assert [(file["outcome"], file["reason"]) for file in ended.document["files"]] == [("skipped", "not_reached")] * 3
+    assert [(file["outcome"], file["reason"]) for file in ended.document["files"]] == [("waiting", "not_reached")] * 3
     assert ended.document["summary"]["skipped"] == 20
     assert list(system_host.inbox.iterdir()) == []
 

@@ -136,7 +136,7 @@ def told(result: RunResult) -> set[str]:
     said = {f"{one.outcome} {one.reason}".strip() for one in result.outcomes}
     if result.error is None:
         return said
-    said -= {"skipped not_reached", f"failed {result.error.reason}"}
+    said -= {"waiting not_reached", f"failed {result.error.reason}"}
     return said | {f"ends {result.error.reason}"}
 
 

@@ -145,7 +145,7 @@ def test_a_taken_name_is_never_overwritten(desk: Desk, sshd: SshServer) -> None:
     for upload in ("direct", "rename"):
         dropped = desk.drop_off(upload=upload)
         assert dropped.error is None
-        assert outcomes(dropped)["report.xml"] == ("held", "name_taken")
+        assert outcomes(dropped)["report.xml"] == ("waiting", "name_taken")
         assert (sshd.input / "report.xml").read_bytes() == b"theirs"
         assert (desk.outbox / "report.xml").read_bytes() == b"ours"
         assert {path.name for path in sshd.input.iterdir()} == {"report.xml", "other.xml"}

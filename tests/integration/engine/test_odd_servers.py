@@ -166,7 +166,7 @@ def test_a_name_is_not_overwritten_where_exclusive_creation_is_a_mere_word(provi
     first, *rest = sorted(sent)
     (there.input / first).write_bytes(b"theirs")
     result = desk.drop_off(upload=upload)
-    assert outcomes(result) == {first: ("held", "name_taken"), **dict.fromkeys(rest, ("delivered", ""))}
+    assert outcomes(result) == {first: ("waiting", "name_taken"), **dict.fromkeys(rest, ("delivered", ""))}
     assert (there.input / first).read_bytes() == b"theirs"
     assert digests(desk.outbox).keys() == {first}
 

@@ -180,7 +180,7 @@ def test_resend_sends_it_again_once_its_name_is_free(scene: Scene, kind: str) ->
     if other:
         there = digests(scene.input)[NAME]
         result = scene.desk.drop_off(upload=upload)
-        assert outcomes(result) == {NAME: ("held", "name_taken")}
+        assert outcomes(result) == {NAME: ("waiting", "name_taken")}
         assert "The new file is sent once the name is free" in result.outcomes[0].message
         assert digests(scene.input) == {NAME: there}
         (scene.input / NAME).unlink()

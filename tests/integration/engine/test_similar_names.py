@@ -90,7 +90,7 @@ def test_a_server_that_takes_them_for_one_keeps_the_first(
     there = {path.name: path.read_bytes() for path in server.input.iterdir()}
     left = {path.name: path.read_bytes() for path in desk.outbox.iterdir() if path.is_file()}
     assert {**there, **left} == wanted
-    assert {outcomes(result)[name] for name in left} == {("held", "name_taken")}
+    assert {outcomes(result)[name] for name in left} == {("waiting", "name_taken")}
 
 
 def test_similar_names_of_two_sources_go_one_after_the_other(desk: Desk, server: OddServer) -> None:

@@ -76,7 +76,7 @@ def test_files_under_way_are_finished_and_no_other_is_begun(
     assert result.error.reason == "time_limit"
     delivered = {name for name, (outcome, _reason) in outcomes(result).items() if outcome == "delivered"}
     assert 1 <= len(delivered) <= 4
-    assert {reason for outcome, reason in outcomes(result).values() if outcome == "skipped"} == {"not_reached"}
+    assert {reason for outcome, reason in outcomes(result).values() if outcome == "waiting"} == {"not_reached"}
     assert result.summary["failed"] == 0
     monkeypatch.undo()
     assert_delivered(limited(desk, "dropoff", sshd.port, limit=None), sent.keys() - delivered)

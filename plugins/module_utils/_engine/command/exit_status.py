@@ -13,6 +13,7 @@ from ..errors import FiledropError, JobRunning, LedgerError, RunEnded
 
 if TYPE_CHECKING:
     from ..run.last_run import PastRun
+    from ..transfer.result import RunResult
 
 WELL, SOME_FAILED, COULD_NOT_RUN, NEEDS_A_PERSON, ALREADY_RUNNING = range(5)
 
@@ -37,17 +38,25 @@ def status_of_error(error: FiledropError) -> int:
 
 
 def status_of_counts(counts: Mapping[str, Any]) -> int:
-    """Return the status of a complete run from the number of files with each outcome.
+    """Return the status of a run from the numbers of its files. A number that is missing counts as 0.
 
-    A held file weighs more than a failed one: a held file needs a person, a failed one is retried by the next run.
+    Held files and files that are stuck need a person. Failed files, and files that wait for a taken name (``blocked``),
+    are retried by the next run. Other files that wait are well.
     """
-    if counts["held"]:
+    if counts.get("held") or counts.get("stuck"):
         return NEEDS_A_PERSON
-    return SOME_FAILED if counts["failed"] else WELL
+    return SOME_FAILED if counts.get("failed") or counts.get("blocked") else WELL
+
+
+def status_of_run(result: RunResult) -> int:
+    """Return the status of a run that has just ended."""
+    of_files = status_of_counts({**result.counts, "blocked": result.blocked, "stuck": result.stuck})
+    return worst_status([of_files, status_of_error(result.error) if result.error else WELL])
 
 
 def status_of_past(run: PastRun) -> int:
     """Return the status of an earlier run from its record in the ledger."""
-    if run.reason:
-        return SOME_FAILED if run.reason in ENDED_EARLY else COULD_NOT_RUN
-    return status_of_counts({"held": run.held, "failed": run.failed})
+    of_files = status_of_counts(vars(run))
+    if not run.reason:
+        return of_files
+    return worst_status([of_files, SOME_FAILED if run.reason in ENDED_EARLY else COULD_NOT_RUN])

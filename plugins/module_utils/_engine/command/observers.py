@@ -9,7 +9,7 @@ The bar needs the library rich. Nothing else depends on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from ..transfer.result import FileOutcome
     from .console import Console
 
-_PRIORITIES = {"failed": ERROR, "held": WARNING, "delivered": INFO, "skipped": INFO}
+_PRIORITIES = {"failed": ERROR, "held": WARNING, "waiting": INFO, "delivered": INFO, "skipped": INFO}
 
 
 class JournalObserver:
     """An `Observer` that logs.
 
     :param most: how many files to log in one run; the others are counted.
-    :ivar selected: the outcomes to log.
+    :ivar selected: the outcomes to log. Whatever is not well is always logged.
     """
 
     def __init__(self, console: Console, job: str, selected: tuple[str, ...], *, most: int) -> None:
@@ -45,18 +45,27 @@ class JournalObserver:
 
     def ended(self, outcome: FileOutcome) -> None:
         """Log the outcome of one file."""
-        if outcome.outcome not in self.selected:
-            return
+        if outcome.is_trouble or outcome.outcome in self.selected:
+            self._log(outcome)
+
+    def _log(self, outcome: FileOutcome) -> None:
         self._count += 1
         if self._count > self._most:
             return
         values = outcome.as_dict()
         sentence, event = values.pop("message"), f"file_{values.pop('outcome')}"
         told = {name: value for name, value in values.items() if value not in (None, "")}
-        self._console.log(_PRIORITIES[outcome.outcome], event, sentence, job=self._job, **told)
+        priority = WARNING if outcome.outcome == "waiting" and outcome.is_trouble else _PRIORITIES[outcome.outcome]
+        self._console.log(priority, event, sentence, job=self._job, **told)
 
-    def end(self) -> None:
-        """Log how many files were counted only."""
+    def end(self, outcomes: Iterable[FileOutcome]) -> None:
+        """Log the files that have waited too long, which only the end of the run shows, and how many were not logged.
+
+        :param outcomes: of the run.
+        """
+        for outcome in outcomes:
+            if outcome.is_stuck and not outcome.is_blocked and outcome.outcome not in self.selected:
+                self._log(outcome)
         if self._console.to_journal and self._count > self._most:
             self._console.log(INFO, "files_not_listed", job=self._job, count=self._count - self._most)
 
@@ -107,7 +116,7 @@ class _Bar:
         self._made.update(self._task, completed=self._moved)
 
     def ended(self, outcome: FileOutcome) -> None:
-        if self._total and outcome.outcome != "skipped":
+        if self._total and (outcome.is_trouble or outcome.outcome == "delivered"):
             self._ended += 1
             self._made.update(self._task, files=self._files())
 

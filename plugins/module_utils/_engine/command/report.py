@@ -16,6 +16,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.locks import JobKey, is_running
 from ..local.names import shown
 from ..run.last_run import PastRun, latest_run
+from ..states import State
 from ..transfer.selection import is_in_share, is_selected
 from .console import bytes_in_words, count_of
 from .context import CommandContext, iso_time, require_ledger
@@ -45,7 +46,7 @@ def _job_status(context: CommandContext, ledger: Ledger, job: ConfiguredJob) -> 
     key = JobKey(job.account, job.job.direction, job.name)
     past = latest_run(ledger, key)
     rows = ledger.open_rows(*key)
-    held = sum(row.state.is_held for row in rows)
+    held = sum(row.state is State.HELD for row in rows)
     own = status_of_past(past) if past and job.enabled else WELL
     return {
         "job": job.name,

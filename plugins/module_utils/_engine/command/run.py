@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import FiledropError, InputError
 from ..local.names import shown
+from ..transfer.result import ORDER
 from .console import ERROR, INFO, WARNING, bytes_in_words, count_of
 from .context import CommandContext, error_document, require_ledger, require_owner
-from .exit_status import WELL, status_of_counts, status_of_error, worst_status
+from .exit_status import WELL, status_of_error, status_of_run, worst_status
 from .observers import JournalObserver, progress
 from .signals import held
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ..transfer.result import FileOutcome, RunResult
 
 _NEEDS_ATTENTION = ("failed", "held")
-_ALL_OUTCOMES = ("failed", "held", "delivered", "skipped")
 
 
 def run(context: CommandContext, name: str, *, dry_run: bool, force: bool) -> int:
@@ -84,10 +84,12 @@ def _execute(context: CommandContext, job: ConfiguredJob, *, dry_run: bool) -> t
             check=dry_run,
             time_limit=job.time_limit,
             retention=job.retention,
+            max_age=job.max_age,
             observer=journal if console.to_journal else drawn,
         )
-    status = status_of_error(result.error) if result.error else status_of_counts(result.summary)
-    journal.end()
+    status = status_of_run(result)
+    if console.to_journal:
+        journal.end(result.outcomes)
     _log_result(context, about, result, status, dry_run=dry_run)
     return status, _document(job, about, result, status, dry_run=dry_run), list(_lines(context, job, result, dry_run))
 
@@ -101,11 +103,12 @@ def _log_result(
     for note in result.notes:
         console.log(WARNING, "run_note", note, job=about["job"])
     priority = INFO if status == WELL else ERROR if result.error or result.summary["failed"] else WARNING
+    unwell = {name: count for name, count in (("blocked", result.blocked), ("stuck", result.stuck)) if count}
     reason = {} if result.error is None else {"reason": result.error.reason}
     sentence = "" if result.error is None else str(result.error)
     pruned = {} if result.pruned is None else {f"pruned_{name}": n for name, n in result.pruned._asdict().items()}
     event = "check_ended" if dry_run else "run_ended"
-    console.log(priority, event, sentence, **about, status=status, **result.summary, **pruned, **reason)
+    console.log(priority, event, sentence, **about, status=status, **result.summary, **unwell, **pruned, **reason)
 
 
 def _document(
@@ -127,7 +130,8 @@ def _document(
 def _lines(context: CommandContext, job: ConfiguredJob, result: RunResult, dry_run: bool) -> Iterator[str]:
     counts = result.summary
     delivered = counts["delivered"]
-    parts = [f"{count_of(counts[outcome], 'file')} {outcome}" for outcome in ("held", "failed") if counts[outcome]]
+    of_interest = ("held", "failed", "waiting")
+    parts = [f"{count_of(counts[outcome], 'file')} {outcome}" for outcome in of_interest if counts[outcome]]
     if delivered:
         moved = "would be delivered" if dry_run else "delivered"
         parts.insert(0, f"{count_of(delivered, 'file')} ({bytes_in_words(counts['bytes'])}) {moved}")
@@ -136,10 +140,13 @@ def _lines(context: CommandContext, job: ConfiguredJob, result: RunResult, dry_r
     if result.error is None or parts:
         yield f"{job.name}: {', '.join(parts) or 'nothing to do'}, in {counts['seconds']:.1f} s."
     selected = _selected(context, dry_run=dry_run)
-    reported = [outcome for outcome in result.outcomes if outcome.outcome in selected][: job.job.max_results]
+    chosen = [one for one in result.outcomes if one.is_trouble or one.outcome in selected]
+    reported = chosen[: job.job.max_results]
     for outcome in reported:
         yield f"  {outcome.outcome:<9}  {shown(outcome.name)}  {_detail(outcome)}".rstrip()
     rest = sum(result.counts[outcome] for outcome in selected) - len(reported) - result.known * ("skipped" in selected)
+    if "waiting" not in selected:
+        rest += max(result.blocked, sum(one.outcome == "waiting" for one in chosen))
     if rest:
         yield f"  ... and {count_of(rest, 'file')} more."
     if result.pruned is not None and any(result.pruned):
@@ -161,5 +168,5 @@ def _detail(outcome: FileOutcome) -> str:
 
 
 def _selected(context: CommandContext, *, dry_run: bool) -> tuple[str, ...]:
-    """Select the outcomes to report: all of them, or those that need attention."""
-    return _ALL_OUTCOMES if context.everything or dry_run else _NEEDS_ATTENTION
+    """Select the outcomes to report: all of them, or those that need attention. See also `FileOutcome.is_trouble`."""
+    return ORDER if context.everything or dry_run else _NEEDS_ATTENTION

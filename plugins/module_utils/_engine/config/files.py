@@ -24,9 +24,9 @@ from ..errors import FiledropError, InputError
 from . import options as read
 from .account import OF_PROTOCOL, Account, account_from_options
 from .credentials import read_secret, require_private, resolve_reference
-from .job import READERS, Job
+from .job import READERS, Job, default_max_age
 from .presets import Preset, preset_named
-from .schedule import DAY, WEEK, Schedule, duration, schedule_from_options
+from .schedule import DAY, MINUTE, WEEK, Schedule, duration, schedule_from_options
 
 DEFAULT_FOLDER = "/etc/filedrop"
 LONGEST_FILE = 1024**2  # bytes
@@ -50,7 +50,7 @@ ACCOUNT_OPTIONS = (
 SECRETS = ("passphrase", "password")
 
 _COMMON = (
-    *("account", "direction", "enabled", "every", "on_calendar", "time_limit", "retention", "share"),
+    *("account", "direction", "enabled", "every", "on_calendar", "time_limit", "retention", "max_age", "share"),
     *("remote_dir", "include", "exclude", "settle", "empty", "max_files", "max_bytes", "max_results", "after"),
 )
 JOB_OPTIONS: Mapping[str, tuple[str, ...]] = {
@@ -61,7 +61,7 @@ JOB_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "pickup": (*_COMMON, "dest", "move_dir", "verify", "on_duplicate", "min_free", "group", "file_mode"),
 }
 
-_LONGEST_RETENTION = 100 * 366 * DAY
+_LONGEST_TIME = 100 * 366 * DAY
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class ConfiguredJob:
     job: Job
     account: str
     schedule: Schedule
+    max_age: int
     enabled: bool = True
     time_limit: int | None = None
     retention: int | None = None
@@ -120,13 +121,15 @@ class Configuration:
         with _ErrorLocation(path):
             if direction == "dropoff" and protocol != "folder":
                 _refuse_permissions(options, protocol)
+            job = READERS[direction](options, preset, name=name)
             return ConfiguredJob(
-                job=READERS[direction](options, preset, name=name),
+                job=job,
                 account=account,
                 schedule=schedule_from_options(options),
+                max_age=_max_age(options, job.settle),
                 enabled=read.boolean(options, "enabled", default=True),
                 time_limit=duration(options, "time_limit", low=1, high=WEEK),
-                retention=duration(options, "retention", low=DAY, high=_LONGEST_RETENTION),
+                retention=duration(options, "retention", low=DAY, high=_LONGEST_TIME),
             )
 
     def account(self, name: str) -> Account:
@@ -255,6 +258,16 @@ def _existing_names(path: str) -> str:
     except OSError:
         found = []
     return ", ".join(found) or "none"
+
+
+def _max_age(options: Mapping[str, object], settle: float) -> int:
+    found = duration(options, "max_age", low=MINUTE, high=_LONGEST_TIME)
+    if found is None:
+        return default_max_age(settle)
+    if found <= settle:
+        why = f"is not longer than settle ({settle:g} s), so every file would need a person before it is moved"
+        raise read.invalid("max_age", options["max_age"], why, "Set max_age to a longer time, such as 24h.")
+    return found
 
 
 def _refuse_permissions(options: Mapping[str, object], protocol: str) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -213,6 +214,11 @@ class ListingJob:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     max_results: int = 1000
+
+
+def default_max_age(settle: float) -> int:
+    """Return after how many seconds of waiting a file needs a person, unless the job says otherwise."""
+    return max(_DAY, 2 * math.ceil(settle))
 
 
 def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name: str | None = None) -> Dropoff:

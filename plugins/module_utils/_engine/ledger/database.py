@@ -68,13 +68,18 @@ CREATE TABLE capability (          -- what earlier runs learned about a server
 CREATE TABLE clock (               -- by how many seconds a server's clock is ahead of ours
     account TEXT NOT NULL PRIMARY KEY, ahead REAL NOT NULL, learned_at REAL NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE waiting (             -- files that waited at the end of the latest run of their job
+    account TEXT NOT NULL, direction TEXT NOT NULL, job TEXT NOT NULL, folder TEXT NOT NULL, name TEXT NOT NULL,
+    size INTEGER NOT NULL, remote_path TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL,
+    PRIMARY KEY (account, direction, job, folder, name)
+) WITHOUT ROWID;
 CREATE TABLE run (                 -- the latest run of each job
     account TEXT NOT NULL, direction TEXT NOT NULL, job TEXT NOT NULL,
     began REAL NOT NULL, ended REAL NOT NULL,
-    well_at REAL,                  -- end of the last run with no failed and no held file
+    well_at REAL,                  -- end of the last run that was well
     reason TEXT NOT NULL, message TEXT NOT NULL,  -- the error that ended the run early, or empty
-    delivered INTEGER NOT NULL, skipped INTEGER NOT NULL, held INTEGER NOT NULL, failed INTEGER NOT NULL,
-    bytes INTEGER NOT NULL,
+    delivered INTEGER NOT NULL, skipped INTEGER NOT NULL, waiting INTEGER NOT NULL, held INTEGER NOT NULL,
+    failed INTEGER NOT NULL, blocked INTEGER NOT NULL, stuck INTEGER NOT NULL, bytes INTEGER NOT NULL,
     PRIMARY KEY (account, direction, job)
 ) WITHOUT ROWID;
 """

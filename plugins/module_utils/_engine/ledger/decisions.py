@@ -15,8 +15,8 @@
     * The row is history at once. Exception: our temporary file may still be on the server; then the next run removes
       that file first.
 
-Only held files can be resolved. A decision for `resend` or `discard` can be replaced by another one until a run has
-executed it. A decision for `delivered` is final.
+Only held files can be resolved, and files whose whole upload waits for a taken name. A decision for `resend` or
+`discard` can be replaced by another one until a run has executed it. A decision for `delivered` is final.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ..config.account import account_name
 from ..config.paths import default_ledger
 from ..errors import InputError, JobRunning, TransferError
 from ..local.names import quoted
-from ..states import DECIDED, DECISIONS, DIRECTIONS, HOLDS, OUTCOMES, State
+from ..states import DECIDED, DECISIONS, DIRECTIONS, OUTCOMES, State
 from .ledger import Ledger, Row
 from .locks import JobKey, only_run
 from .owner import as_owner
@@ -125,12 +125,14 @@ def resolve(ledger: str, wanted: Wanted, decision: str, *, check: bool = False) 
 
 
 def _record(book: Ledger, decided: Iterable[Decided]) -> None:
-    """Write the decisions durably, in one transaction."""
+    """Write the decisions durably, in one transaction. A file with a decision no longer waits."""
     rows = [dataclasses.replace(one.before) for one in decided]
     answers = [book.commit(row, one.after.state, reason=RESOLVED) for row, one in zip(rows, decided)]
     book.run()
     for answer in answers:
         answer.result()
+    where = " AND ".join(f"{column} = ?" for column in ("account", "direction", "folder", "name"))
+    book.change(f"DELETE FROM waiting WHERE {where}", [(r.account, r.direction, r.folder, r.name) for r in rows])
 
 
 # --- the effect of a decision on a row
@@ -163,8 +165,7 @@ def _chosen(book: Ledger, wanted: Wanted, decision: str) -> list[Row]:
     if wanted.account is not None:
         _require_known(book, wanted.account)
     if wanted.names is None:
-        held = sorted(HOLDS)
-        return _newest(book, wanted, f"state IN ({', '.join('?' * len(held))})", held)
+        return _newest(book, wanted, "state = ?", [State.HELD.value])
     return [_row_named(book, wanted, name, decision) for name in dict.fromkeys(wanted.names)]
 
 
@@ -190,12 +191,12 @@ def _row_named(book: Ledger, wanted: Wanted, name: str, decision: str) -> Row:
         found = [row for row in found if path_of(row) == name]
     if not found:
         raise _unknown(book, wanted, name)
-    held = [row for row in found if row.state.is_held]
-    meant = held or [row for row in found if _standing(row)] or found
+    open_to_decide = [row for row in found if row.state.is_decidable]
+    meant = open_to_decide or [row for row in found if _standing(row)] or found
     if len(meant) > 1:
         raise _ambiguous(name, meant)
     row = meant[0]
-    if not row.state.is_held and _standing(row) not in ("resend", "discard", decision):
+    if not row.state.is_decidable and _standing(row) not in ("resend", "discard", decision):
         raise _not_held(row)
     return row
 

@@ -20,7 +20,7 @@ from ..config.account import account_name
 from ..config.schedule import WEEK, duration
 from ..errors import LedgerError
 from ..states import DIRECTIONS, OUTCOMES
-from .ledger import Ledger, Row
+from .ledger import FILES, Ledger, Row
 from .soundness import NUMBER
 
 _OUTCOME = " ".join(
@@ -30,7 +30,7 @@ _OUTCOME = " ".join(
         "END",
     ]
 )
-_GRAVITY = f"CASE {_OUTCOME} WHEN 'held' THEN 0 WHEN 'unfinished' THEN 1 ELSE 2 END"
+_GRAVITY = f"CASE {_OUTCOME} WHEN 'held' THEN 0 WHEN 'waiting' THEN 1 WHEN 'unfinished' THEN 2 ELSE 3 END"
 
 MOST = 100_000
 _TRIES = 5
@@ -68,8 +68,9 @@ class Capability:
 class History:
     """Hold the result of a query.
 
-    :ivar entries: rows with their outcomes. Held files come first, then unfinished files, then all others. Each group
-        starts with the latest change.
+    :ivar entries: rows with their outcomes. Held files come first, then waiting, then unfinished files, then all
+        others. Each group starts with the latest change. A file that waits without a row in the ledger has a row in the
+        state NEW, which changed when the file began to wait.
     :ivar counts: the number of rows with each outcome, including rows beyond ``most``.
     :ivar is_unlocked: the ledger was read without a lock.
     """
@@ -156,9 +157,10 @@ def _answer(path: str, question: Question) -> History:
     with closing(Ledger(path, read_only=True, must_exist=True)) as ledger:
         where, values = _condition(question)
         found = History(is_unlocked=ledger.is_unlocked)
-        found.counts.update(ledger.look(f"SELECT {_OUTCOME}, count(*) FROM transfer {where} GROUP BY 1", values))
+        found.counts.update(ledger.look(f"SELECT {_OUTCOME}, count(*) FROM {FILES} {where} GROUP BY 1", values))
         order = f"ORDER BY {_GRAVITY}, changed_at DESC, id DESC LIMIT ?"
-        found.entries = [(row, outcome_of(row)) for row in ledger.rows(f"{where} {order}", [*values, question.most])]
+        rows = ledger.rows(f"{where} {order}", [*values, question.most], of=FILES)
+        found.entries = [(row, outcome_of(row)) for row in rows]
         found.capabilities = _capabilities(ledger, question.account)
         return found
 

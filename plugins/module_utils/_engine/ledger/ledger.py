@@ -97,7 +97,16 @@ _key_of = _values(_KEY)
 _updated = _values([*_CHANGING, "id"])
 _stepped = _values([*_STEPPING, "id"])
 
-_SELECT = f"SELECT {', '.join(_FIELDS)}, id FROM transfer"
+_RECORD = f"{', '.join(_FIELDS)}, id"
+
+FILES = (
+    f"(SELECT {_RECORD} FROM transfer UNION ALL"
+    " SELECT account, direction, folder, name, size, 0, job, remote_path, '', NULL, NULL, NULL, NULL, NULL, reason,"
+    " since, 0 FROM waiting WHERE NOT EXISTS (SELECT 1 FROM transfer WHERE open = 1 AND "
+    + " AND ".join(f"transfer.{column} = waiting.{column}" for column in _KEY)
+    + "))"
+)
+"""All rows, and a row in the state NEW for each waiting file that has no open row. They are for people only."""
 
 
 class Ledger(Batch):
@@ -271,10 +280,10 @@ class Ledger(Batch):
                 if not is_open:
                     yield name, size, mtime_ns, state_of(state)
 
-    def rows(self, where: str, values: Sequence[Any]) -> Iterator[Row]:
-        """Yield the rows that an SQL clause selects."""
+    def rows(self, where: str, values: Sequence[Any], *, of: str = "transfer") -> Iterator[Row]:
+        """Yield the rows that an SQL clause selects, of the table ``transfer`` or of `FILES`."""
         try:
-            for record in self._db.execute(f"{_SELECT} {where}", values):
+            for record in self._db.execute(f"SELECT {_RECORD} FROM {of} {where}", values):
                 require_sound(record)
                 row = Row(*record)
                 row.state = state_of(row.state)

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 class PastRun:
     """Hold the latest run of a job. All times are in seconds since 1970.
 
-    ``well_at`` is the end of the last run without an error, a failed file or a held file. ``reason`` and ``message``
-    describe the error that ended this run early; they are empty if there was none.
+    ``well_at`` is the end of the last run that was well: without an error, and without a file that failed, is held, or
+    waits for a taken name or too long. ``reason`` and ``message`` describe the error that ended this run early; they
+    are empty if there was none. The numbers of files are those of `RunResult`.
     """
 
     account: str
@@ -38,8 +39,11 @@ class PastRun:
     message: str
     delivered: int
     skipped: int
+    waiting: int
     held: int
     failed: int
+    blocked: int
+    stuck: int
     bytes: int
 
 
@@ -53,7 +57,7 @@ _INSERT = (
 )
 
 
-_KINDS = (*(str,) * 3, NUMBER, NUMBER, OPTIONAL_NUMBER, str, str, *(int,) * 5)
+_KINDS = (*(str,) * 3, NUMBER, NUMBER, OPTIONAL_NUMBER, str, str, *(int,) * 8)
 """The types of the columns. Another program may have written them."""
 
 
@@ -67,9 +71,10 @@ def remember(ledger: Ledger, job: JobKey, began: float, result: RunResult) -> No
     """
     now = time.time()
     counts = result.summary
-    is_well = not (result.error or counts["failed"] or counts["held"])
+    is_well = not (result.error or counts["failed"] or counts["held"] or result.blocked or result.stuck)
     reason, message = _words(result.error)
-    numbers = (counts["delivered"], counts["skipped"], counts["held"], counts["failed"], counts["bytes"])
+    of_files = [counts[outcome] for outcome in ("delivered", "skipped", "waiting", "held", "failed")]
+    numbers = (*of_files, result.blocked, result.stuck, counts["bytes"])
     run = PastRun(*job, began, now, now if is_well else None, reason, message, *numbers)
     with suppress(LedgerError):
         ledger.change(_INSERT, [astuple(run)])

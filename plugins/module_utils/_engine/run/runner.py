@@ -10,10 +10,20 @@ import gc
 import resource
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConnectionLost, FiledropError, JobRunning, RemoteBusy, RunEnded, ServerBusy, UnreachableError
+from ..config.job import default_max_age
+from ..errors import (
+    ConnectionLost,
+    FiledropError,
+    JobRunning,
+    LedgerError,
+    RemoteBusy,
+    RunEnded,
+    ServerBusy,
+    UnreachableError,
+)
 from ..ledger.ledger import Ledger
 from ..ledger.locks import JobKey, only_run
 from ..local.fsync import Syncer
@@ -28,6 +38,7 @@ from ..transfer.result import RunResult
 from .adoption import adopt
 from .last_run import remember
 from .retention import prune
+from .stuck import mark_stuck
 
 if TYPE_CHECKING:
     from ..config.account import Account
@@ -58,6 +69,7 @@ def run(
     create_ledger: bool = False,
     time_limit: float | None = None,
     retention: float | None = None,
+    max_age: int | None = None,
     observer: Observer | None = None,
 ) -> RunResult:
     """Execute a job once.
@@ -71,6 +83,7 @@ def run(
     :param time_limit: seconds after which no new file is started. Soon after, files in progress are left to the next
         run (loop/deadline.py).
     :param retention: seconds for which archived files and history are kept (retention.py); None: no limit.
+    :param max_age: seconds after which a file that waits needs a person (stuck.py); None: the default.
     :param observer: receives the progress of the run.
     :raises FiledropError: the job could not start, and nothing was done: LedgerError, JobRunning, DiskError.
     """
@@ -102,8 +115,12 @@ def run(
         finally:
             work.close(ended_early=result.error is not None)
             result.seconds = deadline.spent
-            if not check and not isinstance(result.error, JobRunning):  # the other run is the one that counts
-                remember(book, key, began, result)
+            if not isinstance(result.error, JobRunning):  # the other run is the one that counts
+                with suppress(LedgerError):  # the rows of the files were written, or the error is that of the run
+                    oldest = max_age or default_max_age(job.settle)
+                    mark_stuck(book, key, result, oldest, is_covered=lambda _path: True, check=check)
+                if not check:
+                    remember(book, key, began, result)
     return result
 
 

@@ -193,7 +193,7 @@ class JobRun(ABC, Generic[Item]):
             self.deadline.check()
             outcome = await (self.predict(item) if self._check else self.transfer(item))
         except (NotReached, RunEnded):  # nothing of it was begun
-            self.tally.interrupt(self.outcome_of(item).skip(NotReached()))
+            self.tally.interrupt(self.outcome_of(item).blame(NotReached()))
             raise
         except Interruption as interruption:
             self.tally.interrupt(self.outcome_of(item).blame(interruption.error))
@@ -212,19 +212,19 @@ class JobRun(ABC, Generic[Item]):
             self._count(outcome)
 
     def result(self, error: FiledropError | None) -> RunResult:
-        """All outcomes. Files whose turn did not come are skipped."""
+        """All outcomes. Files whose turn did not come wait."""
         return self.tally.result(error, self._not_reached())
 
     def _not_reached(self) -> Iterator[FileOutcome]:
         with suppress(FiledropError):  # a ledger that has just failed
             for item in chain(self._waiting.values(), self._round, *self._rounds):
-                yield self.outcome_of(item).skip(NotReached())
+                yield self.outcome_of(item).blame(NotReached())
 
     def _allowed(self, item: Item, size: int) -> bool:
         """Whether this run may move one more file of so many bytes. If not, that is its outcome."""
         if self._allowance.admit(size):
             return True
-        self.tally.add(self.outcome_of(item).skip(beyond_allowance()))
+        self.tally.add(self.outcome_of(item).blame(beyond_allowance()))
         return False
 
     def _announce(self, files: int, size: int) -> None:

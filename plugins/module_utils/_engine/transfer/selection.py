@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ..errors import TransferError
+from ..errors import TransferError, WaitError
 from ..local.folder import bounded_time
 from ..local.names import is_ours, is_temporary, quoted
 
@@ -229,8 +229,8 @@ class Settling:
             self._ledger.forget_sightings(*self._key)
 
 
-def unsettled_error(settle: float) -> TransferError:
-    return TransferError(
+def unsettled_error(settle: float) -> WaitError:
+    return WaitError(
         "unsettled",
         f"The file was changed, or first seen, less than {settle:g} seconds ago, so its writer may not have finished.",
         "A later run transfers it. `settle` sets how long to wait.",
@@ -376,8 +376,8 @@ def left_for_later(files: int) -> str:
     return f"{files} files are left for later runs: a run takes at most {MOST_NAMES} files of a folder, oldest first."
 
 
-def beyond_allowance() -> TransferError:
-    return TransferError(
+def beyond_allowance() -> WaitError:
+    return WaitError(
         "limit_reached",
         "The run has reached the limit of `max_files` or `max_bytes`.",
         "A later run transfers the file.",

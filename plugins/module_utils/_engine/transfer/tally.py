@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 FEWEST = 1000
 """The minimum number of outcomes to keep, even if a caller shows fewer."""
 
-_FAILURES = ("failed", "held")
-
 
 class Tally:
     """Count outcomes, and pass each on to the observer.
 
     A run may need several attempts. Delivered files stay delivered; the next attempt plans all others again. The first
-    ``most`` failures, delivered files and other outcomes are kept, so a run of any size needs little memory.
+    ``most`` outcomes of each kind are kept, so a run of any size needs little memory. The kinds are: failed, held and
+    blocked files; delivered files; other waiting files; skipped files.
 
     :ivar delivered: how many files were delivered, in all attempts.
     """
@@ -40,9 +39,11 @@ class Tally:
         self._before: frozenset[int] = frozenset()  # the hashes of earlier attempts
         self._bytes = 0
         self._delivered: list[FileOutcome] = []
-        self._others: dict[str, FileOutcome] = {}
+        self._skipped: dict[str, FileOutcome] = {}
+        self._waiting: dict[str, FileOutcome] = {}
         self._failures: dict[str, FileOutcome] = {}
         self._counts = dict.fromkeys(ORDER, 0)
+        self._blocked = 0
         self._interrupted: list[FileOutcome] = []
         self._earlier: dict[str, FileOutcome] = {}  # failures of earlier attempts that this attempt has not repeated
         self._changed = False
@@ -53,11 +54,13 @@ class Tally:
 
         Failures are kept aside: they count if the next attempt ends before it comes to these files.
         """
-        self._earlier.update((one.origin, one) for one in self._interrupted if one.outcome in _FAILURES)
+        self._earlier.update((one.origin, one) for one in self.cut_off)
         self._earlier.update(self._failures)
         self._before = frozenset(self._origins)
         self._counts = dict.fromkeys(ORDER, 0)
-        self._others.clear()
+        self._blocked = 0
+        self._skipped.clear()
+        self._waiting.clear()
         self._failures.clear()
         self._interrupted.clear()
         self._known = 0
@@ -76,8 +79,8 @@ class Tally:
             if len(self._delivered) < self._most:
                 self._delivered.append(outcome)
         else:
-            self._counts[outcome.outcome] += 1
-            kept = self._failures if outcome.outcome in _FAILURES else self._others
+            self._count(outcome, 1)
+            kept = self._kept_with(outcome)
             if len(kept) < self._most:
                 kept[outcome.origin] = outcome
         if self.observer is not None:
@@ -85,9 +88,19 @@ class Tally:
 
     def _replace_earlier(self, origin: str) -> None:
         """Remove an earlier outcome of the same file in this attempt, so that no file is counted twice."""
-        earlier = self._failures.pop(origin, None) or self._others.pop(origin, None)
-        if earlier is not None:
-            self._counts[earlier.outcome] -= 1
+        for kept in (self._failures, self._waiting, self._skipped):
+            earlier = kept.pop(origin, None)
+            if earlier is not None:
+                self._count(earlier, -1)
+
+    def _count(self, outcome: FileOutcome, number: int) -> None:
+        self._counts[outcome.outcome] += number
+        self._blocked += number * outcome.is_blocked
+
+    def _kept_with(self, outcome: FileOutcome) -> dict[str, FileOutcome]:
+        if outcome.is_trouble:
+            return self._failures
+        return self._waiting if outcome.outcome == "waiting" else self._skipped
 
     def interrupt(self, outcome: FileOutcome) -> None:
         """Record the outcome of a file that the end of an attempt interrupted. It counts if no attempt follows."""
@@ -96,7 +109,7 @@ class Tally:
     @property
     def cut_off(self) -> list[FileOutcome]:
         """Return the outcomes of the files that were under way when the attempt ended."""
-        return [one for one in self._interrupted if one.outcome in _FAILURES]
+        return [one for one in self._interrupted if one.is_trouble]
 
     def skip_known(self, files: int) -> None:
         """Count files that were transferred before this run as skipped, without an outcome for each."""
@@ -110,17 +123,24 @@ class Tally:
         """
         if error:
             for outcome in chain(self._interrupted, not_reached):
-                is_told = outcome.outcome in _FAILURES
-                self.add(outcome if is_told else self._earlier.get(outcome.origin, outcome))
+                self.add(outcome if outcome.is_trouble else self._earlier.get(outcome.origin, outcome))
             for outcome in list(self._earlier.values()):
                 self.add(outcome)
         self._interrupted.clear()
         counts = {**self._counts, "delivered": self.delivered}
         counts["skipped"] += self._known
-        outcomes = sorted(self._kept(), key=lambda outcome: (ORDER.index(outcome.outcome), outcome.name))
-        return RunResult(outcomes, counts, self._known, self._bytes, self._changed, error=error)
+        return RunResult(
+            sorted(self._kept(), key=lambda outcome: outcome.rank),
+            counts,
+            blocked=self._blocked,
+            known=self._known,
+            bytes=self._bytes,
+            changed=self._changed,
+            error=error,
+        )
 
     def _kept(self) -> Iterator[FileOutcome]:
         yield from self._failures.values()
+        yield from self._waiting.values()
         yield from self._delivered
-        yield from self._others.values()
+        yield from self._skipped.values()

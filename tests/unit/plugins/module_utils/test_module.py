@@ -98,7 +98,15 @@ def test_a_result_has_counts_of_all_files_and_the_first_of_them() -> None:
     found = result_of([outcome("b", "failed", "It broke."), outcome("a", "delivered")], seconds=0.25, notes=["A note."])
     told = _module.transfer_result(found, job)
     assert told["changed"] is True
-    assert told["summary"] == {"delivered": 1, "skipped": 0, "held": 0, "failed": 1, "bytes": 3, "seconds": 0.25}
+    assert told["summary"] == {
+        "delivered": 1,
+        "skipped": 0,
+        "waiting": 0,
+        "held": 0,
+        "failed": 1,
+        "bytes": 3,
+        "seconds": 0.25,
+    }
     assert [entry["name"] for entry in told["files"]] == ["b"]
     assert told["notes"] == ["A note."]
 

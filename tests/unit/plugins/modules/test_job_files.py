@@ -13,7 +13,17 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.files import ACCOUNT_OPTIONS, JOB_OPTIONS
 from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, LEDGER_SPEC
 
-ONLY_IN_FILES = {"account", "direction", "enabled", "every", "on_calendar", "time_limit", "retention", "share"}
+ONLY_IN_FILES = {
+    "account",
+    "direction",
+    "enabled",
+    "every",
+    "on_calendar",
+    "time_limit",
+    "retention",
+    "max_age",
+    "share",
+}
 ONLY_OF = {"dropoff": {"on_arrival", "group", "file_mode"}, "pickup": {"group", "file_mode"}}
 
 

@@ -156,7 +156,14 @@ def test_a_run_that_is_at_work_is_in_the_way(told: Any, ledger: str) -> None:
 def test_the_ledger_tells_all_that_people_need(told: Any, ledger: str) -> None:
     result = told(ledger_info)
     assert (result["changed"], result["ledger"]) == (False, ledger)
-    assert result["summary"] == {"held": 2, "unfinished": 0, "delivered": 1, "discarded": 0, "abandoned": 0}
+    assert result["summary"] == {
+        "held": 2,
+        "waiting": 0,
+        "unfinished": 0,
+        "delivered": 1,
+        "discarded": 0,
+        "abandoned": 0,
+    }
     *held, delivered = result["files"]
     assert {one["name"] for one in held} == {"a.xml", "b.xml"}
     assert delivered.pop("changed_at").endswith("Z")

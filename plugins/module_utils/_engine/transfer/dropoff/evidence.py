@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...errors import HoldError, JobStopped, TransferError
-from .recovery import NAME_TAKEN
+from ...errors import JobStopped, TransferError, WaitError
+from ...states import NAME_TAKEN
 
 if TYPE_CHECKING:
     from ...ledger.ledger import Row
@@ -36,8 +36,8 @@ def is_unseen(row: Row) -> bool:
     return row.verified_by == BY_HANDLE and row.temporary is None and not row.visible
 
 
-def name_taken(path: str) -> HoldError:
-    return HoldError(
+def name_taken(path: str) -> WaitError:
+    return WaitError(
         NAME_TAKEN,
         f"A file {path!r} already exists on the server, and is not overwritten.",
         "The new file is sent once the name is free. If the name stays taken, rename the new file.",

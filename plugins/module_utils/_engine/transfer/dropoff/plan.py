@@ -14,14 +14,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ...config.job import ARCHIVE
-from ...errors import DiskError, FiledropError, HoldError, TransferError
+from ...errors import DiskError, FiledropError, HoldError, TransferError, WaitError
 from ...ledger.decisions import Discarded, way_out
 from ...ledger.locks import JobKey, is_running
 from ...local import names
 from ...local.folder import Folder, LocalFile, disk_error, regular, sha256_of
 from ...local.walk import LinkRefused, way_to
 from ...remote import join
-from ...states import State
+from ...states import NAME_TAKEN, State
 from ..result import FileOutcome
 from ..selection import (
     LOOKED_UP_AT_ONCE,
@@ -38,6 +38,7 @@ from ..selection import (
     other_job,
     unsettled_error,
 )
+from .evidence import name_taken
 from .item import DELETED, DropoffItem
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class DropoffPlan:
         The job's options may have changed. Or somebody else has written into the ledger.
         """
         for row in rows:
-            error = self._why_not_ours(row) if row.state.is_held else other_folder(row, path, "src")
+            error = self._why_not_ours(row) if row.state.is_decidable else other_folder(row, path, "src")
             self._tally.add(self._outcome(row.name, row.name, row.size).blame(error))
 
     def _regular_files(self, folder: Folder, wanted: set[str] | None) -> Iterator[LocalFile]:
@@ -290,7 +291,9 @@ class DropoffPlan:
         return replace(self._item(folder, name, file, None), is_back=is_back)
 
     def _why_not_ours(self, row: Row) -> FiledropError:
-        if row.state.is_held:
+        if row.state is State.AWAITING_NAME:
+            return name_taken(row.remote_path)
+        if row.state is State.HELD:
             finding = f"An earlier upload of this file by the job {row.job!r} needs a decision."
             return HoldError(row.reason or "held", finding, way_out(row, self._ledger.path))
         return other_job(row)
@@ -302,7 +305,7 @@ class DropoffPlan:
             if item.name not in unsettled:
                 yield item
             elif item.file:
-                self._skip(item.folder, item.file, unsettled_error(self._job.settle))
+                self._refuse(item.folder, item.name, unsettled_error(self._job.settle), item.file.size)
 
     def _is_first_of_name(self, item: DropoffItem) -> bool:
         """Return whether no other source has a file of this name. Refuse the item if one has.
@@ -331,8 +334,8 @@ class DropoffPlan:
     def _skip(self, folder: Folder, file: LocalFile, why: FiledropError) -> None:
         self._tally.add(self._outcome(folder.path_of(file.name), file.name, file.size).skip(why))
 
-    def _refuse(self, folder: Folder, name: str, error: FiledropError) -> None:
-        self._tally.add(self._outcome(folder.path_of(name), name).blame(error))
+    def _refuse(self, folder: Folder, name: str, error: FiledropError, size: int | None = None) -> None:
+        self._tally.add(self._outcome(folder.path_of(name), name, size).blame(error))
 
 
 def _open_sources(sources: Iterable[str]) -> list[tuple[Folder, set[str] | None]]:
@@ -381,9 +384,9 @@ def _regular(name: str, status: os.stat_result) -> LocalFile:
     )
 
 
-def _name_twice(name: str) -> FiledropError:
-    return HoldError(
-        "name_taken",
+def _name_twice(name: str) -> WaitError:
+    return WaitError(
+        NAME_TAKEN,
         f"Another source also has a file {names.quoted(name)}, and that file is sent first.",
         "This file is sent once the name is free on the server.",
     )

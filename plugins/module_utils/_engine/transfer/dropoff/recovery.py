@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING
 
 from ...errors import RemoteError
 from ...remote import Entry, Found
-from ...states import Seen, State, Verdict, seen, verdict_on, visibility
+from ...states import NAME_TAKEN, Seen, State, Verdict, seen, verdict_on, visibility
 
 if TYPE_CHECKING:
     from ...ledger.ledger import Row
-
-NAME_TAKEN = "name_taken"
-"""The reason of a file that waits because another file on the server has its name."""
 
 HOLDS = {
     Verdict.HOLD_TAKEN_NAME: (NAME_TAKEN, "the file under its name on the server is not the file that was sent"),

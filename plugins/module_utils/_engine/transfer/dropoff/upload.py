@@ -77,7 +77,8 @@ class Uploads:
 
         :param earlier: the row that an earlier run left for the same file.
         :param over: overwrite our own unfinished upload under the final name.
-        :raises HoldError: a person has to decide, or the name is taken.
+        :raises HoldError: a person has to decide.
+        :raises WaitError: the name is taken.
         :raises FiledropError: the file was not delivered, and its original is unchanged.
         """
         with closing(SourceFile(item.folder, file)) as source:
@@ -98,7 +99,7 @@ class Uploads:
     async def require_free_name(self, path: str) -> None:
         """Require that no file on the server has this path. With `verify: close`, the exclusive create has to do.
 
-        :raises HoldError: the name is taken.
+        :raises WaitError: the name is taken.
         :raises JobStopped: the server refuses the check.
         """
         if self.looks and await self.seen(self.remote.stat(path)) is not None:

@@ -15,14 +15,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ...config.job import ARCHIVE
-from ...errors import DiskError, HoldError, OriginalStays, RemoteError, RemoteMissing, TransferError
+from ...errors import DiskError, HoldError, OriginalStays, RemoteError, RemoteMissing, TransferError, WaitError
 from ...ledger.decisions import RESOLVED, Discarded
 from ...local import names
 from ...local.folder import Folder, sha256_of
 from ...local.parts import remove_parts
 from ...states import SETTLED, State, Verdict
 from .archive import archive, delete
-from .evidence import BY_SIZE, NOT_SEEN, is_unseen
+from .evidence import BY_SIZE, NOT_SEEN, is_unseen, name_taken
 from .item import DELETED, DropoffItem
 from .recovery import HOLDS, judge, shows_whole
 from .upload import Uploads
@@ -51,7 +51,8 @@ class DropoffWorkflow:
     async def deliver(self, item: DropoffItem) -> FileOutcome:
         """Deliver one item completely: the server has the file, and the original is disposed of.
 
-        :raises HoldError: a person has to decide, or the name is taken.
+        :raises HoldError: a person has to decide.
+        :raises WaitError: the name is taken.
         :raises Discarded: a person has decided to discard the file.
         :raises OriginalStays: the file was delivered, but its original could not be disposed of.
         :raises FiledropError: the file was not delivered, and its original is unchanged.
@@ -77,7 +78,7 @@ class DropoffWorkflow:
     async def predict(self, item: DropoffItem) -> FileOutcome:
         """Predict what `deliver` would do, for check mode. This looks at the server, and changes nothing.
 
-        :raises HoldError: in the same cases as `deliver`.
+        :raises HoldError, WaitError: in the same cases as `deliver`.
         """
         if item.is_back:
             raise self._sent_before(self.uploads.new_row(item))
@@ -133,7 +134,8 @@ class DropoffWorkflow:
     async def _judge(self, row: Row) -> Verdict:
         """Look at both names on the server, and return the verdict on a row.
 
-        :raises HoldError: only a person can decide, or the name is taken.
+        :raises HoldError: only a person can decide.
+        :raises WaitError: the upload is whole, and the name is taken.
         """
         if row.state is State.HELD:
             raise self.uploads.held(
@@ -148,6 +150,8 @@ class DropoffWorkflow:
             row.verified_by = BY_SIZE  # written with the next commit
         if verdict is Verdict.AMBIGUOUS and self.job.ambiguous == "resend":
             return Verdict.SEND
+        if verdict is Verdict.AWAIT_NAME:
+            raise name_taken(row.remote_path)
         if verdict in HOLDS:
             reason, finding = HOLDS[verdict]
             cut_off = f"{names.quoted(row.name)} was interrupted in an earlier run, and {finding}."
@@ -162,9 +166,10 @@ class DropoffWorkflow:
         decided = row.reason == RESOLVED and row.state.is_open
         try:
             verdict = await self._judge(row)
-        except HoldError as error:
-            if not row.state.is_held:
-                await self.ledger.commit(row, _held_as(row, error), reason=error.reason)
+        except (HoldError, WaitError) as error:
+            state = State.HELD if isinstance(error, HoldError) else State.AWAITING_NAME
+            if row.state is not state:
+                await self.ledger.commit(row, state, reason=error.reason)
             raise
         if verdict is Verdict.FINISH_RENAME:
             await self.uploads.finish_rename(row)
@@ -247,15 +252,6 @@ class DropoffWorkflow:
 
 _ENDS = {Verdict.DELIVERED: State.DELIVERED, Verdict.DISCARDED: State.DISCARDED}
 """Verdicts after which nothing is sent, and the final state of the row."""
-
-
-def _held_as(row: Row, error: HoldError) -> State:
-    """Return the state of a held row.
-
-    A complete upload whose final name is taken waits for that name. All other rows wait for a person.
-    """
-    is_taken = row.temporary and error.reason == HOLDS[Verdict.HOLD_TAKEN_NAME][0]
-    return State.AWAITING_NAME if is_taken else State.HELD
 
 
 def already_delivered(row: Row) -> TransferError:

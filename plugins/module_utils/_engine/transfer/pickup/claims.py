@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ...errors import DiskError, FiledropError, OriginalStays, RemoteError, RemoteMissing, Replaced, TransferError
+from ...errors import DiskError, OriginalStays, RemoteError, RemoteMissing, Replaced, TransferError, WaitError
 from ...ledger.ledger import NAMES_A_QUERY, Row, slices
 from ...local import names
 from ...remote import Entry, Remote, join
@@ -233,8 +233,8 @@ class ClaimedElsewhere(TransferError):
         super().__init__("claimed_elsewhere", f"{path!r} was listed, but another host has claimed it since.")
 
 
-def earlier_first() -> FiledropError:
-    return TransferError(
+def earlier_first() -> WaitError:
+    return WaitError(
         "earlier_first",
         "This host has claimed an earlier file of the same name, and fetches that file first.",
         "The next run fetches this file.",

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Callable
 
-from ...errors import FiledropError, HoldError, TransferError
+from ...errors import FiledropError, HoldError, TransferError, WaitError
 from ...ledger.decisions import Discarded, way_out
 from ...ledger.locks import JobKey, is_running
 from ...local import names
@@ -233,7 +233,7 @@ class PickupPlan:
             if stem in came or (stem not in self._coming and self._came_with(item, stem)):
                 yield item
             else:
-                self._tally.add(item.outcome.skip(_file_awaited(stem)))
+                self._tally.add(item.outcome.blame(_file_awaited(stem)))
         self._settling.end()
 
     def _came_with(self, item: PickupItem, stem: str) -> bool:
@@ -288,7 +288,7 @@ class PickupPlan:
 
     def _is_open(self, entry: Entry, latest: Row) -> bool:
         """Return whether a file still needs work, according to the newest row of its name. Else add its outcome."""
-        if latest.state.is_held:
+        if latest.state.is_decidable:
             finding = f"{entry.path!r} is held and needs a decision."
             self._refuse(entry, HoldError(latest.reason or "held", finding, way_out(latest, self._ledger.path)))
             return False
@@ -302,12 +302,12 @@ class PickupPlan:
         return True
 
     def _leave_unsettled(self, files: dict[str, Entry], vouchers: Mapping[str, Entry]) -> None:
-        """Skip the files that are not settled, or whose checksum file is not settled."""
+        """Let the files wait that are not settled, or whose checksum file is not settled."""
         looked_at = {entry.name: entry for entry in (*files.values(), *vouchers.values())}
         unsettled = self._settling.unsettled(_sight(entry) for entry in looked_at.values())
         waiting = {name for name, voucher in vouchers.items() if voucher.name in unsettled} | unsettled
         for name in [name for name in files if name in waiting]:
-            self._tally.add(outcome_of(files.pop(name)).skip(unsettled_error(self._job.settle)))
+            self._tally.add(outcome_of(files.pop(name)).blame(unsettled_error(self._job.settle)))
 
     def _vouchers(self, files: Iterable[str]) -> dict[str, Entry]:
         """Return the strongest checksum file of each file that has one, even if `include` does not select it."""
@@ -323,8 +323,8 @@ class PickupPlan:
         return found
 
     def _let_wait(self, claimed: Entry) -> None:
-        """Skip a later file that has the same name as a file that this host has claimed."""
-        later = outcome_of(claimed._replace(path=join(self._job.remote_dir, claimed.name))).skip(earlier_first())
+        """Let a later file wait that has the same name as a file that this host has claimed."""
+        later = outcome_of(claimed._replace(path=join(self._job.remote_dir, claimed.name))).blame(earlier_first())
         later.origin += " (a later file)"
         self._tally.add(later)
 
@@ -343,8 +343,8 @@ def _told(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-def _file_awaited(stem: str) -> TransferError:
-    return TransferError(
+def _file_awaited(stem: str) -> WaitError:
+    return WaitError(
         "file_awaited",
         f"This is the checksum of {stem!r}, which was not fetched yet, so it stays on the server.",
         "A later run fetches it after its file.",

@@ -374,20 +374,20 @@ def test_a_destination_that_cannot_be_written_is_told_before_anybody_is_called(s
 def test_a_name_that_is_taken_is_not_even_begun(scene: Scene) -> None:
     scene.put(scene.server.input / NAME, b"theirs")
     assert scene.drop_off("rename") == LOOK
-    assert scene.told == {NAME: ("held", "name_taken")}
+    assert scene.told == {NAME: ("waiting", "name_taken")}
 
 
 def test_a_name_that_somebody_takes_meanwhile_is_left_to_them(scene: Scene) -> None:
     scene.before(Kind.FSTAT, lambda: scene.put(scene.server.input / NAME, b"theirs"))
     assert scene.drop_off("rename").endswith(f"{RENAME_SENT}, {TAKEN_BACK}")
-    assert scene.told == {NAME: ("held", "name_taken")}
+    assert scene.told == {NAME: ("waiting", "name_taken")}
     assert (scene.server.input / NAME).read_bytes() == b"theirs"
 
 
 def test_a_name_that_somebody_takes_at_the_last_moment_is_left_to_them(scene: Scene) -> None:
     scene.before(Kind.RENAME, lambda: scene.put(scene.server.input / NAME, b"theirs"))
     assert scene.drop_off("rename").endswith(f"{LOOK_AGAIN}, remove input/PART, LEDGER abandoned (done)")
-    assert scene.told == {NAME: ("held", "name_taken")}
+    assert scene.told == {NAME: ("waiting", "name_taken")}
 
 
 @pytest.mark.parametrize(
@@ -526,7 +526,7 @@ def test_what_is_to_be_sent_again_and_whose_name_is_taken_is_not_even_begun(scen
     scene.left("intent", temporary=THERE if upload == "rename" else None)
     scene.before(Kind.LSTAT, lambda: scene.put(scene.server.input / NAME, b"theirs"), at=4 if upload == "rename" else 3)
     assert scene.drop_off(upload).endswith("stat input/a.xml")
-    assert scene.told == {NAME: ("held", "name_taken")}
+    assert scene.told == {NAME: ("waiting", "name_taken")}
 
 
 def test_what_was_begun_and_is_gone_is_closed_and_told(scene: Scene) -> None:

@@ -13,9 +13,9 @@ from enum import Enum
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import LedgerError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import (
+    DECIDABLE,
     DECISIONS,
     HISTORY,
-    HOLDS,
     OUTCOMES,
     RECOVERY,
     STEPS,
@@ -107,7 +107,7 @@ def test_an_illegal_step_raises(track: str, before: State, after: State) -> None
 def test_whatever_is_held_can_be_decided_and_decided_otherwise(direction: str, temporary: str | None) -> None:
     track = track_of(direction, temporary)
     ends = [two[1 if temporary else 0] for two in DECISIONS[direction].values()]
-    for held in HOLDS & states_of(track):
+    for held in DECIDABLE & states_of(track):
         for end in ends:
             require_step(track, held, end)
     for before, after in itertools.product([State.RESEND, State.DISCARDED], ends):
@@ -132,4 +132,4 @@ def test_what_is_seen_goes_by_the_size(size: int | None, expected: int, found: S
 
 def test_history_is_never_open() -> None:
     assert {state for state in State if not state.is_open} == HISTORY
-    assert not HISTORY & HOLDS
+    assert not HISTORY & DECIDABLE

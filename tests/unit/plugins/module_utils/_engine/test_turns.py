@@ -50,11 +50,20 @@ def test_what_waits_for_its_name_still_does_if_the_run_ends_before_its_turn(desk
     left(desk, server, "a.xml", "closed")
     left(desk, server, "b.xml", "awaiting_name", reason="name_taken")
     server.answer(Kind.RENAME, REFUSED)
-    assert outcomes(desk.run(desk.dropoff(upload="rename")))["b.xml"] == ("skipped", "not_reached")
+    assert outcomes(desk.run(desk.dropoff(upload="rename")))["b.xml"] == ("waiting", "not_reached")
     server.hooks.clear()
+    (server.input / "b.xml").write_bytes(b"foreign")
+    assert outcomes(desk.run(desk.dropoff(upload="rename")))["b.xml"] == ("waiting", "name_taken")
+
+
+def test_a_whole_upload_that_vanishes_while_it_waits_for_its_name_needs_a_decision(
+    desk: Desk, server: OddServer
+) -> None:
+    left(desk, server, "b.xml", "awaiting_name", reason="name_taken")
     (server.input / ".b.xml.part").unlink()
     (server.input / "b.xml").write_bytes(b"foreign")
-    assert outcomes(desk.run(desk.dropoff(upload="rename")))["b.xml"] == ("held", "name_taken")
+    for _run in range(2):
+        assert outcomes(desk.run(desk.dropoff(upload="rename")))["b.xml"] == ("held", "name_taken")
 
 
 def test_a_part_of_ours_stays_if_the_run_ends_before_its_turn(desk: Desk, server: OddServer) -> None:
@@ -78,7 +87,7 @@ def test_a_name_that_somebody_takes_before_its_turn_is_left_to_them(desk: Desk, 
 
     server.hooks[Kind.RENAME] = taken_meanwhile
     seen = outcomes(desk.run(desk.dropoff(upload="rename")))
-    assert seen == {"a.xml": ("delivered", ""), "b.xml": ("held", "name_taken")}
+    assert seen == {"a.xml": ("delivered", ""), "b.xml": ("waiting", "name_taken")}
     assert renamed == [b"input/a.xml"]
 
 
@@ -98,7 +107,7 @@ def test_nobody_begins_once_the_time_is_over(
     result = runner.run(job, account, ledger=desk.ledger, create_ledger=True, time_limit=0.5)
     assert result.error is not None
     assert result.error.reason == "time_limit"
-    assert sorted(outcomes(result).values()) == sorted([whose, *[("skipped", "not_reached")] * 19])
+    assert sorted(outcomes(result).values()) == sorted([whose, *[("waiting", "not_reached")] * 19])
 
 
 def test_what_a_job_renamed_is_renamed_by_one_that_does_not(desk: Desk, server: OddServer) -> None:

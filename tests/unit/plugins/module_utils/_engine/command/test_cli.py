@@ -89,21 +89,27 @@ def test_the_status_of_errors(error: FiledropError, status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "failed", "reason", "status"),
+    ("counts", "reason", "status"),
     [
-        (0, 0, "", 0),
-        (0, 2, "", 1),
-        (1, 2, "", 3),
-        (1, 2, "port_closed", 2),
-        (0, 1, "interrupted", 1),
-        (0, 0, "cut_off", 1),
+        ({}, "", 0),
+        ({"waiting": 3}, "", 0),
+        ({"failed": 2}, "", 1),
+        ({"waiting": 3, "blocked": 1}, "", 1),
+        ({"held": 1, "failed": 2}, "", 3),
+        ({"waiting": 2, "blocked": 1, "stuck": 1}, "", 3),
+        ({"held": 1, "failed": 2}, "port_closed", 2),
+        ({"failed": 1}, "interrupted", 1),
+        ({}, "cut_off", 1),
+        ({"held": 1}, "cut_off", 3),
+        ({"stuck": 1}, "time_limit", 3),
     ],
 )
-def test_the_status_of_runs(held: int, failed: int, reason: str, status: int) -> None:
-    run = PastRun("a", "dropoff", "j", 0.0, 1.0, None, reason, "", 5, 0, held, failed, 100)
+def test_the_status_of_runs(counts: dict[str, int], reason: str, status: int) -> None:
+    numbers = dict.fromkeys(("skipped", "waiting", "held", "failed", "blocked", "stuck"), 0) | counts
+    run = PastRun("a", "dropoff", "j", 0.0, 1.0, None, reason, "", delivered=5, bytes=100, **numbers)
     assert status_of_past(run) == status
     if not reason:
-        assert status_of_counts({"held": held, "failed": failed}) == status
+        assert status_of_counts(counts) == status
 
 
 def test_the_gravest_status_counts() -> None:

@@ -53,6 +53,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 def test_a_job_with_nothing_but_its_needs(house: House) -> None:
     assert house.job(DROPOFF) == ConfiguredJob(
+        max_age=86400,
         job=Dropoff(name="one", sources=("/srv/erp/outbox",), remote_dir="input", upload="direct"),
         account="amili",
         schedule=Schedule(),

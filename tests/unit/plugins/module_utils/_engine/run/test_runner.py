@@ -157,7 +157,7 @@ def test_check_mode_foresees_that_a_name_is_taken(desk: Desk) -> None:
     desk.fill(2)
     (desk.server.input / "000.xml").write_bytes(b"theirs")
     assert outcomes(desk.run(desk.dropoff(), check=True)) == {
-        "000.xml": ("held", "name_taken"),
+        "000.xml": ("waiting", "name_taken"),
         "001.xml": ("delivered", "predicted"),
     }
 
@@ -190,12 +190,12 @@ def test_check_mode_after_a_run_changes_nothing_either(desk: Desk, server: OddSe
     young = desk.fill(2)
     desk.fill(2, folder=server.pickup)
     before = desk.snapshot()
-    expected = ("skipped", "unsettled") if settle else ("delivered", "predicted")
+    expected = ("waiting", "unsettled") if settle else ("delivered", "predicted")
     for job in (desk.pickup(settle=settle), desk.dropoff(settle=settle, after="keep", remote_dir="pickup/..")):
         result = desk.run(job, check=True)
         assert result.error is None
         assert outcomes(result).keys() == young
-        assert set(outcomes(result).values()) <= {expected, ("held", "name_taken")}
+        assert set(outcomes(result).values()) <= {expected, ("waiting", "name_taken")}
     assert desk.snapshot() == before
 
 
@@ -258,7 +258,7 @@ def test_a_closed_port_is_tried_again_and_then_given_up(ssh_desk: Desk, closed_p
     result = desk.run(desk.dropoff(), replace(desk.server.account(), port=closed_port))
     assert isinstance(result.error, UnreachableError)
     assert pauses == list(runner.PAUSES)
-    assert outcomes(result) == dict.fromkeys(names, ("skipped", "not_reached"))
+    assert outcomes(result) == dict.fromkeys(names, ("waiting", "not_reached"))
     assert content_of(desk.outbox).keys() == names
 
 
@@ -378,7 +378,7 @@ def test_a_server_that_does_not_rename_stops_the_job_and_keeps_nothing(desk: Des
     result = desk.run(desk.dropoff(upload="rename"))
     assert isinstance(result.error, JobStopped)
     assert result.error.reason == "rename_refused"
-    assert sorted(outcomes(result).values()) == [("failed", "rename_refused")] + [("skipped", "not_reached")] * 4
+    assert sorted(outcomes(result).values()) == [("failed", "rename_refused")] + [("waiting", "not_reached")] * 4
     assert content_of(desk.outbox).keys() == names
     assert content_of(server.input) == {}
 
@@ -490,7 +490,7 @@ def test_a_server_that_lies_about_sizes_gets_nowhere_with_it(desk: Desk, server:
         ledger.learn("odd", STAT_AS_LISTED, allowed=True)
     first = desk.run(desk.pickup(settle=0.5, after="keep", min_free=1))
     assert first.error is None
-    assert set(outcomes(first).values()) == {("delivered", ""), ("skipped", "unsettled")}
+    assert set(outcomes(first).values()) == {("delivered", ""), ("waiting", "unsettled")}
     result = desk.run(desk.pickup(after="keep", min_free=1))
     assert result.error is None
     assert outcomes(result) == {
@@ -547,7 +547,7 @@ def test_a_checksum_stays_on_the_server_with_the_file_that_it_does_not_vouch_for
     result = desk.run(desk.pickup(verify="sidecar"))
     assert outcomes(result) == {
         "bad.xml": ("failed", "checksum_differs"),
-        "bad.xml.sha256": ("skipped", "file_awaited"),
+        "bad.xml.sha256": ("waiting", "file_awaited"),
         "none.xml": ("failed", "sidecar_missing"),
         "good.xml": ("delivered", ""),
         "good.xml.sha256": ("delivered", ""),
@@ -560,7 +560,7 @@ def test_a_checksum_stays_on_the_server_with_the_file_that_goes_beyond_the_limit
         put_with_checksums(server, f"{number}.xml", b"content", "md5")
     result = desk.run(desk.pickup(verify="sidecar", max_files=1))
     assert content_of(server.pickup).keys() == {"1.xml", "1.xml.md5"}
-    assert outcomes(result)["1.xml.md5"] == ("skipped", "file_awaited")
+    assert outcomes(result)["1.xml.md5"] == ("waiting", "file_awaited")
     assert desk.run(desk.pickup(verify="sidecar")).summary["delivered"] == 2
     assert content_of(server.pickup) == {}
 

@@ -200,11 +200,11 @@ def test_of_two_sources_with_the_same_name_the_delivered_one_is_first(desk: Desk
     second.write_bytes(b"second")
     known(desk, first, State.DELIVERED)
     found = desk.run(desk.dropoff(sources=(str(desk.outbox), str(other)), after="archive"))
-    assert sorted(one.reason for one in found.outcomes if one.outcome == "held") == ["name_taken"]
+    assert sorted(one.reason for one in found.outcomes if one.outcome == "waiting") == ["name_taken"]
 
 
 @pytest.mark.usefixtures("_one_at_a_time")
-def test_what_was_held_stays_told_if_no_other_connection_comes_about(
+def test_what_was_blocked_stays_told_if_no_other_connection_comes_about(
     desk: Desk, server: OddServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names, real = sorted(desk.fill(3)), runner.connect
@@ -231,11 +231,11 @@ def test_what_was_held_stays_told_if_no_other_connection_comes_about(
     monkeypatch.setattr(runner, "connect", connect)
     found = desk.run(desk.dropoff())
     assert outcomes(found) == {
-        names[0]: ("held", "name_taken"),
+        names[0]: ("waiting", "name_taken"),
         names[1]: ("failed", "connection_lost"),
-        names[2]: ("skipped", "not_reached"),
+        names[2]: ("waiting", "not_reached"),
     }
-    assert found.summary["held"] == found.summary["failed"] == found.summary["skipped"] == 1
+    assert (found.summary["waiting"], found.summary["failed"], found.blocked) == (2, 1, 1)
 
 
 @pytest.mark.usefixtures("_one_at_a_time")
@@ -261,7 +261,7 @@ def test_what_failed_stays_told_if_the_next_listing_is_cut(desk: Desk, server: O
     assert sorted(outcomes(found)) == names
     assert outcomes(found)[names[0]][0] == "failed"
     assert outcomes(found)[names[1]] == ("failed", "connection_lost")
-    assert {outcomes(found)[name] for name in names[2:]} == {("skipped", "not_reached")}
+    assert {outcomes(found)[name] for name in names[2:]} == {("waiting", "not_reached")}
 
 
 def test_an_upload_whose_removal_got_no_answer_may_have_been_taken_as_well(desk: Desk, server: OddServer) -> None:

@@ -5,12 +5,19 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import HoldError, RunEnded, TransferError
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
+    HoldError,
+    RunEnded,
+    TransferError,
+    WaitError,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer import tally as tally_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.tally import Tally
 
-SKIPPED = TransferError("unsettled", "Young.")
+SKIPPED = TransferError("empty_file", "Empty.")
+WAITING = WaitError("unsettled", "Young.")
+BLOCKED = WaitError("name_taken", "Taken.")
 FAILED = TransferError("broken", "Broken.")
 
 
@@ -40,10 +47,42 @@ def test_all_are_counted_and_passed_on_and_the_first_of_each_kind_are_kept(monke
         tally.add(file(f"d{number}").deliver())
         tally.add(file(f"f{number}").blame(FAILED))
         tally.add(file(f"s{number}").skip(SKIPPED))
+        tally.add(file(f"w{number}").blame(WAITING))
     result = tally.result(None)
-    assert result.summary == {"delivered": 5, "skipped": 5, "held": 0, "failed": 5, "bytes": 50, "seconds": 0.0}
-    assert [one.name for one in result.outcomes] == ["f0", "f1", "d0", "d1", "s0", "s1"]
-    assert len(listener.told) == 15
+    assert list(result.summary.items()) == [
+        ("delivered", 5),
+        ("skipped", 5),
+        ("waiting", 5),
+        ("held", 0),
+        ("failed", 5),
+        ("bytes", 50),
+        ("seconds", 0.0),
+    ]
+    assert [one.name for one in result.outcomes] == ["f0", "f1", "w0", "w1", "d0", "d1", "s0", "s1"]
+    assert len(listener.told) == 20
+
+
+def test_files_that_are_blocked_are_counted_also_where_they_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally_module, "FEWEST", 0)
+    tally = Tally(2)
+    tally.add(file("a").blame(WAITING))
+    for number in range(5):
+        tally.add(file(f"b{number}").blame(BLOCKED))
+    tally.add(file("b0").deliver())
+    found = tally.result(None)
+    assert (found.summary["waiting"], found.blocked) == (5, 4)
+    assert [one.name for one in found.outcomes] == ["b1", "a", "b0"]
+    tally.begin_attempt()
+    assert tally.result(None).blocked == 0
+
+
+def test_what_is_blocked_stays_told_if_the_next_attempt_does_not_come_to_it() -> None:
+    tally = Tally(1000)
+    tally.add(file("a").blame(BLOCKED))
+    tally.add(file("b").blame(WAITING))
+    tally.begin_attempt()
+    found = tally.result(RunEnded("time_limit", "Over."))
+    assert [(one.name, one.reason) for one in found.outcomes] == [("a", "name_taken")]
 
 
 def test_another_attempt_plans_everything_anew_but_what_was_delivered() -> None:
@@ -56,14 +95,14 @@ def test_another_attempt_plans_everything_anew_but_what_was_delivered() -> None:
     tally.add(file("b").deliver())
     found = tally.result(None)
     assert [(one.name, one.outcome) for one in found.outcomes] == [("a", "delivered"), ("b", "delivered")]
-    assert found.counts == {"delivered": 2, "failed": 0, "held": 0, "skipped": 0}
+    assert found.counts == {"delivered": 2, "failed": 0, "held": 0, "waiting": 0, "skipped": 0}
 
 
 def test_a_file_has_one_outcome_in_an_attempt() -> None:
     tally = Tally(1000)
     tally.add(file("a").blame(HoldError("held", "Held.")))
     tally.add(file("a").deliver())
-    assert tally.result(None).counts == {"delivered": 1, "failed": 0, "held": 0, "skipped": 0}
+    assert tally.result(None).counts == {"delivered": 1, "failed": 0, "held": 0, "waiting": 0, "skipped": 0}
 
 
 def test_what_was_interrupted_counts_only_if_the_run_ends_with_it() -> None:

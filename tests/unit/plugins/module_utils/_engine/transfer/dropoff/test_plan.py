@@ -146,9 +146,9 @@ def test_what_is_not_settled_is_skipped_and_noted_only_if_that_is_allowed(ledger
     path = put(outbox, "young.xml", time=4e9)
     key = ("acme", "dropoff", str(outbox))
     sighting = [("young.xml", 3, path.stat().st_mtime_ns)]
-    assert left_out(plan(ledger, outbox, note=False)) == {"young.xml": ("skipped", "unsettled")}
+    assert left_out(plan(ledger, outbox, note=False)) == {"young.xml": ("waiting", "unsettled")}
     assert ledger.sightings(*key, sighting) == {}
-    assert left_out(plan(ledger, outbox)) == {"young.xml": ("skipped", "unsettled")}
+    assert left_out(plan(ledger, outbox)) == {"young.xml": ("waiting", "unsettled")}
     assert ledger.sightings(*key, sighting).keys() == {"young.xml"}
 
 
@@ -176,7 +176,7 @@ def test_of_two_files_of_one_name_one_goes(ledger: Ledger, outbox: Path, tmp_pat
     put(other, "b.xml")
     found = plan(ledger, outbox, other)
     assert [item.folder.path_of(item.name) for item in found.items] == [str(outbox / "a.xml"), str(other / "b.xml")]
-    assert left_out(found) == {"a.xml": ("held", "name_taken")}
+    assert left_out(found) == {"a.xml": ("waiting", "name_taken")}
     assert found.outcomes[0].local_path == str(other / "a.xml")
 
 

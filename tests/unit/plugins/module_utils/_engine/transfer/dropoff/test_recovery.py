@@ -58,9 +58,9 @@ created  =<>0?  ANEW        ANEW    ANEW    ANEW    ANEW    ANEW
 written  -      SEND        SEND    SEND    SEND    SEND    SEND
 written  =<>0?  ANEW        ANEW    ANEW    ANEW    ANEW    ANEW
 closed   -      AMBIGUOUS   DONE    NAME    NAME    NAME    NAME
-closed   =      FINISH      NAME    NAME    NAME    NAME    NAME
+closed   =      FINISH      WAIT    WAIT    WAIT    WAIT    WAIT
 closed   <>0?   ANEW        ANEW    ANEW    ANEW    ANEW    ANEW
-awaiting_name  =      FINISH      NAME    NAME    NAME    NAME    NAME
+awaiting_name  =      FINISH      WAIT    WAIT    WAIT    WAIT    WAIT
 awaiting_name  -      AMBIGUOUS   NAME    NAME    NAME    NAME    NAME
 awaiting_name  <>0?   NAME        NAME    NAME    NAME    NAME    NAME
 renamed  -=<>0? DONE        DONE    DONE    DONE    DONE    DONE
@@ -74,6 +74,7 @@ VERDICTS = {
     "FINISH": Verdict.FINISH_RENAME,
     "DONE": Verdict.DELIVERED,
     "NAME": Verdict.HOLD_TAKEN_NAME,
+    "WAIT": Verdict.AWAIT_NAME,
     "INCOMPLETE": Verdict.HOLD_INCOMPLETE,
     "AMBIGUOUS": Verdict.AMBIGUOUS,
 }

@@ -318,7 +318,7 @@ def test_half_a_file_is_not_taken_whatever_its_time_says(
     finally:
         stop.set()
         writer.join()
-    assert told(first).get("half.xml", ("skipped", "unsettled")) == ("skipped", "unsettled")
+    assert told(first).get("half.xml", ("waiting", "unsettled")) == ("waiting", "unsettled")
     assert "half.xml" not in came(desk)
     assert came(desk).keys() == {"whole.xml"}
     assert told(desk.run(desk.pickup(settle=0.5))) == {"half.xml": ("delivered", "")}
@@ -334,7 +334,7 @@ def test_a_known_clock_needs_no_second_look(desk: Desk, server: OddServer) -> No
         ledger.learn("odd", STAT_AS_LISTED, allowed=True)
     assert told(desk.run(desk.pickup(settle=5))) == {
         "old.xml": ("delivered", ""),
-        "young.xml": ("skipped", "unsettled"),
+        "young.xml": ("waiting", "unsettled"),
     }
     assert sum(kind is Kind.OPENDIR for kind, _length in server.seen) == 1
 
@@ -352,7 +352,7 @@ def test_a_server_that_ends_idle_sessions_does_not_hinder_the_second_look(
 
 def test_a_long_settle_leaves_the_second_look_to_later_runs(desk: Desk, server: OddServer) -> None:
     put(server, "a.xml")
-    assert told(desk.run(desk.pickup(settle=61))) == {"a.xml": ("skipped", "unsettled")}
+    assert told(desk.run(desk.pickup(settle=61))) == {"a.xml": ("waiting", "unsettled")}
     with closing(Ledger(desk.ledger)) as ledger:
         ledger.change("UPDATE sighting SET since = since - 62", [()])
     assert told(desk.run(desk.pickup(settle=61))) == {"a.xml": ("delivered", "")}

@@ -154,9 +154,9 @@ def test_a_file_whose_size_nobody_tells_is_not_taken_for_empty(ledger: Ledger, e
 def test_what_is_not_settled_is_skipped_and_noted_only_if_that_is_allowed(ledger: Ledger) -> None:
     young = entry("young", mtime=4_000_000_000)
     key, sighting = ("acme", "pickup", "out"), [("young", 3, 4_000_000_000 * 10**9)]
-    assert left_out(plan(ledger, young, note=False)) == {"young": ("skipped", "unsettled")}
+    assert left_out(plan(ledger, young, note=False)) == {"young": ("waiting", "unsettled")}
     assert ledger.sightings(*key, sighting) == {}
-    assert left_out(plan(ledger, young)) == {"young": ("skipped", "unsettled")}
+    assert left_out(plan(ledger, young)) == {"young": ("waiting", "unsettled")}
     assert ledger.sightings(*key, sighting).keys() == {"young"}
 
 
@@ -188,7 +188,7 @@ def test_a_checksum_that_is_there_before_its_file_is_left_there(ledger: Ledger) 
     """Without it the file could never be verified."""
     found = plan(ledger, entry("a.xml.sha256"), verify="sidecar")
     assert (to_fetch(found), checksums(found)) == ([], [])
-    assert left_out(found) == {"a.xml.sha256": ("skipped", "file_awaited")}
+    assert left_out(found) == {"a.xml.sha256": ("waiting", "file_awaited")}
 
 
 @pytest.mark.parametrize("state", ["fetched", "kept"])
@@ -202,7 +202,7 @@ def test_a_checksum_is_not_taken_for_that_of_an_earlier_file_of_the_same_name(le
     remember(ledger, entry("daily.xml"), "fetched")
     found = plan(ledger, entry("daily.xml.sha256", mtime=int(time.time()) + 60), verify="sidecar", settle=0)
     assert (to_fetch(found), checksums(found)) == ([], [])
-    assert left_out(found) == {"daily.xml.sha256": ("skipped", "file_awaited")}
+    assert left_out(found) == {"daily.xml.sha256": ("waiting", "file_awaited")}
 
 
 def test_a_file_waits_for_its_checksum_to_settle_and_the_checksum_for_its_file(ledger: Ledger) -> None:
@@ -211,10 +211,10 @@ def test_a_file_waits_for_its_checksum_to_settle_and_the_checksum_for_its_file(l
     found = plan(ledger, *listed, verify="sidecar")
     assert (to_fetch(found), checksums(found)) == ([], [])
     assert left_out(found) == {
-        "a": ("skipped", "unsettled"),
-        "a.md5": ("skipped", "unsettled"),
-        "b": ("skipped", "unsettled"),
-        "b.md5": ("skipped", "file_awaited"),
+        "a": ("waiting", "unsettled"),
+        "a.md5": ("waiting", "unsettled"),
+        "b": ("waiting", "unsettled"),
+        "b.md5": ("waiting", "file_awaited"),
     }
 
 
