@@ -28,9 +28,11 @@ options:
         task owns it, and if nobody else can replace it.
       - For a folder, the files directly in it are sent, oldest first. Files with names that senders use for incomplete
         files, such as C(.part) and C(.tmp), are ignored.
-      - Subfolders, links and special files are not sent. They appear in the result and count as failed. If they belong
-        there, exclude them with O(exclude). The archive folder of O(after=archive) is ignored.
-      - A file that is listed itself is sent regardless of O(include) and O(exclude).
+      - Subfolders, links and special files are left alone, also if O(include) names them. One note tells how many there
+        are, and the first names. Exclude them with O(exclude) to get no note. The archive folder of O(after=archive) is
+        ignored.
+      - A file that is listed itself is sent regardless of O(include) and O(exclude). If it is a link, it is refused, and
+        counts as failed.
       - If two folders contain a file with the same name, only one of them can be sent. The other waits until the name
         is free on the server.
       - Names are used literally. Commas, quotes and dollar signs in them have no special meaning.
@@ -282,7 +284,7 @@ files:
       type: str
       sample: ""
 notes:
-  description: Further information about the run, such as a lost connection.
+  description: Further information about the run, such as a lost connection, or folders in O(src) that were left alone.
   returned: when the job could start
   type: list
   elements: str

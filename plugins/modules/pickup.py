@@ -258,7 +258,9 @@ files:
       type: str
       sample: ""
 notes:
-  description: Further information about the run, such as a lost connection.
+  description:
+    - Further information about the run, such as a lost connection, or folders and links on the server that were left
+      alone.
   returned: when the job could start
   type: list
   elements: str

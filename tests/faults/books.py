@@ -52,6 +52,8 @@ BYSTANDERS = {
 FOREIGN = b"of somebody else who came in between"
 """What stands in the files that an event puts under somebody's name at the other side."""
 
+_NOT_MOVED = ("held", "failed", "waiting")
+
 _COPY = re.compile(r"[-.]\d+(?=\.)")  # what makes the name of another copy: report-2.xml, report.2.xml
 
 
@@ -116,7 +118,7 @@ def at_the_end(
     if result.error is not None:
         found.add("not told", f"the run ended early: {result.error}")
     allowed = variant.may_hold if may_hold is None else may_hold
-    waiting = {one.name: one for one in result.outcomes if one.outcome in ("held", "failed")}
+    waiting = {one.name: one for one in result.outcomes if one.outcome in _NOT_MOVED}
     arrived = _arrivals(world, variant)
     for put in _own(puts):
         if not put.gone:
@@ -128,6 +130,10 @@ def at_the_end(
             found.add(kind, f"a part of {name} was left there or taken, {len(content)} bytes")
     for path in _temporaries(world, held=waiting):
         found.add("left over", path)
+    undecided = {row["name"] for row in world.rows(world.photograph()) if row["state"] == "held"}
+    for one in result.outcomes:
+        if one.outcome == "held" and one.name not in undecided:
+            found.add("not told", f"{one.name} is held as {one.reason}, and nobody can decide about it")
     return found
 
 
@@ -155,7 +161,7 @@ def _ended_well(
 
 def waiting_for_a_person(result: RunResult) -> dict[str, str]:
     """The reasons of what was not delivered, by name."""
-    return {one.name: one.reason for one in result.outcomes if one.outcome in ("held", "failed")}
+    return {one.name: one.reason for one in result.outcomes if one.outcome in _NOT_MOVED}
 
 
 def _told(outcome: FileOutcome, may_hold: Container[str], found: Found) -> None:

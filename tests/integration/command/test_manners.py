@@ -48,20 +48,23 @@ def journal_of(host: Host, *arguments: str) -> tuple[Ended, list[str]]:
 
 
 def test_the_journal_gets_structured_lines_with_priorities(ready: Host, sshd: SshServer) -> None:
+    ready.dropoff(empty="refuse")
     fill(ready.outbox, 1)
+    (ready.outbox / "an empty.xml").touch()
     (ready.outbox / "a folder").mkdir()
     ended, lines = journal_of(ready, "run", "invoices")
     assert (ended.status, ended.out) == (1, "")
     assert lines[0] == "<6>event=run_began job=invoices account=acme direction=dropoff"
-    assert lines[1].startswith('<3>event=file_failed job=invoices name="a folder" ')
-    assert " reason=not_a_file message=\"'a folder' is a folder, but only regular files are sent. " in lines[1]
+    assert lines[1].startswith('<3>event=file_failed job=invoices name="an empty.xml" ')
+    assert ' reason=empty_file message="The file is empty, and `empty` excludes empty files. ' in lines[1]
     assert lines[2].startswith("<6>event=file_delivered job=invoices name=invoice-00000.xml remote_path=input/inv")
     assert " size=20480 sha256=" in lines[2]
-    assert lines[3].startswith(
-        "<3>event=run_ended job=invoices account=acme direction=dropoff status=1 delivered=1 skipped=0 held=0 failed=1 "
-        "bytes=20480 seconds="
+    assert lines[3].startswith("<4>event=run_note job=invoices message=\"Left alone in `src`: 'a folder' (a folder).")
+    assert lines[4].startswith(
+        "<3>event=run_ended job=invoices account=acme direction=dropoff status=1 delivered=1 skipped=0 waiting=0 "
+        "held=0 failed=1 bytes=20480 seconds="
     )
-    assert len(lines) == 4
+    assert len(lines) == 5
 
 
 def test_the_journal_is_told_what_ended_a_run(ready: Host, sshd: SshServer) -> None:
@@ -130,8 +133,11 @@ def test_quiet_says_nothing_while_all_is_well(ready: Host, sshd: SshServer) -> N
     assert ready.run("run", "invoices", "-q") == Ended(0, "", "")
     assert ready.run("status", "--quiet") == Ended(0, "", "")
     (ready.outbox / "folder").mkdir()
+    assert ready.run("run", "invoices", "-q") == Ended(0, "", "")
+    ready.dropoff(empty="refuse")
+    (ready.outbox / "empty.xml").touch()
     loud = ready.run("-q", "run", "invoices")
-    assert (loud.status, "not_a_file" in loud.out) == (1, True)
+    assert (loud.status, "empty_file" in loud.out) == (1, True)
 
 
 def test_verbose_tells_of_every_file_up_to_max_results(ready: Host) -> None:

@@ -103,23 +103,14 @@ def test_init_makes_the_ledger_once(host: Host) -> None:
 
 
 def test_a_file_that_fails_is_status_1_and_the_others_go(host: Host, sshd: SshServer) -> None:
-    ready(host).dropoff()
+    ready(host).dropoff(empty="refuse")
     fill(host.outbox, 2)
-    (host.outbox / "folder").mkdir()
+    (host.outbox / "empty.xml").touch()
     ended = host.run("run", "invoices")
     assert ended.status == 1
     assert "2 files (40.0 KiB) delivered, 1 file failed" in ended.out
-    assert "failed     folder  not_a_file: 'folder' is a folder" in ended.out
+    assert "failed     empty.xml  empty_file: The file is empty" in ended.out
     assert len(list(sshd.input.iterdir())) == 2
-
-
-def test_a_held_file_is_status_3(host: Host, sshd: SshServer) -> None:
-    ready(host).dropoff()
-    fill(host.outbox, 1)
-    sshd.put("invoice-00000.xml", b"somebody else's", folder="input")
-    ended = host.run("run", "invoices", "--json")
-    assert (ended.status, ended.document["status"]) == (3, 3)
-    assert [(file["outcome"], file["reason"]) for file in ended.document["files"]] == [("waiting", "name_taken")]
 
 
 @pytest.mark.parametrize(
@@ -276,7 +267,7 @@ def test_a_run_begins_no_file_after_its_time_limit(system_host: Host, sshd: SshS
         ended = system_host.run("run", "reports", "--json")
     assert (ended.status, ended.document["error"]["reason"]) == (1, "time_limit")
     assert [(file["outcome"], file["reason"]) for file in ended.document["files"]] == [("waiting", "not_reached")] * 3
-    assert ended.document["summary"]["skipped"] == 20
+    assert ended.document["summary"]["waiting"] == 20
     assert list(system_host.inbox.iterdir()) == []
 
 

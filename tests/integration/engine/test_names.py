@@ -94,12 +94,8 @@ def test_folders_links_and_unfinished_files_are_left_alone(desk: Desk, sshd: Ssh
     (desk.outbox / "half.xml.part").write_bytes(b"half")
     (desk.outbox / "good.xml").write_bytes(b"good")
     dropped = desk.drop_off()
-    assert outcomes(dropped) == {
-        "good.xml": ("delivered", ""),
-        "link.xml": ("failed", "not_a_file"),
-        "folder": ("failed", "not_a_file"),
-        "pipe.xml": ("failed", "not_a_file"),
-    }
+    assert_delivered(dropped, ["good.xml"])
+    assert [note.partition(":")[0] for note in dropped.notes] == ["Left alone in `src`"]
     assert digests(sshd.input).keys() == {"good.xml"}
 
     (sshd.pickup / "link.xml").symlink_to("/etc/passwd")
@@ -107,7 +103,10 @@ def test_folders_links_and_unfinished_files_are_left_alone(desk: Desk, sshd: Ssh
     (sshd.pickup / "folder").mkdir()
     for name in ("half.xml.part", "half.filepart", "HALF.TMP", "good.xml"):
         sshd.put(name, b"content")
-    assert_delivered(desk.pick_up(), ["good.xml"])
+    fetched = desk.pick_up()
+    assert_delivered(fetched, ["good.xml"])
+    assert [note.partition(":")[0] for note in fetched.notes] == ["Left alone in `remote_dir`"]
+    assert desk.pick_up(include=["*.txt"]).notes == []
     assert digests(desk.inbox).keys() == {"good.xml"}
     left = {path.name for path in sshd.pickup.iterdir()}
     assert left == {"link.xml", "folder", "half.xml.part", "half.filepart", "HALF.TMP"}

@@ -34,7 +34,7 @@ from typing import Any
 from ..config import options as read
 from ..config.account import account_name
 from ..config.paths import default_ledger
-from ..errors import InputError, JobRunning, TransferError
+from ..errors import HoldError, InputError, JobRunning, TransferError
 from ..local.names import quoted
 from ..states import DECIDED, DECISIONS, DIRECTIONS, OUTCOMES, State
 from .ledger import Ledger, Row
@@ -264,22 +264,34 @@ _FINDING_OUT = {
 """By reason or else by direction: what a person has to find out."""
 
 
-def way_out(row: Row, ledger: str) -> str:
-    """Return the command or the task that resolves a held row.
+def held_error(row: Row, reason: str, finding: str, ledger: str) -> HoldError:
+    """Build the error of a file that a person decides about. Its row is held, or is about to be.
+
+    :param ledger: path of the ledger.
+    """
+    return HoldError(reason, finding, _way_out(row, ledger))
+
+
+def _way_out(row: Row, ledger: str) -> str:
+    finding_out = f"{_FINDING_OUT.get(row.reason or '', _FINDING_OUT[row.direction])}, and decide"
+    finding_out = finding_out.format(path=quoted(row.local_path or "unknown"))
+    return f"{finding_out} {how_to_decide(row, ledger)}"
+
+
+def how_to_decide(row: Row, ledger: str) -> str:
+    """Return the command or the task that resolves a row, as the end of a sentence.
 
     A job with a label as its name belongs to the command; all other jobs belong to modules.
     """
-    finding_out = f"{_FINDING_OUT.get(row.reason or '', _FINDING_OUT[row.direction])}, and decide"
-    finding_out = finding_out.format(path=quoted(row.local_path or "unknown"))
     if read.LABEL.fullmatch(row.job):
         command = f"filedrop resolve {row.job} {shlex.quote(row.name)}"
-        return f"{finding_out}: `{command} --resend`, `--delivered` or `--discard`."
+        return f"with `{command} --resend`, `--delivered` or `--discard`."
     options = {"account": row.account, "direction": row.direction, "name": path_of(row)}
     if os.path.abspath(ledger) != default_ledger():
         options["ledger"] = ledger
     text = ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in options.items())
     task = f"courier.filedrop.resolve: {{{text}, decision: resend}}"
-    return f"{finding_out} with a task `{task}`. Use delivered or discard instead of resend if that is your decision."
+    return f"with a task `{task}`. Use delivered or discard instead of resend if that is your decision."
 
 
 class Discarded(TransferError):

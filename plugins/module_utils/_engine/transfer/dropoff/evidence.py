@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import JobStopped, TransferError, WaitError
+from ...ledger.decisions import how_to_decide
 from ...states import NAME_TAKEN
 
 if TYPE_CHECKING:
@@ -41,6 +42,18 @@ def name_taken(path: str) -> WaitError:
         NAME_TAKEN,
         f"A file {path!r} already exists on the server, and is not overwritten.",
         "The new file is sent once the name is free. If the name stays taken, rename the new file.",
+    )
+
+
+def name_still_taken(row: Row, ledger: str) -> WaitError:
+    """Build the error for a row whose whole upload waits for its name.
+
+    :param ledger: path of the ledger.
+    """
+    return WaitError(
+        NAME_TAKEN,
+        f"The whole file was uploaded as {row.temporary!r}, but another file {row.remote_path!r} exists on the server.",
+        f"It gets its name once that is free. If the name stays taken, decide {how_to_decide(row, ledger)}",
     )
 
 

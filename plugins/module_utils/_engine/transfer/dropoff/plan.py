@@ -14,14 +14,15 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ...config.job import ARCHIVE
-from ...errors import DiskError, FiledropError, HoldError, TransferError, WaitError
-from ...ledger.decisions import Discarded, way_out
+from ...errors import DiskError, FiledropError, TransferError, WaitError
+from ...ledger.decisions import Discarded, held_error
 from ...ledger.locks import JobKey, is_running
 from ...local import names
 from ...local.folder import Folder, LocalFile, disk_error, regular, sha256_of
 from ...local.walk import LinkRefused, way_to
 from ...remote import join
 from ...states import NAME_TAKEN, State
+from ..left_alone import LeftAlone
 from ..result import FileOutcome
 from ..selection import (
     LOOKED_UP_AT_ONCE,
@@ -38,7 +39,7 @@ from ..selection import (
     other_job,
     unsettled_error,
 )
-from .evidence import name_taken
+from .evidence import name_still_taken
 from .item import DELETED, DropoffItem
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class DropoffPlan:
         self._unfinished: dict[tuple[str, str], DropoffItem] = {}  # by folder and name
         self._oldest = Oldest()
         self._selector = Selector(job)
+        self._left_alone = LeftAlone("src")
         self._remote_names: set[str] = set()
         self._names = NameMarks()
         self._taken: set[str] = set()  # folded names of this round, of those that may be there twice
@@ -103,6 +105,7 @@ class DropoffPlan:
     def notes(self) -> Iterator[str]:
         """Yield what a person should know about the selection."""
         yield from self._selector.notes()
+        yield from self._left_alone.notes()
         if self._oldest.left_out:
             yield left_for_later(self._oldest.left_out)
 
@@ -189,13 +192,21 @@ class DropoffPlan:
             self._tally.add(self._outcome(row.name, row.name, row.size).blame(error))
 
     def _regular_files(self, folder: Folder, wanted: set[str] | None) -> Iterator[LocalFile]:
-        """Yield the selected files that may be sent; give each other selected entry its outcome."""
+        """Yield the selected files that may be sent; give each other selected file its outcome.
+
+        Links are not followed: a user who can write to the folder could make us send any file of this host.
+        """
         for name, status in folder.listing():
             chosen = name in wanted if wanted is not None else self._selector.selects(name)
             if not chosen or self._is_archive(folder, name) or not is_in_share(name, self._job.share):
                 continue
+            file = regular(name, status)
+            if file is None and wanted is None:
+                self._left_alone.add(name, _kind_of(status))
+                continue
             try:
-                file = _regular(name, status)
+                if file is None:
+                    raise _not_a_file(name, _kind_of(status))
                 names.check_name(name)
             except TransferError as error:
                 self._refuse(folder, name, error)
@@ -292,10 +303,10 @@ class DropoffPlan:
 
     def _why_not_ours(self, row: Row) -> FiledropError:
         if row.state is State.AWAITING_NAME:
-            return name_taken(row.remote_path)
+            return name_still_taken(row, self._ledger.path)
         if row.state is State.HELD:
             finding = f"An earlier upload of this file by the job {row.job!r} needs a decision."
-            return HoldError(row.reason or "held", finding, way_out(row, self._ledger.path))
+            return held_error(row, row.reason or "held", finding, self._ledger.path)
         return other_job(row)
 
     def _settled(self, source: _Source, items: list[DropoffItem]) -> Iterator[DropoffItem]:
@@ -366,21 +377,15 @@ def _is_folder(source: str) -> bool:
         raise disk_error(error, f"find {source!r} (`src`)") from error
 
 
-def _regular(name: str, status: os.stat_result) -> LocalFile:
-    """Return the record of a regular file.
+def _kind_of(status: os.stat_result) -> str:
+    return "folder" if modes.S_ISDIR(status.st_mode) else "link" if modes.S_ISLNK(status.st_mode) else "special file"
 
-    Links are not followed: a user who can write to the folder could make us send any file of this host.
 
-    :raises TransferError: it is not a regular file.
-    """
-    file = regular(name, status)
-    if file is not None:
-        return file
-    kind = "folder" if modes.S_ISDIR(status.st_mode) else "link" if modes.S_ISLNK(status.st_mode) else "special file"
-    raise TransferError(
+def _not_a_file(name: str, kind: str) -> TransferError:
+    return TransferError(
         "not_a_file",
-        f"{names.quoted(name)} is a {kind}, but only regular files are sent.",
-        "Move it out of `src`, or add it to `exclude`. To send the files of a folder, add that folder to `src`.",
+        f"{names.quoted(name)} in `src` is a {kind}, but only regular files are sent.",
+        "Name the file itself in `src`. A link is never followed.",
     )
 
 

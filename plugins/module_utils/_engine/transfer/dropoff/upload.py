@@ -25,7 +25,7 @@ from ...errors import (
     RemoteUnsupported,
     TransferError,
 )
-from ...ledger.decisions import way_out
+from ...ledger.decisions import held_error
 from ...ledger.ledger import Row
 from ...local import names
 from ...local.folder import LocalFile, SourceFile
@@ -135,7 +135,7 @@ class Uploads:
 
     def held(self, row: Row, reason: str, finding: str) -> HoldError:
         """Build the error for a row that needs a person's decision."""
-        return HoldError(reason, finding, way_out(row, self.ledger.path))
+        return held_error(row, reason, finding, self.ledger.path)
 
     @property
     def shows_partial_uploads(self) -> bool:

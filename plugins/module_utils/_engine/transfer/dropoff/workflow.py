@@ -22,7 +22,7 @@ from ...local.folder import Folder, sha256_of
 from ...local.parts import remove_parts
 from ...states import SETTLED, State, Verdict
 from .archive import archive, delete
-from .evidence import BY_SIZE, NOT_SEEN, is_unseen, name_taken
+from .evidence import BY_SIZE, NOT_SEEN, is_unseen, name_still_taken
 from .item import DELETED, DropoffItem
 from .recovery import HOLDS, judge, shows_whole
 from .upload import Uploads
@@ -80,9 +80,14 @@ class DropoffWorkflow:
 
         :raises HoldError, WaitError: in the same cases as `deliver`.
         """
-        if item.is_back:
-            raise self._sent_before(self.uploads.new_row(item))
-        verdict = await self._judge(item.row) if item.row else Verdict.SEND
+        try:
+            if item.is_back:
+                raise self._sent_before(self.uploads.new_row(item))
+            verdict = await self._judge(item.row) if item.row else Verdict.SEND
+        except HoldError as error:
+            if item.row is not None and item.row.state is State.HELD:
+                raise
+            raise HoldError(error.reason, error.finding, "A run holds it. Then a person decides.") from error
         if verdict is Verdict.SEND:
             await self.uploads.require_free_name(item.remote_path)
         outcome = item.outcome.deliver()
@@ -151,7 +156,7 @@ class DropoffWorkflow:
         if verdict is Verdict.AMBIGUOUS and self.job.ambiguous == "resend":
             return Verdict.SEND
         if verdict is Verdict.AWAIT_NAME:
-            raise name_taken(row.remote_path)
+            raise name_still_taken(row, self.ledger.path)
         if verdict in HOLDS:
             reason, finding = HOLDS[verdict]
             cut_off = f"{names.quoted(row.name)} was interrupted in an earlier run, and {finding}."

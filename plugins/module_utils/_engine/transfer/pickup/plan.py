@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Callable
 
-from ...errors import FiledropError, HoldError, TransferError, WaitError
-from ...ledger.decisions import Discarded, way_out
+from ...errors import FiledropError, TransferError, WaitError
+from ...ledger.decisions import Discarded, held_error
 from ...ledger.locks import JobKey, is_running
 from ...local import names
 from ...remote import Entry, join
 from ...states import CAME, SECURED, State
+from ..left_alone import LeftAlone
 from ..selection import (
     DIGESTS,
     LOOKED_UP_AT_ONCE,
@@ -29,6 +30,7 @@ from ..selection import (
     Sight,
     empty_refused,
     is_in_share,
+    is_selected,
     left_for_later,
     other_job,
     sidecar_key,
@@ -90,6 +92,7 @@ class PickupPlan:
         self.needs_second_look = False
         self._oldest = Oldest()
         self._selector = Selector(job)
+        self._left_alone = LeftAlone("remote_dir")
         self._oldest_checksums = Oldest()
         self._names = NameMarks()
         self._page: dict[str, Entry] = {}
@@ -108,6 +111,7 @@ class PickupPlan:
     def notes(self) -> Iterator[str]:
         """Yield what a person should know about the selection."""
         yield from self._selector.notes()
+        yield from self._left_alone.notes()
         if self._not_compared:
             yield (
                 "The server tells no times, so only the content shows whether a kept file was replaced. "
@@ -126,6 +130,8 @@ class PickupPlan:
             if entry.name in self._watched:
                 self.present.add(entry.name)
             if entry.kind != "file":
+                if entry.path != self._job.move_dir and is_selected(entry.name, self._job):
+                    self._left_alone.add(entry.name, "special file" if entry.kind == "other" else entry.kind)
                 continue
             if names.is_claim(entry.name):
                 self.claims.append(entry)
@@ -290,7 +296,7 @@ class PickupPlan:
         """Return whether a file still needs work, according to the newest row of its name. Else add its outcome."""
         if latest.state.is_decidable:
             finding = f"{entry.path!r} is held and needs a decision."
-            self._refuse(entry, HoldError(latest.reason or "held", finding, way_out(latest, self._ledger.path)))
+            self._refuse(entry, held_error(latest, latest.reason or "held", finding, self._ledger.path))
             return False
         is_other_job = latest.open and latest.job != self._job.name
         if is_other_job and not (self._check and not is_running(self._ledger.path, JobKey.of(latest))):

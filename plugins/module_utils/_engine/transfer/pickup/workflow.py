@@ -22,7 +22,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ...errors import DiskError, HoldError, OriginalStays, RemoteError, RemoteMissing, Replaced, TransferError
-from ...ledger.decisions import RESOLVED, way_out
+from ...ledger.decisions import RESOLVED, held_error
 from ...local import names
 from ...local.folder import Folder, make_durable, sha256_of
 from ...local.parts import Part, PartMissing, publish, remove_parts
@@ -158,7 +158,7 @@ class PickupWorkflow:
         await self.ledger.commit(row, State.HELD, reason="duplicate", temporary=None, local_path=earlier.local_path)
         claim.continue_as(row)
         finding = f"{item.entry.path!r} was fetched before, with the same content."
-        return HoldError("duplicate", finding, way_out(row, self.ledger.path))
+        return held_error(row, "duplicate", finding, self.ledger.path)
 
     def _published_elsewhere(self, item: PickupItem, claim: Claim, part: Part) -> Row | None:
         """Return a row for a file that this ledger does not know, but whose content has its name in `dest` already.
@@ -310,7 +310,7 @@ class PickupWorkflow:
     async def _hold(self, row: Row, reason: str, finding: str) -> HoldError:
         """Hold a row; return the error to raise."""
         await self.ledger.commit(row, State.HELD, reason=reason)
-        return HoldError(reason, finding, way_out(row, self.ledger.path))
+        return held_error(row, reason, finding, self.ledger.path)
 
     def remove_leftovers(self, keep: set[str]) -> None:
         """Remove this job's parts that are not in ``keep``: they were never verified.

@@ -24,9 +24,9 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.de
     CHOICES,
     Decided,
     Wanted,
+    _way_out,
     resolve,
     wanted_from_options,
-    way_out,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
@@ -341,7 +341,7 @@ def test_options_that_cannot_be_meant_are_refused(options: dict[str, object]) ->
 
 
 def test_a_job_of_a_module_is_resolved_by_a_task() -> None:
-    told = way_out(row('a "b", c.xml'), "/data/ledger")
+    told = _way_out(row('a "b", c.xml'), "/data/ledger")
     task = (
         '`courier.filedrop.resolve: {account: "acme", direction: "dropoff", name: "/out/a \\"b\\", c.xml", '
         'ledger: "/data/ledger", decision: resend}`'
@@ -351,11 +351,11 @@ def test_a_job_of_a_module_is_resolved_by_a_task() -> None:
 
 
 def test_the_usual_ledger_need_not_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "ledger:" not in way_out(row(), decisions.default_ledger())
+    assert "ledger:" not in _way_out(row(), decisions.default_ledger())
 
 
 def test_a_job_of_the_command_is_resolved_by_the_command() -> None:
-    told = way_out(row("a b.xml", job="invoices"), "/var/lib/filedrop/ledger.sqlite3")
+    told = _way_out(row("a b.xml", job="invoices"), "/var/lib/filedrop/ledger.sqlite3")
     assert "`filedrop resolve invoices 'a b.xml' --resend`, `--delivered` or `--discard`" in told
 
 

@@ -57,7 +57,7 @@ def block(desk: Desk, server: OddServer) -> str:
 @pytest.mark.parametrize(
     ("prepare", "reason", "is_blocked"),
     [
-        (lambda desk, server: desk.dropoff(settle=3600) if desk.fill(1) else None, "unsettled", False),
+        (lambda desk, _server: desk.dropoff(settle=3600) if desk.fill(1) else None, "unsettled", False),
         (lambda desk, server: desk.dropoff() if block(desk, server) else None, "name_taken", True),
     ],
     ids=["unsettled", "a taken name"],

@@ -53,15 +53,16 @@ class Planned:
     items: list[DropoffItem]
     outcomes: list[FileOutcome]
     known: int
+    notes: list[str]
 
 
-def plan(ledger: Ledger, *sources: Path, note: bool = True, **options: Any) -> Planned:
-    job = Dropoff(name="invoices", sources=tuple(map(str, sources)), remote_dir="in")
+def plan(ledger: Ledger, *folders: Path, note: bool = True, **options: Any) -> Planned:
+    job = Dropoff(name="invoices", sources=tuple(map(str, folders)), remote_dir="in")
     tally = Tally(1000)
     made = DropoffPlan(replace(job, **options), "acme", ledger, tally, check=not note)
     made.scan()
     items = list(made.items())
-    return Planned(items, tally.result(None).outcomes, made.known)
+    return Planned(items, tally.result(None).outcomes, made.known, list(made.notes()))
 
 
 def to_send(found: Planned) -> list[str]:
@@ -103,7 +104,7 @@ def test_what_nobody_asks_for_is_not_spoken_of(ledger: Ledger, outbox: Path) -> 
     assert left_out(found) == {}
 
 
-def test_what_is_no_ordinary_file_is_refused_by_name(ledger: Ledger, outbox: Path) -> None:
+def test_what_is_no_ordinary_file_is_left_alone_with_one_note(ledger: Ledger, outbox: Path) -> None:
     put(outbox, "a.xml")
     (outbox / "link.xml").symlink_to("/etc/passwd")
     (outbox / "folder.xml").mkdir()
@@ -112,10 +113,11 @@ def test_what_is_no_ordinary_file_is_refused_by_name(ledger: Ledger, outbox: Pat
     put(outbox, os.fsdecode(b"caf\xe9.xml"))
     found = plan(ledger, outbox)
     assert to_send(found) == ["a.xml"]
+    (note,) = found.notes
+    told = ("'link.xml' (a link)", "'folder.xml' (a folder)", "'fifo.xml' (a special file)")
+    assert all(words in note for words in told)
+    assert "more" not in note
     assert left_out(found) == {
-        "link.xml": ("failed", "not_a_file"),
-        "folder.xml": ("failed", "not_a_file"),
-        "fifo.xml": ("failed", "not_a_file"),
         "line\nbreak.xml": ("failed", "name_refused"),
         os.fsdecode(b"caf\xe9.xml"): ("failed", "name_refused"),
     }
@@ -126,7 +128,25 @@ def test_the_archive_is_no_source(ledger: Ledger, outbox: Path) -> None:
     (outbox / "sent").mkdir()
     found = plan(ledger, outbox, archive_dir=str(outbox / "sent"))
     assert (to_send(found), left_out(found)) == ([], {})
-    assert left_out(plan(ledger, outbox)) == {"sent": ("failed", "not_a_file")}
+    assert left_out(plan(ledger, outbox)) == {}
+    assert ["'sent' (a folder)" in note for note in plan(ledger, outbox).notes] == [True]
+    assert plan(ledger, outbox, exclude=("sent",)).notes == []
+
+
+def test_a_note_shows_the_first_few_names_only(ledger: Ledger, outbox: Path) -> None:
+    for number in range(9):
+        (outbox / f"folder-{number}").mkdir()
+    (note,) = plan(ledger, outbox).notes
+    assert note.count("(a folder)") == 5
+    assert ", and 4 more. Only regular files" in note
+
+
+def test_a_source_that_is_itself_no_file_is_refused(ledger: Ledger, outbox: Path) -> None:
+    put(outbox, "a.xml")
+    (outbox / "link.xml").symlink_to(outbox / "a.xml")
+    found = plan(ledger, outbox, sources=(str(outbox / "link.xml"),))
+    assert left_out(found) == {"link.xml": ("failed", "not_a_file")}
+    assert found.notes == []
 
 
 @pytest.mark.parametrize(
