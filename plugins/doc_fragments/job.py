@@ -89,3 +89,12 @@ options:
         root. A ledger that several users can change is refused.
     type: path
 """
+
+    UNUSED_LEDGER = r"""
+options:
+  ledger:
+    description:
+      - Not used, because this module has nothing to record. It is accepted, so that C(module_defaults) of the action
+        group C(courier.filedrop.remote) can set the ledger of the other modules.
+    type: path
+"""

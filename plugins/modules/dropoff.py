@@ -31,8 +31,8 @@ options:
       - Subfolders, links and special files are left alone, also if O(include) names them. One note tells how many there
         are, and the first names. Exclude them with O(exclude) to get no note. The archive folder of O(after=archive) is
         ignored.
-      - A file that is listed itself is sent regardless of O(include) and O(exclude). If it is a link, it is refused, and
-        counts as failed.
+      - A file that is listed itself is sent regardless of O(include) and O(exclude). If it is a link, it is refused,
+        and counts as failed.
       - If two folders contain a file with the same name, only one of them can be sent. The other waits until the name
         is free on the server.
       - Names are used literally. Commas, quotes and dollar signs in them have no special meaning.

@@ -41,6 +41,7 @@ extends_documentation_fragment:
   - courier.filedrop.account
   - courier.filedrop.attributes
   - courier.filedrop.attributes.action_group
+  - courier.filedrop.job.unused_ledger
   - courier.filedrop.attributes.info
 seealso:
   - module: courier.filedrop.connection_info
@@ -137,7 +138,13 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.local imp
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.runner import list_folder
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import is_wanted
-from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, FOLDER_SPEC, iso, run_module
+from ansible_collections.courier.filedrop.plugins.module_utils._module import (
+    ACCOUNT_SPEC,
+    FOLDER_SPEC,
+    LEDGER_SPEC,
+    iso,
+    run_module,
+)
 
 
 def list_entries(module: AnsibleModule) -> dict[str, Any]:
@@ -168,7 +175,7 @@ def entry_result(entry: Entry) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**ACCOUNT_SPEC, **FOLDER_SPEC}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec={**ACCOUNT_SPEC, **FOLDER_SPEC, **LEDGER_SPEC}, supports_check_mode=True)
     run_module(module, lambda: list_entries(module))
 
 

@@ -42,6 +42,7 @@ extends_documentation_fragment:
   - courier.filedrop.account
   - courier.filedrop.attributes
   - courier.filedrop.attributes.action_group
+  - courier.filedrop.job.unused_ledger
   - courier.filedrop.attributes.info
 notes:
   - The module opens one connection for each key. A server that counts connections without a login may refuse more of
@@ -123,7 +124,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.connect import offered_host_keys
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.hostkeys import TrustedKeys
-from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, run_module
+from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, LEDGER_SPEC, run_module
 
 # An account requires credentials, but this module does not log in.
 NOBODY = {
@@ -160,7 +161,7 @@ def fetch_host_keys(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=dict(ACCOUNT_SPEC), supports_check_mode=True)
+    module = AnsibleModule(argument_spec={**ACCOUNT_SPEC, **LEDGER_SPEC}, supports_check_mode=True)
     run_module(module, lambda: fetch_host_keys(module.params))
 
 

@@ -153,7 +153,7 @@ def test_a_file_of_the_same_name_comes_after_the_claim(
     assert claim.endswith("-report.xml.part")
     sshd.put("report.xml", b"second")
     first = host.pick_up()
-    assert [(one.outcome, one.reason) for one in first.outcomes] == [("delivered", ""), ("waiting", "earlier_first")]
+    assert [(one.outcome, one.reason) for one in first.outcomes] == [("waiting", "earlier_first"), ("delivered", "")]
     assert_delivered(host.pick_up(), ["report.xml"])
     assert (host.inbox / "report.xml").read_bytes() == b"first"
     assert (host.inbox / "report.2.xml").read_bytes() == b"second"

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from support.sshd import HOST_KEY_TYPES, SshServer, host_key
-from support.stage import InProcess, Stage, Step
+from support.stage import REMOTE, InProcess, Stage, Step
 
 
 def test_connection_info_tells_what_is_there(here: InProcess, sshd: SshServer) -> None:
@@ -63,6 +64,27 @@ def test_host_keys_info_shows_what_ssh_keyscan_shows(stage: Stage, sshd: SshServ
     assert {one["fingerprint"] for one in found["host_keys"]} == {host_key(name).fingerprint for name in HOST_KEY_TYPES}
     assert [one["fingerprint"] for one in found["host_keys"] if one["trusted"]] == [host_key("rsa").fingerprint]
     assert "Accepted" not in sshd.log
+
+
+def test_a_ledger_for_the_whole_action_group_breaks_no_module(stage: Stage, sshd: SshServer) -> None:
+    sshd.put("report.xml", b"x")
+    (stage.folder / "outbox").mkdir()
+    (stage.folder / "inbox").mkdir()
+    (stage.folder / "outbox" / "invoice.xml").write_bytes(b"x")
+    ledger = stage.folder / "group-ledger"
+    options: dict[str, Mapping[str, object]] = {
+        "files_info": {"remote_dir": "pickup"},
+        "dropoff": {"src": str(stage.folder / "outbox"), "remote_dir": "input", "settle": 0},
+        "pickup": {"dest": str(stage.folder / "inbox"), "remote_dir": "pickup", "settle": 0, "min_free": "0"},
+        "resolve": {"all_held": True, "decision": "discard"},
+    }
+    results = stage.play(
+        *(Step(module, options.get(module, {})) for module in sorted(REMOTE)),
+        defaults={**sshd.account_options(account="acme"), "ledger": str(ledger)},
+    ).results
+    told = {module: found.get("msg") for module, found in zip(sorted(REMOTE), results) if found["failed"]}
+    assert told == {}
+    assert ledger.exists()
 
 
 def test_files_info_lists_by_pattern(stage: Stage, sshd: SshServer) -> None:

@@ -87,7 +87,7 @@ def test_the_ledger_lists_what_is_held_and_nobody_is_connected_to(
         defaults=offline,
     )
     assert not listed["changed"]
-    assert listed["summary"] == {"held": 1, "unfinished": 0, "delivered": 0, "discarded": 0, "abandoned": 0}
+    assert {outcome: number for outcome, number in listed["summary"].items() if number} == {"held": 1}
     assert [(one["name"], one["folder"], one["reason"]) for one in listed["files"]] == [(NAME, "pickup", "duplicate")]
     assert all_["summary"]["delivered"] == 1
     assert [one["outcome"] for one in all_["files"]] == ["held", "delivered"]

@@ -6,7 +6,7 @@
 
 A new file is younger than the job's ``settle``. More files can arrive during the run, when systemd does not watch the
 folder. So the run first waits until the files are settled. Afterwards it starts again as long as files have changed.
-Files that stay in the folder, because they are held or have failed, do not start another run.
+Files that stay in the folder, because they wait, are held or have failed, do not start another run.
 """
 
 from __future__ import annotations

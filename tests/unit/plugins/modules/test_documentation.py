@@ -37,6 +37,7 @@ FRAGMENTS = (
     job_fragment.ModuleDocFragment.DOCUMENTATION,
     job_fragment.ModuleDocFragment.LEDGER,
     account_fragment.ModuleDocFragment.IN_LEDGER,
+    job_fragment.ModuleDocFragment.UNUSED_LEDGER,
 )
 FORBIDDEN = {"items", "keys", "values", "get", "copy", "pop", "update"}
 
@@ -70,6 +71,7 @@ def documented(name: str) -> dict[str, Any]:
         "job": FRAGMENTS[1],
         "job.ledger": FRAGMENTS[2],
         "account.in_ledger": FRAGMENTS[3],
+        "job.unused_ledger": FRAGMENTS[4],
     }
     options: dict[str, Any] = {}
     for fragment, text in texts.items():
