@@ -16,7 +16,7 @@ from typing import Any
 from ..config.files import DEFAULT_FOLDER, Configuration
 from ..config.options import clean
 from ..config.paths import SYSTEM_LEDGER
-from ..errors import FiledropError, JobRunning, unexpected
+from ..errors import FiledropError, InputError, JobRunning, unexpected
 from ..ledger.history import MOST
 from ..loop.deadline import Interruption
 from ..states import OUTCOMES
@@ -100,11 +100,15 @@ def _dispatch(given: argparse.Namespace, console: Console) -> int:
     configuration, ledger = clean(given.config, name="--config"), clean(given.ledger, name="--ledger")
     context = CommandContext(Configuration(configuration), ledger, console, everything=given.verbose)
     if given.command == "run" and given.wait:
+        if given.only:
+            raise InputError(
+                "option_invalid", "--only: --wait runs for all new files.", "Use only one of the two flags."
+            )
         return run_and_wait(context, given.job, force=given.force)
     if given.command == "run":
-        return run(context, given.job, dry_run=given.dry_run, force=given.force)
+        return run(context, given.job, dry_run=given.dry_run, force=given.force, only=given.only)
     if given.command == "check":
-        return check(context, given.jobs)
+        return check(context, given.jobs, given.only)
     if given.command == "status":
         return status(context, given.jobs)
     if given.command == "history":
@@ -155,8 +159,10 @@ def _parser() -> argparse.ArgumentParser:
         "--wait", action="store_true", help="wait until new files are settled; run again for files that come meanwhile"
     )
     one.add_argument("--force", action="store_true", help="run the job even if it is disabled")
+    _add_only(one)
     some = add("check", "connect for some jobs, or for all enabled ones, and show what a run would do")
     some.add_argument("jobs", metavar="JOB", nargs="*", help="names of jobs; default: all")
+    _add_only(some)
     all_ = add("status", "show the state of the jobs: their last runs, and what waits for a person")
     all_.add_argument("jobs", metavar="JOB", nargs="*", help="names of jobs; default: all")
     past = add("history", "show what log to files: held and unfinished ones first, then the latest")
@@ -180,6 +186,11 @@ def _parser() -> argparse.ArgumentParser:
         "backup: with a new ledger, a job that keeps its originals would send all of them again.",
     )
     return parser
+
+
+def _add_only(parser: argparse.ArgumentParser) -> None:
+    text = "move only the file with this exact name; repeatable"
+    parser.add_argument("--only", metavar="NAME", action="append", default=[], help=text)
 
 
 def _add_common(parser: argparse.ArgumentParser, *, for_subcommand: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..config.options import invalid
 from ..errors import FiledropError, InputError
 from ..local.names import shown
 from ..transfer.result import ORDER
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
 _NEEDS_ATTENTION = ("failed", "held")
 
 
-def run(context: CommandContext, name: str, *, dry_run: bool, force: bool) -> int:
-    """Execute a job once, or predict what that would do."""
+def run(context: CommandContext, name: str, *, dry_run: bool, force: bool, only: Sequence[str] = ()) -> int:
+    """Execute a job once, or predict what that would do.
+
+    :param only: exact names of files: move only these; empty: all files.
+    """
+    _require_names(only)
     job = context.configuration.job(name)
     if not (job.enabled or force or dry_run):
         raise InputError(
@@ -35,13 +40,19 @@ def run(context: CommandContext, name: str, *, dry_run: bool, force: bool) -> in
     require_ledger(context.ledger)
     if not dry_run:
         require_owner(context.ledger, name)
-    status, document, lines = _execute(context, job, dry_run=dry_run)
+    status, document, lines = _execute(context, job, dry_run=dry_run, only=only)
     context.console.answer(document, lines, well=status == WELL)
     return status
 
 
-def check(context: CommandContext, chosen: Sequence[str]) -> int:
-    """Connect for the chosen jobs, or for all that are enabled, and predict what a run would do."""
+def check(context: CommandContext, chosen: Sequence[str], only: Sequence[str] = ()) -> int:
+    """Connect for the chosen jobs, or for all that are enabled, and predict what a run would do.
+
+    :param only: as in `run`; for one job only.
+    """
+    _require_names(only)
+    if only and len(chosen) != 1:
+        raise InputError("option_invalid", "--only: it selects files of one job.", "Name exactly one job.")
     require_ledger(context.ledger)
     documents, lines, statuses = [], [], []
     for name in chosen or context.configuration.job_names():
@@ -50,7 +61,7 @@ def check(context: CommandContext, chosen: Sequence[str]) -> int:
             if not chosen and not job.enabled:
                 lines.append(f"{name}: disabled.")
                 continue
-            status, document, reported = _execute(context, job, dry_run=True)
+            status, document, reported = _execute(context, job, dry_run=True, only=only)
         except FiledropError as error:
             status, document = status_of_error(error), {"job": name, **error_document(error)}
             reported = [f"{name}: {error}"]
@@ -64,7 +75,16 @@ def check(context: CommandContext, chosen: Sequence[str]) -> int:
     return status
 
 
-def _execute(context: CommandContext, job: ConfiguredJob, *, dry_run: bool) -> tuple[int, dict[str, Any], list[str]]:
+def _require_names(only: Sequence[str]) -> None:
+    for name in only:
+        if "/" in name or name in ("", ".", ".."):
+            way_out = "Write the exact name of one file, without its folder. Repeat --only for more files."
+            raise invalid("--only", name, "is not the name of a file", way_out)
+
+
+def _execute(
+    context: CommandContext, job: ConfiguredJob, *, dry_run: bool, only: Sequence[str] = ()
+) -> tuple[int, dict[str, Any], list[str]]:
     """Run a job or predict its run; return its exit status, its JSON document, and lines for people."""
     with held():
         from ..run.runner import run as execute  # imports paramiko, which other subcommands do not need
@@ -85,6 +105,7 @@ def _execute(context: CommandContext, job: ConfiguredJob, *, dry_run: bool) -> t
             time_limit=job.time_limit,
             retention=job.retention,
             max_age=job.max_age,
+            only=only,
             observer=journal if console.to_journal else drawn,
         )
     status = status_of_run(result)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,7 @@ def run(
     time_limit: float | None = None,
     retention: float | None = None,
     max_age: int | None = None,
+    only: Collection[str] = (),
     observer: Observer | None = None,
 ) -> RunResult:
     """Execute a job once.
@@ -84,6 +85,8 @@ def run(
         run (loop/deadline.py).
     :param retention: seconds for which archived files and history are kept (retention.py); None: no limit.
     :param max_age: seconds after which a file that waits needs a person (stuck.py); None: the default.
+    :param only: exact names of files: move only these. Work that earlier runs left with other files is left to the next
+        full run. Such a run is not recorded as the latest run of the job. Empty: all files.
     :param observer: receives the progress of the run.
     :raises FiledropError: the job could not start, and nothing was done: LedgerError, JobRunning, DiskError.
     """
@@ -96,7 +99,7 @@ def run(
         if not check:
             stack.enter_context(only_run(ledger, key))
         syncer = stack.enter_context(closing(Syncer()))
-        work = job_run(job, account.name, book, syncer, check=check)
+        work = job_run(job, account.name, book, syncer, check=check, only=only)
         result = RunResult(error=_CUT_OFF)
         try:
             if not check:
@@ -113,13 +116,13 @@ def run(
             result.error = error
             raise
         finally:
-            work.close(ended_early=result.error is not None)
+            work.close(ended_early=result.error is not None or bool(only))
             result.seconds = deadline.spent
             if not isinstance(result.error, JobRunning):  # the other run is the one that counts
                 with suppress(LedgerError):  # the rows of the files were written, or the error is that of the run
                     oldest = max_age or default_max_age(job.settle)
-                    mark_stuck(book, key, result, oldest, is_covered=lambda _path: True, check=check)
-                if not check:
+                    mark_stuck(book, key, result, oldest, is_covered=work.covers, check=check)
+                if not (check or only):
                     remember(book, key, began, result)
     return result
 

@@ -6,18 +6,29 @@
 
 from __future__ import annotations
 
+import posixpath
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ..errors import ENDS_THE_RUN, FiledropError, NotReached, OriginalStays, RemoteBusy, Replaced, RunEnded, unexpected
+from ..errors import (
+    ENDS_THE_RUN,
+    FiledropError,
+    NotReached,
+    OriginalStays,
+    RemoteBusy,
+    Replaced,
+    RunEnded,
+    WaitError,
+    unexpected,
+)
 from ..local.permissions import Permissions, permissions_for
 from ..loop.deadline import Deadline, Interruption
 from .canary import ALL
 from .result import FileOutcome, RunResult
-from .selection import Allowance, beyond_allowance
+from .selection import Only
 from .tally import Tally
 
 if TYPE_CHECKING:
@@ -30,11 +41,67 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
+class Allowance:
+    """Limit how many files and bytes one run transfers, over all its attempts."""
+
+    def __init__(self, max_files: int | None, max_bytes: int | None) -> None:
+        self._files = max_files
+        self._bytes = max_bytes
+        self._has_moved = False
+        self.begin_attempt()
+
+    def begin_attempt(self) -> None:
+        """Start a new attempt. What earlier attempts transferred still counts; what they only admitted does not."""
+        self._files_now, self._bytes_now = self._files, self._bytes
+        self._may_exceed = not self._has_moved
+        self._admitted = 0
+        self._volume = 0
+        self._is_closed = False
+
+    def admit(self, size: int) -> bool:
+        """Return whether one more file of this size in bytes may be transferred.
+
+        After the first refusal, all files are refused, so that files are transferred in order. The first file of a run
+        may be larger than ``max_bytes``; otherwise it could never be transferred.
+        """
+        self._volume += size
+        if self._files_now is not None and self._admitted >= self._files_now:
+            self._is_closed = True
+        if self._bytes_now is not None and not self._may_exceed and self._volume > self._bytes_now:
+            self._is_closed = True
+        if not self._is_closed:
+            self._admitted += 1
+            self._may_exceed = False
+        return not self._is_closed
+
+    def at_most(self, files: int, size: int) -> tuple[int, int]:
+        """Return the given number of files and bytes, each reduced to its limit."""
+        some = files if self._files_now is None else min(files, self._files_now)
+        return some, size if self._bytes_now is None else min(size, self._bytes_now)
+
+    def spend(self, size: int) -> None:
+        """Count one transferred file of this size in bytes."""
+        self._has_moved = True
+        if self._files is not None:
+            self._files = max(0, self._files - 1)
+        if self._bytes is not None:
+            self._bytes = max(0, self._bytes - size)
+
+
+def beyond_allowance() -> WaitError:
+    return WaitError(
+        "limit_reached",
+        "The run has reached the limit of `max_files` or `max_bytes`.",
+        "A later run transfers the file.",
+    )
+
+
 class JobRun(ABC, Generic[Item]):
     """One run of a job. It outlives connections: each attempt plans anew, and what was delivered stays delivered.
 
     :param account: its name in the ledger.
     :param check: predict only.
+    :param only: the names of the files to which this run is narrowed; empty: all files.
     :ivar deadline: until when files may be begun.
     :ivar prune_before: older rows of the ledger are forgotten after the run, in seconds since 1970; None: no row.
     :ivar tally: the outcomes.
@@ -42,7 +109,9 @@ class JobRun(ABC, Generic[Item]):
     :ivar permissions: of the copies that the job makes on this host.
     """
 
-    def __init__(self, job: Job, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> None:
+    def __init__(
+        self, job: Job, account: str, ledger: Ledger, syncer: Syncer, *, check: bool, only: Collection[str] = ()
+    ) -> None:
         self.job = job
         self.account = account
         self.deadline = Deadline(None)
@@ -53,6 +122,7 @@ class JobRun(ABC, Generic[Item]):
         self._ledger = ledger
         self._syncer = syncer
         self._check = check
+        self.only = Only(only)
         self._allowance = Allowance(job.max_files, job.max_bytes)
         self._rounds: Iterator[Iterator[Item]] = iter(())
         self._round: Iterator[Item] = iter(())
@@ -168,6 +238,10 @@ class JobRun(ABC, Generic[Item]):
     @abstractmethod
     def has_to_remember(self, row: Row) -> bool:
         """Whether forgetting a row that is history could make its file move again."""
+
+    def covers(self, path: str) -> bool:
+        """Whether this run looks at the file of a path, if it exists."""
+        return posixpath.basename(path) in self.only
 
     def remove_archived(self, _row: Row) -> bool:
         """Remove the file that the job archived, if it is unchanged; return whether one was removed."""

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .dropoff.job_run import DropoffRun
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 RUNS: Mapping[str, type[JobRun[Any]]] = {"dropoff": DropoffRun, "pickup": PickupRun}
 
 
-def job_run(job: Job, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> JobRun[Any]:
+def job_run(
+    job: Job, account: str, ledger: Ledger, syncer: Syncer, *, check: bool, only: Collection[str] = ()
+) -> JobRun[Any]:
     """A run of a job, which has not begun.
 
     :param check: predict only.
+    :param only: the names of the files to which this run is narrowed; empty: all files.
     """
-    return RUNS[job.direction](job, account, ledger, syncer, check=check)
+    return RUNS[job.direction](job, account, ledger, syncer, check=check, only=only)

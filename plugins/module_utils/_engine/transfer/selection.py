@@ -45,6 +45,13 @@ class Patterns(Protocol):
     def exclude(self) -> tuple[str, ...]: ...
 
 
+class Selection(Patterns, Protocol):
+    """Anything that has the option `share`, too."""
+
+    @property
+    def share(self) -> Share | None: ...
+
+
 def is_wanted(name: str, job: Patterns) -> bool:
     """Return whether a job's patterns select a name. They are patterns of ``fnmatch``, and case-sensitive."""
     included = not job.include or _fits(name, job.include)
@@ -143,6 +150,52 @@ def is_in_share(name: str, share: Share | None) -> bool:
     return int.from_bytes(digest[:8], "big") % share.count == share.index
 
 
+class Only:
+    """Narrow a run to the files that its caller names. The checksum file of a named file belongs to it.
+
+    :param names: the exact names of files; empty: all files, so nothing is narrowed.
+    """
+
+    def __init__(self, names: Collection[str] = ()) -> None:
+        self._names = frozenset(names)
+        self._unmet = set(names)
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    def __contains__(self, name: str) -> bool:
+        return not self._names or name in self._names or vouched_by(name) in self._names
+
+    def meet(self, name: str) -> None:
+        """Note that a file is there, or that an earlier run has left work with it."""
+        self._unmet.discard(name)
+
+    def unmet(self, job: Selection, place: str) -> Iterator[tuple[str, TransferError]]:
+        """Yield each name that no attempt of this run has met, and why.
+
+        :param place: where the files of the job are, for the message.
+        """
+        for name in sorted(self._unmet):
+            if not is_selected(name, job):
+                finding = f"The job does not select {quoted(name)}: its patterns leave it out, or the name is a temporary one."
+                yield name, TransferError("not_selected", finding, "Change the patterns of the job, or the name.")
+            elif not is_in_share(name, job.share):
+                finding = f"{quoted(name)} belongs to the share of another host."
+                yield name, TransferError("other_share", finding, "Run the job with this name on that host.")
+            else:
+                finding = f"There is no file {quoted(name)} in {quoted(place)}."
+                yield name, TransferError("not_found", finding, "Check the name. It must be the exact name of a file.")
+
+
+def moved_before() -> TransferError:
+    """Build the reason to skip a named file that an earlier run has moved, and whose original was kept."""
+    return TransferError(
+        "moved_before",
+        "An earlier run moved this file, and kept the original.",
+        "A later run moves it again if its content changes.",
+    )
+
+
 @dataclass(frozen=True)
 class Sight:
     """Hold what decides whether a file is settled. Size in bytes, time in ns since 1970 or None if unknown."""
@@ -237,53 +290,6 @@ def unsettled_error(settle: float) -> WaitError:
     )
 
 
-class Allowance:
-    """Limit how many files and bytes one run transfers, over all its attempts."""
-
-    def __init__(self, max_files: int | None, max_bytes: int | None) -> None:
-        self._files = max_files
-        self._bytes = max_bytes
-        self._has_moved = False
-        self.begin_attempt()
-
-    def begin_attempt(self) -> None:
-        """Start a new attempt. What earlier attempts transferred still counts; what they only admitted does not."""
-        self._files_now, self._bytes_now = self._files, self._bytes
-        self._may_exceed = not self._has_moved
-        self._admitted = 0
-        self._volume = 0
-        self._is_closed = False
-
-    def admit(self, size: int) -> bool:
-        """Return whether one more file of this size in bytes may be transferred.
-
-        After the first refusal, all files are refused, so that files are transferred in order. The first file of a run
-        may be larger than ``max_bytes``; otherwise it could never be transferred.
-        """
-        self._volume += size
-        if self._files_now is not None and self._admitted >= self._files_now:
-            self._is_closed = True
-        if self._bytes_now is not None and not self._may_exceed and self._volume > self._bytes_now:
-            self._is_closed = True
-        if not self._is_closed:
-            self._admitted += 1
-            self._may_exceed = False
-        return not self._is_closed
-
-    def at_most(self, files: int, size: int) -> tuple[int, int]:
-        """Return the given number of files and bytes, each reduced to its limit."""
-        some = files if self._files_now is None else min(files, self._files_now)
-        return some, size if self._bytes_now is None else min(size, self._bytes_now)
-
-    def spend(self, size: int) -> None:
-        """Count one transferred file of this size in bytes."""
-        self._has_moved = True
-        if self._files is not None:
-            self._files = max(0, self._files - 1)
-        if self._bytes is not None:
-            self._bytes = max(0, self._bytes - size)
-
-
 LOOKED_UP_AT_ONCE = 500
 """The number of files in one lookup in the ledger."""
 
@@ -374,14 +380,6 @@ def _name_of(kept: bytes) -> str:
 def left_for_later(files: int) -> str:
     """Return the note of a run that does not take all files of a folder."""
     return f"{files} files are left for later runs: a run takes at most {MOST_NAMES} files of a folder, oldest first."
-
-
-def beyond_allowance() -> WaitError:
-    return WaitError(
-        "limit_reached",
-        "The run has reached the limit of `max_files` or `max_bytes`.",
-        "A later run transfers the file.",
-    )
 
 
 def other_job(row: Row) -> TransferError:

@@ -50,7 +50,7 @@ class DropoffRun(JobRun[DropoffItem]):
         self.tally.begin_attempt()
         if self.job.archive_dir and self.job.after == "archive":
             Folder(self.job.archive_dir, option="archive_dir").require_writable()
-        plan = DropoffPlan(self.job, self.account, self._ledger, self.tally, check=self._check)
+        plan = DropoffPlan(self.job, self.account, self._ledger, self.tally, check=self._check, only=self.only)
         plan.scan()
         self._end_plan()
         self._plan_of_files = plan
@@ -104,6 +104,8 @@ class DropoffRun(JobRun[DropoffItem]):
         return None if into is None else (into, "archive_dir")
 
     def asks_for(self, row: Row) -> bool:
+        if row.name not in self.only:
+            return False
         if os.path.join(row.folder, row.name) in self.job.sources:
             return True
         return row.folder in self.job.sources and is_selected(row.name, self.job)

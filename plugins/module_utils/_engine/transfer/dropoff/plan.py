@@ -29,12 +29,14 @@ from ..selection import (
     Candidate,
     NameMarks,
     Oldest,
+    Only,
     Selector,
     Settling,
     Sight,
     empty_refused,
     is_in_share,
     left_for_later,
+    moved_before,
     other_folder,
     other_job,
     unsettled_error,
@@ -61,12 +63,16 @@ class DropoffPlan:
     """Find the items of one drop-off, oldest first. Files that are not sent get their outcome at once.
 
     :param check: change nothing; unsettled files are not recorded in the ledger.
+    :param only: narrows the plan to some names.
     :ivar known: the number of kept files that were delivered before. It has no limit.
     :ivar files: the number of files that were found; ``size`` is their total size in bytes.
     """
 
-    def __init__(self, job: Dropoff, account: str, ledger: Ledger, tally: Tally, *, check: bool) -> None:
+    def __init__(
+        self, job: Dropoff, account: str, ledger: Ledger, tally: Tally, *, check: bool, only: Only | None = None
+    ) -> None:
         self._job = job
+        self._only = only or Only()
         self._account = account
         self._ledger = ledger
         self._tally = tally
@@ -125,18 +131,23 @@ class DropoffPlan:
             self._scan_source(folder, wanted, unfinished.pop(folder.path, {}))
         for path, rows in unfinished.items():
             self._plan_rest(path, rows.values())
+        for name, error in self._only.unmet(self._job, ", ".join(self._job.sources)):
+            self._tally.add(self._outcome(os.path.join(self._job.sources[0], name), name).blame(error))
 
     def items(self) -> Iterator[DropoffItem]:
         """Yield the items, oldest first. Each is built when it is needed, so a large folder needs little memory."""
         waiting = self._oldest.take()
         while some := list(islice(waiting, LOOKED_UP_AT_ONCE)):
             yield from self._items_of([(one.name, int(one.rest)) for one in some])
-        for source in self._sources:
+        for source in self._sources if not self._only else ():
             source.settling.end()
 
     def _rows_by_folder(self) -> dict[str, dict[str, Row]]:
         found: dict[str, dict[str, Row]] = {}
         for row in self._ledger.open_rows(self._account, self._job.direction, self._job.name):
+            if row.name not in self._only:
+                continue
+            self._only.meet(row.name)
             found.setdefault(row.folder, {})[row.name] = row
         return found
 
@@ -163,8 +174,10 @@ class DropoffPlan:
         if self._job.after == "keep":
             for name, size, mtime_ns, state in self._ledger.each_past(*source.key, files):
                 if state is State.DELIVERED and (files[name].size, files[name].mtime_ns) == (size, mtime_ns):
-                    del files[name]
-                    self.known += 1
+                    file = files.pop(name)
+                    self.known += not self._only
+                    if self._only:
+                        self._skip(source.folder, file, moved_before())
         for file in files.values():
             self._add(file.mtime_ns, file.name, len(self._sources) - 1, file.size)
         files.clear()
@@ -200,8 +213,11 @@ class DropoffPlan:
             chosen = name in wanted if wanted is not None else self._selector.selects(name)
             if not chosen or self._is_archive(folder, name) or not is_in_share(name, self._job.share):
                 continue
+            if name not in self._only:
+                continue
+            self._only.meet(name)
             file = regular(name, status)
-            if file is None and wanted is None:
+            if file is None and wanted is None and not self._only:
                 self._left_alone.add(name, _kind_of(status))
                 continue
             try:
@@ -385,7 +401,7 @@ def _not_a_file(name: str, kind: str) -> TransferError:
     return TransferError(
         "not_a_file",
         f"{names.quoted(name)} in `src` is a {kind}, but only regular files are sent.",
-        "Name the file itself in `src`. A link is never followed.",
+        "Name the file itself. A link is never followed.",
     )
 
 

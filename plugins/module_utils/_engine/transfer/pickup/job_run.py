@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Container, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Container, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Callable
@@ -63,8 +63,10 @@ class PickupRun(JobRun[PickupItem]):
     _plan_of_files: PickupPlan | None = None
     _lock: DestLock | None = None
 
-    def __init__(self, job: Pickup, account: str, ledger: Ledger, syncer: Syncer, *, check: bool) -> None:
-        super().__init__(job, account, ledger, syncer, check=check)
+    def __init__(
+        self, job: Pickup, account: str, ledger: Ledger, syncer: Syncer, *, check: bool, only: Collection[str] = ()
+    ) -> None:
+        super().__init__(job, account, ledger, syncer, check=check, only=only)
         self._gone = 0  # files that were gone from the server after their download
         self._came: set[str] = set()  # names of fetched files, needed only for checksums
         self._present: frozenset[str] | None = None  # the watched names that are on the server
@@ -102,7 +104,10 @@ class PickupRun(JobRun[PickupItem]):
             check=self._check,
             watched={*self._to_watch(), *(row.name for row in rows)},
             clock=self._clock(remote, looks),
+            only=self.only,
         )
+        for row in rows:
+            self.only.meet(row.name)
         await list_into(remote, self.job.remote_dir, plan.take)
         plan.close(claims.among(plan.claims))
         if plan.needs_second_look:
@@ -189,9 +194,10 @@ class PickupRun(JobRun[PickupItem]):
         Return the names whose parts could not be published, with their outcomes told. They are not fetched again.
         """
         stuck = set()
-        placing = [row for row in rows if row.state is State.PLACING]
         kept = (State.PLACING, State.HELD, State.RESEND)
         self._workflow.remove_leftovers(keep={row.temporary or "" for row in rows if row.state in kept})
+        rows = [row for row in rows if row.name in self.only]
+        placing = [row for row in rows if row.state is State.PLACING]
         for row in placing:
             try:
                 await self._workflow.resume(row)
@@ -254,7 +260,7 @@ class PickupRun(JobRun[PickupItem]):
         return self.job.dest, "dest"
 
     def asks_for(self, row: Row) -> bool:
-        return row.folder == self.job.remote_dir and is_selected(row.name, self.job)
+        return row.folder == self.job.remote_dir and row.name in self.only and is_selected(row.name, self.job)
 
     def has_to_remember(self, row: Row) -> bool:
         return row.state in STAYS and (self._present is None or row.name in self._present)

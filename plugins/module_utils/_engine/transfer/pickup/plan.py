@@ -18,12 +18,14 @@ from ...local import names
 from ...remote import Entry, join
 from ...states import CAME, SECURED, State
 from ..left_alone import LeftAlone
+from ..result import FileOutcome
 from ..selection import (
     DIGESTS,
     LOOKED_UP_AT_ONCE,
     Candidate,
     NameMarks,
     Oldest,
+    Only,
     SecondLook,
     Selector,
     Settling,
@@ -32,6 +34,7 @@ from ..selection import (
     is_in_share,
     is_selected,
     left_for_later,
+    moved_before,
     other_job,
     sidecar_key,
     unsettled_error,
@@ -63,6 +66,7 @@ class PickupPlan:
     :param check: change nothing; unsettled files are not recorded in the ledger.
     :param watched: names for which the caller needs to know whether they are in the folder.
     :param clock: seconds by which the server's clock is ahead of ours; None if it is unknown.
+    :param only: narrows the plan to some names.
     :ivar needs_second_look: whether only a second listing can show which files are settled; see `look_again`.
     :ivar known: the number of files that were fetched before and stay on the server. It has no limit.
     :ivar files: the number of files that were found; ``size`` is their total size in bytes.
@@ -81,8 +85,10 @@ class PickupPlan:
         check: bool,
         watched: Collection[str],
         clock: float | None = 0.0,
+        only: Only | None = None,
     ) -> None:
         self._job = job
+        self._only = only or Only()
         self._key = (account, job.direction, job.remote_dir)
         self._ledger = ledger
         self._tally = tally
@@ -130,8 +136,7 @@ class PickupPlan:
             if entry.name in self._watched:
                 self.present.add(entry.name)
             if entry.kind != "file":
-                if entry.path != self._job.move_dir and is_selected(entry.name, self._job):
-                    self._left_alone.add(entry.name, "special file" if entry.kind == "other" else entry.kind)
+                self._leave_alone(entry)
                 continue
             if names.is_claim(entry.name):
                 self.claims.append(entry)
@@ -139,6 +144,7 @@ class PickupPlan:
             if vouched_by(entry.name):
                 self._sidecars.setdefault(sidecar_key(entry.name), entry)
             if self._is_asked_for(entry.name):
+                self._only.meet(entry.name)
                 self._accept(entry)
 
     def close(self, claimed: dict[str, Entry]) -> None:
@@ -146,8 +152,8 @@ class PickupPlan:
 
         :param claimed: the files that this job has claimed: their current entries, by their own names.
         """
-        self._claimed = claimed
         self.present.update(claimed.keys() & self._watched)
+        claimed = self._claimed = {name: entry for name, entry in claimed.items() if name in self._only}
         self._ask_ledger()
         if claimed:
             for name in self._oldest.discard(claimed) | self._oldest_checksums.discard(claimed):
@@ -159,9 +165,26 @@ class PickupPlan:
                 if sidecar and sidecar.name not in claimed and not self._is_asked_for(sidecar.name):
                     self._accept(sidecar)
         self._ask_ledger()
+        for name in claimed:
+            self._only.meet(name)
+        for name, error in self._only.unmet(self._job, self._job.remote_dir):
+            path = join(self._job.remote_dir, name)
+            self._tally.add(FileOutcome(name, path, remote_path=path).blame(error))
 
     def _is_asked_for(self, name: str) -> bool:
-        return self._selector.selects(name) and is_in_share(name, self._job.share)
+        return self._selector.selects(name) and is_in_share(name, self._job.share) and name in self._only
+
+    def _leave_alone(self, entry: Entry) -> None:
+        """Take note of what is not a regular file. If it was named, that is an error."""
+        if entry.path == self._job.move_dir or not is_selected(entry.name, self._job) or entry.name not in self._only:
+            return
+        kind = "special file" if entry.kind == "other" else entry.kind
+        if not self._only:
+            self._left_alone.add(entry.name, kind)
+            return
+        self._only.meet(entry.name)
+        finding = f"{entry.path!r} is a {kind}, but only regular files are fetched."
+        self._refuse(entry, TransferError("not_a_file", finding, "Name the file itself. A link is never followed."))
 
     def _accept(self, entry: Entry) -> None:
         """Keep a file that can be fetched; refuse an unsafe name, and apply `empty` to an empty file."""
@@ -191,8 +214,10 @@ class PickupPlan:
                 if self._must_compare(page[name]):
                     compared.add(name)
                 else:
-                    del page[name]
-                    self.known += 1
+                    entry = page.pop(name)
+                    self.known += not self._only
+                    if self._only:
+                        self._tally.add(outcome_of(entry).skip(moved_before()))
         for entry in page.values():
             is_checksum = self._job.verify == "sidecar" and vouched_by(entry.name)
             oldest = self._oldest_checksums if is_checksum else self._oldest
@@ -240,7 +265,8 @@ class PickupPlan:
                 yield item
             else:
                 self._tally.add(item.outcome.blame(_file_awaited(stem)))
-        self._settling.end()
+        if not self._only:
+            self._settling.end()
 
     def _came_with(self, item: PickupItem, stem: str) -> bool:
         """Return whether the file of a checksum was fetched in an earlier run, when the checksum already existed.

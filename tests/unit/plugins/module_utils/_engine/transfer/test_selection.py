@@ -15,8 +15,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jo
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import ledger as ledger_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer import selection
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.base import Allowance
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import (
-    Allowance,
     Candidate,
     Oldest,
     Selector,
