@@ -284,7 +284,9 @@ files:
       type: str
       sample: ""
 notes:
-  description: Further information about the run, such as a lost connection, or folders in O(src) that were left alone.
+  description:
+    - Further information about the run. It tells how often a connection was lost or a server was busy, and why, and
+      which folders and links in O(src) were left alone.
   returned: when the job could start
   type: list
   elements: str

@@ -259,8 +259,8 @@ files:
       sample: ""
 notes:
   description:
-    - Further information about the run, such as a lost connection, or folders and links on the server that were left
-      alone.
+    - Further information about the run. It tells how often a connection was lost or a server was busy, and why, and
+      which folders and links on the server were left alone.
   returned: when the job could start
   type: list
   elements: str

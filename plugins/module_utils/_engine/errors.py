@@ -21,16 +21,18 @@ class FiledropError(Exception):
 
     :param reason: a stable code in snake_case for programs, such as ``port_closed``.
     :param finding: a sentence for people: the value that was found and why that is a problem.
-    :param way_out: a sentence for people: what to do about it.
+    :param way_out: a sentence for people: what to do about it. Some kinds of errors have a usual one.
 
     Names and what servers say are part of the sentences, so control and format characters in them are escaped.
     """
+
+    USUAL_WAY_OUT = ""
 
     def __init__(self, reason: str, finding: str, way_out: str = "") -> None:
         super().__init__(reason, finding, way_out)
         self.reason = reason
         self.finding = escaped(finding)
-        self.way_out = escaped(way_out)
+        self.way_out = escaped(way_out or self.USUAL_WAY_OUT)
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.finding, self.way_out) if part)
@@ -59,6 +61,8 @@ class UnreachableError(FiledropError):
 class ConnectionLost(FiledropError):
     """The session ended or stopped answering. The state of pending requests is unknown; a new session may go on."""
 
+    USUAL_WAY_OUT = "The next run continues. If this happens again and again, ask the provider."
+
 
 class ServerBusy(FiledropError):
     """The server accepts no further session now. A later attempt may succeed."""
@@ -75,18 +79,25 @@ class RemoteError(FiledropError):
     """
 
     said = ""
+    USUAL_WAY_OUT = "The next run tries again. If this happens again and again, ask the provider."
 
 
 class RemoteMissing(RemoteError):
     """The file or folder does not exist on the server."""
 
+    USUAL_WAY_OUT = "Check the folders of the job. If they are right, ask the provider."
+
 
 class RemoteDenied(RemoteError):
     """The server does not permit the request."""
 
+    USUAL_WAY_OUT = "Ask the provider for this permission, or check the folders of the job."
+
 
 class RemoteUnsupported(RemoteError):
     """The server does not know the request."""
+
+    USUAL_WAY_OUT = "Ask the provider whether the server can allow it."
 
 
 class RemoteBusy(RemoteError):
@@ -95,6 +106,10 @@ class RemoteBusy(RemoteError):
 
 class ProtocolError(FiledropError):
     """The server broke the protocol's rules. Nothing else that it sends on this session can be trusted."""
+
+    USUAL_WAY_OUT = (
+        "Report this to the provider. If it happens again and again, another program may listen at this port."
+    )
 
 
 class DiskError(FiledropError):

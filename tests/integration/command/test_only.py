@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.command import Ended, Host
@@ -82,7 +83,7 @@ def test_a_name_of_another_host_s_share_is_refused(host: Host, sshd: SshServer, 
     assert set(told(ended).values()) == {("delivered", ""), ("failed", "other_share")}
 
 
-def prepared(host: Host, sshd: SshServer, direction: str, **options: object) -> tuple[str, Path]:
+def prepared(host: Host, sshd: SshServer, direction: str, **options: Any) -> tuple[str, Path]:
     """A job of a direction, and the folder of its originals."""
     ready(host)
     if direction == "dropoff":

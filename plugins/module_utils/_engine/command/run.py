@@ -106,6 +106,7 @@ def _execute(
             retention=job.retention,
             max_age=job.max_age,
             only=only,
+            patient=console.to_journal or console.quiet,
             observer=journal if console.to_journal else drawn,
         )
     status = status_of_run(result)

@@ -39,6 +39,7 @@ from .adoption import adopt
 from .last_run import remember
 from .retention import prune
 from .stuck import mark_stuck
+from .troubles import Troubles
 
 if TYPE_CHECKING:
     from ..config.account import Account
@@ -71,6 +72,7 @@ def run(
     retention: float | None = None,
     max_age: int | None = None,
     only: Collection[str] = (),
+    patient: bool = True,
     observer: Observer | None = None,
 ) -> RunResult:
     """Execute a job once.
@@ -87,6 +89,7 @@ def run(
     :param max_age: seconds after which a file that waits needs a person (stuck.py); None: the default.
     :param only: exact names of files: move only these. Work that earlier runs left with other files is left to the next
         full run. Such a run is not recorded as the latest run of the job. Empty: all files.
+    :param patient: retry a closed port before the first connection. Set this where nobody waits for the answer.
     :param observer: receives the progress of the run.
     :raises FiledropError: the job could not start, and nothing was done: LedgerError, JobRunning, DiskError.
     """
@@ -109,7 +112,9 @@ def run(
             work.deadline, work.tally.observer = deadline, observer
             if retention is not None and not check:
                 work.prune_before = began - retention
-            result = _persist(work, account, book, syncer)
+            troubles = Troubles()
+            result = _persist(work, account, book, syncer, troubles, patient=patient and not check)
+            result.notes.extend(troubles.notes())
             if work.prune_before is not None and result.error is None:
                 _prune(result, work, book, before=work.prune_before)
         except FiledropError as error:
@@ -151,27 +156,35 @@ def _prune(result: RunResult, work: JobRun[Any], ledger: Ledger, *, before: floa
         result.notes.append(f"Some files or history older than `retention` could not be removed: {error}")
 
 
-def _persist(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer) -> RunResult:
+def _persist(
+    work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer, troubles: Troubles, *, patient: bool
+) -> RunResult:
     """Make attempts until one ends the run.
 
     After a lost connection, or if the server is busy or refuses connections, retry up to the length of PAUSES. Each
     attempt that brings a file further restarts that count. So does an attempt that makes the next one smaller.
+
+    :param patient: retry also if the port is closed before the first connection. That is most likely an error in the
+        account, so a person who waits is told at once.
     """
     pauses = iter(PAUSES)
     changes = 0
     while True:
         secured = ledger.secured
         try:
-            _attempt(work, account, ledger, syncer)
+            _attempt(work, account, ledger, syncer, troubles)
             return work.result(None)
         except (ConnectionLost, RemoteBusy, ServerBusy, UnreachableError) as error:
+            width = None
             if ledger.secured > secured:
                 pauses, changes = iter(PAUSES), 0
             elif changes < MOST_CHANGES and work.reduce():
-                pauses, changes = iter(PAUSES), changes + 1
+                pauses, changes, width = iter(PAUSES), changes + 1, work.width
             pause = next(pauses, None)
-            if pause is None or pause > work.deadline.left or not _is_worth_another_try(error):
+            is_worth_it = _is_worth_another_try(error, patient=patient or troubles.has_connected)
+            if pause is None or pause > work.deadline.left or not is_worth_it:
                 return work.result(error)
+            troubles.overcome(error, width)
             time.sleep(pause)
         except FiledropError as error:
             return work.result(error)
@@ -179,16 +192,17 @@ def _persist(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer
             return work.result(interruption.error)
 
 
-def _is_worth_another_try(error: FiledropError) -> bool:
-    return not isinstance(error, UnreachableError) or error.reason == "port_closed"
+def _is_worth_another_try(error: FiledropError, *, patient: bool) -> bool:
+    return not isinstance(error, UnreachableError) or (patient and error.reason == "port_closed")
 
 
-def _attempt(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer) -> None:
+def _attempt(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer, troubles: Troubles) -> None:
     """Connect, plan, and execute the plan. Each attempt plans again, because earlier ones may have changed anything."""
     ledger.begin_plan()
     if not work.begin_attempt():
         return
     with closing(connect(account, work.permissions)) as remote:
+        troubles.has_connected = True
         flow = Loop(work.deadline.watch(remote), [syncer, ledger, *remote.batches])
         flow.run(_work_through(work, watched(remote, work.observer), flow))
 

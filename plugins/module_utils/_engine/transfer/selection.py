@@ -177,7 +177,8 @@ class Only:
         """
         for name in sorted(self._unmet):
             if not is_selected(name, job):
-                finding = f"The job does not select {quoted(name)}: its patterns leave it out, or the name is a temporary one."
+                why = "Its patterns leave it out, or the name marks an unfinished file."
+                finding = f"The job does not select {quoted(name)}. {why}"
                 yield name, TransferError("not_selected", finding, "Change the patterns of the job, or the name.")
             elif not is_in_share(name, job.share):
                 finding = f"{quoted(name)} belongs to the share of another host."

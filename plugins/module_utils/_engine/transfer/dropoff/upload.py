@@ -287,10 +287,12 @@ class Uploads:
             if await upload.discard():
                 await self.ledger.commit(row, State.ABANDONED)
                 raise TransferError(
-                    "not_completed", str(error), "The upload was removed from the server. The next run sends it again."
+                    "not_completed",
+                    error.finding,
+                    "The upload was removed from the server. The next run sends it again.",
                 ) from error
             await self.ledger.commit(row, State.HELD, reason="not_completed")
-            raise self.held(row, "not_completed", f"{error} The file is missing on the server.") from error
+            raise self.held(row, "not_completed", f"{error.finding} The file is missing on the server.") from error
         await self.ledger.commit(row, State.CLOSED)
 
     async def _find_late_size(self, row: Row, upload: Uploaded) -> None:
@@ -361,9 +363,9 @@ class Uploads:
         if verdict is Verdict.DELIVERED:
             return
         if verdict is Verdict.AMBIGUOUS or isinstance(there, RemoteError):
-            await self._hold(row, "vanished", f"{error} The file is not to be seen under either name.")
+            await self._hold(row, "vanished", f"{error.finding} The file is not to be seen under either name.")
         if verdict is Verdict.FINISH_RENAME and not again and error.reason == UNSTATED:
-            finding = f"{error} The complete upload stays there as {temporary!r}."
+            finding = f"{error.finding} The complete upload stays there as {temporary!r}."
             way_out = "The next run renames it, or else removes it."
             if self.renaming.is_proven:
                 raise TransferError("rename_failed", finding, way_out) from error
@@ -373,11 +375,11 @@ class Uploads:
         if isinstance(final, Entry):
             raise name_taken(row.remote_path) from error
         if self.renaming.is_proven:
-            raise TransferError("rename_failed", str(error), "The next run sends it again.") from error
+            raise TransferError("rename_failed", error.finding, "The next run sends it again.") from error
         self.renaming.failed()
         raise JobStopped(
             "rename_refused",
-            f"{error} The uploaded file was removed.",
+            f"{error.finding} The uploaded file was removed.",
             _RENAME_NEEDED,
         ) from error
 

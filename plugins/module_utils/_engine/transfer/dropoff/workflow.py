@@ -129,7 +129,8 @@ class DropoffWorkflow:
                 await self._give_up(row, verdict)
                 row, verdict = None, Verdict.SEND
         if item.file is None:
-            raise TransferError("local_missing", f"{item.path!r} does not exist any more, and was not sent.")
+            finding = f"{item.path!r} does not exist any more, and was not sent."
+            raise TransferError("local_missing", finding, "Put it back there if it is to be sent.")
         if item.row is not None and verdict is Verdict.SEND:
             await self.uploads.require_free_name(item.remote_path)
         return await self.uploads.send(item, item.file, row, over=verdict is Verdict.REWRITE)
@@ -262,4 +263,5 @@ _ENDS = {Verdict.DELIVERED: State.DELIVERED, Verdict.DISCARDED: State.DISCARDED}
 def already_delivered(row: Row) -> TransferError:
     """Build the reason to skip a delivered file of which only the original was left."""
     who = "A person resolved it as delivered" if row.reason == RESOLVED else "An earlier run delivered it"
-    return TransferError("already_delivered", f"{who}; this run only disposed of the original.")
+    finding = f"{who}; this run only disposed of the original."
+    return TransferError("already_delivered", finding, "Nothing more has to be done.")

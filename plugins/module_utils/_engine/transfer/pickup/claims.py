@@ -230,7 +230,8 @@ class ClaimedElsewhere(TransferError):
     """Raised when another host that shares the mailbox has claimed a file, or the file was removed."""
 
     def __init__(self, path: str) -> None:
-        super().__init__("claimed_elsewhere", f"{path!r} was listed, but another host has claimed it since.")
+        finding = f"{path!r} was listed, but another host has claimed it since."
+        super().__init__("claimed_elsewhere", finding, "That host fetches it.")
 
 
 def earlier_first() -> WaitError:

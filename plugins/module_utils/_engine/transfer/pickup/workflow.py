@@ -389,9 +389,12 @@ RECENT = 24 * 3600.0
 GONE = TransferError(
     "source_gone",
     "The file was read completely. After that it was no longer on the server: the server, or another reader, took it.",
+    "If the server does not remove files that were read, find out who else reads them.",
 )
 DUPLICATE = TransferError(
-    "duplicate", "The file was fetched before with the same content, so it is not delivered again."
+    "duplicate",
+    "The file was fetched before with the same content, so it is not delivered again.",
+    "To deliver such files again, set `on_duplicate: deliver`.",
 )
 
 

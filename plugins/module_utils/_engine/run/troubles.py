@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Count what a run overcame, and tell it in its notes: lost connections, busy servers, closed ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..errors import ConnectionLost, UnreachableError
+
+if TYPE_CHECKING:
+    from ..errors import FiledropError
+
+_LOST, _CLOSED, _BUSY = "the connection was lost", "the port was closed", "the server was busy"
+
+
+class Troubles:
+    """Count the errors after which a run tried again.
+
+    :ivar has_connected: whether an attempt of this run has had a connection.
+    """
+
+    def __init__(self) -> None:
+        self.has_connected = False
+        self._counts: dict[str, int] = {}
+        self._first: dict[str, str] = {}
+        self._width: int | None = None
+
+    def overcome(self, error: FiledropError, width: int | None) -> None:
+        """Count an error after which the run tries again.
+
+        :param width: how many files the run moves at once from now on; None: as many as before.
+        """
+        kind = _LOST if isinstance(error, ConnectionLost) else _CLOSED if isinstance(error, UnreachableError) else _BUSY
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+        self._first.setdefault(kind, error.finding)
+        self._width = self._width if width is None else width
+
+    def notes(self) -> Iterator[str]:
+        """Yield a note for each kind of trouble."""
+        for kind, count in self._counts.items():
+            times = "once" if count == 1 else f"{count} times"
+            yield f"During this run, {kind} {times}, and the run tried again. The first reason: {self._first[kind]}"
+        if self._width is not None:
+            files = "1 file" if self._width == 1 else f"{self._width} files"
+            yield f"The server ended sessions before a file was through, so the run went on with {files} at once."
