@@ -152,7 +152,15 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
         account = account_from_options(module.params)
         ledger = ledger_path(module)
         with as_owner(ledger, reading=module.check_mode):
-            found = run(job, account, ledger=ledger, check=module.check_mode, create_ledger=True, patient=False)
+            found = run(
+                job,
+                account,
+                ledger=ledger,
+                check=module.check_mode,
+                create_ledger=True,
+                patient=False,
+                for_module=True,
+            )
     for note in found.notes:
         module.warn(names.shown(note))
     result = transfer_result(found, job)

@@ -264,31 +264,28 @@ _FINDING_OUT = {
 """By reason or else by direction: what a person has to find out."""
 
 
-def held_error(row: Row, reason: str, finding: str, ledger: str) -> HoldError:
-    """Build the error of a file that a person decides about. Its row is held, or is about to be.
-
-    :param ledger: path of the ledger.
-    """
+def held_error(row: Row, reason: str, finding: str, ledger: Ledger) -> HoldError:
+    """Build the error of a file that a person decides about. Its row is held, or is about to be."""
     return HoldError(reason, finding, _way_out(row, ledger))
 
 
-def _way_out(row: Row, ledger: str) -> str:
+def _way_out(row: Row, ledger: Ledger) -> str:
     finding_out = f"{_FINDING_OUT.get(row.reason or '', _FINDING_OUT[row.direction])}, and decide"
     finding_out = finding_out.format(path=quoted(row.local_path or "unknown"))
     return f"{finding_out} {how_to_decide(row, ledger)}"
 
 
-def how_to_decide(row: Row, ledger: str) -> str:
+def how_to_decide(row: Row, ledger: Ledger) -> str:
     """Return the command or the task that resolves a row, as the end of a sentence.
 
-    A job with a label as its name belongs to the command; all other jobs belong to modules.
+    The command knows jobs with a label as their name. All other jobs belong to modules.
     """
-    if read.LABEL.fullmatch(row.job):
+    if read.LABEL.fullmatch(row.job) and not ledger.for_module:
         command = f"filedrop resolve {row.job} {shlex.quote(row.name)}"
         return f"with `{command} --resend`, `--delivered` or `--discard`."
     options = {"account": row.account, "direction": row.direction, "name": path_of(row)}
-    if os.path.abspath(ledger) != default_ledger():
-        options["ledger"] = ledger
+    if os.path.abspath(ledger.path) != default_ledger():
+        options["ledger"] = ledger.path
     text = ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in options.items())
     task = f"courier.filedrop.resolve: {{{text}, decision: resend}}"
     return f"with a task `{task}`. Use delivered or discard instead of resend if that is your decision."

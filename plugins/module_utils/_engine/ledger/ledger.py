@@ -116,14 +116,24 @@ class Ledger(Batch):
     :param create: create the ledger if it is missing. Set this only where a new ledger is expected. A silent
         replacement for a lost ledger would make its jobs send files again.
     :param read_only: never write (check mode). A missing ledger counts as empty, unless it ``must_exist``.
+    :param for_module: a module works with it. So its messages speak of modules, and not of the command.
     :ivar secured: how many steps have been taken after which a file need not be moved again.
     :raises LedgerError: from every method, if the ledger cannot be used. Then nothing must be transferred.
     :ivar newest_planned: the newest row that the plan of this run can have seen; see `begin_plan`.
     """
 
-    def __init__(self, path: str, *, create: bool = False, read_only: bool = False, must_exist: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        create: bool = False,
+        read_only: bool = False,
+        must_exist: bool = False,
+        for_module: bool = False,
+    ) -> None:
         super().__init__()
         self.path = path
+        self.for_module = for_module
         self.newest_planned = sys.maxsize
         self.secured = 0
         self._waiting: list[tuple[Row, Future[None]]] = []

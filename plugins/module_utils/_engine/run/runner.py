@@ -73,6 +73,7 @@ def run(
     max_age: int | None = None,
     only: Collection[str] = (),
     patient: bool = True,
+    for_module: bool = False,
     observer: Observer | None = None,
 ) -> RunResult:
     """Execute a job once.
@@ -90,6 +91,7 @@ def run(
     :param only: exact names of files: move only these. Work that earlier runs left with other files is left to the next
         full run. Such a run is not recorded as the latest run of the job. Empty: all files.
     :param patient: retry a closed port before the first connection. Set this where nobody waits for the answer.
+    :param for_module: messages speak of modules, and not of the command.
     :param observer: receives the progress of the run.
     :raises FiledropError: the job could not start, and nothing was done: LedgerError, JobRunning, DiskError.
     """
@@ -98,7 +100,9 @@ def run(
     key = JobKey(account.name, job.direction, job.name)
     with ExitStack() as stack:
         stack.enter_context(_collected_rarely())
-        book = stack.enter_context(closing(Ledger(ledger, create=create_ledger, read_only=check)))
+        book = stack.enter_context(
+            closing(Ledger(ledger, create=create_ledger, read_only=check, for_module=for_module))
+        )
         if not check:
             stack.enter_context(only_run(ledger, key))
         syncer = stack.enter_context(closing(Syncer()))

@@ -13,7 +13,7 @@ from ...ledger.decisions import how_to_decide
 from ...states import NAME_TAKEN
 
 if TYPE_CHECKING:
-    from ...ledger.ledger import Row
+    from ...ledger.ledger import Ledger, Row
 
 BY_SIZE = "size"
 """Evidence of a delivery: the server shows the right size under the final name."""
@@ -45,11 +45,8 @@ def name_taken(path: str) -> WaitError:
     )
 
 
-def name_still_taken(row: Row, ledger: str) -> WaitError:
-    """Build the error for a row whose whole upload waits for its name.
-
-    :param ledger: path of the ledger.
-    """
+def name_still_taken(row: Row, ledger: Ledger) -> WaitError:
+    """Build the error for a row whose whole upload waits for its name."""
     return WaitError(
         NAME_TAKEN,
         f"The whole file was uploaded as {row.temporary!r}, but another file {row.remote_path!r} exists on the server.",

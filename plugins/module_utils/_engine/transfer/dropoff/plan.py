@@ -319,10 +319,10 @@ class DropoffPlan:
 
     def _why_not_ours(self, row: Row) -> FiledropError:
         if row.state is State.AWAITING_NAME:
-            return name_still_taken(row, self._ledger.path)
+            return name_still_taken(row, self._ledger)
         if row.state is State.HELD:
             finding = f"An earlier upload of this file by the job {row.job!r} needs a decision."
-            return held_error(row, row.reason or "held", finding, self._ledger.path)
+            return held_error(row, row.reason or "held", finding, self._ledger)
         return other_job(row)
 
     def _settled(self, source: _Source, items: list[DropoffItem]) -> Iterator[DropoffItem]:

@@ -135,7 +135,7 @@ class Uploads:
 
     def held(self, row: Row, reason: str, finding: str) -> HoldError:
         """Build the error for a row that needs a person's decision."""
-        return held_error(row, reason, finding, self.ledger.path)
+        return held_error(row, reason, finding, self.ledger)
 
     @property
     def shows_partial_uploads(self) -> bool:

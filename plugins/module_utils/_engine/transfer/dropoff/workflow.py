@@ -157,7 +157,7 @@ class DropoffWorkflow:
         if verdict is Verdict.AMBIGUOUS and self.job.ambiguous == "resend":
             return Verdict.SEND
         if verdict is Verdict.AWAIT_NAME:
-            raise name_still_taken(row, self.ledger.path)
+            raise name_still_taken(row, self.ledger)
         if verdict in HOLDS:
             reason, finding = HOLDS[verdict]
             cut_off = f"{names.quoted(row.name)} was interrupted in an earlier run, and {finding}."

@@ -322,7 +322,7 @@ class PickupPlan:
         """Return whether a file still needs work, according to the newest row of its name. Else add its outcome."""
         if latest.state.is_decidable:
             finding = f"{entry.path!r} is held and needs a decision."
-            self._refuse(entry, held_error(latest, latest.reason or "held", finding, self._ledger.path))
+            self._refuse(entry, held_error(latest, latest.reason or "held", finding, self._ledger))
             return False
         is_other_job = latest.open and latest.job != self._job.name
         if is_other_job and not (self._check and not is_running(self._ledger.path, JobKey.of(latest))):

@@ -158,7 +158,7 @@ class PickupWorkflow:
         await self.ledger.commit(row, State.HELD, reason="duplicate", temporary=None, local_path=earlier.local_path)
         claim.continue_as(row)
         finding = f"{item.entry.path!r} was fetched before, with the same content."
-        return held_error(row, "duplicate", finding, self.ledger.path)
+        return held_error(row, "duplicate", finding, self.ledger)
 
     def _published_elsewhere(self, item: PickupItem, claim: Claim, part: Part) -> Row | None:
         """Return a row for a file that this ledger does not know, but whose content has its name in `dest` already.
@@ -310,7 +310,7 @@ class PickupWorkflow:
     async def _hold(self, row: Row, reason: str, finding: str) -> HoldError:
         """Hold a row; return the error to raise."""
         await self.ledger.commit(row, State.HELD, reason=reason)
-        return held_error(row, reason, finding, self.ledger.path)
+        return held_error(row, reason, finding, self.ledger)
 
     def remove_leftovers(self, keep: set[str]) -> None:
         """Remove this job's parts that are not in ``keep``: they were never verified.

@@ -24,7 +24,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.de
     CHOICES,
     Decided,
     Wanted,
-    _way_out,
+    held_error,
     resolve,
     wanted_from_options,
 )
@@ -340,8 +340,14 @@ def test_options_that_cannot_be_meant_are_refused(options: dict[str, object]) ->
 # --- what is said
 
 
-def test_a_job_of_a_module_is_resolved_by_a_task() -> None:
-    told = _way_out(row('a "b", c.xml'), "/data/ledger")
+def said_of(row: Row, path: str = "/data/ledger", *, for_module: bool = False) -> str:
+    with closing(Ledger(path, read_only=True, for_module=for_module)) as ledger:
+        return held_error(row, "ambiguous", "Who knows.", ledger).way_out
+
+
+@pytest.mark.parametrize(("job", "for_module"), [("dropoff:/out", False), ("dropoff:/out", True), ("invoices", True)])
+def test_what_a_module_holds_is_resolved_by_a_task(job: str, for_module: bool) -> None:
+    told = said_of(row('a "b", c.xml', job=job), for_module=for_module)
     task = (
         '`courier.filedrop.resolve: {account: "acme", direction: "dropoff", name: "/out/a \\"b\\", c.xml", '
         'ledger: "/data/ledger", decision: resend}`'
@@ -350,13 +356,14 @@ def test_a_job_of_a_module_is_resolved_by_a_task() -> None:
     assert "delivered or discard" in told
 
 
-def test_the_usual_ledger_need_not_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "ledger:" not in _way_out(row(), decisions.default_ledger())
+def test_the_usual_ledger_need_not_be_said() -> None:
+    assert "ledger:" not in said_of(row(), decisions.default_ledger())
 
 
 def test_a_job_of_the_command_is_resolved_by_the_command() -> None:
-    told = _way_out(row("a b.xml", job="invoices"), "/var/lib/filedrop/ledger.sqlite3")
+    told = said_of(row("a b.xml", job="invoices"))
     assert "`filedrop resolve invoices 'a b.xml' --resend`, `--delivered` or `--discard`" in told
+    assert "courier" not in told
 
 
 def test_a_decision_can_be_told_from_none() -> None:
