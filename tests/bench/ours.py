@@ -77,6 +77,11 @@ class Ours(Peer):
         usage, shown = timed(command, given=json.dumps(spec), environment={"PYTHONPATH": str(self._tree)})
         # A profiler has something to say before and behind the result.
         result, _end = json.JSONDecoder().raw_decode(shown, shown.index("{"))
-        if result["error"] is not None or result["summary"]["failed"] or result["summary"]["held"]:
+        if (
+            result["error"] is not None
+            or result["summary"]["failed"]
+            or result["summary"]["held"]
+            or result["summary"]["waiting"]
+        ):
             raise RuntimeError(f"a run that was not clean: {result['error']} {result['summary']}")
         return usage

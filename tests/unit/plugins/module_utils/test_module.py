@@ -134,6 +134,21 @@ def test_held_files_alone_fail_too() -> None:
     )
 
 
+def waiting(name: str, reason: str, *, is_stuck: bool = False) -> FileOutcome:
+    return FileOutcome(name, f"/out/{name}", "waiting", reason, f"{reason}.", is_stuck=is_stuck)
+
+
+def test_a_taken_name_and_a_long_wait_fail_and_other_files_that_wait_do_not() -> None:
+    assert _module.verdict(result_of([waiting("a", "unsettled")])) == ("", "")
+    reason, text = _module.verdict(result_of([waiting("a", "unsettled"), waiting("b", "name_taken")]))
+    assert (reason, text) == ("files_blocked", "1 file waiting for a name that is taken on the server. b: name_taken.")
+    found = result_of([waiting("a", "unsettled", is_stuck=True), waiting("b", "name_taken")])
+    found.stuck = 1
+    reason, text = _module.verdict(found)
+    assert reason == "files_stuck"
+    assert text.startswith("1 file waiting for too long. a: unsettled. 1 file waiting for a name")
+
+
 def test_what_ended_the_run_comes_first_and_nothing_hides_it() -> None:
     error = TrustError("host_key_changed", "The key is another one.")
     found = result_of([outcome("f", "failed", "Broken."), outcome("h", "held", "Who knows.")], error=error)
