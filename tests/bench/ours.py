@@ -77,11 +77,7 @@ class Ours(Peer):
         usage, shown = timed(command, given=json.dumps(spec), environment={"PYTHONPATH": str(self._tree)})
         # A profiler has something to say before and behind the result.
         result, _end = json.JSONDecoder().raw_decode(shown, shown.index("{"))
-        if (
-            result["error"] is not None
-            or result["summary"]["failed"]
-            or result["summary"]["held"]
-            or result["summary"]["waiting"]
-        ):
+        unwell = any(result["summary"][outcome] for outcome in ("failed", "held", "waiting"))
+        if result["error"] is not None or unwell:
             raise RuntimeError(f"a run that was not clean: {result['error']} {result['summary']}")
         return usage

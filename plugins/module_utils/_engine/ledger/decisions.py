@@ -37,7 +37,7 @@ from ..config.paths import default_ledger
 from ..errors import HoldError, InputError, JobRunning, TransferError
 from ..local.names import quoted
 from ..states import DECIDED, DECISIONS, DIRECTIONS, OUTCOMES, State
-from .ledger import Ledger, Row
+from .ledger import FILES, Ledger, Row
 from .locks import JobKey, only_run
 from .owner import as_owner
 
@@ -217,12 +217,15 @@ def _require_known(book: Ledger, account: str) -> None:
 
 
 def _unknown(book: Ledger, wanted: Wanted, name: str) -> InputError:
+    for row in list(book.rows("WHERE state = '' AND name = ?", (os.path.basename(name),), of=FILES)):
+        if all(getattr(row, what) == value for what, value in _filters(wanted)) and name in (row.name, path_of(row)):
+            finding = f"{quoted(path_of(row))} waits ({row.reason}) since {_moment(row.changed_at)}, and is not held."
+            return InputError("not_held", finding, "It needs no decision: a later run moves it once that has changed.")
     where = "".join(f" of the {what} {value!r}" for what, value in _filters(wanted))
     return InputError(
         "file_unknown",
         f"The ledger {book.path!r} has no file {quoted(name)}{where}.",
-        "Use courier.filedrop.ledger_info with `outcome: held` to list the files that need a decision. A drop-off "
-        "that waits for a taken name needs no decision: it is sent once that name is free on the server.",
+        "Use courier.filedrop.ledger_info with `outcome: held` to list the files that need a decision.",
     )
 
 
@@ -241,14 +244,17 @@ def _ambiguous(name: str, rows: Iterable[Row]) -> InputError:
 
 
 def _not_held(row: Row) -> InputError:
-    since = datetime.fromtimestamp(row.changed_at, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
     return InputError(
         "not_held",
-        f"{quoted(path_of(row))} is not held: its state is {row.state.value!r} since {since}.",
+        f"{quoted(path_of(row))} is not held: its state is {row.state.value!r} since {_moment(row.changed_at)}.",
         "There is nothing to decide. The next run of its job continues with it."
         if row.open
         else "There is nothing to decide.",
     )
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 # --- messages about held files

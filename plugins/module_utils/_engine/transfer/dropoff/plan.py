@@ -209,15 +209,16 @@ class DropoffPlan:
 
         Links are not followed: a user who can write to the folder could make us send any file of this host.
         """
+        narrow = bool(self._only)
         for name, status in folder.listing():
             chosen = name in wanted if wanted is not None else self._selector.selects(name)
             if not chosen or self._is_archive(folder, name) or not is_in_share(name, self._job.share):
                 continue
-            if name not in self._only:
+            if narrow and name not in self._only:
                 continue
             self._only.meet(name)
             file = regular(name, status)
-            if file is None and wanted is None and not self._only:
+            if file is None and wanted is None and not narrow:
                 self._left_alone.add(name, _kind_of(status))
                 continue
             try:

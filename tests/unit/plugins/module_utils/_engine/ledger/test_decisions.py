@@ -244,7 +244,6 @@ def test_an_unknown_file_is_no_riddle(path: str) -> None:
     assert "'b.xml' of the account 'acme' of the direction 'dropoff'" in error.finding
     assert path in error.finding
     assert "`outcome: held`" in error.way_out
-    assert "it is sent once that name is free" in error.way_out
 
 
 def test_an_unknown_account_is_told_with_those_that_are_known(path: str) -> None:

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import Wanted, resolve
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.history import Question, ask
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
@@ -100,6 +101,16 @@ def test_the_history_shows_each_waiting_file_once(ledger: Ledger) -> None:
         100,
         State.NEW,
     )
+
+
+@pytest.mark.parametrize("name", ["a", "/out/a"])
+def test_a_file_that_waits_needs_no_decision(ledger: Ledger, name: str) -> None:
+    remember(ledger, {"/out/a": waits("unsettled", 100)})
+    with pytest.raises(InputError, match=r"waits \(unsettled\) since 1970-01-01 00:01:40Z, and is not held") as caught:
+        resolve(ledger.path, Wanted((name,), job="invoices"), "resend")
+    assert caught.value.reason == "not_held"
+    with pytest.raises(InputError, match="has no file"):
+        resolve(ledger.path, Wanted((name,), job="reports"), "resend")
 
 
 def test_a_file_that_a_person_has_decided_about_waits_no_longer(ledger: Ledger) -> None:
