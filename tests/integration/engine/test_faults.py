@@ -146,7 +146,7 @@ def documented(fault: str, mode: str) -> set[str]:
     row = next(line for line in text.splitlines() if line.startswith(f"| `{fault}` |"))
     cell = row.split("|")[4 + MODES.index(mode)]
     said, word = set(), ""
-    for outcome, reason in re.findall(r"(ends|failed|held|delivered)|`(\w+)`", cell):
+    for outcome, reason in re.findall(r"(ends|failed|held|waiting|delivered)|`(\w+)`", cell):
         word = outcome or word
         said.add(f"{word} {reason}".strip())
     return said
