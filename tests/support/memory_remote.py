@@ -105,6 +105,7 @@ class MemoryRemote:
     batches: Sequence[Batch] = ()
     identity = "memory"
     clock = 0.0
+    most_open = 0
 
     def __init__(self, server: MemoryServer) -> None:
         self.server = server

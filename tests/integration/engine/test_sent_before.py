@@ -98,7 +98,9 @@ def test_a_file_that_was_moved_back_out_of_the_archive_is_held(
 ) -> None:
     shutil.move(archive / NAME, desk.outbox / NAME)
     job = desk.dropoff(after=after)
-    assert outcomes(desk.run(job, check=True)) == HELD
+    foreseen = desk.run(job, check=True)
+    assert outcomes(foreseen) == HELD
+    assert foreseen.outcomes[0].message.endswith("A run holds it. Then a person decides.")
     for _run in range(2):
         result = desk.run(job)
         assert outcomes(result) == HELD

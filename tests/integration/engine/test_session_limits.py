@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -198,6 +199,11 @@ def test_a_server_that_refuses_more_open_files_is_asked_for_fewer(
     assert outcomes(result) == dict.fromkeys(wanted, ("delivered", ""))
     assert contents(goal) == wanted
     assert crowd.refused
+    (note,) = result.notes
+    assert "The server refused to open more files at once, so the run went on with" in note
+    number = re.search(r"Set `max_open: (\d+)` in the account", note)
+    assert number
+    assert 1 <= int(number[1]) <= most_open
 
 
 @pytest.mark.parametrize("move", MOVES)

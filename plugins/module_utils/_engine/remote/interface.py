@@ -143,6 +143,10 @@ class Remote(Protocol):
         """
 
     @property
+    def most_open(self) -> int:
+        """Return to how many open files the server's refusals have reduced this session; 0 if they have not."""
+
+    @property
     def identity(self) -> str:
         """Return what identifies the mailbox, whatever name or address its server was reached by."""
 

@@ -184,6 +184,7 @@ class ThreadedRemote:
         self.features = features
         self.identity = identity
         self.clock = clock
+        self.most_open = 0
         self.rate_limiter = RateLimiter(bandwidth_limit)
         self.writing = CapacityLimiter(BYTES_AHEAD)
         self._info = info

@@ -208,7 +208,10 @@ def _attempt(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer
     with closing(connect(account, work.permissions)) as remote:
         troubles.has_connected = True
         flow = Loop(work.deadline.watch(remote), [syncer, ledger, *remote.batches])
-        flow.run(_work_through(work, watched(remote, work.observer), flow))
+        try:
+            flow.run(_work_through(work, watched(remote, work.observer), flow))
+        finally:
+            troubles.most_open = remote.most_open or troubles.most_open
 
 
 async def _work_through(work: JobRun[Any], remote: Remote, flow: Loop) -> None:

@@ -21,10 +21,12 @@ class Troubles:
     """Count the errors after which a run tried again.
 
     :ivar has_connected: whether an attempt of this run has had a connection.
+    :ivar most_open: to how many open files the server has reduced the run; 0 if it has not.
     """
 
     def __init__(self) -> None:
         self.has_connected = False
+        self.most_open = 0
         self._counts: dict[str, int] = {}
         self._first: dict[str, str] = {}
         self._width: int | None = None
@@ -47,3 +49,8 @@ class Troubles:
         if self._width is not None:
             files = "1 file" if self._width == 1 else f"{self._width} files"
             yield f"The server ended sessions before a file was through, so the run went on with {files} at once."
+        if self.most_open:
+            yield (
+                f"The server refused to open more files at once, so the run went on with {self.most_open}. Set "
+                f"`max_open: {self.most_open}` in the account to avoid these refusals."
+            )

@@ -49,6 +49,10 @@ class SftpRemote:
         return self._sessions.clock
 
     @property
+    def most_open(self) -> int:
+        return self._sessions.most_open
+
+    @property
     def pending(self) -> int:
         return self._sessions.pending
 

@@ -83,6 +83,8 @@ async def _open(session: Session, kind: int, body: bytes, *, path: str, doing: s
         is_alone = handles.in_use == 1
         try:
             name = await session.request(kind, body, expected=packets.HANDLE, doing=doing, decode=packets.handle)
+            if handles.total < allowed:  # it was refused before, when more were open
+                session.habits.most_open = handles.total
             return Handle(session, name, path)
         except BaseException as error:
             handles.release(1)

@@ -68,6 +68,7 @@ class Habits:
     :ivar lists_paths: whether its listings hold whole paths.
     :ivar home: the absolute path of the login folder, on a server that takes no relative paths; else empty.
     :ivar lists_one_by_one: whether it refuses a READDIR that is asked ahead.
+    :ivar most_open: how many files may be open at once, as far as its refusals have shown; 0 if it has refused none.
     :ivar clock: seconds by which its clock is ahead of ours, as the time of an upload showed; None if unknown.
     :ivar listings: the names that the next listing of a folder decides on; see `looks`.
     """
@@ -77,6 +78,7 @@ class Habits:
     lists_paths: bool = False
     home: str = ""
     lists_one_by_one: bool = False
+    most_open: int = 0
     clock: float | None = None
     listings: SharedListings = field(default_factory=SharedListings)
 

@@ -73,6 +73,11 @@ class Sessions:
         """See `Remote.clock`."""
         return self._habits.clock
 
+    @property
+    def most_open(self) -> int:
+        """See `Remote.most_open`."""
+        return self._habits.most_open
+
     def info(self) -> Mapping[str, Any]:
         """What is known of the server and the first session, for people."""
         session = self.all[0]
