@@ -56,5 +56,6 @@ def test_what_waits_for_its_turn_is_well_until_max_age(host: Host) -> None:
 
 def wait_longer(host: Host, seconds: float) -> None:
     """Let all that waits have waited for longer."""
-    with closing(sqlite3.connect(host.ledger)) as ledger, ledger:
+    with closing(sqlite3.connect(host.ledger)) as ledger:
         ledger.execute("UPDATE waiting SET since = since - ?", (seconds,))
+        ledger.commit()

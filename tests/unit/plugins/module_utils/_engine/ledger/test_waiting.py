@@ -94,7 +94,7 @@ def test_the_history_shows_each_waiting_file_once(ledger: Ledger) -> None:
         ("row", None),
     ]
     assert found.counts["waiting"] == 3
-    assert [(row.folder, row.size, row.remote_path, row.changed_at, row.state) for row, _ in found.entries][-1] == (
+    assert [(row.folder, row.size, row.remote_path, row.changed_at, row.state) for row, _word in found.entries][-1] == (
         "/out",
         10,
         "input/a.xml",
