@@ -45,9 +45,10 @@ def mark_stuck(
         if outcome.origin in stuck:
             since = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(waiting[outcome.origin].since))
             outcome.is_stuck = True
+            limit = f"{format_duration(max_age)}{'' if ledger.for_module else ' (`max_age`)'}"
             outcome.message += (
-                f" It has waited since {since}, which is longer than {format_duration(max_age)} (`max_age`). Find out "
-                "why it does not change, and remove the cause or the file."
+                f" It has waited since {since}, which is longer than {limit}. Find out what keeps it waiting, and remove "
+                "the cause or the file."
             )
     result.outcomes.sort(key=lambda outcome: outcome.rank)
     if not check:
