@@ -47,8 +47,8 @@ def mark_stuck(
             outcome.is_stuck = True
             limit = f"{format_duration(max_age)}{'' if ledger.for_module else ' (`max_age`)'}"
             outcome.message += (
-                f" It has waited since {since}, which is longer than {limit}. Find out what keeps it waiting, and remove "
-                "the cause or the file."
+                f" It has waited since {since}, which is longer than {limit}. Find out what keeps it waiting, and "
+                "remove the cause or the file."
             )
     result.outcomes.sort(key=lambda outcome: outcome.rank)
     if not check:
