@@ -70,7 +70,12 @@ def waiting_files(ledger: Ledger, job: JobKey) -> dict[str, Waits]:
         " WHERE account = ? AND direction = ? AND job = ?"
     )
     found = ledger.look(query, job, (str, str, int, str, str, NUMBER))
-    return {os.path.join(folder, name): Waits(*waits) for folder, name, *waits in found}
+    return {
+        os.path.join(folder, name): Waits(
+            size, remote_path, reason, max(since, 0.0)
+        )  # another program may have written
+        for folder, name, size, remote_path, reason, since in found
+    }
 
 
 def merge_waiting(before: Mapping[str, Waits], now: Mapping[str, Waits]) -> dict[str, Waits]:

@@ -79,6 +79,12 @@ def test_nothing_is_written_where_nothing_changes(ledger: Ledger, monkeypatch: p
     remember(ledger, files)
 
 
+@pytest.mark.parametrize("since", [-1e300, float("-inf"), -1])
+def test_a_time_that_no_calendar_has_counts_as_the_first(ledger: Ledger, since: float) -> None:
+    remember(ledger, {"/out/a": waits("unsettled", since)})
+    assert waiting_files(ledger, JOB) == {"/out/a": waits("unsettled", 0)}
+
+
 def left(name: str, state: State) -> Row:
     return Row("amili", "dropoff", "/out", name, 10, 1, "invoices", f"input/{name}", state, temporary="input/.1.part")
 
