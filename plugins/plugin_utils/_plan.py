@@ -22,12 +22,13 @@ from typing import Any
 
 from ..module_utils._engine.command.on_arrival import PATIENCE
 from ..module_utils._engine.config import options as read
+from ..module_utils._engine.config.calendar import NotExpressible, cron_time
 from ..module_utils._engine.config.credentials import REFERENCE
 from ..module_utils._engine.config.files import SECRETS, Configuration, ConfiguredJob
 from ..module_utils._engine.errors import FiledropError
 from ..module_utils._engine.remote.ssh.hostkeys import TrustedKeys
 from . import _units as units
-from ._cron import CronJob, NotExpressible, cron_time, crontab
+from ._cron import CronJob, crontab
 
 CONFIGURATION = "/etc/filedrop"
 KEYS = f"{CONFIGURATION}/keys"
