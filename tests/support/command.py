@@ -9,11 +9,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+
+from .sshd import SshServer
 
 RUN_SECONDS = 120.0  # nothing waits for this; it only ends a command that hangs
 
@@ -77,6 +82,11 @@ class Host:
     def job(self, name: str, options: Mapping[str, object]) -> None:
         (self.config / "jobs" / f"{name}.json").write_text(json.dumps(dict(options)))
 
+    def change_ledger(self, statement: str, *values: object) -> None:
+        """Change the ledger behind the command's back."""
+        with closing(sqlite3.connect(self.ledger)) as db, db:
+            db.execute(statement, values)
+
     def command(self, *arguments: str) -> list[str]:
         """How the command is called; its own first line is for /usr/bin/python3, and this one may be another."""
         places = ["--config", str(self.config), "--ledger", str(self.ledger)]
@@ -109,6 +119,32 @@ class Host:
             out, err = process.communicate()
             raise RuntimeError(f"the command hung\n{out}\n{err}") from None
         return Ended(process.returncode, out, err or "")
+
+
+def prepared(host: Host) -> Host:
+    """A host with a ledger, and a job in each direction."""
+    if host.run("init").status != 0:
+        raise RuntimeError("no ledger was made")
+    host.dropoff(every="15m")
+    host.pickup(on_calendar="Mon..Fri 06:00", include=["*.csv"])
+    return host
+
+
+def is_recent(text: str) -> bool:
+    then = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    return abs(datetime.now(timezone.utc) - then) < timedelta(minutes=10)
+
+
+def hold(host: Host, sshd: SshServer, name: str = "invoice-00000.xml") -> None:
+    """A file that only a person can decide about: cut off just where nothing tells whether it was taken."""
+    (host.outbox / name).write_bytes(b"content")
+    statuses = [host.run("run", "invoices").status]
+    (host.outbox / "archive" / name).rename(host.outbox / name)
+    host.change_ledger("UPDATE transfer SET state = 'closed', open = 1 WHERE name = ?", name)
+    (sshd.input / name).unlink()
+    statuses.append(host.run("run", "invoices").status)
+    if statuses != [0, 3]:
+        raise RuntimeError(f"the file is not held: {statuses}")
 
 
 def _environment() -> dict[str, str]:

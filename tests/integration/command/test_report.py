@@ -2,50 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``check``, ``status``, ``history``, ``list`` and ``resolve``: what is told, to people and to programs."""
+"""``check``, ``history``, ``list`` and ``resolve``: what is told, to people and to programs."""
 
 from __future__ import annotations
 
 import json
 import os
-import sqlite3
-from contextlib import closing
-from datetime import datetime, timedelta, timezone
 
 import pytest
-from support.command import Ended, Host
+from support.command import Ended, Host, hold, is_recent, prepared
 from support.desk import fill
 from support.sshd import SshServer
-
-
-def prepared(host: Host) -> Host:
-    """A host with a ledger, and a job in each direction."""
-    assert host.run("init").status == 0
-    host.dropoff(every="15m")
-    host.pickup(on_calendar="Mon..Fri 06:00", include=["*.csv"])
-    return host
 
 
 @pytest.fixture
 def ready(system_host: Host) -> Host:
     return prepared(system_host)
-
-
-def is_recent(text: str) -> bool:
-    then = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-    return abs(datetime.now(timezone.utc) - then) < timedelta(minutes=10)
-
-
-def hold(host: Host, sshd: SshServer, name: str = "invoice-00000.xml") -> None:
-    """A file that only a person can decide about: cut off just where nothing tells whether it was taken."""
-    (host.outbox / name).write_bytes(b"content")
-    assert host.run("run", "invoices").status == 0
-    (host.outbox / "archive" / name).rename(host.outbox / name)
-    with closing(sqlite3.connect(host.ledger)) as db:
-        db.execute("UPDATE transfer SET state = 'closed', open = 1 WHERE name = ?", (name,))
-        db.commit()
-    (sshd.input / name).unlink()
-    assert host.run("run", "invoices").status == 3
 
 
 # --- check
@@ -90,65 +62,6 @@ def test_no_jobs_are_no_trouble(system_host: Host) -> None:
     for call in ("check", "status"):
         told = system_host.run(call)
         assert (told.status, told.out) == (0, "There are no jobs.\n")
-
-
-# --- status
-
-
-def test_status_before_the_first_run(ready: Host) -> None:
-    told = ready.run("status")
-    assert told.status == 0
-    assert told.out.splitlines() == [
-        "ok  invoices: dropoff; every 15m; has not run yet.",
-        "ok  reports: pickup; Mon..Fri 06:00; has not run yet.",
-    ]
-
-
-def test_status_after_runs(ready: Host, sshd: SshServer) -> None:
-    fill(ready.outbox, 2)
-    ready.run("run", "invoices")
-    told = ready.run("status", "--json")
-    assert told.status == 0
-    assert told.document["ledger"] == str(ready.ledger)
-    job = told.document["jobs"][0]
-    assert set(job) == {
-        *("job", "account", "direction", "enabled", "schedule", "running", "status", "held", "unfinished"),
-        *("last_run", "last_well"),
-    }
-    assert (job["job"], job["enabled"], job["schedule"], job["running"]) == ("invoices", True, "every 15m", False)
-    assert {name: job["last_run"][name] for name in ("status", "delivered", "held", "failed", "bytes", "reason")} == {
-        "status": 0,
-        "delivered": 2,
-        "held": 0,
-        "failed": 0,
-        "bytes": 40960,
-        "reason": "",
-    }
-    assert is_recent(job["last_run"]["ended"])
-    assert job["last_well"] == job["last_run"]["ended"]
-
-
-def test_status_tells_what_is_wrong_and_since_when_it_was_well(ready: Host, sshd: SshServer) -> None:
-    ready.run("run", "invoices")
-    ready.account("acme", {**sshd.account_options(), "port": 1})
-    fill(ready.outbox, 1)
-    assert ready.run("run", "invoices").status == 2
-    told = ready.run("status")
-    assert told.status == 2
-    assert "!!  invoices: dropoff; every 15m; last run " in told.out
-    assert ": port_closed; last well 2" in told.out
-    ready.dropoff(enabled=False)
-    assert ready.run("status").status == 0  # nobody waits for a job that is switched off
-
-
-def test_a_held_file_is_a_status_until_it_is_resolved(ready: Host, sshd: SshServer) -> None:
-    hold(ready, sshd)
-    told = ready.run("status")
-    assert told.status == 3
-    assert "1 file held for a decision: see filedrop resolve." in told.out
-    assert ready.run("status", "reports").status == 0
-    ready.dropoff(enabled=False)
-    assert ready.run("status").status == 3
 
 
 # --- history
@@ -270,6 +183,19 @@ def test_what_is_held_can_be_resolved(ready: Host, sshd: SshServer, decision: st
 def test_the_held_file_itself_says_what_to_type(ready: Host, sshd: SshServer) -> None:
     hold(ready, sshd)
     assert "`filedrop resolve invoices invoice-00000.xml --resend`" in ready.run("run", "invoices").out
+
+
+def test_a_job_whose_files_are_gone_or_broken_can_be_resolved(ready: Host, sshd: SshServer) -> None:
+    hold(ready, sshd)
+    ready.dropoff(setle=1)
+    (ready.config / "jobs" / "reports.json").write_text("{")
+    assert ready.run("resolve", "invoices", "invoice-00000.xml", "--resend", "--dry-run").status == 0
+    (ready.config / "jobs" / "invoices.json").unlink()
+    found = ready.run("history", "invoices", "--json").document["files"]
+    assert [(file["name"], file["outcome"]) for file in found] == [("invoice-00000.xml", "held")]
+    assert ready.run("resolve", "invoices", "invoice-00000.xml", "--discard").status == 0
+    refused = ready.run("history", "reprots", "--json").document["error"]
+    assert refused["message"].endswith("Did you mean reports? Existing jobs: reports.")
 
 
 def test_what_cannot_be_resolved_is_told_why(ready: Host, sshd: SshServer) -> None:

@@ -26,7 +26,8 @@ from .console import ERROR, INFO, Console
 from .context import CommandContext, error_document
 from .exit_status import WELL, status_of_error
 from .on_arrival import run_and_wait
-from .report import history, list_files, status
+from .reports.history import history, list_files
+from .reports.status import status
 from .resolve import init, resolve
 from .run import check, run
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FiledropError, InputError
 from ..ledger.database import missing
+from ..ledger.ledger import Ledger
+from ..ledger.locks import jobs_of
 from ..ledger.owner import owner_of
 from ..local.identity import user_name
 from .exit_status import status_of_error
@@ -56,6 +59,15 @@ def require_ledger(path: str) -> None:
         raise missing(path) from None
     except OSError:
         return  # opening it will fail, and that error says why
+
+
+def require_known(context: CommandContext, job: str) -> None:
+    """:raises InputError: neither the ledger nor a file knows the job. A job that was taken off has no file."""
+    with closing(Ledger(context.ledger, read_only=True)) as ledger:
+        if job in {key.name for key in jobs_of(ledger)}:
+            return
+    if job not in context.configuration.job_names():
+        context.configuration.job(job)  # raises, and names those that exist
 
 
 def require_owner(ledger: str, job: str) -> None:

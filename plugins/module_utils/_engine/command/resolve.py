@@ -16,7 +16,7 @@ from ..ledger.decisions import resolve as decide
 from ..ledger.ledger import Ledger
 from ..local.names import shown
 from .console import INFO
-from .context import CommandContext, require_ledger
+from .context import CommandContext, require_known, require_ledger
 from .exit_status import WELL
 
 
@@ -33,8 +33,8 @@ def init(context: CommandContext) -> int:
 def resolve(context: CommandContext, name: str, files: Sequence[str], decision: str, *, dry_run: bool) -> int:
     """Record a decision about held files of a job."""
     require_ledger(context.ledger)
-    job = context.configuration.job(name)
-    wanted = Wanted(tuple(files), account=job.account, direction=job.job.direction, job=job.name)
+    require_known(context, name)
+    wanted = Wanted(tuple(files), job=name)  # a broken file of the job does not matter
     decided = decide(context.ledger, wanted, decision, check=dry_run)
     found = [
         {
@@ -46,7 +46,7 @@ def resolve(context: CommandContext, name: str, files: Sequence[str], decision: 
         }
         for one in decided
     ]
-    about: dict[str, Any] = {"job": job.name, "account": job.account, "decision": decision, "dry_run": dry_run}
+    about: dict[str, Any] = {"job": name, "account": decided[0].after.account, "decision": decision, "dry_run": dry_run}
     for one in decided:
         if one.changed and not dry_run:
             context.console.log(INFO, "file_resolved", **about, name=one.after.name, was=one.before.reason)

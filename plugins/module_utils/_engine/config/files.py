@@ -91,7 +91,7 @@ class Configuration:
         self.folder = folder
 
     def job_names(self) -> list[str]:
-        """Return the names of all jobs, sorted."""
+        """Return the names of all files of jobs, sorted. One of them may be invalid; then reading that job says so."""
         folder = os.path.join(self.folder, "jobs")
         try:
             found = [name[: -len(".json")] for name in os.listdir(folder) if name.endswith(".json") and name[0] != "."]
@@ -99,10 +99,14 @@ class Configuration:
             raise InputError("file_missing", f"{folder}: no such folder.", _FOLDER_HINT) from None
         except OSError as error:
             raise _unreadable(folder, error) from None
-        for name in found:
-            if not read.LABEL.fullmatch(name):
-                raise InputError("option_invalid", f"{folder}/{name}.json: {_INVALID_NAME}", _NAME_RULES)
         return sorted(found)
+
+    def job_changed_at(self, name: str) -> float | None:
+        """Return when the file of a job was written, in seconds since 1970; None if it cannot be examined."""
+        try:
+            return os.stat(self._path("jobs", name, of="job")).st_mtime
+        except OSError:
+            return None
 
     def job(self, name: str) -> ConfiguredJob:
         """Read one job, with the defaults of its account's preset."""
@@ -143,6 +147,16 @@ class Configuration:
                     require_private(path, status, option=secret)
             return account_from_options({**self._with_secrets(options), "account": name})
 
+    def check_account(self, name: str) -> None:
+        """Check an account without its secrets, which only the user of its jobs may be able to read."""
+        path = self._path("accounts", name, of="account")
+        options, _status = _read_object(path)
+        with _ErrorLocation(path):
+            _refuse_unknown(options, ACCOUNT_OPTIONS, _ACCOUNT_HINTS)
+            given = {secret: "secret" for secret in SECRETS if options.get(secret) or options.get(f"{secret}_file")}
+            key = self._with_key(options)
+            account_from_options({**key, **given, "account": name})
+
     def _preset_and_protocol_of(self, account: str) -> tuple[Preset, str]:
         path = self._path("accounts", account, of="account")
         options, _status = _read_object(path)
@@ -152,11 +166,7 @@ class Configuration:
 
     def _with_secrets(self, options: Mapping[str, object]) -> dict[str, object]:
         """Replace the options that name files of secrets by the content of these files."""
-        keys = os.path.join(self.folder, "keys")
-        found = dict(options)
-        key = read.text(options, "private_key_file")
-        if key is not None:
-            found["private_key_file"] = resolve_reference(key, keys, option="private_key_file")
+        keys, found = self._keys, self._with_key(options)
         for secret in SECRETS:
             option = f"{secret}_file"
             reference = read.text(options, option)
@@ -169,8 +179,24 @@ class Configuration:
             found[secret] = read_secret(path, option=option)
         return found
 
+    def _with_key(self, options: Mapping[str, object]) -> dict[str, object]:
+        """Replace the reference to a private key by the path of its file."""
+        key = read.text(options, "private_key_file")
+        found = (
+            {} if key is None else {"private_key_file": resolve_reference(key, self._keys, option="private_key_file")}
+        )
+        return {**options, **found}
+
+    @property
+    def _keys(self) -> str:
+        return os.path.join(self.folder, "keys")
+
     def _path(self, kind: str, name: str, *, of: str) -> str:
-        read.label(name, name=of)
+        if not read.LABEL.fullmatch(name):
+            where = os.path.join(self.folder, kind)
+            raise InputError(
+                "option_invalid", f"{where}: {read.abbreviated(name)} is not a valid name of {_A[of]}.", _NAME_RULES
+            )
         return os.path.join(self.folder, kind, f"{name}.json")
 
 
@@ -188,7 +214,7 @@ class _ErrorLocation:
             raise InputError(error.reason, f"{self._path}: {error.finding}", error.way_out) from error
 
 
-_INVALID_NAME = "this is not a valid name of a job."
+_A = {"job": "a job", "account": "an account"}
 _NAME_RULES = "Use 1 to 63 lower-case letters, digits and underscores; begin with a letter or digit."
 _JOB_HINTS = {
     "ledger": "All jobs of a host share one ledger; use --ledger to select another one.",
@@ -242,22 +268,25 @@ def _malformed(path: str, why: str) -> InputError:
 
 def _unreadable(path: str, error: OSError) -> FiledropError:
     if isinstance(error, FileNotFoundError):
-        return InputError("file_missing", f"{path}: no such file.", _EXISTING_NAMES.format(_existing_names(path)))
+        return InputError("file_missing", f"{path}: no such file.", _hint_of_names(path))
     why = (error.strerror or str(error)).lower()
-    return InputError("file_unreadable", f"{path}: cannot be read: {why}.", "Allow the user of this run to read it.")
+    way_out = "Allow the user that runs the jobs to read it: see ls -l, chgrp and chmod."
+    return InputError("file_unreadable", f"{path}: cannot be read: {why}.", way_out)
 
 
-_EXISTING_NAMES = "Existing names: {}."
 _FOLDER_HINT = "Create it, or set --config to the folder of your accounts and jobs."
 
 
-def _existing_names(path: str) -> str:
+def _hint_of_names(path: str) -> str:
     """List the files that exist, as a hint for a mistyped name."""
+    folder, name = os.path.split(path)
     try:
-        found = sorted(name[: -len(".json")] for name in os.listdir(os.path.dirname(path)) if name.endswith(".json"))
+        found = sorted(each[: -len(".json")] for each in os.listdir(folder) if each.endswith(".json"))
     except OSError:
         found = []
-    return ", ".join(found) or "none"
+    near = difflib.get_close_matches(name[: -len(".json")], found, 1)
+    guess = f"Did you mean {near[0]}? " if near else ""
+    return f"{guess}Existing {os.path.basename(folder)}: {', '.join(found) or 'none'}."
 
 
 def _max_age(options: Mapping[str, object], settle: float) -> int:

@@ -23,7 +23,7 @@ from ..local.walk import FOLDER, open_folder, way_to
 from .owner import as_owner
 
 if TYPE_CHECKING:
-    from .ledger import Row
+    from .ledger import Ledger, Row
 
 _FILE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -39,6 +39,13 @@ class JobKey(NamedTuple):
     def of(cls, row: Row) -> JobKey:
         """Return the key of the job that a row belongs to."""
         return cls(row.account, row.direction, row.job)
+
+
+def jobs_of(ledger: Ledger) -> set[JobKey]:
+    """Return the jobs of which a ledger has a run, or a file that still needs work."""
+    key = "account, direction, job"
+    query = f"SELECT {key} FROM run UNION SELECT {key} FROM transfer WHERE open = 1"
+    return {JobKey(*found) for found in ledger.look(query, (), (str, str, str))}
 
 
 @contextmanager

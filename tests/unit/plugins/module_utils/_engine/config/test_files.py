@@ -143,8 +143,8 @@ def test_a_job_that_there_is_not_is_told_what_there_is(house: House) -> None:
     house.put("jobs/invoices.json", DROPOFF)
     with pytest.raises(InputError, match="no such file") as caught:
         house.read.job("invoice")
-    assert caught.value.way_out == "Existing names: invoices."
-    with pytest.raises(InputError, match=r"job: '\.\./accounts/amili' is not a valid name"):
+    assert caught.value.way_out == "Did you mean invoices? Existing jobs: invoices."
+    with pytest.raises(InputError, match=r"jobs: '\.\./accounts/amili' is not a valid name of a job"):
         house.read.job("../accounts/amili")
 
 
@@ -152,7 +152,7 @@ def test_a_job_whose_account_there_is_not(house: House) -> None:
     house.put("jobs/one.json", {**DROPOFF, "account": "billit"})
     with pytest.raises(InputError, match=r"accounts/billit\.json: no such file") as caught:
         house.read.job("one")
-    assert caught.value.way_out == "Existing names: amili."
+    assert caught.value.way_out == "Existing accounts: amili."
 
 
 def test_the_jobs_by_name(house: House) -> None:
@@ -160,8 +160,9 @@ def test_the_jobs_by_name(house: House) -> None:
         house.put(f"jobs/{name}", DROPOFF)
     assert house.read.job_names() == ["a", "b"]
     house.put("jobs/My Job.json", DROPOFF)
-    with pytest.raises(InputError, match=r"My Job\.json: this is not a valid name"):
-        house.read.job_names()
+    assert house.read.job_names() == ["My Job", "a", "b"]
+    with pytest.raises(InputError, match="jobs: 'My Job' is not a valid name of a job"):
+        house.read.job("My Job")
 
 
 def test_no_folder_of_jobs_is_an_error_not_an_empty_list(tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run ``history`` and ``list``: show the ledger's records, and the files on the server."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...ledger.history import ask, question_from_options
+from ...local.names import shown
+from ...transfer.selection import is_in_share, is_selected
+from ..console import bytes_in_words
+from ..context import CommandContext, iso_time, require_known, require_ledger
+from ..exit_status import WELL
+from ..signals import held
+
+if TYPE_CHECKING:
+    from ...config.files import ConfiguredJob
+    from ...ledger.ledger import Row
+    from ...remote import Entry
+
+
+def history(
+    context: CommandContext, name: str | None, *, limit: int, since: str | None, outcomes: Sequence[str]
+) -> int:
+    """Show the ledger's files: held ones, then unfinished ones, then the rest; each group by latest change first."""
+    require_ledger(context.ledger)
+    options: dict[str, object] = {"max_results": limit, "since": since, "outcome": list(outcomes)}
+    if name is not None:
+        require_known(context, name)
+    found = ask(context.ledger, dataclasses.replace(question_from_options(options), job=name))
+    files = [_row(row, outcome) for row, outcome in found.entries]
+    document = {"status": WELL, "counts": found.counts, "files": files}
+    lines = [_row_in_words(file) for file in files]
+    if sum(found.counts.values()) > len(files):
+        lines.append(f"... and {sum(found.counts.values()) - len(files)} more.")
+    context.console.answer(document, lines or ["The ledger knows of no such file."])
+    return WELL
+
+
+def _row(row: Row, outcome: str) -> dict[str, Any]:
+    return {
+        "changed": iso_time(row.changed_at),
+        "job": row.job,
+        "account": row.account,
+        "direction": row.direction,
+        "outcome": outcome,
+        "state": row.state,
+        "reason": row.reason or "",
+        "folder": row.folder,
+        "name": row.name,
+        "size": row.size,
+        "modified": iso_time(row.mtime_ns / 1e9),
+        "remote_path": row.remote_path,
+        "local_path": row.local_path or "",
+        "sha256": row.sha256,
+    }
+
+
+def _row_in_words(file: Mapping[str, Any]) -> str:
+    why = f" ({file['reason']})" if file["reason"] else ""
+    size = bytes_in_words(file["size"])
+    return f"{file['changed']}  {file['job']}  {file['outcome']}{why}  {shown(file['name'])}  {size}"
+
+
+def list_files(context: CommandContext, name: str) -> int:
+    """Show the files in the job's folder on the server."""
+    with held():
+        from ...run.runner import list_folder
+
+    job = context.configuration.job(name)
+    account = context.configuration.account(job.account)
+    entries = sorted(list_folder(account, job.job.remote_dir), key=lambda entry: entry.name)
+    found = [_entry(entry, job) for entry in entries]
+    document = {"status": WELL, "job": job.name, "folder": job.job.remote_dir, "files": found}
+    lines = [_entry_in_words(entry) for entry in found]
+    context.console.answer(document, lines or [f"There is nothing in {job.job.remote_dir}."])
+    return WELL
+
+
+def _entry(entry: Entry, job: ConfiguredJob) -> dict[str, Any]:
+    document = {
+        "name": entry.name,
+        "path": entry.path,
+        "kind": entry.kind,
+        "size": entry.size,
+        "modified": None if entry.mtime is None else iso_time(entry.mtime),
+    }
+    if job.job.origin == "remote":
+        document["wanted"] = (
+            entry.kind == "file" and is_selected(entry.name, job.job) and is_in_share(entry.name, job.job.share)
+        )
+    return document
+
+
+def _entry_in_words(entry: Mapping[str, Any]) -> str:
+    size = "?" if entry["size"] is None else bytes_in_words(entry["size"])
+    note = "" if entry["kind"] == "file" else f"  ({entry['kind']})"
+    if entry["kind"] == "file" and entry.get("wanted") is False:
+        note = "  (not part of this job)"
+    return f"{entry['modified'] or '?':<20}  {size:>10}  {shown(entry['name'])}{note}"

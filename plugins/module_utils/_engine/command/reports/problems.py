@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hold what is wrong with a job, and judge it by the ledger and by the job's schedule."""
+
+from __future__ import annotations
+
+import calendar
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...config.calendar import NotExpressible, cron_time, next_time
+from ...config.schedule import DAY, MINUTE, format_duration
+from ...errors import FiledropError
+from ..context import iso_time
+from ..exit_status import NEEDS_A_PERSON, SOME_FAILED, WELL, status_of_past
+
+if TYPE_CHECKING:
+    from ...config.files import ConfiguredJob
+    from ...config.schedule import Schedule
+    from ...run.last_run import PastRun
+
+GRACE = 5 * MINUTE
+"""Seconds by which a run may be late, in addition to the spread of the job's timer or of its line for cron."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Hold one thing that is wrong with a job.
+
+    :ivar reason: a stable code for programs.
+    :ivar status: the exit status that it stands for.
+    """
+
+    reason: str
+    finding: str
+    way_out: str
+    status: int = NEEDS_A_PERSON
+
+    @classmethod
+    def of(cls, error: FiledropError) -> Problem:
+        """Return the problem of a job whose files cannot be used."""
+        return cls(error.reason, error.finding, error.way_out)
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.finding} {self.way_out}"
+
+    def as_dict(self) -> Mapping[str, Any]:
+        return {"reason": self.reason, "message": self.finding, "way_out": self.way_out, "status": self.status}
+
+
+def of_last_run(job: str, past: PastRun | None) -> Iterator[Problem]:
+    """Tell why the last run was not well, unless a held file was the only reason: the ledger has its present state."""
+    status = WELL if past is None else status_of_past(past)
+    if past is None or status == WELL:
+        return
+    when = iso_time(past.ended)
+    if past.reason:
+        yield Problem(past.reason, f"The run of {when} ended early: {past.message}", _look(job), status)
+    elif past.failed:
+        finding = f"In the run of {when}, some files failed: {past.failed}."
+        way_out = f"Run: filedrop run {job}. It tries them again and tells why."
+        yield Problem("files_failed", finding, way_out, SOME_FAILED)
+
+
+def _look(job: str) -> str:
+    return f"Try: filedrop check {job}."
+
+
+def of_schedule(job: ConfiguredJob, past: PastRun | None, written_at: float | None, spread: float) -> Iterator[Problem]:
+    """Tell whether a job that is due has not run, or has not ended well for more than a day.
+
+    :param written_at: when the job's file was written, in seconds since 1970. A job that never ran counts from then.
+    :param spread: the seconds by which its timer or cron may start it later.
+    """
+    now, grace = time.time(), GRACE + spread
+    if past is not None and past.ended > now + grace:
+        finding = f"The last run ended in the future, {iso_time(past.ended)}: a clock is or was wrong."
+        yield Problem("clock_wrong", finding, f"Correct the clock (timedatectl), then run: filedrop run {job.name}.")
+    began = past.ended if past else written_at
+    due = None if began is None else due_after(job.schedule, began)
+    if began is not None and due is not None and now > max(due, _booted_at()) + grace:
+        last = f"The last run ended {iso_time(began)}" if past else "It has never run"
+        finding = f"The job is overdue: it was due {iso_time(due)} ({job.schedule}). {last}."
+        yield Problem("overdue", finding, f"Look at what starts it, and run it now: filedrop run {job.name}.")
+    if past is None or status_of_past(past) == WELL:
+        return
+    well = past.well_at if past.well_at is not None else written_at
+    due = None if well is None else due_after(job.schedule, well)
+    if due is not None and now > due + grace + DAY:
+        since = "never" if past.well_at is None else f"for the last time {iso_time(past.well_at)}"
+        finding = f"The job has failed for more than {format_duration(DAY)}: it ended well {since}."
+        yield Problem("failing", finding, _look(job.name))
+
+
+def due_after(schedule: Schedule, moment: float) -> float | None:
+    """Return the first time after a moment at which a job is due, in seconds since 1970; None if that is unknown."""
+    if schedule.every is not None:
+        return moment + schedule.every
+    if schedule.on_calendar is None:
+        return None
+    try:
+        return next_time(cron_time(schedule.on_calendar), moment)
+    except NotExpressible:
+        return _asked_of_systemd(schedule.on_calendar, moment)
+
+
+def _asked_of_systemd(event: str, moment: float) -> float | None:
+    """Let systemd compute when a calendar event is due, where there is systemd."""
+    answer = asked(["systemd-analyze", "calendar", f"--base-time=@{int(moment)}", event], {"TZ": os.environ.get("TZ")})
+    found = dict(line.split(": ", 1) for line in (answer or "").splitlines() if ": " in line)
+    by_name = {name.strip(): value for name, value in found.items()}
+    text = by_name.get("(in UTC)", by_name.get("Next elapse", ""))
+    try:
+        return _in_utc(text)
+    except ValueError:  # it is never due, or this systemd has other words
+        return None
+
+
+def _in_utc(text: str) -> float:
+    """Convert a time as systemd prints it, such as ``Mon 2026-11-30 06:00:00 UTC``."""
+    return float(calendar.timegm(time.strptime(text.strip(), "%a %Y-%m-%d %H:%M:%S UTC")))
+
+
+def asked(command: list[str], environment: Mapping[str, str | None] = {}) -> str | None:
+    """Return the output of a program of the system; None if it is missing, fails, or does not answer."""
+    given = {name: value for name, value in {**os.environ, **environment, "LC_ALL": "C"}.items() if value is not None}
+    try:
+        ended = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=20, env=given
+        )
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return ended.stdout
+
+
+def _booted_at() -> float:
+    """Return when this host was started, in seconds since 1970: what was due before could not run."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,0 +1,201 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run ``status``: show how each job is, and what needs a person.
+
+No server is contacted. What is known comes from the ledger, the files of the jobs, systemd, and cron.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ...errors import FiledropError
+from ...ledger.ledger import Ledger
+from ...ledger.locks import JobKey, is_running, jobs_of
+from ...ledger.owner import as_owner
+from ...local.names import shown
+from ...run.last_run import PastRun, latest_run
+from ...states import State
+from ..console import count_of
+from ..context import CommandContext, iso_time, require_known, require_ledger
+from ..exit_status import WELL, status_of_past, worst_status
+from . import problems
+from .problems import Problem
+from .triggers import Triggers
+
+if TYPE_CHECKING:
+    from ...config.files import ConfiguredJob
+
+
+@dataclass
+class _State:
+    """Hold what is known about one job.
+
+    :ivar job: what its files say; None if they are missing or invalid.
+    :ivar key: the job in the ledger; None if neither its files nor the ledger tell.
+    """
+
+    name: str
+    job: ConfiguredJob | None = None
+    key: JobKey | None = None
+    past: PastRun | None = None
+    running: bool = False
+    held: int = 0
+    unfinished: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def status(self) -> int:
+        return worst_status(problem.status for problem in self.problems)
+
+
+def status(context: CommandContext, chosen: Sequence[str]) -> int:
+    """Show the state of each job: its last run, and what waits for a person."""
+    require_ledger(context.ledger)
+    for name in chosen:
+        require_known(context, name)
+    names = list(chosen) or context.configuration.job_names()
+    triggers = Triggers(names)
+    with closing(Ledger(context.ledger, read_only=True)) as ledger:
+        found = [_state(context, ledger, triggers, name) for name in names]
+        if not chosen:
+            found += _without_files(context, ledger, found)
+    worst = worst_status(state.status for state in found)
+    document = {
+        "status": worst,
+        "ledger": context.ledger,
+        "jobs": [_document(state) for state in found],
+        "notes": triggers.notes,
+    }
+    lines = [line for state in found for line in _lines(state)] or ["There are no jobs."]
+    context.console.answer(document, [*lines, *triggers.notes], well=worst == WELL)
+    return worst
+
+
+def _state(context: CommandContext, ledger: Ledger, triggers: Triggers, name: str) -> _State:
+    state = _State(name)
+    try:
+        with as_owner(context.ledger, reading=True):  # as the runs read them
+            state.job = context.configuration.job(name)
+        context.configuration.check_account(state.job.account)
+    except FiledropError as error:
+        state.problems.append(Problem.of(error))
+    if state.job is not None:
+        state.key = JobKey(state.job.account, state.job.job.direction, name)
+    else:
+        keys = [key for key in jobs_of(ledger) if key.name == name]
+        state.key = keys[0] if len(keys) == 1 else None
+    if state.key is not None:
+        _look(context, ledger, state.key, state)
+    if state.job is not None and state.job.enabled:
+        _judge(context, state, state.job, triggers)
+    return state
+
+
+def _look(context: CommandContext, ledger: Ledger, key: JobKey, state: _State) -> None:
+    """Read what the ledger knows about a job."""
+    rows = ledger.open_rows(*key)
+    state.past = latest_run(ledger, key)
+    state.running = is_running(context.ledger, key)
+    state.held = sum(row.state is State.HELD for row in rows)
+    state.unfinished = len(rows) - state.held
+    if state.held:
+        name = shlex.quote(key.name)
+        way_out = f"See them: filedrop history {name} --outcome held. Then decide: filedrop resolve {name} FILE."
+        finding = f"{count_of(state.held, 'file')} held for a decision."
+        state.problems.append(Problem("files_held", finding, way_out))
+
+
+def _judge(context: CommandContext, state: _State, job: ConfiguredJob, triggers: Triggers) -> None:
+    """Judge an enabled job: nobody waits for one that is disabled."""
+    state.problems += problems.of_last_run(state.name, state.past)
+    if not state.running:
+        written = context.configuration.job_changed_at(state.name)
+        state.problems += problems.of_schedule(job, state.past, written, triggers.spread(state.name))
+    if not any(problem.reason in _OF_FILES for problem in state.problems):
+        state.problems += triggers.problems(job, state.past)
+
+
+_OF_FILES = ("file_missing", "file_malformed", "file_unreadable")
+
+
+def _without_files(context: CommandContext, ledger: Ledger, found: Sequence[_State]) -> Iterator[_State]:
+    """Find jobs with held files that have no file (any more), or have another account now."""
+    known = {state.key for state in found}
+    for key in sorted(key for key in jobs_of(ledger) if key not in known):
+        state = _State(key.name, key=key)
+        _look(context, ledger, key, state)
+        if state.held:
+            finding = f"No file describes a job {shown(key.name)} for the account {key.account}."
+            state.problems.append(Problem("job_missing", finding, "Decide about its files all the same."))
+            yield state
+
+
+def _document(state: _State) -> dict[str, Any]:
+    job, key, past = state.job, state.key, state.past
+    return {
+        "job": state.name,
+        "account": key and key.account,
+        "direction": key and key.direction,
+        "enabled": job and job.enabled,
+        "schedule": job and str(job.schedule),
+        "running": state.running,
+        "status": state.status,
+        "held": state.held,
+        "unfinished": state.unfinished,
+        "last_run": None if past is None else _run_document(past),
+        "last_well": None if past is None or past.well_at is None else iso_time(past.well_at),
+        "problems": [problem.as_dict() for problem in state.problems],
+    }
+
+
+def _run_document(run: PastRun) -> dict[str, Any]:
+    return {
+        "status": status_of_past(run),
+        "began": iso_time(run.began),
+        "ended": iso_time(run.ended),
+        "delivered": run.delivered,
+        "skipped": run.skipped,
+        "held": run.held,
+        "failed": run.failed,
+        "bytes": run.bytes,
+        "reason": run.reason,
+        "message": run.message,
+    }
+
+
+def _lines(state: _State) -> Iterator[str]:
+    """Yield a line about the job, and one for each problem, which begins with the job's name as well."""
+    mark = "ok" if state.status == WELL else "!!"
+    yield f"{mark}  {state.name}: {'; '.join(_parts(state))}."
+    for problem in state.problems:
+        yield f"    {state.name}: {problem}"
+
+
+def _parts(state: _State) -> Iterator[str]:
+    if state.key is not None:
+        yield state.key.direction
+    if state.job is not None:
+        yield str(state.job.schedule) if state.job.enabled else "disabled"
+    if state.running:
+        yield "running now"
+    yield _last_run(state.past)
+    if state.past is not None and status_of_past(state.past) != WELL:
+        yield f"last well {'never' if state.past.well_at is None else iso_time(state.past.well_at)}"
+    for number, words in ((state.unfinished, "left for the next run"), (state.held, "held for a decision")):
+        if number:
+            yield f"{count_of(number, 'file')} {words}"
+
+
+def _last_run(past: PastRun | None) -> str:
+    if past is None:
+        return "has not run yet"
+    counts = ((past.delivered, "delivered"), (past.held, "held"), (past.failed, "failed"))
+    outcome = past.reason or ", ".join(f"{number} {name}" for number, name in counts if number)
+    return f"last run {iso_time(past.ended)}: {outcome or 'nothing to do'}"
