@@ -91,6 +91,12 @@ def test_history_tells_what_became_of_files(ready: Host, sshd: SshServer) -> Non
     assert ready.run("history", "--outcome", "held", "--json").document["files"] == []
     assert ready.run("history", "--since", "7d", "--json").document["counts"]["delivered"] == 4
     assert ready.run("history", "--since", "2090-01-01", "--json").document["files"] == []
+    refused = ready.run("history", "--since", "yesterday")
+    assert (refused.status, refused.err[:34]) == (2, "filedrop: --since: 'yesterday' is ")
+    assert (
+        ready.run("history", "invoices", "--outcome", "held").out
+        == "The ledger has no such file of the job invoices.\n"
+    )
     words = ready.run("history", "-n", "2").out.splitlines()
     assert len(words) == 3
     assert "reports  delivered  report.csv  1 B" in words[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -138,8 +139,28 @@ def test_a_configuration_that_cannot_be_meant_is_status_2(system_host: Host) -> 
     message = refused(system_host.run("run", "invoices", "--json"), 2, "option_unknown")
     assert f"{system_host.config}/jobs/invoices.json: 'setle'" in message
     assert "Did you mean settle?" in message
-    assert "no such file" in refused(system_host.run("run", "other", "--json"), 2, "file_missing")
+    message = refused(system_host.run("run", "invoicse", "--json"), 2, "file_missing")
+    assert "no such file. Did you mean invoices? Existing jobs: invoices." in message
     assert "is not a valid name" in refused(system_host.run("run", "../x", "--json"), 2, "option_invalid")
+
+
+def test_relative_paths_count_from_the_current_folder(system_host: Host, sshd: SshServer) -> None:
+    """Also for the account's secrets, and for a file to decide about."""
+    system_host.account("acme", {**sshd.account_options(), "passphrase_file": "credential:acme.passphrase"})
+    words = system_host.config / "keys" / "acme.passphrase"
+    words.write_text("not needed\n")
+    words.chmod(0o600)
+    system_host.dropoff()
+    fill(system_host.outbox, 1)
+    python, isolated, program = system_host.command()[:3]
+    for arguments in ("init", "run invoices", "status", "history invoices"):
+        places = ["--config", "etc", "--ledger", "state/../state/ledger.sqlite3"]
+        ended = subprocess.run(
+            [python, isolated, program, *arguments.split(), *places], cwd=system_host.folder, check=False
+        )
+        assert ended.returncode == 0, arguments
+    assert len(list(sshd.input.iterdir())) == 1
+    assert system_host.ledger.exists()
 
 
 def test_a_folder_that_is_missing_is_status_2_and_remembered(system_host: Host) -> None:

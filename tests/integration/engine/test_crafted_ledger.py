@@ -256,7 +256,7 @@ def test_root_uses_no_ledger_in_a_folder_that_others_can_write(mode: int) -> Non
         with pytest.raises(FiledropError) as caught:
             Ledger(str(folder / "ledger.sqlite3"), create=True)
         assert caught.value.reason == "wrong_user"
-        assert "become_user" in caught.value.way_out
+        assert "sudo -u" in caught.value.way_out
         assert list(folder.iterdir()) == []
 
 
@@ -295,4 +295,4 @@ def test_a_module_as_root_works_as_the_owner_of_the_ledger(sshd: SshServer, tmp_
         os.chown(folder, A_THIRD, -1)
         again = Step("dropoff", {**job, "src": str(desk.outbox), "remote_dir": "input"})
         refused = InProcess(tmp_path).play(again, defaults=desk.account)
-        assert "become_user" in refused.results[0]["msg"]
+        assert "sudo -u" in refused.results[0]["msg"]

@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
+from ..errors import InputError
 from ..ledger.decisions import Decided, Wanted
 from ..ledger.decisions import resolve as decide
 from ..ledger.ledger import Ledger
@@ -35,7 +37,13 @@ def resolve(context: CommandContext, name: str, files: Sequence[str], decision: 
     require_ledger(context.ledger)
     require_known(context, name)
     wanted = Wanted(tuple(files), job=name)  # a broken file of the job does not matter
-    decided = decide(context.ledger, wanted, decision, check=dry_run)
+    try:
+        decided = decide(context.ledger, wanted, decision, check=dry_run)
+    except InputError as error:
+        if error.reason not in _WAYS_OUT:
+            raise
+        way_out = _WAYS_OUT[error.reason].format(job=shlex.quote(name))
+        raise InputError(error.reason, error.finding, way_out) from error
     found = [
         {
             "name": one.after.name,
@@ -54,6 +62,13 @@ def resolve(context: CommandContext, name: str, files: Sequence[str], decision: 
         {"status": WELL, **about, "files": found}, [_in_words(one, decision, dry_run) for one in decided]
     )
     return WELL
+
+
+_WAYS_OUT = {
+    "file_unknown": "These need a decision: filedrop history {job} --outcome held.",
+    "file_ambiguous": "Give the path of its original instead: see filedrop history {job} --json.",
+}
+"""What to do about errors that the modules explain in words of their own."""
 
 
 def _in_words(one: Decided, decision: str, dry_run: bool) -> str:

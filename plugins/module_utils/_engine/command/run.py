@@ -35,7 +35,9 @@ def run(context: CommandContext, name: str, *, dry_run: bool, force: bool, only:
     job = context.configuration.job(name)
     if not (job.enabled or force or dry_run):
         raise InputError(
-            "job_disabled", f"The job {name} is disabled.", "Set enabled to true in its file, or run it with --force."
+            "job_disabled",
+            f"The job {name} is disabled: enabled is false in {context.configuration.job_file(name)}.",
+            "Set enabled to true there, or run it once with --force.",
         )
     require_ledger(context.ledger)
     if not dry_run:

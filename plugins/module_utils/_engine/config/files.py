@@ -101,16 +101,20 @@ class Configuration:
             raise _unreadable(folder, error) from None
         return sorted(found)
 
+    def job_file(self, name: str) -> str:
+        """Return the path of the file of a job."""
+        return self._path("jobs", name, of="job")
+
     def job_changed_at(self, name: str) -> float | None:
         """Return when the file of a job was written, in seconds since 1970; None if it cannot be examined."""
         try:
-            return os.stat(self._path("jobs", name, of="job")).st_mtime
+            return os.stat(self.job_file(name)).st_mtime
         except OSError:
             return None
 
     def job(self, name: str) -> ConfiguredJob:
         """Read one job, with the defaults of its account's preset."""
-        path = self._path("jobs", name, of="job")
+        path = self.job_file(name)
         options, _status = _read_object(path)
         with _ErrorLocation(path):
             direction = read.choice(options, "direction", tuple(JOB_OPTIONS), "")

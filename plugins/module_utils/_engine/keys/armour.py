@@ -21,7 +21,7 @@ from ..config.text import in_utf8
 from ..errors import AuthenticationError
 
 OPENSSH_MAGIC = b"openssh-key-v1\0"
-KEY_FILE_HINT = "Set it to a private key file made by ssh-keygen or by the module courier.filedrop.keypair."
+KEY_FILE_HINT = "Set it to a private key file, such as ssh-keygen makes."
 
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----\s(.*?)-----END \1PRIVATE KEY-----", re.DOTALL)
 _HEADERS = re.compile(rb"\s*(Proc-Type:\s*\S+)\s+(DEK-Info:\s*\S+)\s+(.*)", re.DOTALL)  # RFC 1421

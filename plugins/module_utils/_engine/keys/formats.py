@@ -199,7 +199,7 @@ def _cannot_open(path: str, error: OSError) -> AuthenticationError:
         return AuthenticationError(
             "key_missing",
             f"The private key file {path} does not exist.",
-            "Correct the path, or make a key pair with the module courier.filedrop.keypair and register it.",
+            "Correct the path, or make a key pair (ssh-keygen -t ed25519) and let the provider register it.",
         )
     return AuthenticationError(
         "key_unreadable",

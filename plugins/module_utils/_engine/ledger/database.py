@@ -290,8 +290,8 @@ def missing(path: str) -> LedgerError:
     return LedgerError(
         "ledger_missing",
         f"The ledger {path!r} is missing.",
-        "Set `ledger` to the right path. If the ledger was lost, restore it, or create a new one with "
-        "`filedrop init`. A new ledger makes jobs send files again that were kept and not archived.",
+        "Correct its path. If the ledger was lost, restore it from a backup, or create a new one with filedrop init. "
+        "With a new ledger, jobs send files again that were kept and not archived.",
     )
 
 

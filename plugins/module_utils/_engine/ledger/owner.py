@@ -87,5 +87,5 @@ def _is_open_to_others(folders: Sequence[os.stat_result]) -> bool:
 
 
 def _wrong_user(ledger: str, finding: str, user: str = "the user of the jobs") -> InputError:
-    way_out = f"Run this as {user} (`become_user`, or `sudo -u`), or set `ledger` to a file that belongs to root."
+    way_out = f"Run this as {user} (sudo -u), or use a ledger that belongs to root."
     return InputError("wrong_user", f"The ledger {ledger!r} {finding}. Root does not use it.", way_out)

@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...ledger.history import ask, question_from_options
+from ...errors import InputError
+from ...ledger.history import Question, ask, question_from_options
 from ...local.names import shown
 from ...transfer.selection import is_in_share, is_selected
 from ..console import bytes_in_words
@@ -32,14 +34,24 @@ def history(
     options: dict[str, object] = {"max_results": limit, "since": since, "outcome": list(outcomes)}
     if name is not None:
         require_known(context, name)
-    found = ask(context.ledger, dataclasses.replace(question_from_options(options), job=name))
+    found = ask(context.ledger, dataclasses.replace(_question(options), job=name))
     files = [_row(row, outcome) for row, outcome in found.entries]
     document = {"status": WELL, "counts": found.counts, "files": files}
     lines = [_row_in_words(file) for file in files]
     if sum(found.counts.values()) > len(files):
         lines.append(f"... and {sum(found.counts.values()) - len(files)} more.")
-    context.console.answer(document, lines or ["The ledger knows of no such file."])
+    nothing = f"The ledger has no such file{'' if name is None else f' of the job {name}'}."
+    context.console.answer(document, lines or [nothing])
     return WELL
+
+
+def _question(options: Mapping[str, object]) -> Question:
+    """Read the options of ``history``. Errors name the flag that the value came from."""
+    try:
+        return question_from_options(options)
+    except InputError as error:
+        finding, way_out = (re.sub(r"\bsince\b", "--since", text) for text in (error.finding, error.way_out))
+        raise InputError(error.reason, finding, way_out) from error
 
 
 def _row(row: Row, outcome: str) -> dict[str, Any]:

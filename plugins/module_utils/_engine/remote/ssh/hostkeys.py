@@ -30,7 +30,7 @@ FINGERPRINT = re.compile(r"(?:\d{3,5} )?SHA256:([A-Za-z0-9+/]{43})=?(?: .*)?")
 MAX_SHOWN = 80  # characters of a malformed entry
 WAY_OUT = (
     "Each entry must be a public key (ssh-ed25519 AAAA...), a line of known_hosts, or a fingerprint (SHA256:...). "
-    "The module courier.filedrop.host_keys_info shows what the server offers."
+    "ssh-keyscan shows what the server offers; compare that with what the provider published."
 )
 
 

@@ -15,6 +15,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.e
     status_of_past,
     worst_status,
 )
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.parser import make_parser
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
     ConnectionLost,
     FiledropError,
@@ -66,7 +67,7 @@ def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_common_options_may_stand_on_either_side() -> None:
-    parser = cli._parser()
+    parser = make_parser()
     before = parser.parse_args(["--json", "--ledger", "/l", "run", "invoices"])
     after = parser.parse_args(["run", "invoices", "--ledger", "/l", "--json"])
     assert vars(before) == vars(after)

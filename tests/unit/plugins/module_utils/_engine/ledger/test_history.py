@@ -191,7 +191,7 @@ def test_a_missing_ledger_is_an_error_and_none_is_made(tmp_path: Path) -> None:
         ask(path, Question())
     assert caught.value.reason == "ledger_missing"
     assert path in caught.value.finding
-    assert "`ledger`" in caught.value.way_out
+    assert "Correct its path" in caught.value.way_out
     assert os.listdir(tmp_path) == []
 
 
