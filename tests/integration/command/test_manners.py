@@ -7,20 +7,16 @@
 from __future__ import annotations
 
 import os
-import pty
 import pwd
-import select
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.command import Ended, Host
 from support.desk import fill
-from support.relay import Relay
 from support.rights import SOMEBODY, somebodys_folder
 from support.sshd import SshServer
 
@@ -84,48 +80,6 @@ def test_another_file_than_the_journal_gets_sentences(ready: Host) -> None:
 
 
 # --- people
-
-
-def on_terminal(host: Host, *arguments: str) -> str:
-    """What a person sees."""
-    own, theirs = pty.openpty()
-    process = subprocess.Popen(host.command(*arguments), stdout=theirs, stderr=theirs, stdin=theirs, cwd="/")
-    os.close(theirs)
-    seen = b""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if select.select([own], [], [], 0.1)[0]:
-            try:
-                seen += os.read(own, 65536)
-            except OSError:  # Linux says so at the end of a terminal
-                break
-    assert process.wait(60) == 0
-    os.close(own)
-    return seen.decode("utf-8", "replace")
-
-
-def test_a_bar_moves_on_a_terminal_where_rich_is_there(
-    tmp_path: Path, program: Path, sshd: SshServer, ready: Host
-) -> None:
-    assert _has_rich(sys.executable)
-    for python, draws in ((sys.executable, True), ("/usr/bin/python3", _has_rich("/usr/bin/python3"))):
-        folder = tmp_path / str(draws)
-        folder.mkdir()
-        host = Host(folder, program, python)
-        with Relay(sshd.port, rtt=0.3) as relay:
-            host.account("acme", {**sshd.account_options(), "port": relay.port})
-            host.dropoff()
-            host.run("init")
-            fill(host.outbox, 3, 400_000)
-            seen = on_terminal(host, "run", "invoices")
-        assert ("/3 files" in seen) is draws, seen
-        assert "invoices: 3 files (1.1 MiB) delivered" in seen
-        for path in sshd.input.iterdir():
-            path.unlink()
-
-
-def _has_rich(python: str) -> bool:
-    return subprocess.run([python, "-I", "-c", "import rich"], capture_output=True, check=False).returncode == 0
 
 
 def test_quiet_says_nothing_while_all_is_well(ready: Host, sshd: SshServer) -> None:

@@ -37,6 +37,8 @@ class Counter:
     def planned(self, files: int, size: int) -> None:
         self.plans.append((files, size))
 
+    def began(self, name: str) -> None: ...
+
     def moved(self, size: int) -> None:
         self.bytes += size
 

@@ -31,7 +31,7 @@ from .run import check, run
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     given = make_parser().parse(sys.argv[1:] if arguments is None else arguments)
-    console = Console(as_json=given.json, quiet=given.quiet)
+    console = Console(as_json=given.json, quiet=given.quiet, colour=not given.no_color)
     mask = signals.hold()
     try:
         signals.listen()

@@ -13,9 +13,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any, TextIO
+from typing import Any, Callable, TextIO
 
 from ..local.names import as_data, shown
 from . import signals
@@ -29,24 +30,43 @@ class Console:
 
     :param as_json: print the answer as one JSON document.
     :param quiet: print nothing while all is well, so that cron mails only what needs attention.
+    :param colour: use colours on a terminal, unless its user has asked for none (NO_COLOR, TERM=dumb).
     """
 
     def __init__(
-        self, *, as_json: bool = False, quiet: bool = False, out: TextIO | None = None, err: TextIO | None = None
+        self,
+        *,
+        as_json: bool = False,
+        quiet: bool = False,
+        colour: bool = True,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
     ) -> None:
         self.as_json = as_json
         self.quiet = quiet
         self._out = out or sys.stdout
         self._err = err or sys.stderr
         self.to_journal = is_journal(self._err)
+        self._is_dumb = os.environ.get("TERM") == "dumb"
+        self.colour = colour and not self._is_dumb and not os.environ.get("NO_COLOR")
 
     @property
     def may_draw(self) -> bool:
         """Whether stderr is a terminal on which a progress bar may be drawn."""
-        return not self.quiet and not self.to_journal and self._err.isatty()
+        return not self.quiet and not self.to_journal and not self._is_dumb and self._err.isatty()
 
-    def answer(self, document: Mapping[str, Any], lines: Iterable[str], *, well: bool = True) -> None:
+    def answer(
+        self,
+        document: Mapping[str, Any],
+        lines: Iterable[str],
+        *,
+        well: bool = True,
+        drawn: Callable[[int, bool], Iterable[str]] | None = None,
+    ) -> None:
         """Print the answer to the command: a document for programs, or lines for people.
+
+        :param drawn: what to print instead of the lines if stdout is a terminal: a function of its width, and of
+            whether it has colours. Its lines are printed as they are.
 
         Lines are not printed to the journal, because `log` has already written the events there. A JSON document is
         always printed. From now on, a signal changes nothing: the answer is complete, and the status is known.
@@ -56,7 +76,12 @@ class Console:
             text = json.dumps(_printable(document), ensure_ascii=False, indent=2)
             # The data stay what they are, and a terminal sees none of the characters that could disturb it.
             self._write(self._out, _NOT_ASCII.sub(_as_json, text))
-        elif not self.to_journal and not (self.quiet and well):
+        elif self.to_journal or (self.quiet and well):
+            return
+        elif drawn is not None and self._out.isatty():
+            for line in drawn(shutil.get_terminal_size().columns, self.colour):
+                self._write(self._out, line)
+        else:
             for line in lines:
                 self._write(self._out, shown(line))
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..local.names import shown
 from .console import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..transfer.result import FileOutcome
     from .console import Console
 
+_LONGEST_NAME = 24
 _PRIORITIES = {"failed": ERROR, "held": WARNING, "waiting": INFO, "delivered": INFO, "skipped": INFO}
 
 
@@ -39,6 +41,9 @@ class JournalObserver:
 
     def planned(self, files: int, size: int) -> None:
         """Log nothing: the journal shows results only."""
+
+    def began(self, name: str) -> None:
+        """Log nothing."""
 
     def moved(self, size: int) -> None:
         """Log nothing."""
@@ -71,9 +76,9 @@ class JournalObserver:
 
 
 @contextmanager
-def progress(title: str, *, draw: bool) -> Iterator[Observer | None]:
+def progress(title: str, *, draw: bool, colour: bool) -> Iterator[Observer | None]:
     """Yield an observer that draws a bar during the block; None if ``draw`` is false or rich is missing."""
-    made = _make() if draw else None
+    made = _make(colour=colour) if draw else None
     if made is None:
         yield None
         return
@@ -81,20 +86,29 @@ def progress(title: str, *, draw: bool) -> Iterator[Observer | None]:
         yield _Bar(made, title)
 
 
-def _make() -> Any:
+def _make(*, colour: bool) -> Any:
     try:
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
     except ImportError:
         return None
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(bar_width=12),
         TextColumn("{task.fields[files]}", markup=False),
         DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[current]}", markup=False),
     )
-    return Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=5)
+    return Progress(*columns, console=Console(stderr=True, no_color=not colour), transient=True, refresh_per_second=5)
 
 
 class _Bar:
@@ -102,7 +116,8 @@ class _Bar:
 
     def __init__(self, made: Any, title: str) -> None:
         self._made = made
-        self._task = made.add_task(title, total=None, files="")
+        self._task = made.add_task(title, total=None, files="", current="")
+        self._under_way: dict[str, None] = {}
         self._total = 0
         self._ended = 0
         self._moved = 0
@@ -111,14 +126,32 @@ class _Bar:
         self._total = self._ended + files
         self._made.update(self._task, total=max(self._moved + size, 1), files=self._files())
 
+    def began(self, name: str) -> None:
+        self._under_way[name] = None
+        self._show_current()
+
     def moved(self, size: int) -> None:
         self._moved += size
         self._made.update(self._task, completed=self._moved)
 
     def ended(self, outcome: FileOutcome) -> None:
+        self._under_way.pop(outcome.name, None)
+        self._show_current()
         if self._total and (outcome.is_trouble or outcome.outcome == "delivered"):
             self._ended += 1
             self._made.update(self._task, files=self._files())
 
+    def _show_current(self) -> None:
+        """Show the file that has been under way for the longest time, and how many others are."""
+        name = next(iter(self._under_way), "")
+        others = f" +{len(self._under_way) - 1}" if len(self._under_way) > 1 else ""
+        self._made.update(self._task, current=f"{_shortened(name)}{others}")
+
     def _files(self) -> str:
         return f"{min(self._ended, self._total)}/{self._total} files"
+
+
+def _shortened(name: str) -> str:
+    """Shorten a name in its middle, so that the bar fits a line."""
+    text = shown(name)
+    return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME // 2]}...{text[3 - _LONGEST_NAME // 2 :]}"

@@ -184,6 +184,7 @@ def _add_common(parser: argparse.ArgumentParser, *, for_subcommand: bool) -> Non
     add("--json", action="store_true", default=False, help="print one JSON document")
     add("-q", "--quiet", action="store_true", default=False, help="print nothing while all is well")
     add("-v", "--verbose", action="store_true", default=False, help="show every file")
+    add("--no-color", action="store_true", default=False, help="use no colors, as with NO_COLOR")
     add("--debug", action="store_true", default=False, help="print the traceback of an unexpected error")
 
 

@@ -98,7 +98,7 @@ def _execute(
     journal = JournalObserver(console, job.name, _selected(context, dry_run=dry_run), most=job.job.max_results)
     if not dry_run:
         journal.selected += ("delivered",)
-    with progress(job.name, draw=console.may_draw) as drawn:
+    with progress(job.name, draw=console.may_draw, colour=console.colour) as drawn:
         result = execute(
             job.job,
             account,

@@ -254,6 +254,8 @@ class JobRun(ABC, Generic[Item]):
         """
         self._waiting.pop(id(item), None)
         self._under_way += 1
+        if self.observer is not None:
+            self.observer.began(self.outcome_of(item).name)
         try:
             await self._process(item)
         except Exception:

@@ -21,6 +21,9 @@ class Observer(Protocol):
     def planned(self, files: int, size: int) -> None:
         """Receive the number of planned files and their size in bytes. A new attempt calls this again for the rest."""
 
+    def began(self, name: str) -> None:
+        """Receive the name of a file whose turn has come."""
+
     def moved(self, size: int) -> None:
         """Receive how many more bytes were received or sent."""
 

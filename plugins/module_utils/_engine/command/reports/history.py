@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
@@ -19,6 +20,7 @@ from ..console import bytes_in_words
 from ..context import CommandContext, iso_time, require_known, require_ledger
 from ..exit_status import WELL
 from ..signals import held
+from .table import Cell, Column, draw, short_time
 
 if TYPE_CHECKING:
     from ...config.files import ConfiguredJob
@@ -38,10 +40,11 @@ def history(
     files = [_row(row, outcome) for row, outcome in found.entries]
     document = {"status": WELL, "counts": found.counts, "files": files}
     lines = [_row_in_words(file) for file in files]
-    if sum(found.counts.values()) > len(files):
-        lines.append(f"... and {sum(found.counts.values()) - len(files)} more.")
+    more = sum(found.counts.values()) - len(files)
+    rest = [f"... and {more} more."] if more > 0 else []
+    lines += rest
     nothing = f"The ledger has no such file{'' if name is None else f' of the job {name}'}."
-    context.console.answer(document, lines or [nothing])
+    context.console.answer(document, lines or [nothing], drawn=partial(_table, files, rest, nothing))
     return WELL
 
 
@@ -77,6 +80,38 @@ def _row_in_words(file: Mapping[str, Any]) -> str:
     why = f" ({file['reason']})" if file["reason"] else ""
     size = bytes_in_words(file["size"])
     return f"{file['changed']}  {file['job']}  {file['outcome']}{why}  {shown(file['name'])}  {size}"
+
+
+def _table(
+    files: Sequence[Mapping[str, Any]], rest: Sequence[str], nothing: str, width: int, colour: bool
+) -> list[str]:
+    if not files:
+        return [nothing]
+    rows = [
+        (
+            Cell(short_time(file["changed"])),
+            Cell(file["job"]),
+            Cell(file["direction"]),
+            Cell(f"{file['outcome']} {file['reason']}".rstrip(), _STYLES.get(file["outcome"], "")),
+            Cell(file["name"]),
+            Cell(bytes_in_words(file["size"])),
+            Cell(file["remote_path"].removesuffix(file["name"])),
+        )
+        for file in files
+    ]
+    return [*draw(_COLUMNS, rows, width=width, colour=colour), *rest]
+
+
+_COLUMNS = (
+    Column("CHANGED (UTC)"),
+    Column("JOB", folds=True),
+    Column("DIRECTION"),
+    Column("OUTCOME", folds=True),
+    Column("NAME", folds=True),
+    Column("SIZE", right=True),
+    Column("REMOTE PATH", folds=True),
+)
+_STYLES = {"delivered": "good", "held": "bad", "waiting": "warning", "unfinished": "warning"}
 
 
 def list_files(context: CommandContext, name: str) -> int:

@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FiledropError
@@ -27,6 +28,7 @@ from ..context import CommandContext, iso_time, require_known, require_ledger
 from ..exit_status import WELL, status_of_past, worst_status
 from . import problems
 from .problems import Problem
+from .table import Cell, Column, Row, draw, short_time
 from .triggers import Triggers
 
 if TYPE_CHECKING:
@@ -74,7 +76,8 @@ def status(context: CommandContext, chosen: Sequence[str]) -> int:
         "notes": triggers.notes,
     }
     lines = [line for state in found for line in _lines(state)] or ["There are no jobs."]
-    context.console.answer(document, [*lines, *triggers.notes], well=worst == WELL)
+    drawn = partial(_table, found, triggers.notes) if found else None
+    context.console.answer(document, [*lines, *triggers.notes], well=worst == WELL, drawn=drawn)
     return worst
 
 
@@ -178,6 +181,44 @@ def _lines(state: _State) -> Iterator[str]:
         yield f"    {state.name}: {problem}"
 
 
+def _table(found: Sequence[_State], notes: Sequence[str], width: int, colour: bool) -> list[str]:
+    """Draw the jobs as a table. Problems are lines below it: a command in them can be copied whole."""
+    rows = [_row(state) for state in found]
+    problems_ = [f"{state.name}: {problem}" for state in found for problem in state.problems]
+    below = ["", *map(shown, (*problems_, *notes))] if problems_ or notes else []
+    return [*draw(_COLUMNS, rows, width=width, colour=colour), *below]
+
+
+_COLUMNS = (
+    Column(""),
+    Column("JOB", folds=True),
+    Column("DIRECTION"),
+    Column("REMOTE PATH", folds=True),
+    Column("SCHEDULE", folds=True),
+    Column("LAST RUN (UTC)"),
+    Column("RESULT", folds=True),
+    Column("NOW", folds=True),
+)
+
+
+def _row(state: _State) -> Row:
+    job, well = state.job, state.status == WELL
+    remote = "?" if job is None else f"{job.account}:{job.job.remote_dir}"
+    now = ["running"] if state.running else []
+    now += [f"{number} {words}" for number, words in ((state.unfinished, "unfinished"), (state.held, "held")) if number]
+    past_well = state.past is None or status_of_past(state.past) == WELL
+    return (
+        Cell("ok" if well else "!!", "good" if well else "bad"),
+        Cell(state.name),
+        Cell("?" if state.key is None else state.key.direction),
+        Cell(remote),
+        Cell("?" if job is None else str(job.schedule) if job.enabled else "disabled"),
+        Cell("never" if state.past is None else short_time(iso_time(state.past.ended))),
+        Cell("" if state.past is None else _result(state.past), "" if past_well else "bad"),
+        Cell(", ".join(now), "bad" if state.held else "warning"),
+    )
+
+
 def _parts(state: _State) -> Iterator[str]:
     if state.key is not None:
         yield state.key.direction
@@ -196,6 +237,9 @@ def _parts(state: _State) -> Iterator[str]:
 def _last_run(past: PastRun | None) -> str:
     if past is None:
         return "has not run yet"
+    return f"last run {iso_time(past.ended)}: {_result(past)}"
+
+
+def _result(past: PastRun) -> str:
     counts = ((past.delivered, "delivered"), (past.held, "held"), (past.failed, "failed"))
-    outcome = past.reason or ", ".join(f"{number} {name}" for number, name in counts if number)
-    return f"last run {iso_time(past.ended)}: {outcome or 'nothing to do'}"
+    return past.reason or ", ".join(f"{number} {name}" for number, name in counts if number) or "nothing to do"
