@@ -143,8 +143,9 @@ command: ## the command filedrop, one executable file, under build/
 	@$(PYTHON) plugins/module_utils/_build.py build/filedrop
 
 .PHONY: docs
-docs: .venv/test.stamp $(LINKED) | packages-docs ## the tables and pictures of the documentation that are made from the engine
+docs: .venv/test.stamp $(LINKED) | packages-docs ## what is made from the engine: tables, pictures, the command's manual page and completions
 	$(VENV)/python tests/tools/make_docs.py
+	$(VENV)/python tests/tools/make_shell_docs.py
 
 .PHONY: format
 format: .venv/test.stamp ## let the formatter and the linter mend what they can

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import make_docs
+import make_shell_docs
 import pytest
 
 
@@ -18,3 +19,8 @@ def test_the_tables_are_made_from_the_code_as_it_is() -> None:
 @pytest.mark.parametrize("name", make_docs.PICTURES)
 def test_the_pictures_are_made_from_the_code_as_it_is(name: str) -> None:
     assert make_docs.digest(name) in make_docs.picture(name).read_text(), "stale: run `make docs`"
+
+
+@pytest.mark.parametrize("name", make_shell_docs.FILES)
+def test_the_manual_and_the_completions_are_made_from_the_parser_as_it_is(name: str) -> None:
+    assert (make_docs.CHECKOUT / "docs" / name).read_text() == make_shell_docs.made(name), "stale: run `make docs`"

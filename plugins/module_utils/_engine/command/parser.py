@@ -106,7 +106,7 @@ def make_parser() -> Parser:
     parser = Parser(prog="filedrop", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"filedrop {VERSION}")
     _add_common(parser, for_subcommand=False)
-    subcommands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    subcommands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", parser_class=Parser)
 
     def add(name: str, summary: str, description: str = "") -> Parser:
         described = textwrap.fill(description or f"{summary[0].upper()}{summary[1:]}.", _WIDTH)
