@@ -40,7 +40,7 @@ _shtab_filedrop_init___ledger_COMPGEN=_shtab_compgen_files
 _shtab_filedrop___config_COMPGEN=_shtab_compgen_dirs
 _shtab_filedrop___ledger_COMPGEN=_shtab_compgen_files
 
-_shtab_filedrop_history___outcome_choices=(held unfinished delivered discarded abandoned)
+_shtab_filedrop_history___outcome_choices=(held waiting unfinished delivered discarded abandoned)
 _shtab_filedrop_pos_0_choices=(run check status history list resolve init)
 
 _shtab_filedrop_run__h_nargs=0

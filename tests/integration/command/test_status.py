@@ -46,7 +46,7 @@ def test_status_after_runs(ready: Host, sshd: SshServer) -> None:
     job = told.document["jobs"][0]
     assert set(job) == {
         *("job", "account", "direction", "enabled", "schedule", "running", "status", "held", "unfinished"),
-        *("last_run", "last_well", "problems"),
+        *("last_run", "last_well", "problems", "waiting", "blocked", "stuck", "waiting_since"),
     }
     assert (job["job"], job["enabled"], job["schedule"], job["running"]) == ("invoices", True, "every 15m", False)
     assert {name: job["last_run"][name] for name in ("status", "delivered", "held", "failed", "bytes", "reason")} == {
@@ -83,6 +83,26 @@ def test_a_held_file_is_a_status_until_it_is_resolved(ready: Host, sshd: SshServ
     assert ready.run("status", "reports").status == 0
     ready.dropoff(enabled=False)
     assert ready.run("status").status == 3
+
+
+def test_files_that_wait_are_counted_and_need_a_person_after_max_age(ready: Host, sshd: SshServer) -> None:
+    fill(ready.outbox, 2)
+    sshd.put("invoice-00000.xml", b"somebody else's", folder="input")
+    assert ready.run("run", "invoices").status == 1
+    told = ready.run("status", "--json")
+    assert (told.status, reasons(told)["invoices"]) == (1, ["files_blocked"])
+    job = told.document["jobs"][0]
+    assert (job["waiting"], job["blocked"], job["stuck"], job["held"], job["unfinished"]) == (1, 1, 0, 0, 0)
+    assert is_recent(job["waiting_since"])
+    assert "; 1 file waiting.\n" in ready.run("status").out
+    ready.change_ledger("UPDATE waiting SET since = since - 90000")
+    told = ready.run("status", "--json")
+    assert (told.status, reasons(told)["invoices"]) == (3, ["files_stuck"])
+    ready.dropoff(every="15m", max_age="48h")
+    assert ready.run("status").status == 1
+    (ready.outbox / "invoice-00000.xml").unlink()
+    assert ready.run("run", "invoices").status == 0
+    assert ready.run("status").status == 0
 
 
 # --- files that are broken, missing, or of a job that was taken off

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 from ...config.calendar import NotExpressible, cron_time, next_time
 from ...config.schedule import DAY, MINUTE, format_duration
 from ...errors import FiledropError
+from ..console import count_of
 from ..context import iso_time
 from ..exit_status import NEEDS_A_PERSON, SOME_FAILED, WELL, status_of_past
 
 if TYPE_CHECKING:
     from ...config.files import ConfiguredJob
     from ...config.schedule import Schedule
+    from ...ledger.waiting import Waiting
     from ...run.last_run import PastRun
 
 GRACE = 5 * MINUTE
@@ -66,6 +68,26 @@ def of_last_run(job: str, past: PastRun | None) -> Iterator[Problem]:
         finding = f"In the run of {when}, some files failed: {past.failed}."
         way_out = f"Run: filedrop run {job}. It tries them again and tells why."
         yield Problem("files_failed", finding, way_out, SOME_FAILED)
+
+
+def of_waiting(job: ConfiguredJob, waiting: Waiting) -> Iterator[Problem]:
+    """Tell which files wait for a name that is taken, or for too long. Others that wait are well."""
+    stuck = count_of(waiting.stuck, "file")
+    if waiting.stuck:
+        finding = (
+            f"{stuck} waited longer than {format_duration(job.max_age)} (max_age), the first since {_since(waiting)}."
+        )
+        way_out = f"See what they wait for: filedrop check {job.name}."
+        yield Problem("files_stuck", finding, way_out)
+    blocked = waiting.blocked - waiting.stuck
+    if blocked > 0:
+        finding = f"{count_of(blocked, 'file')} waiting for a name that another file has on the server."
+        way_out = f"See which: filedrop check {job.name}. Ask the provider to take the others."
+        yield Problem("files_blocked", finding, way_out, SOME_FAILED)
+
+
+def _since(waiting: Waiting) -> str:
+    return "an unknown time" if waiting.oldest_since is None else iso_time(waiting.oldest_since)
 
 
 def _look(job: str) -> str:

@@ -10,19 +10,22 @@ No server is contacted. What is known comes from the ledger, the files of the jo
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...config.schedule import DAY
 from ...errors import FiledropError
+from ...ledger.history import outcome_of
 from ...ledger.ledger import Ledger
 from ...ledger.locks import JobKey, is_running, jobs_of
 from ...ledger.owner import as_owner
+from ...ledger.waiting import Waiting, waiting_of
 from ...local.names import shown
 from ...run.last_run import PastRun, latest_run
-from ...states import State
 from ..console import count_of
 from ..context import CommandContext, iso_time, require_known, require_ledger
 from ..exit_status import WELL, status_of_past, worst_status
@@ -33,6 +36,9 @@ from .triggers import Triggers
 
 if TYPE_CHECKING:
     from ...config.files import ConfiguredJob
+
+
+_NOTHING_WAITS = Waiting(0, 0, 0, None)
 
 
 @dataclass
@@ -49,6 +55,7 @@ class _State:
     past: PastRun | None = None
     running: bool = False
     held: int = 0
+    waiting: Waiting = _NOTHING_WAITS
     unfinished: int = 0
     problems: list[Problem] = field(default_factory=list)
 
@@ -106,8 +113,9 @@ def _look(context: CommandContext, ledger: Ledger, key: JobKey, state: _State) -
     rows = ledger.open_rows(*key)
     state.past = latest_run(ledger, key)
     state.running = is_running(context.ledger, key)
-    state.held = sum(row.state is State.HELD for row in rows)
-    state.unfinished = len(rows) - state.held
+    outcomes = [outcome_of(row) for row in rows]
+    state.held, state.unfinished = outcomes.count("held"), outcomes.count("unfinished")
+    state.waiting = waiting_of(ledger, key, time.time(), DAY if state.job is None else state.job.max_age)
     if state.held:
         name = shlex.quote(key.name)
         way_out = f"See them: filedrop history {name} --outcome held. Then decide: filedrop resolve {name} FILE."
@@ -118,6 +126,7 @@ def _look(context: CommandContext, ledger: Ledger, key: JobKey, state: _State) -
 def _judge(context: CommandContext, state: _State, job: ConfiguredJob, triggers: Triggers) -> None:
     """Judge an enabled job: nobody waits for one that is disabled."""
     state.problems += problems.of_last_run(state.name, state.past)
+    state.problems += problems.of_waiting(job, state.waiting)
     if not state.running:
         written = context.configuration.job_changed_at(state.name)
         state.problems += problems.of_schedule(job, state.past, written, triggers.spread(state.name))
@@ -152,6 +161,10 @@ def _document(state: _State) -> dict[str, Any]:
         "status": state.status,
         "held": state.held,
         "unfinished": state.unfinished,
+        "waiting": state.waiting.count,
+        "blocked": state.waiting.blocked,
+        "stuck": state.waiting.stuck,
+        "waiting_since": None if state.waiting.oldest_since is None else iso_time(state.waiting.oldest_since),
         "last_run": None if past is None else _run_document(past),
         "last_well": None if past is None or past.well_at is None else iso_time(past.well_at),
         "problems": [problem.as_dict() for problem in state.problems],
@@ -165,6 +178,7 @@ def _run_document(run: PastRun) -> dict[str, Any]:
         "ended": iso_time(run.ended),
         "delivered": run.delivered,
         "skipped": run.skipped,
+        "waiting": run.waiting,
         "held": run.held,
         "failed": run.failed,
         "bytes": run.bytes,
@@ -205,7 +219,8 @@ def _row(state: _State) -> Row:
     job, well = state.job, state.status == WELL
     remote = "?" if job is None else f"{job.account}:{job.job.remote_dir}"
     now = ["running"] if state.running else []
-    now += [f"{number} {words}" for number, words in ((state.unfinished, "unfinished"), (state.held, "held")) if number]
+    counts = ((state.unfinished, "unfinished"), (state.waiting.count, "waiting"), (state.held, "held"))
+    now += [f"{number} {words}" for number, words in counts if number]
     past_well = state.past is None or status_of_past(state.past) == WELL
     return (
         Cell("ok" if well else "!!", "good" if well else "bad"),
@@ -215,7 +230,7 @@ def _row(state: _State) -> Row:
         Cell("?" if job is None else str(job.schedule) if job.enabled else "disabled"),
         Cell("never" if state.past is None else short_time(iso_time(state.past.ended))),
         Cell("" if state.past is None else _result(state.past), "" if past_well else "bad"),
-        Cell(", ".join(now), "bad" if state.held else "warning"),
+        Cell(", ".join(now), "bad" if state.held or state.waiting.stuck else "warning"),
     )
 
 
@@ -229,7 +244,11 @@ def _parts(state: _State) -> Iterator[str]:
     yield _last_run(state.past)
     if state.past is not None and status_of_past(state.past) != WELL:
         yield f"last well {'never' if state.past.well_at is None else iso_time(state.past.well_at)}"
-    for number, words in ((state.unfinished, "left for the next run"), (state.held, "held for a decision")):
+    for number, words in (
+        (state.unfinished, "left for the next run"),
+        (state.waiting.count, "waiting"),
+        (state.held, "held for a decision"),
+    ):
         if number:
             yield f"{count_of(number, 'file')} {words}"
 
@@ -241,5 +260,5 @@ def _last_run(past: PastRun | None) -> str:
 
 
 def _result(past: PastRun) -> str:
-    counts = ((past.delivered, "delivered"), (past.held, "held"), (past.failed, "failed"))
-    return past.reason or ", ".join(f"{number} {name}" for number, name in counts if number) or "nothing to do"
+    counts = {"delivered": past.delivered, "waiting": past.waiting, "held": past.held, "failed": past.failed}
+    return past.reason or ", ".join(f"{number} {name}" for name, number in counts.items() if number) or "nothing to do"

@@ -48,7 +48,7 @@ def answers(file: Path, **units: Mapping[str, str]) -> None:
 
 def job(**schedule: object) -> ConfiguredJob:
     made = dropoff_from_options({"src": "/srv", "remote_dir": "input"}, preset_named(None), name=NAME)
-    return ConfiguredJob(made, "acme", Schedule(**{"every": 900, **schedule}))  # type: ignore[arg-type]
+    return ConfiguredJob(made, "acme", Schedule(**{"every": 900, **schedule}), max_age=86400)  # type: ignore[arg-type]
 
 
 def found(of: ConfiguredJob, past: PastRun | None = None) -> list[Problem]:
@@ -57,7 +57,7 @@ def found(of: ConfiguredJob, past: PastRun | None = None) -> list[Problem]:
 
 def ended(ago: float) -> PastRun:
     at = time.time() - ago
-    return PastRun("acme", "dropoff", NAME, at, at, at, "", "", *(0,) * 5)
+    return PastRun("acme", "dropoff", NAME, at, at, at, "", "", *(0,) * 8)
 
 
 @pytest.mark.parametrize(
