@@ -63,8 +63,8 @@ class Triggers:
         """Tell what prevents the runs of an enabled job."""
         has_schedule = job.schedule.every is not None or job.schedule.on_calendar is not None
         service = self._unit(job.name, "service")
-        by_systemd = service.get("LoadState", "not-found") != "not-found"
-        if has_schedule and (by_systemd or self._unit(job.name, "timer").get("LoadState") == "loaded"):
+        by_systemd = _is_there(service) or _is_there(self._unit(job.name, "timer"))
+        if has_schedule and by_systemd:
             yield from self._of_trigger(job.name, "timer")
             if job.schedule.on_arrival:
                 yield from self._of_trigger(job.name, "path")
@@ -104,12 +104,19 @@ class Triggers:
             yield Problem(f"{kind}_disabled", finding, start)
 
 
+def _is_there(unit: Mapping[str, str]) -> bool:
+    return unit.get("LoadState", "not-found") != "not-found"
+
+
 def _of_service(job: str, unit: Mapping[str, str], past: PastRun | None) -> Iterator[Problem]:
     """Tell whether the job's service cannot be started, or has failed without a run that the ledger knows."""
     name, load = f"filedrop@{job}.service", unit.get("LoadState")
     if load == "masked":
         finding = f"The unit {name} is masked, so nothing can start the job."
         yield Problem("service_masked", finding, f"Run: systemctl unmask {name}.")
+    elif load == "not-found":
+        finding = f"The unit {name} does not exist, so its timer starts nothing."
+        yield Problem("service_missing", finding, "Deploy the job again, or add the unit filedrop@.service.")
     elif load != "loaded":
         yield Problem(
             "service_broken", f"systemd cannot load the unit {name}: {load}.", f"Run: systemctl status {name}."

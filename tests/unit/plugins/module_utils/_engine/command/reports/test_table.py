@@ -14,7 +14,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.r
     draw,
     short_time,
 )
-from rich.cells import cell_len
+
+cell_len = pytest.importorskip("rich.cells").cell_len
 
 COLUMNS = (Column("STATE"), Column("NAME", folds=True), Column("SIZE", right=True), Column("PATH", folds=True))
 NAMES = ("a.xml", "invoices-of-the-year-2026-number-000000001.xml", "漢字" * 20, "with spaces in it " * 4 + "end")

@@ -78,6 +78,7 @@ def ended(ago: float) -> PastRun:
         ("path", ABSENT, "path_missing"),
         ("service", {"LoadState": "masked"}, "service_masked"),
         ("service", {"LoadState": "bad-setting"}, "service_broken"),
+        ("service", ABSENT, "service_missing"),
     ],
 )
 def test_units(systemctl: Path, kind: str, unit: dict[str, str], reason: str | None) -> None:
