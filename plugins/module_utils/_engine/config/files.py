@@ -196,12 +196,12 @@ class Configuration:
         return os.path.join(self.folder, "keys")
 
     def _path(self, kind: str, name: str, *, of: str) -> str:
+        folder = os.path.join(self.folder, kind)
         if not read.LABEL.fullmatch(name):
-            where = os.path.join(self.folder, kind)
-            raise InputError(
-                "option_invalid", f"{where}: {read.abbreviated(name)} is not a valid name of {_A[of]}.", _NAME_RULES
-            )
-        return os.path.join(self.folder, kind, f"{name}.json")
+            meant = os.path.basename(name).lower().replace(".json", "").replace("-", "_")
+            finding = f"{folder}: {read.abbreviated(name)} is not a valid name of {_A[of]}."
+            raise InputError("option_invalid", finding, f"{_hint_of_names(folder, meant)} {_NAME_RULES}")
+        return os.path.join(folder, f"{name}.json")
 
 
 class _ErrorLocation:
@@ -272,23 +272,29 @@ def _malformed(path: str, why: str) -> InputError:
 
 def _unreadable(path: str, error: OSError) -> FiledropError:
     if isinstance(error, FileNotFoundError):
-        return InputError("file_missing", f"{path}: no such file.", _hint_of_names(path))
+        return InputError(
+            "file_missing",
+            f"{path}: no such file.",
+            _hint_of_names(os.path.dirname(path), os.path.basename(path)[: -len(".json")]),
+        )
     why = (error.strerror or str(error)).lower()
-    way_out = "Allow the user that runs the jobs to read it: see ls -l, chgrp and chmod."
+    is_denied = isinstance(error, PermissionError)
+    way_out = (
+        "Allow the user that runs the jobs to read it: see ls -l, chgrp and chmod." if is_denied else "Correct it."
+    )
     return InputError("file_unreadable", f"{path}: cannot be read: {why}.", way_out)
 
 
 _FOLDER_HINT = "Create it, or set --config to the folder of your accounts and jobs."
 
 
-def _hint_of_names(path: str) -> str:
+def _hint_of_names(folder: str, name: str) -> str:
     """List the files that exist, as a hint for a mistyped name."""
-    folder, name = os.path.split(path)
     try:
         found = sorted(each[: -len(".json")] for each in os.listdir(folder) if each.endswith(".json"))
     except OSError:
         found = []
-    near = difflib.get_close_matches(name[: -len(".json")], found, 1)
+    near = difflib.get_close_matches(name, found, 1)
     guess = f"Did you mean {near[0]}? " if near else ""
     return f"{guess}Existing {os.path.basename(folder)}: {', '.join(found) or 'none'}."
 

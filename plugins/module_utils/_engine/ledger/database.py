@@ -320,17 +320,17 @@ _TROUBLES = {
     "readonly": (
         "ledger_read_only",
         "cannot be written",
-        "Give the user of this run write permission for it and its folder.",
+        "Run this as the user that the ledger belongs to (sudo -u), or give the user of this run write permission.",
     ),
     "Permission denied": (
         "ledger_read_only",
         "cannot be opened",
-        "Give the user of this run permission for it and its folder.",
+        "Run this as the user that the ledger belongs to (sudo -u), or as root.",
     ),
     "unable to open": (
         "ledger_read_only",
         "cannot be opened",
-        "Give the user of this run permission for it and its folder.",
+        "Run this as the user that the ledger belongs to (sudo -u), or as root.",
     ),
     "full": ("ledger_disk_full", "cannot grow because the disk is full", "Free some space, and run again."),
     "No space left": (
