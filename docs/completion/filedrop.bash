@@ -7,8 +7,8 @@
 
 _shtab_filedrop_subparsers=(run check status history list resolve init)
 
-_shtab_filedrop_run_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --dry-run --wait --force)
-_shtab_filedrop_check_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug)
+_shtab_filedrop_run_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --dry-run --wait --force --only)
+_shtab_filedrop_check_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --only)
 _shtab_filedrop_status_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug)
 _shtab_filedrop_history_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug -n --limit --since --outcome)
 _shtab_filedrop_list_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug)

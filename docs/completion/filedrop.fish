@@ -51,7 +51,7 @@ function _shtab_filedrop_using
 end
 
 set -g _shtab_filedrop_commands run check status history list resolve init
-set -g _shtab_filedrop_opts_with_value --config --ledger --limit --outcome --since -n
+set -g _shtab_filedrop_opts_with_value --config --ledger --limit --only --outcome --since -n
 
 complete -c filedrop -e
 complete -c filedrop -f
@@ -77,6 +77,7 @@ complete -c filedrop -n '_shtab_filedrop_using run' -l debug -d 'print the trace
 complete -c filedrop -n '_shtab_filedrop_using run' -l dry-run -d 'connect and show what would be done; change nothing'
 complete -c filedrop -n '_shtab_filedrop_using run' -l wait -d 'wait until new files are settled; run again for files that come meanwhile'
 complete -c filedrop -n '_shtab_filedrop_using run' -l force -d 'run the job even if it is disabled'
+complete -c filedrop -n '_shtab_filedrop_using run' -l only -x -d 'move only the file with this exact name; repeatable'
 complete -c filedrop -n '_shtab_filedrop_using run; and test $_shtab_filedrop_npos -eq 0' -ka "(ls /etc/filedrop/jobs 2>/dev/null | sed -n '/[.]json/s/[.].*//p')" -d 'the job'"'"'s name, which is the name of its file'
 complete -c filedrop -n '_shtab_filedrop_using; and test $_shtab_filedrop_npos -eq 0' -a check -d 'show what runs would do; change nothing'
 complete -c filedrop -n '_shtab_filedrop_using check' -s h -l help -d 'show this help message and exit'
@@ -87,6 +88,7 @@ complete -c filedrop -n '_shtab_filedrop_using check' -s q -l quiet -d 'print no
 complete -c filedrop -n '_shtab_filedrop_using check' -s v -l verbose -d 'show every file'
 complete -c filedrop -n '_shtab_filedrop_using check' -l no-color -d 'use no colors, as with NO_COLOR'
 complete -c filedrop -n '_shtab_filedrop_using check' -l debug -d 'print the traceback of an unexpected error'
+complete -c filedrop -n '_shtab_filedrop_using check' -l only -x -d 'move only the file with this exact name; repeatable'
 complete -c filedrop -n '_shtab_filedrop_using check; and test $_shtab_filedrop_npos -ge 0' -ka "(ls /etc/filedrop/jobs 2>/dev/null | sed -n '/[.]json/s/[.].*//p')" -d 'names of jobs; default: all'
 complete -c filedrop -n '_shtab_filedrop_using; and test $_shtab_filedrop_npos -eq 0' -a status -d 'show the state of the jobs, and what needs a person'
 complete -c filedrop -n '_shtab_filedrop_using status' -s h -l help -d 'show this help message and exit'

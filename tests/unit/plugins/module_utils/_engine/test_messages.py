@@ -29,7 +29,7 @@ ALLOWED = {
         "is given together with all_held",
         "Use courier.filedrop.ledger_info",  # command/resolve.py has its own words instead
         "courier.filedrop.resolve: {",  # of a file that a module has held
-        " with a task `",
+        "with a task `",
     ],
 }
 """Parts of messages that the command does not print, or that name a thing of Ansible's for what it is."""
