@@ -255,5 +255,10 @@ def test_a_timer_that_is_dead_is_not_well(ready: Host, tmp_path: Path) -> None:
         )
         told = ready.run("status", "invoices", "--json", env=environment)
         assert (told.status, reasons(told)["invoices"]) == (3 if found else 0, found)
+    age(ready, 86400)
+    assert reasons(ready.run("status", "invoices", "--json", env=environment))["invoices"] == ["overdue", *found]
+    answer.write_text(answer.read_text().replace("ActiveState=inactive\n\n", "ActiveState=activating\n\n"))
+    told = ready.run("status", "invoices", "--json", env=environment)
+    assert (told.document["jobs"][0]["running"], reasons(told)["invoices"]) == (True, found)  # it is late no longer
     words = ready.run("status", "invoices", env=environment).out
     assert "Run: systemctl enable --now filedrop@invoices.timer." in words

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..transfer.result import FileOutcome
     from .console import Console
 
-_LONGEST_NAME = 24
+_WIDE = 100  # columns of a terminal
 _PRIORITIES = {"failed": ERROR, "held": WARNING, "waiting": INFO, "delivered": INFO, "skipped": INFO}
 
 
@@ -99,16 +99,17 @@ def _make(*, colour: bool) -> Any:
         )
     except ImportError:
         return None
+    console = Console(stderr=True, no_color=not colour)
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=12),
+        BarColumn(bar_width=12 if console.width >= _WIDE else 5),
         TextColumn("{task.fields[files]}", markup=False),
         DownloadColumn(binary_units=True),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[current]}", markup=False),
     )
-    return Progress(*columns, console=Console(stderr=True, no_color=not colour), transient=True, refresh_per_second=5)
+    return Progress(*columns, console=console, transient=True, refresh_per_second=5)
 
 
 class _Bar:
@@ -124,6 +125,7 @@ class _Bar:
 
     def planned(self, files: int, size: int) -> None:
         self._total = self._ended + files
+        self._under_way.clear()
         self._made.update(self._task, total=max(self._moved + size, 1), files=self._files())
 
     def began(self, name: str) -> None:
@@ -145,13 +147,12 @@ class _Bar:
         """Show the file that has been under way for the longest time, and how many others are."""
         name = next(iter(self._under_way), "")
         others = f" +{len(self._under_way) - 1}" if len(self._under_way) > 1 else ""
-        self._made.update(self._task, current=f"{_shortened(name)}{others}")
+        self._made.update(self._task, current=f"{self._shortened(name)}{others}")
+
+    def _shortened(self, name: str) -> str:
+        """Shorten a name in its middle, so that the bar fits a line."""
+        text, most = shown(name), 24 if self._made.console.width >= _WIDE else 16
+        return text if len(text) <= most else f"{text[: most // 2]}...{text[3 - most // 2 :]}"
 
     def _files(self) -> str:
         return f"{min(self._ended, self._total)}/{self._total} files"
-
-
-def _shortened(name: str) -> str:
-    """Shorten a name in its middle, so that the bar fits a line."""
-    text = shown(name)
-    return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME // 2]}...{text[3 - _LONGEST_NAME // 2 :]}"

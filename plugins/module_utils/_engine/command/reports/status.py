@@ -103,6 +103,7 @@ def _state(context: CommandContext, ledger: Ledger, triggers: Triggers, name: st
         state.key = keys[0] if len(keys) == 1 else None
     if state.key is not None:
         _look(context, ledger, state.key, state)
+    state.running |= triggers.is_running(name)
     if state.job is not None and state.job.enabled:
         _judge(context, state, state.job, triggers)
     return state

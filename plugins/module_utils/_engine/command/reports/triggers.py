@@ -59,6 +59,10 @@ class Triggers:
         """Return the seconds by which a job may be started later than its schedule says."""
         return _in_seconds(self._unit(job, "timer").get("RandomizedDelayUSec", "")) + self._crontab.delay(job)
 
+    def is_running(self, job: str) -> bool:
+        """Return whether systemd is executing the job's service."""
+        return self._unit(job, "service").get("ActiveState") in ("activating", "active", "reloading", "deactivating")
+
     def problems(self, job: ConfiguredJob, past: PastRun | None) -> Iterator[Problem]:
         """Tell what prevents the runs of an enabled job."""
         has_schedule = job.schedule.every is not None or job.schedule.on_calendar is not None
