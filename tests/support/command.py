@@ -84,8 +84,9 @@ class Host:
 
     def change_ledger(self, statement: str, *values: object) -> None:
         """Change the ledger behind the command's back."""
-        with closing(sqlite3.connect(self.ledger)) as db, db:
+        with closing(sqlite3.connect(self.ledger)) as db:
             db.execute(statement, values)
+            db.commit()
 
     def command(self, *arguments: str) -> list[str]:
         """How the command is called; its own first line is for /usr/bin/python3, and this one may be another."""

@@ -10,7 +10,7 @@ import calendar
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +134,7 @@ def due_after(schedule: Schedule, moment: float) -> float | None:
 
 def _asked_of_systemd(event: str, moment: float) -> float | None:
     """Let systemd compute when a calendar event is due, where there is systemd."""
-    answer = asked(["systemd-analyze", "calendar", f"--base-time=@{int(moment)}", event], {"TZ": os.environ.get("TZ")})
+    answer = asked(["systemd-analyze", "calendar", f"--base-time=@{int(moment)}", event])
     found = dict(line.split(": ", 1) for line in (answer or "").splitlines() if ": " in line)
     by_name = {name.strip(): value for name, value in found.items()}
     text = by_name.get("(in UTC)", by_name.get("Next elapse", ""))
@@ -149,12 +149,17 @@ def _in_utc(text: str) -> float:
     return float(calendar.timegm(time.strptime(text.strip(), "%a %Y-%m-%d %H:%M:%S UTC")))
 
 
-def asked(command: list[str], environment: Mapping[str, str | None] = {}) -> str | None:
+def asked(command: Sequence[str]) -> str | None:
     """Return the output of a program of the system; None if it is missing, fails, or does not answer."""
-    given = {name: value for name, value in {**os.environ, **environment, "LC_ALL": "C"}.items() if value is not None}
     try:
         ended = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=20, env=given
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=20,
+            env={**os.environ, "LC_ALL": "C"},
         )
     except (OSError, ValueError, subprocess.SubprocessError):
         return None

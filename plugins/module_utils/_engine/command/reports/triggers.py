@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from ...config.options import LABEL
 from ..context import iso_time
 from .problems import Problem, asked
 
@@ -49,7 +50,8 @@ class Triggers:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._units = _shown([f"filedrop@{name}.{kind}" for name in names for kind in ("service", "timer", "path")])
+        valid = [name for name in names if LABEL.fullmatch(name)]  # systemctl answers nothing if one name is invalid
+        self._units = _shown([f"filedrop@{name}.{kind}" for name in valid for kind in ("service", "timer", "path")])
         self._crontab = _Crontab()
         self.notes: list[str] = []
         if self._units is None and os.path.isdir(_BOOTED_BY_SYSTEMD):

@@ -33,7 +33,7 @@ ABSENT = {"LoadState": "not-found", "ActiveState": "inactive"}
 def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file with the answer; without it, the program fails."""
     program, answer = tmp_path / "systemctl", tmp_path / "answer"
-    program.write_text(f"#!/bin/sh\nexec cat {answer}\n")
+    program.write_text(f'#!/bin/sh\ncase "$*" in *[A-Z].timer*) exit 1 ;; esac\nexec cat {answer}\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(triggers, "CRONTAB", str(tmp_path / "crontab"))
@@ -132,6 +132,12 @@ def test_a_host_that_does_not_have_the_role_s_units_is_not_judged(systemctl: Pat
 def test_systemd_that_does_not_answer_is_a_note(systemctl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(triggers, "_BOOTED_BY_SYSTEMD", str(systemctl.parent))
     assert ["systemctl" in note for note in triggers.Triggers([NAME]).notes] == [True]
+
+
+def test_a_file_with_a_name_that_no_unit_has_hides_no_unit(systemctl: Path) -> None:
+    answers(systemctl, timer={"ActiveState": "inactive"})
+    looked = triggers.Triggers(["NO JOB", NAME])
+    assert [problem.reason for problem in looked.problems(job(), None)] == ["timer_stopped"]
 
 
 def test_the_spread_of_a_timer_and_of_cron(systemctl: Path) -> None:
