@@ -260,5 +260,10 @@ def test_a_timer_that_is_dead_is_not_well(ready: Host, tmp_path: Path) -> None:
     answer.write_text(answer.read_text().replace("ActiveState=inactive\n\n", "ActiveState=activating\n\n"))
     told = ready.run("status", "invoices", "--json", env=environment)
     assert (told.document["jobs"][0]["running"], reasons(told)["invoices"]) == (True, found)  # it is late no longer
+    (ready.config / "jobs" / "invoices.json").unlink()
+    answer.write_text(answer.read_text().replace("ActiveState=inactive\nUnit", "ActiveState=active\nUnit"))
+    assert reasons(ready.run("status", "--json", env=environment))["invoices"] == ["job_missing"]
+    ready.dropoff(every="15m")
+    answer.write_text(answer.read_text().replace("ActiveState=active\nUnit", "ActiveState=inactive\nUnit"))
     words = ready.run("status", "invoices", env=environment).out
     assert "Run: systemctl enable --now filedrop@invoices.timer." in words

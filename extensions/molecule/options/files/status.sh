@@ -57,6 +57,11 @@ for change in 'echo "{" >' 'rm'; do
     mv /root/kept.json "/etc/filedrop/accounts/$account.json"
 done
 
+# A job's file that is gone, while its timer goes on.
+mv "/etc/filedrop/jobs/$job.json" /root/kept.json
+[[ $(filedrop status || true) == *"$job: job_missing: "* ]]
+mv /root/kept.json "/etc/filedrop/jobs/$job.json"
+
 # The service that all jobs share is gone, while the timers go on.
 mv /etc/systemd/system/filedrop@.service /root/kept.service
 systemctl daemon-reload

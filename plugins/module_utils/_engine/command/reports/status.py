@@ -32,7 +32,7 @@ from ..exit_status import WELL, status_of_past, worst_status
 from . import problems
 from .problems import Problem
 from .table import Cell, Column, Row, draw, short_time
-from .triggers import Triggers
+from .triggers import CRONTAB, Triggers
 
 if TYPE_CHECKING:
     from ...config.files import ConfiguredJob
@@ -75,6 +75,7 @@ def status(context: CommandContext, chosen: Sequence[str]) -> int:
         found = [_state(context, ledger, triggers, name) for name in names]
         if not chosen:
             found += _without_files(context, ledger, found)
+            found += _started_in_vain(context, ledger, triggers, {state.name for state in found})
     worst = worst_status(state.status for state in found)
     document = {
         "status": worst,
@@ -98,19 +99,19 @@ def _state(context: CommandContext, ledger: Ledger, triggers: Triggers, name: st
         state.problems.append(Problem.of(error))
     if state.job is not None:
         state.key = JobKey(state.job.account, state.job.job.direction, name)
-    else:
-        keys = [key for key in jobs_of(ledger) if key.name == name]
-        state.key = keys[0] if len(keys) == 1 else None
-    if state.key is not None:
-        _look(context, ledger, state.key, state)
+    _look(context, ledger, state)
     state.running |= triggers.is_running(name)
     if state.job is not None and state.job.enabled:
         _judge(context, state, state.job, triggers)
     return state
 
 
-def _look(context: CommandContext, ledger: Ledger, key: JobKey, state: _State) -> None:
-    """Read what the ledger knows about a job."""
+def _look(context: CommandContext, ledger: Ledger, state: _State) -> None:
+    """Read what the ledger knows about a job. If its files do not tell its account, the ledger may."""
+    keys = [state.key] if state.key is not None else [key for key in jobs_of(ledger) if key.name == state.name]
+    if len(keys) != 1:
+        return
+    state.key = key = keys[0]
     rows = ledger.open_rows(*key)
     state.past = latest_run(ledger, key)
     state.running = is_running(context.ledger, key)
@@ -143,11 +144,22 @@ def _without_files(context: CommandContext, ledger: Ledger, found: Sequence[_Sta
     known = {state.key for state in found}
     for key in sorted(key for key in jobs_of(ledger) if key not in known):
         state = _State(key.name, key=key)
-        _look(context, ledger, key, state)
+        _look(context, ledger, state)
         if state.held:
             finding = f"No file describes a job {shown(key.name)} for the account {key.account}."
             state.problems.append(Problem("job_missing", finding, "Decide about its files all the same."))
             yield state
+
+
+def _started_in_vain(context: CommandContext, ledger: Ledger, triggers: Triggers, known: set[str]) -> Iterator[_State]:
+    """Find jobs that systemd or cron starts although they have no file."""
+    for name in sorted(triggers.started() - known):
+        finding = f"A timer, a path unit or cron starts the job {shown(name)}, and no file describes it."
+        stop = f"systemctl disable --now filedrop@{shown(name)}.timer, or its line in {CRONTAB}"
+        way_out = f"Put its file back, or remove what starts it: {stop}."
+        state = _State(name, problems=[Problem("job_missing", finding, way_out)])
+        _look(context, ledger, state)
+        yield state
 
 
 def _document(state: _State) -> dict[str, Any]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ...run.last_run import PastRun
 
 CRONTAB = "/etc/cron.d/filedrop"
+_STARTING = ("timer", "path")
+_STARTING_UNIT = re.compile(r"filedrop@(.+)\.(?:timer|path)")
 _BOOTED_BY_SYSTEMD = "/run/systemd/system"
 
 _PROPERTIES = (
@@ -51,7 +53,7 @@ class Triggers:
 
     def __init__(self, names: Iterable[str]) -> None:
         valid = [name for name in names if LABEL.fullmatch(name)]  # systemctl answers nothing if one name is invalid
-        self._units = _shown([f"filedrop@{name}.{kind}" for name in valid for kind in ("service", "timer", "path")])
+        self._units = _shown([f"filedrop@{name}.{kind}" for name in valid for kind in ("service", *_STARTING)])
         self._crontab = _Crontab()
         self.notes: list[str] = []
         if self._units is None and os.path.isdir(_BOOTED_BY_SYSTEMD):
@@ -60,6 +62,12 @@ class Triggers:
     def spread(self, job: str) -> float:
         """Return the seconds by which a job may be started later than its schedule says."""
         return _in_seconds(self._unit(job, "timer").get("RandomizedDelayUSec", "")) + self._crontab.delay(job)
+
+    def started(self) -> set[str]:
+        """Return the names of all jobs that systemd or cron starts, whether they have a file or not."""
+        active = [name for name, unit in (self._units or {}).items() if unit.get("ActiveState") == "active"]
+        by_systemd = {found[1] for name in active if (found := _STARTING_UNIT.fullmatch(name))}
+        return by_systemd | self._crontab.jobs()
 
     def is_running(self, job: str) -> bool:
         """Return whether systemd is executing the job's service."""
@@ -146,9 +154,8 @@ def _moment(unit: Mapping[str, str], name: str) -> float:
 
 def _shown(names: list[str]) -> Mapping[str, Mapping[str, str]] | None:
     """Ask systemd for all units at once; None if there is no systemd."""
-    if not names:
-        return {}
-    answer = asked(["systemctl", "show", f"--property={','.join(_PROPERTIES)}", "--", *names])
+    patterns = [f"filedrop@*.{kind}" for kind in _STARTING]  # also those of jobs that have no file any more
+    answer = asked(["systemctl", "show", f"--property={','.join(_PROPERTIES)}", "--", *names, *patterns])
     if answer is None:
         return None
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in answer.split("\n\n")]
@@ -180,6 +187,10 @@ class _Crontab:
     def _line(self, job: str) -> str | None:
         called = re.compile(rf"\srun {job}(\s|$)")
         return next((line for line in self._lines or () if called.search(line)), None)
+
+    def jobs(self) -> set[str]:
+        """Return the names of the jobs that have a line."""
+        return {found[1] for line in self._lines or () if (found := re.search(r"\srun (\S+)", line))}
 
     def delay(self, job: str) -> float:
         found = re.search(r"\bsleep ([0-9]+);", self._line(job) or "")

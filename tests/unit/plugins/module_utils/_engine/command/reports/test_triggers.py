@@ -140,6 +140,19 @@ def test_a_file_with_a_name_that_no_unit_has_hides_no_unit(systemctl: Path) -> N
     assert [problem.reason for problem in looked.problems(job(), None)] == ["timer_stopped"]
 
 
+def test_what_is_started_is_known_also_without_a_file(systemctl: Path) -> None:
+    answers(systemctl)
+    with systemctl.open("a") as file:
+        file.write("\nId=filedrop@gone.timer\nActiveState=active\n\nId=filedrop@off.timer\nActiveState=inactive\n")
+    assert triggers.Triggers([]).started() == {NAME, "gone"}
+    systemctl.unlink()
+    assert triggers.Triggers([]).started() == set()
+    Path(triggers.CRONTAB).write_text(
+        "# run no\n0 6 * * * filedrop umask 027; exec filedrop run gone --quiet\nPATH=/bin\n"
+    )
+    assert triggers.Triggers([]).started() == {"gone"}
+
+
 def test_the_spread_of_a_timer_and_of_cron(systemctl: Path) -> None:
     answers(systemctl, timer={"RandomizedDelayUSec": "1h 5min 1.5s"})
     assert triggers.Triggers([NAME]).spread(NAME) == 3901.5
