@@ -36,14 +36,7 @@ def resolve(context: CommandContext, name: str, files: Sequence[str], decision: 
     """Record a decision about held files of a job."""
     require_ledger(context.ledger)
     require_known(context, name)
-    wanted = Wanted(tuple(files), job=name)  # a broken file of the job does not matter
-    try:
-        decided = decide(context.ledger, wanted, decision, check=dry_run)
-    except InputError as error:
-        if error.reason not in _WAYS_OUT:
-            raise
-        way_out = _WAYS_OUT[error.reason].format(job=shlex.quote(name))
-        raise InputError(error.reason, error.finding, way_out) from error
+    decided = _decide(context, name, files, decision, dry_run)
     found = [
         {
             "name": one.after.name,
@@ -62,6 +55,26 @@ def resolve(context: CommandContext, name: str, files: Sequence[str], decision: 
         {"status": WELL, **about, "files": found}, [_in_words(one, decision, dry_run) for one in decided]
     )
     return WELL
+
+
+def _decide(context: CommandContext, name: str, files: Sequence[str], decision: str, dry_run: bool) -> list[Decided]:
+    """Decide about files of a job. Its own file may be broken or gone: the ledger knows all that is needed.
+
+    A relative path is one on the server, or else one from the current folder.
+    """
+    local = [os.path.abspath(file) if "/" in file else file for file in files]
+    try:
+        try:
+            return decide(context.ledger, Wanted(tuple(files), job=name), decision, check=dry_run)
+        except InputError as error:
+            if error.reason != "file_unknown" or local == list(files):
+                raise
+            return decide(context.ledger, Wanted(tuple(local), job=name), decision, check=dry_run)
+    except InputError as error:
+        if error.reason not in _WAYS_OUT:
+            raise
+        way_out = _WAYS_OUT[error.reason].format(job=shlex.quote(name))
+        raise InputError(error.reason, error.finding, way_out) from error
 
 
 _WAYS_OUT = {

@@ -170,8 +170,10 @@ def test_what_is_held_can_be_resolved(ready: Host, sshd: SshServer, decision: st
     name = "invoice-00000.xml"
     held = ready.run("history", "invoices", "--outcome", "held", "--json").document["files"]
     assert [file["name"] for file in held] == [name]
-    dry = ready.run("resolve", "invoices", name, f"--{decision}", "--dry-run")
-    assert (dry.status, "would be resolved" in dry.out) == (0, True)
+    path = ready.outbox / name
+    for named in (name, str(path), str(path.relative_to("/"))):  # the command is called from there
+        dry = ready.run("resolve", "invoices", named, f"--{decision}", "--dry-run")
+        assert (dry.status, "would be resolved" in dry.out) == (0, True)
     assert ready.run("status").status == 3
 
     told = ready.run("resolve", "invoices", name, f"--{decision}", "--json")
