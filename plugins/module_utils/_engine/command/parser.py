@@ -42,11 +42,13 @@ examples:
 
 exit status:
   0  all is well; this includes a run with nothing to do
-  1  some files failed, or the run ended early; the next run tries again
+  1  some files failed, or wait for a name that is taken on the server, or the
+     run ended early; the next run tries again
   2  the job could not run: an error in the configuration, the connection or
      the disk
-  3  a person is needed: files are held for a decision (filedrop resolve), the
-     ledger is missing (filedrop init), or status tells what else
+  3  a person is needed: files are held for a decision (filedrop resolve), or
+     have waited too long; the ledger is missing (filedrop init); or status has
+     found something else
   4  another run of the job is active
 
 files:
@@ -190,7 +192,7 @@ def _add_common(parser: argparse.ArgumentParser, *, for_subcommand: bool) -> Non
 
 _CHECK = "Connect for some jobs, or for all that are enabled, and show what a run would do."
 
-_HISTORY = "Show what happened to files: held and unfinished ones first, then the latest."
+_HISTORY = "Show what happened to files: held, waiting and unfinished ones first, then the latest."
 
 _OUTCOMES = f"only this one, may be repeated: {', '.join(OUTCOMES)}"
 
