@@ -233,10 +233,16 @@ def test_a_job_that_runs_and_fails_for_days_needs_a_person(ready: Host, sshd: Ss
     assert (told.status, reasons(told)["invoices"]) == (3, ["files_failed", "failing"])
 
 
-def test_a_run_in_the_future_is_a_wrong_clock(ready: Host) -> None:
+@pytest.mark.parametrize("on_calendar", ["hourly", "*-*-* 06:00:00 UTC"])
+@pytest.mark.parametrize("ahead", [86400, 1e15, 1e300])
+def test_a_run_in_the_future_is_a_wrong_clock(ready: Host, ahead: float, on_calendar: str) -> None:
+    ready.dropoff(on_calendar=on_calendar)
     assert ready.run("run", "invoices").status == 0
-    age(ready, -86400)
-    assert reasons(ready.run("status", "--json"))["invoices"] == ["clock_wrong"]
+    ready.change_ledger("UPDATE run SET ended = ended + ?, well_at = well_at + ?", ahead, ahead)
+    told = ready.run("status", "--json")
+    assert (told.status, reasons(told)) == (3, {"invoices": ["clock_wrong"], "reports": []})
+    ready.change_ledger("UPDATE run SET failed = 1")
+    assert "clock_wrong" in reasons(ready.run("status", "--json"))["invoices"]
 
 
 # --- what starts the runs

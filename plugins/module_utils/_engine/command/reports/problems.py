@@ -130,11 +130,13 @@ def due_after(schedule: Schedule, moment: float) -> float | None:
         return next_time(cron_time(schedule.on_calendar), moment)
     except NotExpressible:
         return _asked_of_systemd(schedule.on_calendar, moment)
+    except (OverflowError, ValueError, OSError):  # no calendar has this moment: a clock was wrong
+        return None
 
 
 def _asked_of_systemd(event: str, moment: float) -> float | None:
     """Let systemd compute when a calendar event is due, where there is systemd."""
-    answer = asked(["systemd-analyze", "calendar", f"--base-time=@{int(moment)}", event])
+    answer = asked(["systemd-analyze", "calendar", f"--base-time=@{moment:.0f}", event])
     found = dict(line.split(": ", 1) for line in (answer or "").splitlines() if ": " in line)
     by_name = {name.strip(): value for name, value in found.items()}
     text = by_name.get("(in UTC)", by_name.get("Next elapse", ""))
