@@ -224,6 +224,16 @@ def test_a_job_that_has_not_run_by_its_schedule_is_overdue(
     assert ready.run("status").status == 0
 
 
+def test_a_new_schedule_counts_from_when_it_was_written(ready: Host) -> None:
+    ready.dropoff(on_calendar="*-*-01 06:00")
+    assert ready.run("run", "invoices").status == 0
+    age(ready, 7200)
+    ready.dropoff(every="15m")
+    assert ready.run("status").status == 0
+    age(ready, 7200)
+    assert reasons(ready.run("status", "--json"))["invoices"] == ["overdue"]
+
+
 def test_a_job_that_runs_and_fails_for_days_needs_a_person(ready: Host, sshd: SshServer) -> None:
     assert ready.run("run", "invoices").status == 0
     age(ready, 3 * 86400)

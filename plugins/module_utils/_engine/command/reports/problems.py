@@ -97,27 +97,31 @@ def _look(job: str) -> str:
 def of_schedule(job: ConfiguredJob, past: PastRun | None, written_at: float | None, spread: float) -> Iterator[Problem]:
     """Tell whether a job that is due has not run, or has not ended well for more than a day.
 
-    :param written_at: when the job's file was written, in seconds since 1970. A job that never ran counts from then.
+    :param written_at: when the job's file was written, in seconds since 1970. A new schedule counts from then.
     :param spread: the seconds by which its timer or cron may start it later.
     """
     now, grace = time.time(), GRACE + spread
     if past is not None and past.ended > now + grace:
         finding = f"The last run ended in the future, {iso_time(past.ended)}: a clock is or was wrong."
         yield Problem("clock_wrong", finding, f"Correct the clock (timedatectl), then run: filedrop run {job.name}.")
-    began = past.ended if past else written_at
+    began = _latest(past.ended if past else None, written_at)
     due = None if began is None else due_after(job.schedule, began)
     if began is not None and due is not None and now > max(due, _booted_at()) + grace:
-        last = f"The last run ended {iso_time(began)}" if past else "It has never run"
+        last = f"The last run ended {iso_time(past.ended)}" if past else "It has never run"
         finding = f"The job is overdue: it was due {iso_time(due)} ({job.schedule}). {last}."
         yield Problem("overdue", finding, f"Look at what starts it, and run it now: filedrop run {job.name}.")
-    if past is None or status_of_past(past) == WELL:
+    if past is None or not (past.reason or past.failed):
         return
-    well = past.well_at if past.well_at is not None else written_at
+    well = _latest(past.well_at, written_at)
     due = None if well is None else due_after(job.schedule, well)
     if due is not None and now > due + grace + DAY:
         since = "never" if past.well_at is None else f"for the last time {iso_time(past.well_at)}"
         finding = f"The job has failed for more than {format_duration(DAY)}: it ended well {since}."
         yield Problem("failing", finding, _look(job.name))
+
+
+def _latest(*moments: float | None) -> float | None:
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 def due_after(schedule: Schedule, moment: float) -> float | None:
