@@ -8,7 +8,8 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.plugin_utils._plan import Host, InvalidVariables, plan
+from ansible_collections.courier.filedrop.plugins.plugin_utils._accounts import Host, InvalidVariables
+from ansible_collections.courier.filedrop.plugins.plugin_utils._plan import plan
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0RI5DcFDeWYNfW9OnVZsfZSTbSYrO3bjwjHHmFEAaF"
 AMILI = {"preset": "amili_sftp", "username": "2001234", "host_keys": [KEY]}
