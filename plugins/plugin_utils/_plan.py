@@ -68,6 +68,8 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
         files += [file for job in configured.values() for file in _job_units(job, read_accounts[job.account], host)]
     secrets = {f"{KEYS}/{name}": text for each in read_accounts.values() for name, text in each.secrets.items()}
     return {
+        "scheduler": host.scheduler,
+        "keys_owner": host.keys_owner,
         "folders": [
             _folder(CONFIGURATION, "root", "0755"),
             *(_folder(f"{CONFIGURATION}/{kind}", host.user, "0750") for kind in ("accounts", "jobs")),
