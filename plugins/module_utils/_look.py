@@ -111,8 +111,7 @@ def _inspect(given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "python": python,
         "apt": os.path.exists("/usr/bin/apt-get"),
-        "systemd": os.path.isdir(SYSTEMD),
-        "cron": os.path.isdir("/etc/cron.d") and any(_has_program(name) for name in ("cron", "crond")),
+        **_schedulers(),
         "command": os.path.exists(paths["command"]),
         "ledger": os.path.exists(paths["ledger"]),
         "foreign": _belongs_to_others(os.path.dirname(paths["ledger"]), user.pw_uid if user else None),
@@ -169,8 +168,10 @@ def _belongs_to_others(folder: str, user: int | None) -> bool:
     return False
 
 
-def _has_program(name: str) -> bool:
-    return shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin") is not None
+def _schedulers() -> dict[str, bool]:
+    """Return what can start jobs on this host."""
+    has_cron = any(shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin") for name in ("cron", "crond"))
+    return {"systemd": os.path.isdir(SYSTEMD), "cron": os.path.isdir("/etc/cron.d") and has_cron}
 
 
 def _shares_mounts() -> bool:
