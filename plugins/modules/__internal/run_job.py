@@ -10,7 +10,7 @@ module: run_job
 short_description: Run a job of the inventory
 version_added: 0.1.0
 description:
-  - Part of the playbooks P(courier.filedrop.dropoff#playbook) and P(courier.filedrop.pickup#playbook). It is not meant
+  - Part of the playbooks C(courier.filedrop.dropoff) and C(courier.filedrop.pickup). It is not meant
     for other playbooks, and may change in any release.
 options:
   name:
