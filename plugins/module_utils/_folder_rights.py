@@ -72,6 +72,19 @@ def folder_problems(place: Mapping[str, Any], user: User) -> list[tuple[str, boo
     return [(f"{variable}: the user {user.name} is not permitted to {need} in {path} ({there}). {_GRANT_HINT}", False)]
 
 
+def group_problems(given: Mapping[str, Any], user: User) -> list[tuple[str, bool]]:
+    """Return why the user cannot give files to a group, and whether that is because the group is missing."""
+    name, variable = str(given["group"]), given["variable"]
+    number = int(name) if name.isdigit() else _number_of_group(name)
+    if number is None:
+        text = f"{variable}: the group {name} is missing on this host. Create it first, or correct the name."
+        return [(text, True)]
+    if number in user.groups:
+        return []
+    text = f"{variable}: the user {user.name} is not in the group {name}, so it cannot give files to that group."
+    return [(f"{text} Add the group to filedrop_groups.", False)]
+
+
 def secret_problems(secret: Mapping[str, Any], user: User) -> list[tuple[str, bool]]:
     """Return why an existing file with a secret cannot be used, and whether that is because it is missing."""
     path, variable = secret["path"], secret["variable"]

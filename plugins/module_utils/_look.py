@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ._folder_rights import folder_problems, future_user, secret_problems
+from ._folder_rights import folder_problems, future_user, group_problems, secret_problems
 from ._host_state import SYSTEMD, Planned, as_wanted, compare, found_at
 
 if TYPE_CHECKING:
@@ -249,6 +249,8 @@ def _plan_problems(given: Mapping[str, Any], seen: Mapping[str, Any], plan: Mapp
     user = future_user(given["user"], given["groups"])
     for place in plan["places"]:
         found += [Problem(text, is_missing=gone) for text, gone in folder_problems(place, user)]
+    for given_group in plan["given_groups"]:
+        found += [Problem(text, is_missing=gone) for text, gone in group_problems(given_group, user)]
     for secret in plan["given_secrets"]:
         found += [Problem(text, is_missing=gone) for text, gone in secret_problems(secret, user)]
     return found

@@ -19,6 +19,7 @@ from ..module_utils._engine.config import options as read
 from ..module_utils._engine.config.credentials import REFERENCE, resolve_reference
 from ..module_utils._engine.config.files import SECRETS, ConfiguredJob, GivenConfiguration
 from ..module_utils._engine.errors import FiledropError
+from ..module_utils._engine.keys.armour import find_pem, no_key
 from ..module_utils._engine.remote.ssh.hostkeys import TrustedKeys
 from . import _units as units
 
@@ -304,6 +305,9 @@ def _account(name: str, options: Mapping[str, Any], host: Host) -> InventoryAcco
     if key is not None and path is not None:
         raise _InvalidOption("private_key_file: cannot be used together with private_key. Remove one of the two.")
     if key is not None:
+        body = key.encode()
+        if find_pem(body) is None and account.options.get("protocol") != "folder":
+            raise _InvalidOption(f"private_key: the text is no private key that can be used. {no_key(body, 'It')}")
         account.secrets[name] = key if key.endswith("\n") else key + "\n"
     if account.options.get("protocol") == "folder" and path is None and key is None:
         return account  # nobody logs in

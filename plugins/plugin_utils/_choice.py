@@ -51,7 +51,7 @@ def choose(variables: Variables, direction: str) -> Choice:
     """
     problems = variables.problems
     accounts, jobs = variables.merged(ACCOUNTS), variables.merged(JOBS)
-    variables.text("filedrop_ledger")
+    variables.path("filedrop_ledger")
     known = [name for name, options in jobs.items() if _direction(name, options, problems) == direction]
     disabled = [name for name in known if jobs[name].get("enabled") is False]
     named = _named(variables)

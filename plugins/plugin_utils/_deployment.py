@@ -64,13 +64,13 @@ class Deployment:
     def __init__(self, variables: Variables, host: str) -> None:
         self.accounts, self.jobs = variables.merged(ACCOUNTS), variables.merged(JOBS)
         self.user = user_of_jobs(variables)
-        self.groups = variables.strings("filedrop_groups")
+        self.groups = variables.whole_list("filedrop_groups")
         self.scheduler = variables.choice("filedrop_scheduler", CHOICES["filedrop_scheduler"][0])
         self.library = variables.choice("filedrop_python", CHOICES["filedrop_python"][0])
-        self.packages = variables.strings("filedrop_pip_packages")
+        self.packages = variables.whole_list("filedrop_pip_packages")
         self.key_type = variables.choice("filedrop_key_type", "ed25519")
         self.key_comment = variables.text("filedrop_key_comment")
-        variables.strings("filedrop_pip_arguments")
+        variables.whole_list("filedrop_pip_arguments")
         self._spread = variables.number("filedrop_spread", Host.spread)
         self._host = host
         problems = list(variables.problems)

@@ -94,6 +94,11 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
             if job.schedule.on_calendar is not None and host.scheduler == "systemd"
         },
         "places": [place for job in configured.values() for place in _places(job, read_accounts[job.account])],
+        "given_groups": [
+            {"variable": f"filedrop_jobs.{name}.group", "group": job.job.group}
+            for name, job in configured.items()
+            if job.job.group is not None and job.enabled
+        ],
         "given_secrets": [
             {"variable": f"filedrop_accounts.{name}.{option}", "path": path, "handed_over": host.hands_over}
             for name, account in read_accounts.items()

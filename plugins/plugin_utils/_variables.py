@@ -92,6 +92,18 @@ class Variables:
         nothing: tuple[str, ...] = ()
         return list(self._read(lambda given: read.strings(given, name), name, nothing))
 
+    def whole_list(self, name: str) -> list[str]:
+        """Read a list that may not be a single text: the role adds it to others."""
+        if isinstance(self.get(name), str):
+            value = read.abbreviated(self.get(name))
+            self.problems.append(f"{name}: the value must be a list, but is text: {value}. Write one entry a line.")
+            return []
+        return self.strings(name)
+
+    def path(self, name: str) -> str | None:
+        """Read an absolute path, or one that begins with ~."""
+        return self._read(lambda given: read.local_path(given, name), name, None)
+
     def flag(self, name: str) -> bool:
         value = self.get(name)
         if isinstance(value, str):

@@ -5,7 +5,8 @@
 """Validate the variables of a host on the control node, and look at the host once, for the role ``filedrop``.
 
 What is wrong is in ``problems`` of the result, and the task does not fail: an unreachable host is no reason to stop the
-others, and a mistake is. ``tasks`` names the file of tasks that the host needs; it is empty if nothing differs.
+others, and a mistake is. ``tasks`` names the file of tasks that the host needs; it is empty if nothing differs. For
+other entries than the three that deploy something, the variables alone are validated, and the host is not asked.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class ActionModule(FiledropAction):
         entry = str(self._task.args["entry"])
         found.update(changed=False, problems=[], differs=[], tasks="")
         try:
-            if entry == "remove":
+            if entry not in _TASKS:
                 require_removable(self.variables(about))
                 return found
             deployment = Deployment(self.variables(about), str(about["inventory_hostname"]))

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.sshd import SshServer
 
+from .conftest import LOCAL
+
 if TYPE_CHECKING:
     from .conftest import Office, Stage
 
 DROPOFF = "courier.filedrop.dropoff"
 PICKUP = "courier.filedrop.pickup"
-WRAPPERS = re.compile(r"Ansible(Unicode|Filter|Sequence|Mapping)|_Ansible|Traceback|template error|host_plan|Jinja")
+WRAPPERS = re.compile(r"Ansible(Unicode|Filter|Sequence|Mapping)|_Ansible|Traceback|template error|Jinja")
 
 
 def lines_of(output: str) -> str:
@@ -100,6 +103,8 @@ def test_a_mistake_in_an_account_is_told_before_any_job_runs(
         ({"filedrop_job": {"invoices": True}}, "filedrop_job: the value must be text or a list of texts"),
         ({"filedrop_jobs_host": ["invoices"]}, "filedrop_jobs_host: the value must be a dictionary, but is a list"),
         ({"filedrop_jobs_host": {"invoices": None}}, "there is no job with direction dropoff. Define one"),
+        ({"filedrop_hosts": "shpos"}, "filedrop_hosts matches no host of the inventory."),
+        ({"filedrop_ledger": "ledger.sqlite3"}, "filedrop_ledger: 'ledger.sqlite3' is not an absolute path."),
         ({"filedrop_jbo": "x"}, "filedrop_jbo: unknown variable"),
         ({"filedrop_jbo": "x"}, "Did you mean filedrop_job?"),
     ],
@@ -139,3 +144,35 @@ def test_a_mistake_on_one_host_keeps_the_others_from_moving_files(
     assert "filedrop_jobs.invoices.inclde" in played.output
     assert not list(sshd.input.iterdir())
     assert not (tmp_path / "shop1.sqlite3").exists()
+
+
+@pytest.mark.parametrize("playbook", ["jobs", "remove", "quickstart"])
+def test_the_other_playbooks_refuse_unknown_variables_too(stage: Stage, tmp_path: Path, playbook: str) -> None:
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"erp": {"hosts": {"localhost": {**LOCAL, "filedrop_qickstart_folder": "x"}}}}))
+    played = stage.play(f"courier.filedrop.{playbook}", "-i", str(inventory))
+    assert played.status != 0
+    assert "Did you mean filedrop_quickstart_folder?" in played.output
+    assert played.counts["changed"] == 0
+
+
+def test_all_mistakes_in_the_variables_of_the_role_are_told_at_once(stage: Stage, tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.json"
+    wrong = {
+        "filedrop_scheduler": "upstart",
+        "filedrop_spread": "5m",
+        "filedrop_groups": "erp",
+        "filedrop_pip_packages": "paramiko",
+        "filedrop_user": "root",
+        "filedrop_accounts": ["amili"],
+        "filedrop_jobs": {"a": {"direction": "dropoff", "src": "/srv", "acount": "x"}},
+    }
+    inventory.write_text(json.dumps({"erp": {"hosts": {"localhost": {**LOCAL, **wrong}}}}))
+    played = stage.play("courier.filedrop.jobs", "-i", str(inventory))
+    assert played.status != 0
+    assert not WRAPPERS.search(played.output)
+    (message,) = re.findall(r'FAILED! => .*?"msg": "(.*?)"}', played.output)
+    assert sorted(line.split(":")[0] for line in message.split("\\n")) == [
+        *("filedrop_accounts", "filedrop_groups", "filedrop_jobs.a.account", "filedrop_jobs.a.acount"),
+        *("filedrop_pip_packages", "filedrop_scheduler", "filedrop_spread", "filedrop_user"),
+    ]

@@ -49,6 +49,7 @@ class Site:
             "triggers": {},
             "calendars": {},
             "places": [],
+            "given_groups": [],
             "given_secrets": [],
             "keys": [],
         }
@@ -105,7 +106,18 @@ def test_rights_are_judged_with_the_groups_that_the_user_is_about_to_get(site: S
     assert site.problems(user=user, groups=[GROUP], check=check) == []
 
 
-def test_what_another_task_may_create_is_a_warning_in_check_mode(site: Site) -> None:
+def test_a_group_of_a_job_must_be_one_of_the_user(site: Site) -> None:
+    site.plan["given_groups"] = [{"variable": "filedrop_jobs.a.group", "group": GROUP}]
+    (told,) = site.problems()
+    assert f"filedrop_jobs.a.group: the user {NEWCOMER} is not in the group {GROUP}" in told
+    assert site.problems(groups=[GROUP]) == []
+    site.plan["given_groups"] = [{"variable": "filedrop_jobs.a.group", "group": "no-such-group"}]
+    assert "the group no-such-group is missing on this host" in site.problems()[0]
+
+
+def test_what_another_task_may_create_is_a_warning_in_check_mode(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
     missing = site.folder / "missing"
     site.plan["places"] = [{"variable": "filedrop_jobs.a.src", "path": str(missing), "write": True}]
     site.plan["given_secrets"] = [{"variable": "v", "path": str(missing), "handed_over": True}]
@@ -113,7 +125,8 @@ def test_what_another_task_may_create_is_a_warning_in_check_mode(site: Site) -> 
     assert [text.split(":")[0] for text in told] == ["filedrop_groups", "filedrop_jobs.a.src", "v"]
     looked = site.looked(groups=["no-such-group"], check=True)
     assert looked["problems"] == []
-    assert all(text in str(looked["warnings"]) for text in told)
+    warned = capsys.readouterr().err + str(looked.get("warnings"))
+    assert all(text in warned for text in told)
 
 
 @pytest.mark.parametrize(

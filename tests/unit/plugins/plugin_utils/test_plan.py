@@ -12,6 +12,7 @@ from ansible_collections.courier.filedrop.plugins.plugin_utils._accounts import 
 from ansible_collections.courier.filedrop.plugins.plugin_utils._plan import plan
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0RI5DcFDeWYNfW9OnVZsfZSTbSYrO3bjwjHHmFEAaF"
+PEM = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----"
 AMILI = {"preset": "amili_sftp", "username": "2001234", "host_keys": [KEY]}
 BANK = {"host": "bank.example.com", "username": "erp", "password": "hush hush", "host_keys": [KEY]}
 INVOICES = {"account": "amili", "direction": "dropoff", "src": "/srv/erp/outbox", "every": "15m"}
@@ -61,15 +62,15 @@ def test_the_order_of_the_variables_is_no_change() -> None:
 
 
 def test_secrets_are_in_files_of_their_own_and_nowhere_else() -> None:
-    accounts = {"bank": BANK, "amili": {**AMILI, "private_key": "-----KEY-----", "passphrase": "open sesame"}}
+    accounts = {"bank": BANK, "amili": {**AMILI, "private_key": PEM, "passphrase": "open sesame"}}
     found = plan(accounts, {}, ERP1)
     secrets = {each["path"]: each["content"] for each in found.pop("secrets")}
     assert secrets == {
         "/etc/filedrop/keys/bank.password": "hush hush\n",
-        "/etc/filedrop/keys/amili": "-----KEY-----\n",
+        "/etc/filedrop/keys/amili": f"{PEM}\n",
         "/etc/filedrop/keys/amili.passphrase": "open sesame\n",
     }
-    for secret in ("hush hush", "-----KEY-----", "open sesame"):
+    for secret in ("hush hush", "c2VjcmV0", "open sesame"):
         assert secret not in str(found)
 
 
@@ -84,7 +85,7 @@ def test_a_job_gets_the_secrets_of_its_account_only() -> None:
 
 
 def test_a_key_pair_is_generated_where_nothing_else_proves_who_we_are() -> None:
-    others = {"file": {**AMILI, "private_key_file": "/root/key"}, "text": {**AMILI, "private_key": "k"}, "bank": BANK}
+    others = {"file": {**AMILI, "private_key_file": "/root/key"}, "text": {**AMILI, "private_key": PEM}, "bank": BANK}
     found = plan({"amili": AMILI, **others}, {}, ERP1)
     assert found["keys"] == ["amili"]
     account = json.loads(content(found, "/etc/filedrop/accounts/amili.json"))
@@ -140,8 +141,13 @@ def test_a_job_that_cannot_be_meant_is_refused_by_name(option: dict[str, Any], t
         ({"host_keys": []}, "filedrop_accounts.amili.host_keys: this option is missing"),
         ({"private_key_file": "my key"}, "'my key' cannot be used in a unit file"),
         ({"password": 5}, "filedrop_accounts.amili: password: the value must be text, but is an integer."),
+        ({"private_key": KEY}, "private_key: the text is no private key that can be used. It contains a public key"),
+        (
+            {"private_key": "hush"},
+            "private_key: the text is no private key that can be used.",
+        ),
         ({"password": "a", "password_file": "/b"}, "password_file: cannot be used together with password."),
-        ({"private_key": "a", "private_key_file": "/b"}, "private_key_file: cannot be used together with private_key."),
+        ({"private_key": PEM, "private_key_file": "/b"}, "private_key_file: cannot be used together with private_key."),
     ],
 )
 def test_an_account_that_cannot_be_meant_is_refused_by_name(option: dict[str, Any], told: str) -> None:

@@ -81,6 +81,8 @@ def test_values_are_read_as_ansible_reads_them(method: str, name: str, value: An
         ("flag", "filedrop_remove_ledger", "si", "filedrop_remove_ledger: 'si' is neither true nor false."),
         ("strings", "filedrop_groups", 7, "filedrop_groups: the value must be text or a list of texts"),
         ("strings", "filedrop_groups", [7], "filedrop_groups, entry 1: the value must be text, but is an integer"),
+        ("whole_list", "filedrop_pip_packages", "paramiko", "filedrop_pip_packages: the value must be a list"),
+        ("path", "filedrop_ledger", "ledger.sqlite3", "filedrop_ledger: 'ledger.sqlite3' is not an absolute path."),
         ("choice", "filedrop_scheduler", "at", "Set filedrop_scheduler to one of: auto, systemd, cron."),
     ],
 )
