@@ -5,8 +5,8 @@
 """Validate the variables of a host on the control node, and look at the host once, for the role ``filedrop``.
 
 What is wrong is in ``problems`` of the result, and the task does not fail: an unreachable host is no reason to stop the
-others, and a mistake is. ``tasks`` names the file of tasks that the host needs; it is empty if nothing differs. For
-other entries than the three that deploy something, the variables alone are validated, and the host is not asked.
+others, and a mistake is. ``differs`` names what the role has to change. For other entries than the three that deploy
+something, the variables alone are validated, and the host is not asked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from ansible_collections.courier.filedrop.plugins.plugin_utils._accounts import 
 from ansible_collections.courier.filedrop.plugins.plugin_utils._action import FiledropAction
 from ansible_collections.courier.filedrop.plugins.plugin_utils._deployment import Deployment, require_removable
 
-_TASKS = {"main": "deploy.yml", "keys": "generate.yml", "jobs": "change.yml"}
+_ENTRIES = ("main", "keys", "jobs")
+_NOTHING = "There are no accounts and no jobs for this host, so nothing is installed on it."
 _ANSWERS = ("seen", "scheduler", "keys_owner", "problems", "differs", "taken_off")
 
 
@@ -26,24 +27,26 @@ class ActionModule(FiledropAction):
         found: dict[str, Any] = super().run(tmp, task_vars)
         about = task_vars or {}
         entry = str(self._task.args["entry"])
-        found.update(changed=False, problems=[], differs=[], tasks="")
+        found.update(changed=False, problems=[], differs=[])
         try:
-            if entry not in _TASKS:
+            if entry not in _ENTRIES:
                 require_removable(self.variables(about))
                 return found
             deployment = Deployment(self.variables(about), str(about["inventory_hostname"]))
         except InvalidVariables as error:
             return {**found, "problems": error.problems}
         answer = self.on_host("look_at_host", deployment.question(entry), about)
+        if answer.get("failed") and "msg" in answer and not {"exception", "module_stderr", "rc"} & set(answer):
+            return {**found, "problems": [answer["msg"]]}  # something on the host is not what it must be
         if answer.get("failed") or answer.get("unreachable") or "seen" not in answer:
             return {**found, **answer}
         case = answer["scheduler"], answer["keys_owner"]
         refused = deployment.refused(*case)
+        if deployment.is_empty and not answer["seen"]["configured"]:
+            return {**found, "msg": _NOTHING, "_ansible_verbose_always": True}
         found.update({name: answer[name] for name in _ANSWERS}, warnings=answer.get("warnings", []))
         found["problems"] = [*refused, *answer["problems"]]
         if found["problems"]:
             return found
         found["keys"] = deployment.plan(*case)["keys"]
-        if deployment.is_empty and not answer["seen"]["configured"]:
-            return {**found, "tasks": "nothing.yml"}
-        return {**found, "tasks": _TASKS[entry] if found["differs"] else ""}
+        return found
