@@ -188,10 +188,14 @@ def _key_file(module: AnsibleModule, text: str) -> str:
     return path
 
 
-def _run(module: AnsibleModule, job: Job, account: Account, **limits: float | None) -> RunResult:
-    ledger = ledger_path(module)
-    with as_owner(ledger, reading=module.check_mode):
-        return run(job, account, ledger=ledger, check=module.check_mode, create_ledger=True, **limits)
+def _run(
+    module: AnsibleModule, job: Job, account: Account, *, time_limit: int | None = None, retention: int | None = None
+) -> RunResult:
+    ledger, check = ledger_path(module), module.check_mode
+    with as_owner(ledger, reading=check):
+        return run(
+            job, account, ledger=ledger, check=check, create_ledger=True, time_limit=time_limit, retention=retention
+        )
 
 
 def _exit(module: AnsibleModule, found: RunResult, job: Job, *, told: str | None = None) -> None:

@@ -68,7 +68,8 @@ def test_an_unknown_variable_is_told_with_the_nearest_one(name: str, told: list[
 )
 def test_values_are_read_as_ansible_reads_them(method: str, name: str, value: Any, expected: Any) -> None:
     variables = of(**{name: value})
-    more = {"number": [7], "choice": ["system"]}.get(method, [])
+    defaults: dict[str, list[Any]] = {"number": [7], "choice": ["system"]}
+    more = defaults.get(method, [])
     assert getattr(variables, method)(name, *more) == expected
     assert variables.problems == []
 
@@ -88,7 +89,8 @@ def test_values_are_read_as_ansible_reads_them(method: str, name: str, value: An
 )
 def test_an_invalid_value_is_told(method: str, name: str, value: Any, told: str) -> None:
     variables = of(**{name: value})
-    more = {"number": [7], "choice": ["auto"]}.get(method, [])
+    defaults: dict[str, list[Any]] = {"number": [7], "choice": ["auto"]}
+    more = defaults.get(method, [])
     getattr(variables, method)(name, *more)
     (problem,) = variables.problems
     assert told in problem
