@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ._folder_rights import folder_problems, future_user, group_problems, secret_problems
-from ._host_state import SYSTEMD, Planned, as_wanted, compare, found_at
+from ._host_state import SYSTEMD, Planned, as_wanted, compare, found_at, user_name
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -67,6 +67,9 @@ def look(module: AnsibleModule) -> None:
     given = module.params
     if sys.version_info < _OLDEST_PYTHON:
         text = f"{sys.executable}, which runs the modules on this host, is Python {sys.version.split()[0]}. {_NEWER}"
+        module.exit_json(problems=[text])
+    if os.geteuid() != 0:
+        text = f"The tasks of the role run as {user_name(os.geteuid())} on this host, but need root. Set become: true."
         module.exit_json(problems=[text])
     seen = _inspect(given)
     scheduler = given["scheduler"] if given["scheduler"] != "auto" else "systemd" if seen["systemd"] else "cron"

@@ -10,8 +10,9 @@ changes on any host. No message contains a secret.
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -52,7 +53,7 @@ class InvalidVariables(Exception):
         super().__init__("\n".join(self.problems))
 
 
-class _InvalidOption(Exception):
+class InvalidOption(Exception):
     """Report one invalid option."""
 
 
@@ -120,8 +121,8 @@ def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: H
         variable = f"filedrop_accounts.{_shown(name)}"
         try:
             read.label(name, name="filedrop_accounts")
-            account = _account(name, _dictionary(options), host)
-        except (FiledropError, _InvalidOption) as error:
+            account = _account(name, dictionary(options), host)
+        except (FiledropError, InvalidOption) as error:
             problems.append(f"{variable}: {error}")
             if isinstance(options, Mapping):
                 _all_mistakes(_read_account, _without_secrets(options), variable, problems)
@@ -132,11 +133,16 @@ def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: H
         variable = f"filedrop_jobs.{_shown(name)}"
         try:
             read.label(name, name="filedrop_jobs")
-            given = dict(_dictionary(options))
+            given = dict(dictionary(options))
             if host.deploys:
                 _require_plain_paths(given)
-        except (FiledropError, _InvalidOption) as error:
+        except (FiledropError, InvalidOption) as error:
             problems.append(f"{variable}: {error}")
+            continue
+        if given.get("account") is None and given.get("direction") is None:
+            near = nearest(name, jobs)
+            hint = f"Did you mean {near}?" if near else "Set both, or remove the job."
+            problems.append(f"{variable}: this job has neither account nor direction. {hint}")
             continue
         job = _job(name, given, accounts, variable, problems)
         if job is not None:
@@ -261,17 +267,22 @@ def _without_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
     return found if found.get("protocol") == "folder" else {**found, "private_key_file": "/x"}
 
 
+def nearest(name: object, known: Iterable[object]) -> str:
+    """Return the known name that is most like another one; empty if none is."""
+    return next(iter(difflib.get_close_matches(str(name), [str(each) for each in known if each != name], 1)), "")
+
+
 def _shown(name: object) -> str:
     """Return the name of an account or job for an error. It may be any text."""
     return str(name) if str(name).isprintable() else read.abbreviated(name)
 
 
-def _dictionary(options: object) -> Mapping[str, Any]:
+def dictionary(options: object) -> Mapping[str, Any]:
     if not isinstance(options, Mapping):
         finding = (
             f"the value must be a dictionary of options, but is {read.kind_of(options)}: {read.abbreviated(options)}."
         )
-        raise _InvalidOption(finding)
+        raise InvalidOption(finding)
     return options
 
 
@@ -287,10 +298,10 @@ def _require_plain_paths(options: Mapping[str, Any]) -> None:
                 continue
             if path.startswith("~"):
                 why = "begins with ~, which is another folder for each user. Use an absolute path"
-                raise _InvalidOption(f"{option}: {read.abbreviated(path)} {why}.")
+                raise InvalidOption(f"{option}: {read.abbreviated(path)} {why}.")
             if path != path.strip() or path.endswith("\\"):
                 why = "ends with a backslash, or has a space at an end, which a unit file cannot have"
-                raise _InvalidOption(f"{option}: {read.abbreviated(path)} {why}. Use another folder.")
+                raise InvalidOption(f"{option}: {read.abbreviated(path)} {why}. Use another folder.")
 
 
 def _account(name: str, options: Mapping[str, Any], host: Host) -> InventoryAccount:
@@ -303,11 +314,11 @@ def _account(name: str, options: Mapping[str, Any], host: Host) -> InventoryAcco
     account.options.pop("private_key", None)
     path = read.text(account.options, "private_key_file")
     if key is not None and path is not None:
-        raise _InvalidOption("private_key_file: cannot be used together with private_key. Remove one of the two.")
+        raise InvalidOption("private_key_file: cannot be used together with private_key. Remove one of the two.")
     if key is not None:
         body = key.encode()
         if find_pem(body) is None and account.options.get("protocol") != "folder":
-            raise _InvalidOption(f"private_key: the text is no private key that can be used. {no_key(body, 'It')}")
+            raise InvalidOption(f"private_key: the text is no private key that can be used. {no_key(body, 'It')}")
         account.secrets[name] = key if key.endswith("\n") else key + "\n"
     if account.options.get("protocol") == "folder" and path is None and key is None:
         return account  # nobody logs in
@@ -325,7 +336,7 @@ def _move_secret(account: InventoryAccount, name: str, secret: str, host: Host) 
     account.options.pop(secret, None)
     path = read.text(account.options, f"{secret}_file")
     if text is not None and path is not None:
-        raise _InvalidOption(f"{secret}_file: cannot be used together with {secret}. Remove one of the two.")
+        raise InvalidOption(f"{secret}_file: cannot be used together with {secret}. Remove one of the two.")
     if text is not None:
         account.secrets[f"{name}.{secret}"] = text + "\n"
     if text is not None or path is not None:
@@ -351,7 +362,7 @@ def _refer_to_secret(account: InventoryAccount, name: str, option: str, given: s
         given = None
     path = f"{KEYS}/{credential}" if given is None else given
     if not _SAFE_PATH.fullmatch(path):
-        raise _InvalidOption(
+        raise InvalidOption(
             f"{option}: {given or credential!r} cannot be used in a unit file. Use an absolute path of letters, digits "
             "and . _ @ + - only."
         )

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from ..module_utils._engine.config import options as read
 from ..module_utils._engine.config.files import JOB_OPTIONS, SECRETS
 from ..module_utils._engine.errors import FiledropError
-from ._accounts import ON_REQUEST, Host, InvalidVariables, read_inventory
+from ._accounts import ON_REQUEST, Host, InvalidOption, InvalidVariables, dictionary, nearest, read_inventory
 from ._variables import ACCOUNTS, JOBS, Variables
 
 _INLINE = ("private_key", *SECRETS)
@@ -52,7 +51,7 @@ def choose(variables: Variables, direction: str) -> Choice:
     problems = variables.problems
     accounts, jobs = variables.merged(ACCOUNTS), variables.merged(JOBS)
     variables.path("filedrop_ledger")
-    known = [name for name, options in jobs.items() if _direction(name, options, problems) == direction]
+    known = [name for name, options in jobs.items() if _direction(name, jobs, problems) == direction]
     disabled = [name for name in known if jobs[name].get("enabled") is False]
     named = _named(variables)
     chosen = [name for name in known if (name in named if named is not None else name not in disabled)]
@@ -83,10 +82,10 @@ def require_jobs(direction: str, choices: Iterable[Mapping[str, Any]]) -> None:
     problems = []
     for name in named:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
+            near = nearest(name, known)
             problems.append(
                 f"filedrop_job: {name!r} is not a job with direction {direction}. "
-                f"filedrop_jobs has: {', '.join(known) or 'none'}." + (f" Did you mean {near[0]}?" if near else "")
+                f"filedrop_jobs has: {', '.join(known) or 'none'}." + (f" Did you mean {near}?" if near else "")
             )
     if not problems and not any(each["jobs"] for each in choices):
         problems.append(
@@ -107,24 +106,24 @@ def _nothing_to_run(direction: str, disabled: list[str], *, is_named: bool) -> s
     return f"filedrop_jobs: there is no job with direction {direction}. Define one, or choose other hosts with --limit."
 
 
-def _direction(name: object, options: object, problems: list[str]) -> str:
+def _direction(name: object, jobs: Mapping[Any, Any], problems: list[str]) -> str:
     """Return the direction of a job. A job with an unknown one would never run, and nobody would know."""
+    options = jobs[name]
     if options is None:
         return ""
-    if not isinstance(options, Mapping):
-        what = (
-            f"the value must be a dictionary of options, but is {read.kind_of(options)}: {read.abbreviated(options)}."
-        )
-        problems.append(f"filedrop_jobs.{name}: {what}")
-        return ""
     try:
-        found = read.choice(options, "direction", tuple(JOB_OPTIONS), "")
+        found = read.choice(dictionary(options), "direction", tuple(JOB_OPTIONS), "")
+    except InvalidOption as error:
+        problems.append(f"filedrop_jobs.{name}: {error}")
+        return ""
     except FiledropError as error:
         problems.append(f"filedrop_jobs.{name}.{error}")
         return ""
     if not found:
+        near = nearest(name, jobs) if options.get("account") is None else ""
+        hint = f" Or is {near} the job that you mean?" if near else ""
         problems.append(
-            f"filedrop_jobs.{name}.direction: this option is missing. Set it to {' or '.join(JOB_OPTIONS)}."
+            f"filedrop_jobs.{name}.direction: this option is missing. Set it to {' or '.join(JOB_OPTIONS)}.{hint}"
         )
     return found
 

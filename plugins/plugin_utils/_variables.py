@@ -10,13 +10,13 @@ mistake, and neither finds unknown names nor validates variables of the playbook
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ..module_utils._engine.config import options as read
 from ..module_utils._engine.config.schedule import DAY
 from ..module_utils._engine.errors import FiledropError
+from ._accounts import nearest
 
 PREFIX = "filedrop_"
 RESERVED = ("filedrop_server_",)
@@ -147,6 +147,6 @@ def _combined(below: Mapping[Any, Any], above: Mapping[Any, Any]) -> dict[Any, A
 def _unknown(name: str) -> list[str]:
     if not name.startswith(PREFIX) or name.startswith(RESERVED) or name in OF_ROLE or name in OF_PLAYBOOKS:
         return []
-    near = difflib.get_close_matches(name, (*OF_ROLE, *OF_PLAYBOOKS), 1)
-    way_out = f"Did you mean {near[0]}?" if near else "Remove it, or give a variable of your own another name."
+    near = nearest(name, (*OF_ROLE, *OF_PLAYBOOKS))
+    way_out = f"Did you mean {near}?" if near else "Remove it, or give a variable of your own another name."
     return [f"{name}: unknown variable; names that begin with {PREFIX} belong to this collection. {way_out}"]

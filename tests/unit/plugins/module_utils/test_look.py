@@ -139,6 +139,12 @@ def test_only_what_is_wrong_is_named(site: Site, version: tuple[int, int], sched
     assert told in problem
 
 
+def test_another_user_than_root_is_told_what_is_needed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: SOMEBODY)
+    (told,) = site.problems()
+    assert told == f"The tasks of the role run as {USER} on this host, but need root. Set become: true."
+
+
 def test_a_user_who_logs_in_is_not_taken_over(site: Site) -> None:
     (login,) = [entry.pw_name for entry in pwd.getpwall() if entry.pw_uid == 0][:1]
     (told,) = site.problems(user=login)

@@ -160,6 +160,11 @@ def test_what_is_no_dictionary_or_has_no_name_is_refused() -> None:
     assert "'In voices' is not a valid name" in text
 
 
+def test_a_change_to_a_mistyped_job_is_told_with_the_job_that_is_meant() -> None:
+    text = refusal({"amili": AMILI}, {"invoices": INVOICES, "invoces": {"every": "5m"}})
+    assert text == "filedrop_jobs.invoces: this job has neither account nor direction. Did you mean invoices?"
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     text = refusal({"amili": AMILI, "bank": 7}, {"invoices": {**INVOICES, "every": "7m"}, "x": {**INVOICES, "src": 5}})
     assert [line.split(":")[0] for line in text.splitlines()] == [
