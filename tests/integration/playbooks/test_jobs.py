@@ -120,6 +120,16 @@ def test_groups_and_hosts_override_single_options(
     assert not (tmp_path / "shop3.sqlite3").exists()
 
 
+def test_a_job_that_one_host_has_can_be_named_for_all(stage: Stage, office: Office, sshd: SshServer) -> None:
+    (office.outbox / "invoices-1.xml").write_text("one")
+    own = {"filedrop_jobs_host": {"invoices": office.job("dropoff")}}
+    inventory = office.fleet("shop1", "shop2", jobs={"other": office.job("dropoff", enabled=False)}, shop2=own)
+    played = stage.play(DROPOFF, "-i", inventory, filedrop_job="invoices")
+    assert played.status == 0
+    assert "invoices: 1 delivered" in played.output
+    assert [path.name for path in sshd.input.iterdir()] == ["invoices-1.xml"]
+
+
 def test_accounts_are_overridden_as_well(stage: Stage, office: Office, sshd: SshServer) -> None:
     (office.outbox / "invoices-1.xml").write_text("one")
     wrong = {"filedrop_accounts_host": {"amili": {"username": "somebody-else"}}}
