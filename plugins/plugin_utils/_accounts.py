@@ -39,6 +39,12 @@ _STAND_INS = {"account": "x", "src": "/srv", "dest": "/srv", "remote_dir": ".", 
 _STAND_INS.update(host="x", username="x", private_key_file="/srv")
 """Values for missing options, so that the options after them are validated too."""
 
+_WORDS = {
+    "The name of the file is": "The name of the entry is",
+    "use --ledger to select another one": "filedrop_ledger selects another one for the playbooks dropoff and pickup",
+}
+"""Words of the command about its files and flags, and what they are for variables."""
+
 _Found = TypeVar("_Found")
 
 
@@ -237,6 +243,8 @@ def _all_mistakes(
             return found if valid else None
         except FiledropError as error:
             text = re.sub(r"^'(\w+)'", r"\1", str(error))
+            for words, of_variables in _WORDS.items():
+                text = text.replace(words, of_variables)
             option = (re.match(r"\w+", text) or [""])[0]
             follows = error.reason != "option_unknown" and any(re.search(rf"\b{name}\b", text) for name in gone)
             if not (follows or (error.reason == "option_missing" and not needed)):

@@ -125,6 +125,8 @@ def test_a_job_by_hand_has_no_timer() -> None:
         ({"every": 15}, "(The value is an integer.)"),
         ({"src": 5}, "filedrop_jobs.invoices.src: the value must be text or a list of texts, but is an integer"),
         ({"exlude": []}, "Did you mean exclude?"),
+        ({"name": "x"}, "filedrop_jobs.invoices.name: unknown option. The name of the entry is the name of the job."),
+        ({"ledger": "/x"}, "filedrop_ledger selects another one for the playbooks dropoff and pickup."),
         ({"account": "amil"}, "'amil' is not defined in filedrop_accounts, which has: amili"),
         ({"dest": "/srv"}, "It is an option for jobs with direction pickup."),
     ],
