@@ -27,7 +27,7 @@ VENV := .venv/bin
 VERSION := $(shell sed -n 's/^version: *//p' galaxy.yml)
 ARTEFACT := build/courier-filedrop-$(VERSION).tar.gz
 LINKED := build/tree/ansible_collections/courier/filedrop
-TYPED := module_utils._engine module_utils._sandbox module_utils._build module_utils._apply_plan module_utils._respawn plugin_utils filter.host_plan
+TYPED := module_utils._engine module_utils._sandbox module_utils._build module_utils._apply_plan module_utils._respawn plugin_utils action
 
 # Tests wait for servers more than they work: more of them than cores.
 AT_ONCE := -n 4 --dist worksteal

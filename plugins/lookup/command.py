@@ -40,31 +40,18 @@ _list:
   elements: str
 """
 
-import hashlib
-import os
 from typing import Any
 
-from ansible import constants
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.courier.filedrop.plugins.module_utils._build import build, write
+from ansible_collections.courier.filedrop.plugins.plugin_utils._command import built_command
 
 
 class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return the paths of the commands for the interpreters in ``terms``."""
         self.set_options(var_options=variables, direct=kwargs)
-        return [_built(str(python)) for python in terms]
-
-
-def _built(python: str) -> str:
-    try:
-        content = build(python)
-    except ValueError as error:
-        raise AnsibleLookupError(str(error)) from None
-    # Processes for several hosts share this folder. Each may write the same file.
-    folder = os.path.join(constants.DEFAULT_LOCAL_TMP, f"filedrop-{hashlib.sha256(content).hexdigest()[:16]}")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    path = os.path.join(folder, "filedrop")
-    write(path, content)
-    return path
+        try:
+            return [built_command(str(python)) for python in terms]
+        except ValueError as error:
+            raise AnsibleLookupError(str(error)) from None

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._engine._deps import PARAMIKO_IMPORT_ERROR, require
 from ._engine.config.account import account_from_options
+from ._engine.config.files import GivenConfiguration
 from ._engine.config.job import Job
 from ._engine.config.options import clean
 from ._engine.config.paths import default_ledger
@@ -27,6 +29,7 @@ from ._respawn import respawn_if_needed
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+    from ._engine.config.account import Account
     from ._engine.transfer.result import FileOutcome, RunResult
 
 Result = dict[str, Any]
@@ -143,34 +146,88 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
     A file that failed, is held, or waits for a taken name or too long fails the task, after all files are processed and
     with the full result.
     """
+    given = module.params
     with FailJson(module):
-        connects = module.params["protocol"] != "folder"
-        respawn_if_needed(needs_library=connects)
-        if connects:
-            require()
-        job = job_from_options(module.params, preset_named(module.params["preset"]))
-        account = account_from_options(module.params)
-        ledger = ledger_path(module)
-        with as_owner(ledger, reading=module.check_mode):
-            found = run(
-                job,
-                account,
-                ledger=ledger,
-                check=module.check_mode,
-                create_ledger=True,
-                patient=False,
-                for_module=True,
-            )
+        _be_able_to_connect(given["protocol"])
+        job = job_from_options(given, preset_named(given["preset"]))
+        account = account_from_options(given)
+        found = _run(module, job, account)
+    _exit(module, found, job)
+
+
+def transfer_of_inventory(module: AnsibleModule) -> None:
+    """Run the job of an inventory that the module's options describe, as the command would on its host.
+
+    The result also has ``told``: what became of the files, in one line.
+    """
+    given = module.params
+    name, secrets = given["name"], dict(given["secrets"])
+    with FailJson(module):
+        _be_able_to_connect(given["account"].get("protocol"))
+        options = {**given["account"], **secrets}
+        if "private_key" in secrets:
+            options["private_key_file"] = _key_file(module, options.pop("private_key"))
+        configuration = GivenConfiguration({given["job"]["account"]: options}, {name: given["job"]})
+        job = configuration.job(name)
+        account = configuration.account(job.account)
+        limits = {"time_limit": job.time_limit, "retention": job.retention, "max_age": job.max_age}
+        found = _run(module, job.job, account, **limits)
+    _exit(module, found, job.job, told=name)
+
+
+def _be_able_to_connect(protocol: str | None) -> None:
+    connects = protocol != "folder"
+    respawn_if_needed(needs_library=connects)
+    if connects:
+        require()
+
+
+def _key_file(module: AnsibleModule, text: str) -> str:
+    """Write a private key to a file that is removed when the module ends."""
+    path = os.path.join(module.tmpdir, "key")
+    with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
+        file.write(text if text.endswith("\n") else f"{text}\n")
+    return path
+
+
+def _run(module: AnsibleModule, job: Job, account: Account, **limits: int | None) -> RunResult:
+    ledger, check = ledger_path(module), module.check_mode
+    with as_owner(ledger, reading=check):
+        return run(
+            job,
+            account,
+            ledger=ledger,
+            check=check,
+            create_ledger=True,
+            patient=False,
+            for_module=True,
+            **limits,
+        )
+
+
+def _exit(module: AnsibleModule, found: RunResult, job: Job, *, told: str | None = None) -> None:
+    """End the module with the result of a run."""
     for note in found.notes:
         module.warn(names.shown(note))
     result = transfer_result(found, job)
     if module._diff:
         result["diff"] = transfer_diff(found, job)
-    result = presentable(result)
     reason, text = verdict(found, check=module.check_mode)
+    if told is not None:
+        result["told"] = names.shown(f"{told}: {_in_one_line(found, text, check=module.check_mode)}")
+    result = presentable(result)
     if reason:
         module.fail_json(msg=names.shown(text), reason=reason, **result)
     module.exit_json(**result)
+
+
+def _in_one_line(found: RunResult, verdict_text: str, *, check: bool) -> str:
+    """Format the number of files with each outcome, and why the job failed."""
+    counts = {outcome: count for outcome, count in found.summary.items() if outcome not in ("bytes", "seconds")}
+    words = {"delivered": "would be delivered"} if check else {}
+    parts = [f"{count} {words.get(outcome, outcome)}" for outcome, count in counts.items() if count]
+    text = ", ".join(parts) or ("failed" if verdict_text else "nothing to do")
+    return f"{text}. {verdict_text}" if verdict_text else text
 
 
 def transfer_result(found: RunResult, job: Job) -> Result:

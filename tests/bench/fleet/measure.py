@@ -127,13 +127,13 @@ def play(playbook: str, inventory: Path, forks: int) -> dict[str, Any]:
     seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     if ran.returncode:
         raise SystemExit(ran.stdout + ran.stderr)
-    recap = re.findall(r"^fleet\d+ +: ok=(\d+) +changed=(\d+)", ran.stdout, re.MULTILINE)
+    recap = re.findall(r"^fleet\d+ +: ok=(\d+) +changed=(\d+).* skipped=(\d+)", ran.stdout, re.MULTILINE)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {
         "seconds": round(seconds, 1),
         "control_cpu_seconds": round(processor, 1),
-        "tasks_a_host": max(int(ok) for ok, _changed in recap),
-        "changed": sum(int(changed) for _ok, changed in recap),
+        "tasks_a_host": max(int(ok) + int(skipped) for ok, _changed, skipped in recap),
+        "changed": sum(int(changed) for _ok, changed, _skipped in recap),
     }
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.sshd import SshServer
 from support.stage import install_artefact
 
 PROGRAMS = Path(sys.executable).parent
@@ -68,3 +69,46 @@ def collections(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture
 def stage(checkout: Path, collections: Path, tmp_path: Path) -> Stage:
     return Stage(collections, tmp_path, checkout / "tests" / "ansible.cfg")
+
+
+LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+
+
+class Office:
+    """A host with an outbox and an inbox, and an account at the server."""
+
+    def __init__(self, folder: Path, sshd: SshServer) -> None:
+        self.outbox = folder / "outbox"
+        self.inbox = folder / "inbox"
+        self.ledger = folder / "ledger.sqlite3"
+        self._inventory = folder / "inventory.json"
+        self.accounts = {"amili": {**sshd.account_options(), "preset": "amili_sftp"}}
+        self.outbox.mkdir()
+        self.inbox.mkdir()
+
+    def job(self, direction: str, **options: object) -> dict[str, object]:
+        place = {"src": str(self.outbox)} if direction == "dropoff" else {"dest": str(self.inbox)}
+        return {"account": "amili", "direction": direction, "settle": 0, **place, **options}
+
+    def inventory(self, **jobs: Mapping[str, object]) -> str:
+        """Write an inventory with these jobs, and return its path."""
+        variables = {"filedrop_ledger": str(self.ledger), "filedrop_accounts": self.accounts, "filedrop_jobs": jobs}
+        return self.write({"erp": {"hosts": {"erp1": {**LOCAL, **variables}}}})
+
+    def fleet(self, *names: str, jobs: Mapping[str, object], **more: Mapping[str, object]) -> str:
+        """Write an inventory of hosts, each with a ledger of its own, with what some say beside it; return its path."""
+        hosts = {
+            name: {**LOCAL, "filedrop_ledger": str(self.outbox.parent / f"{name}.sqlite3"), **more.get(name, {})}
+            for name in names
+        }
+        common = {"filedrop_accounts": self.accounts, "filedrop_jobs": jobs, **more.get("group", {})}
+        return self.write({"shops": {"hosts": hosts, "vars": common}})
+
+    def write(self, groups: Mapping[str, object]) -> str:
+        self._inventory.write_text(json.dumps(groups))
+        return str(self._inventory)
+
+
+@pytest.fixture
+def office(tmp_path: Path, sshd: SshServer) -> Office:
+    return Office(tmp_path, sshd)

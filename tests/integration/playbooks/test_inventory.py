@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ansible_collections.courier.filedrop.plugins.plugin_utils._deployment import Deployment
+from ansible_collections.courier.filedrop.plugins.plugin_utils._variables import Variables
 
 from .conftest import Stage
 
@@ -19,11 +21,11 @@ RENDER = """
 - hosts: all
   gather_facts: false
   connection: local
-  vars_files:
-    - {role}/vars/main.yml
+  vars:
+    names: "{{{{ vars.keys() | select('match', 'filedrop_') }}}}"
   tasks:
     - ansible.builtin.copy:
-        content: "{{{{ __filedrop_plan | to_json }}}}"
+        content: "{{{{ dict(names | zip(names | map('extract', vars))) | to_json }}}}"
         dest: "{folder}/{{{{ inventory_hostname }}}}.json"
         mode: "0600"
 """
@@ -35,18 +37,19 @@ Files = dict[str, dict[str, Any]]
 def rendered(collections: Path, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Files]:
     """By host, the account and job files that the role would put there, by their paths below ``/etc/filedrop``."""
     folder = tmp_path_factory.mktemp("rendered")
-    role = checkout / "roles" / "filedrop"
-    # A play's own variables would win over those of the inventory, which a role's defaults do not.
-    defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text())
-    lowest = {**defaults, "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-    (folder / "lowest.yml").write_text(json.dumps({"all": {"vars": lowest}}))
-    (folder / "render.yml").write_text(RENDER.format(role=role, folder=folder))
+    (folder / "lowest.yml").write_text(json.dumps({"all": {"vars": {"ansible_python_interpreter": sys.executable}}}))
+    (folder / "render.yml").write_text(RENDER.format(folder=folder))
     inventories = ["-i", str(folder / "lowest.yml"), "-i", str(checkout / "docs" / "inventory")]
     played = Stage(collections, folder, checkout / "tests" / "ansible.cfg").play(
         str(folder / "render.yml"), *inventories
     )
     assert played.status == 0
-    return {path.stem: _files(json.loads(path.read_text())) for path in folder.glob("*.example.com.json")}
+    found = {}
+    for path in folder.glob("*.example.com.json"):
+        given = json.loads(path.read_text())
+        deployment = Deployment(Variables(given, given.__getitem__), path.stem)
+        found[path.stem] = _files(deployment.plan("systemd", "root"))
+    return found
 
 
 def _files(plan: dict[str, Any]) -> Files:

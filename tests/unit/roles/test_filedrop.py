@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.courier.filedrop.plugins.plugin_utils._deployment import PATHS
+from ansible_collections.courier.filedrop.plugins.plugin_utils._variables import OF_ROLE
 from support.rights import SOMEBODY
 
 
@@ -41,8 +43,20 @@ def test_each_variable_that_the_tasks_use_is_documented(role: Path) -> None:
     documented = read(role / "defaults" / "main.yml")
     sources = [*(role / "tasks").glob("*.yml"), role / "vars" / "main.yml"]
     used = {name for path in sources for name in re.findall(r"(?<![\w.])filedrop_[a-z_]+", path.read_text())}
-    assert used - {"filedrop_jobs"} <= set(documented)
-    assert set(documented) <= used
+    assert used <= set(documented)
+    assert set(documented) <= {*used, *OF_ROLE}
+
+
+def test_the_paths_of_the_tasks_are_those_of_the_plan(role: Path) -> None:
+    variables = read(role / "vars" / "main.yml")
+    of_tasks = {
+        "python": variables["__filedrop_system_python"],
+        "command": variables["__filedrop_command"],
+        "configuration": variables["__filedrop_configuration"],
+        "ledger": variables["__filedrop_ledger"].replace("{{ __filedrop_state }}", variables["__filedrop_state"]),
+        "venv": variables["__filedrop_venv"].replace("{{ __filedrop_own }}", variables["__filedrop_own"]),
+    }
+    assert {name: PATHS[name] for name in of_tasks} == of_tasks
 
 
 @pytest.mark.parametrize("library", ["paramiko", "cryptography"])

@@ -16,9 +16,10 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from ..errors import FiledropError, InputError
 from . import options as read
@@ -103,7 +104,7 @@ class Configuration:
 
     def job_file(self, name: str) -> str:
         """Return the path of the file of a job."""
-        return self._path("jobs", name, of="job")
+        return self._path("jobs", name)
 
     def job_changed_at(self, name: str) -> float | None:
         """Return when the file of a job was written, in seconds since 1970; None if it cannot be examined."""
@@ -114,9 +115,9 @@ class Configuration:
 
     def job(self, name: str) -> ConfiguredJob:
         """Read one job, with the defaults of its account's preset."""
-        path = self.job_file(name)
-        options, _status = _read_object(path)
-        with _ErrorLocation(path):
+        found = self._load("jobs", name)
+        options = found.options
+        with found.named_in_errors():
             direction = read.choice(options, "direction", tuple(JOB_OPTIONS), "")
             if not direction:
                 raise read.missing("direction", "this option is missing", f"Set it to {' or '.join(JOB_OPTIONS)}.")
@@ -125,8 +126,8 @@ class Configuration:
             if account is None:
                 raise read.missing("account", "this option is missing", f"Name a file in {self.folder}/accounts.")
             read.label(account, name="account")
-        preset, protocol = self._preset_and_protocol_of(account)
-        with _ErrorLocation(path):
+        preset, protocol = self.preset_and_protocol_of(account)
+        with found.named_in_errors():
             if direction == "dropoff" and protocol != "folder":
                 _refuse_permissions(options, protocol)
             job = READERS[direction](options, preset, name=name)
@@ -142,31 +143,33 @@ class Configuration:
 
     def account(self, name: str) -> Account:
         """Read one account with its secrets. The file's name is also the account's name in the ledger."""
-        path = self._path("accounts", name, of="account")
-        options, status = _read_object(path)
-        with _ErrorLocation(path):
-            _refuse_unknown(options, ACCOUNT_OPTIONS, _ACCOUNT_HINTS)
+        found = self._load("accounts", name)
+        with found.named_in_errors():
+            _refuse_unknown(found.options, ACCOUNT_OPTIONS, _ACCOUNT_HINTS)
             for secret in SECRETS:
-                if options.get(secret) is not None:
-                    require_private(path, status, option=secret)
-            return account_from_options({**self._with_secrets(options), "account": name})
+                if found.status is not None and found.options.get(secret) is not None:
+                    require_private(found.path, found.status, option=secret)
+            return account_from_options({**self._with_secrets(found.options), "account": name})
 
     def check_account(self, name: str) -> None:
         """Check an account without its secrets, which only the user of its jobs may be able to read."""
-        path = self._path("accounts", name, of="account")
-        options, _status = _read_object(path)
-        with _ErrorLocation(path):
+        found = self._load("accounts", name)
+        with found.named_in_errors():
+            options = found.options
             _refuse_unknown(options, ACCOUNT_OPTIONS, _ACCOUNT_HINTS)
             given = {secret: "secret" for secret in SECRETS if options.get(secret) or options.get(f"{secret}_file")}
-            key = self._with_key(options)
-            account_from_options({**key, **given, "account": name})
+            account_from_options({**self._with_key(options), **given, "account": name})
 
-    def _preset_and_protocol_of(self, account: str) -> tuple[Preset, str]:
-        path = self._path("accounts", account, of="account")
-        options, _status = _read_object(path)
-        with _ErrorLocation(path):
-            preset = preset_named(read.text(options, "preset"))
-            return preset, read.choice({**preset.account, **options}, "protocol", tuple(OF_PROTOCOL), "sftp")
+    def preset_and_protocol_of(self, account: str) -> tuple[Preset, str]:
+        """Read what a job must know of its account."""
+        found = self._load("accounts", account)
+        with found.named_in_errors():
+            preset = preset_named(read.text(found.options, "preset"))
+            return preset, read.choice({**preset.account, **found.options}, "protocol", tuple(OF_PROTOCOL), "sftp")
+
+    def _load(self, kind: str, name: str) -> _Loaded:
+        path = self._path(kind, name)
+        return _Loaded(*_read_object(path), path)
 
     def _with_secrets(self, options: Mapping[str, object]) -> dict[str, object]:
         """Replace the options that name files of secrets by the content of these files."""
@@ -195,30 +198,67 @@ class Configuration:
     def _keys(self) -> str:
         return os.path.join(self.folder, "keys")
 
-    def _path(self, kind: str, name: str, *, of: str) -> str:
+    def _path(self, kind: str, name: str) -> str:
         folder = os.path.join(self.folder, kind)
         if not read.LABEL.fullmatch(name):
             meant = os.path.basename(name).lower().replace(".json", "").replace("-", "_")
-            finding = f"{folder}: {read.abbreviated(name)} is not a valid name of {_A[of]}."
+            finding = f"{folder}: {read.abbreviated(name)} is not a valid name of {_A[kind]}."
             raise InputError("option_invalid", finding, f"{_hint_of_names(folder, meant)} {_NAME_RULES}")
         return os.path.join(folder, f"{name}.json")
 
 
-class _ErrorLocation:
-    """Add the file's path to errors about options that are raised within the block."""
+class GivenConfiguration(Configuration):
+    """Accounts and jobs from dictionaries, for callers that have no files. Errors name the option alone.
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    :param folder: the folder whose ``keys`` have the secrets that an account refers to.
+    """
 
-    def __enter__(self) -> None:
-        return None
+    def __init__(
+        self,
+        accounts: Mapping[str, Mapping[str, Any]],
+        jobs: Mapping[str, Mapping[str, Any]],
+        folder: str = DEFAULT_FOLDER,
+    ) -> None:
+        super().__init__(folder)
+        self._given = {"accounts": accounts, "jobs": jobs}
 
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, InputError):
-            raise InputError(error.reason, f"{self._path}: {error.finding}", error.way_out) from error
+    def job_names(self) -> list[str]:
+        return sorted(self._given["jobs"])
+
+    def _load(self, kind: str, name: str) -> _Loaded:
+        read.label(name, name=_SINGULAR[kind])
+        if name not in self._given[kind]:
+            raise InputError(
+                "option_invalid", f"{_SINGULAR[kind]}: {name!r} is not defined.", "Define it, or correct the name."
+            )
+        return _Loaded(dict(self._given[kind][name]))
 
 
-_A = {"job": "a job", "account": "an account"}
+class _Loaded(NamedTuple):
+    """The options of an account or a job, and where they come from.
+
+    :ivar status: of the file; None if there is none.
+    """
+
+    options: dict[str, Any]
+    status: os.stat_result | None = None
+    path: str = ""
+
+    @contextmanager
+    def named_in_errors(self) -> Iterator[None]:
+        """Add the file's path to errors about options that are raised within the block."""
+        try:
+            yield
+        except InputError as error:
+            if not self.path:
+                raise
+            raise InputError(error.reason, f"{self.path}: {error.finding}", error.way_out) from error
+
+
+_SINGULAR = {"accounts": "account", "jobs": "job"}
+
+
+_A = {"jobs": "a job", "accounts": "an account"}
 _NAME_RULES = "Use 1 to 63 lower-case letters, digits and underscores; begin with a letter or digit."
 _JOB_HINTS = {
     "ledger": "All jobs of a host share one ledger; use --ledger to select another one.",

@@ -50,7 +50,7 @@ def shadow(tmp_path: Path) -> Path:
 
 
 def apply(here: InProcess, *, diff: bool = False, check: bool = False, **options: Any) -> dict[str, Any]:
-    step = Step("apply_plan", {"user": name_of(os.geteuid()), **options}, diff=diff, check=check)
+    step = Step("__internal.apply_plan", options, diff=diff, check=check)
     played = here.play(step)
     assert SECRET not in played.output
     return played.results[0]

@@ -11,7 +11,8 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.plugin_utils._plan import Host, InvalidVariables, plan
+from ansible_collections.courier.filedrop.plugins.plugin_utils._accounts import Host, InvalidVariables
+from ansible_collections.courier.filedrop.plugins.plugin_utils._plan import plan
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0RI5DcFDeWYNfW9OnVZsfZSTbSYrO3bjwjHHmFEAaF"
 ACCOUNT = {"host": "bank.example.com", "username": "erp", "password_file": "/etc/secret", "host_keys": [KEY]}

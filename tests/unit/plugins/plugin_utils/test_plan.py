@@ -8,9 +8,11 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.plugin_utils._plan import Host, InvalidVariables, plan
+from ansible_collections.courier.filedrop.plugins.plugin_utils._accounts import Host, InvalidVariables
+from ansible_collections.courier.filedrop.plugins.plugin_utils._plan import plan
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0RI5DcFDeWYNfW9OnVZsfZSTbSYrO3bjwjHHmFEAaF"
+PEM = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----"
 AMILI = {"preset": "amili_sftp", "username": "2001234", "host_keys": [KEY]}
 BANK = {"host": "bank.example.com", "username": "erp", "password": "hush hush", "host_keys": [KEY]}
 INVOICES = {"account": "amili", "direction": "dropoff", "src": "/srv/erp/outbox", "every": "15m"}
@@ -60,15 +62,15 @@ def test_the_order_of_the_variables_is_no_change() -> None:
 
 
 def test_secrets_are_in_files_of_their_own_and_nowhere_else() -> None:
-    accounts = {"bank": BANK, "amili": {**AMILI, "private_key": "-----KEY-----", "passphrase": "open sesame"}}
+    accounts = {"bank": BANK, "amili": {**AMILI, "private_key": PEM, "passphrase": "open sesame"}}
     found = plan(accounts, {}, ERP1)
     secrets = {each["path"]: each["content"] for each in found.pop("secrets")}
     assert secrets == {
         "/etc/filedrop/keys/bank.password": "hush hush\n",
-        "/etc/filedrop/keys/amili": "-----KEY-----\n",
+        "/etc/filedrop/keys/amili": f"{PEM}\n",
         "/etc/filedrop/keys/amili.passphrase": "open sesame\n",
     }
-    for secret in ("hush hush", "-----KEY-----", "open sesame"):
+    for secret in ("hush hush", "c2VjcmV0", "open sesame"):
         assert secret not in str(found)
 
 
@@ -83,7 +85,7 @@ def test_a_job_gets_the_secrets_of_its_account_only() -> None:
 
 
 def test_a_key_pair_is_generated_where_nothing_else_proves_who_we_are() -> None:
-    others = {"file": {**AMILI, "private_key_file": "/root/key"}, "text": {**AMILI, "private_key": "k"}, "bank": BANK}
+    others = {"file": {**AMILI, "private_key_file": "/root/key"}, "text": {**AMILI, "private_key": PEM}, "bank": BANK}
     found = plan({"amili": AMILI, **others}, {}, ERP1)
     assert found["keys"] == ["amili"]
     account = json.loads(content(found, "/etc/filedrop/accounts/amili.json"))
@@ -123,6 +125,8 @@ def test_a_job_by_hand_has_no_timer() -> None:
         ({"every": 15}, "(The value is an integer.)"),
         ({"src": 5}, "filedrop_jobs.invoices.src: the value must be text or a list of texts, but is an integer"),
         ({"exlude": []}, "Did you mean exclude?"),
+        ({"name": "x"}, "filedrop_jobs.invoices.name: unknown option. The name of the entry is the name of the job."),
+        ({"ledger": "/x"}, "filedrop_ledger selects another one for the playbooks dropoff and pickup."),
         ({"account": "amil"}, "'amil' is not defined in filedrop_accounts, which has: amili"),
         ({"dest": "/srv"}, "It is an option for jobs with direction pickup."),
     ],
@@ -139,8 +143,13 @@ def test_a_job_that_cannot_be_meant_is_refused_by_name(option: dict[str, Any], t
         ({"host_keys": []}, "filedrop_accounts.amili.host_keys: this option is missing"),
         ({"private_key_file": "my key"}, "'my key' cannot be used in a unit file"),
         ({"password": 5}, "filedrop_accounts.amili: password: the value must be text, but is an integer."),
+        ({"private_key": KEY}, "private_key: the text is no private key that can be used. It contains a public key"),
+        (
+            {"private_key": "hush"},
+            "private_key: the text is no private key that can be used.",
+        ),
         ({"password": "a", "password_file": "/b"}, "password_file: cannot be used together with password."),
-        ({"private_key": "a", "private_key_file": "/b"}, "private_key_file: cannot be used together with private_key."),
+        ({"private_key": PEM, "private_key_file": "/b"}, "private_key_file: cannot be used together with private_key."),
     ],
 )
 def test_an_account_that_cannot_be_meant_is_refused_by_name(option: dict[str, Any], told: str) -> None:
@@ -151,6 +160,11 @@ def test_what_is_no_dictionary_or_has_no_name_is_refused() -> None:
     text = refusal({"amili": AMILI}, {"invoices": "x", "In voices": INVOICES})
     assert "filedrop_jobs.invoices: the value must be a dictionary of options, but is text: 'x'." in text
     assert "'In voices' is not a valid name" in text
+
+
+def test_a_change_to_a_mistyped_job_is_told_with_the_job_that_is_meant() -> None:
+    text = refusal({"amili": AMILI}, {"invoices": INVOICES, "invoces": {"every": "5m"}})
+    assert text == "filedrop_jobs.invoces: this job has neither account nor direction. Did you mean invoices?"
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:

@@ -120,54 +120,11 @@ options:
       - Other units are stopped when O(exclusive) removes them.
     type: dict
     default: {}
-  places:
-    description: Folders that the jobs' user must be able to use.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      variable:
-        description: The variable that contains it, for messages.
-        type: str
-        required: true
-      path:
-        description: Absolute path.
-        type: path
-        required: true
-      write:
-        description: Whether files are created, moved or removed in it.
-        type: bool
-        required: true
-  given_secrets:
-    description: Files with secrets that must already exist on the host.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      variable:
-        description: The variable that contains it, for messages.
-        type: str
-        required: true
-      path:
-        description: Absolute path.
-        type: path
-        required: true
-      handed_over:
-        description: Whether systemd passes it to the jobs. If so, the jobs' user need not be able to read it.
-        type: bool
-        required: true
-  user:
-    description: The user that the jobs run as.
-    type: str
-    required: true
 extends_documentation_fragment:
   - courier.filedrop.attributes
 attributes:
   check_mode:
     support: full
-    details:
-      - Unusable folders and missing secrets are only warnings, because another task of the same play may correct them.
-        If the jobs' user does not exist yet, its permissions are not checked.
   diff_mode:
     support: full
     details:
@@ -177,21 +134,10 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Apply the plan that describes the inventory
-  vars:
-    plan: >-
-      {{ filedrop_jobs
-         | courier.filedrop.host_plan(filedrop_accounts, host=inventory_hostname, user='filedrop', spread=300) }}
-  courier.filedrop.apply_plan:
-    user: filedrop
-    folders: "{{ plan.folders }}"
-    files: "{{ plan.files }}"
-    secrets: "{{ plan.secrets }}"
-    kept: "{{ plan.kept }}"
-    exclusive: "{{ plan.exclusive }}"
-    triggers: "{{ plan.triggers }}"
-    places: "{{ plan.places }}"
-    given_secrets: "{{ plan.given_secrets }}"
+- name: Stop the timers of all jobs
+  courier.filedrop.__internal.apply_plan:
+    exclusive:
+      - /etc/systemd/system/filedrop@*.timer
 """
 
 RETURN = r"""
@@ -261,28 +207,6 @@ def main() -> None:
                 "kept": {"type": "list", "elements": "dict", "default": [], "options": _PLACE},
                 "exclusive": {"type": "list", "elements": "str", "default": []},
                 "triggers": {"type": "dict", "default": {}},
-                "places": {
-                    "type": "list",
-                    "elements": "dict",
-                    "default": [],
-                    "options": {
-                        "variable": {"type": "str", "required": True},
-                        "path": {"type": "path", "required": True},
-                        "write": {"type": "bool", "required": True},
-                    },
-                },
-                "given_secrets": {
-                    "type": "list",
-                    "elements": "dict",
-                    "default": [],
-                    "no_log": False,
-                    "options": {
-                        "variable": {"type": "str", "required": True},
-                        "path": {"type": "path", "required": True},
-                        "handed_over": {"type": "bool", "required": True},
-                    },
-                },
-                "user": {"type": "str", "required": True},
             },
             supports_check_mode=True,
         )

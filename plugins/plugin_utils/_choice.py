@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Choose the jobs that a play runs itself, and validate them before any of them runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..module_utils._engine.config import options as read
+from ..module_utils._engine.config.files import JOB_OPTIONS, SECRETS
+from ..module_utils._engine.errors import FiledropError
+from ._accounts import ON_REQUEST, Host, InvalidOption, InvalidVariables, dictionary, nearest, read_inventory
+from ._variables import ACCOUNTS, JOBS, Variables
+
+_INLINE = ("private_key", *SECRETS)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Hold what a host needs to run one job: the options of the job and of its account, and the secrets apart."""
+
+    job: dict[str, Any]
+    account: dict[str, Any]
+    secrets: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Hold the jobs to run on one host.
+
+    :ivar known: the names of all jobs of the direction.
+    :ivar disabled: those that are disabled.
+    :ivar named: the names in ``filedrop_job``; None if it is not set.
+    """
+
+    requests: dict[str, Request]
+    known: list[str]
+    disabled: list[str]
+    named: list[str] | None
+
+
+def choose(variables: Variables, direction: str) -> Choice:
+    """Choose the jobs in ``filedrop_job``, or else all enabled jobs of the direction.
+
+    :raises InvalidVariables: a variable is invalid.
+    """
+    problems = variables.problems
+    accounts, jobs = variables.merged(ACCOUNTS), variables.merged(JOBS)
+    variables.path("filedrop_ledger")
+    known = [name for name, options in jobs.items() if _direction(name, jobs, problems) == direction]
+    disabled = [name for name in known if jobs[name].get("enabled") is False]
+    named = _named(variables)
+    chosen = [name for name in known if (name in named if named is not None else name not in disabled)]
+    host = Host(name="", scheduler=ON_REQUEST)
+    inventory = read_inventory(accounts, {name: jobs[name] for name in chosen}, host, problems)
+    if problems:
+        raise InvalidVariables(problems)
+    requests = {}
+    for name, job in inventory.jobs.items():
+        given = {key: value for key, value in accounts[job.account].items() if value is not None}
+        secrets = {secret: given.pop(secret) for secret in _INLINE if secret in given}
+        if inventory.accounts[job.account].generates:
+            given["private_key_file"] = inventory.accounts[job.account].options["private_key_file"]
+        requests[name] = Request({k: v for k, v in jobs[name].items() if v is not None}, given, secrets)
+    return Choice(requests, known, disabled, named)
+
+
+def require_jobs(direction: str, choices: Iterable[Mapping[str, Any]]) -> None:
+    """Require that the hosts of a play have jobs to run, and that each job in ``filedrop_job`` exists on one of them.
+
+    :param choices: of each host, ``jobs`` (to run), ``known``, ``disabled`` and ``named``.
+    :raises InvalidVariables: there is nothing to run.
+    """
+    choices = list(choices)
+    known = sorted({name for each in choices for name in each["known"]})
+    disabled = sorted({name for each in choices for name in each["disabled"]})
+    named = [name for each in choices for name in each["named"] or ()]
+    problems = []
+    for name in named:
+        if name not in known:
+            near = nearest(name, known)
+            problems.append(
+                f"filedrop_job: {name!r} is not a job with direction {direction}. "
+                f"filedrop_jobs has: {', '.join(known) or 'none'}." + (f" Did you mean {near}?" if near else "")
+            )
+    if not problems and not any(each["jobs"] for each in choices):
+        problems.append(
+            _nothing_to_run(direction, disabled, is_named=any(each["named"] is not None for each in choices))
+        )
+    if problems:
+        raise InvalidVariables(problems)
+
+
+def _nothing_to_run(direction: str, disabled: list[str], *, is_named: bool) -> str:
+    if is_named:
+        return f"filedrop_job: it names no job. Name a job with direction {direction}, or leave it out for all of them."
+    if disabled:
+        return (
+            f"filedrop_jobs: all jobs with direction {direction} are disabled: {', '.join(disabled)}. "
+            "To run one of them, name it in filedrop_job."
+        )
+    return f"filedrop_jobs: there is no job with direction {direction}. Define one, or choose other hosts with --limit."
+
+
+def _direction(name: object, jobs: Mapping[Any, Any], problems: list[str]) -> str:
+    """Return the direction of a job. A job with an unknown one would never run, and nobody would know."""
+    options = jobs[name]
+    if options is None:
+        return ""
+    try:
+        found = read.choice(dictionary(options), "direction", tuple(JOB_OPTIONS), "")
+    except InvalidOption as error:
+        problems.append(f"filedrop_jobs.{name}: {error}")
+        return ""
+    except FiledropError as error:
+        problems.append(f"filedrop_jobs.{name}.{error}")
+        return ""
+    if not found:
+        near = nearest(name, jobs) if options.get("account") is None else ""
+        hint = f" Or is {near} the job that you mean?" if near else ""
+        problems.append(
+            f"filedrop_jobs.{name}.direction: this option is missing. Set it to {' or '.join(JOB_OPTIONS)}.{hint}"
+        )
+    return found
+
+
+def _named(variables: Variables) -> list[str] | None:
+    value = variables.get("filedrop_job")
+    if value is None or value in ("", []):
+        return None if value is None else []
+    return variables.strings("filedrop_job")
