@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -83,6 +84,16 @@ class InProcess:
         return Played([{"failed": False, "changed": False, **json.loads(text)} for text in printed], "".join(printed))
 
 
+def as_on_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let modules run in this process as on a host: with their warnings in their results.
+
+    A test that imports an action makes this process a control node, for all that follow in it.
+    """
+    from ansible.module_utils import _internal
+
+    monkeypatch.setattr(_internal, "is_controller", False)
+
+
 def _printed(step: Step, defaults: Mapping[str, object]) -> str:
     from ansible.module_utils.testing import patch_module_args
 
@@ -90,8 +101,10 @@ def _printed(step: Step, defaults: Mapping[str, object]) -> str:
     options = {**(defaults if step.module in REMOTE else {}), **step.options}
     given = {**options, "_ansible_check_mode": step.check, "_ansible_diff": step.diff}
     printed = io.StringIO()
-    with patch_module_args(given), contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
-        module.main()
+    with pytest.MonkeyPatch.context() as patched, patch_module_args(given), contextlib.redirect_stdout(printed):
+        as_on_a_host(patched)
+        with contextlib.suppress(SystemExit):
+            module.main()
     return printed.getvalue()
 
 

@@ -147,8 +147,10 @@ class RunEnded(FiledropError):
 class NotReached(FiledropError):
     """A file was not processed, because the run ended early."""
 
+    REASON = "not_reached"
+
     def __init__(self) -> None:
-        super().__init__("not_reached", "The run ended before its turn.", "The next run continues with this file.")
+        super().__init__(self.REASON, "The run ended before its turn.", "The next run continues with this file.")
 
 
 class LedgerError(FiledropError):

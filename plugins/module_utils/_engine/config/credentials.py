@@ -19,6 +19,10 @@ from .text import in_utf8
 
 REFERENCE = "credential:"
 LONGEST_SECRET = 4096  # bytes
+_HANDED_OVER = (
+    "systemd passes the secrets of root to the jobs. Start the job with: systemctl start filedrop@JOB.service. Without "
+    "systemd, run as the user who owns the file."
+)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 
 
@@ -26,7 +30,7 @@ def resolve_reference(reference: str, keys: str, *, option: str) -> str:
     """Return the path that a reference points to. A plain path is returned as it is.
 
     :param keys: the folder of the configuration's keys.
-    :raises InputError: the name of the credential is invalid.
+    :raises InputError: the name of the credential is invalid, or this user may not use the folder of the keys.
     """
     if not reference.startswith(REFERENCE):
         return reference
@@ -38,7 +42,17 @@ def resolve_reference(reference: str, keys: str, *, option: str) -> str:
             f"Write {REFERENCE} and the name of a file in {keys}, such as {REFERENCE}amili.",
         )
     handed_over = os.path.join(_folder() or "/nonexistent", name)
-    return handed_over if os.path.exists(handed_over) else os.path.join(keys, name)
+    if os.path.exists(handed_over):
+        return handed_over
+    path = os.path.join(keys, name)
+    try:
+        os.stat(path)
+    except PermissionError:
+        reason = "key_unreadable" if option == "private_key_file" else "secret_unreadable"
+        raise InputError(reason, f"{option}: {path} cannot be read: permission denied.", _HANDED_OVER) from None
+    except OSError:
+        pass  # reading it fails as well, and tells why
+    return path
 
 
 def forbidden_mode(path: str) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..errors import NotReached
 from ..states import BLOCKED
 from .soundness import NUMBER
 
@@ -81,10 +82,16 @@ def waiting_files(ledger: Ledger, job: JobKey) -> dict[str, Waits]:
 def merge_waiting(before: Mapping[str, Waits], now: Mapping[str, Waits]) -> dict[str, Waits]:
     """Return the files that wait now, each with the time since when it waits.
 
+    A run that did not reach a file has learned nothing about it. So the file keeps its reason.
+
     :param before: what earlier runs recorded. A time in the future comes from a wrong clock, and is ignored.
     """
-    since = {path: before[path].since for path in now if path in before}
-    return {path: waits._replace(since=min(since.get(path, waits.since), waits.since)) for path, waits in now.items()}
+    found = dict(now)
+    for path in now.keys() & before.keys():
+        earlier, waits = before[path], now[path]
+        reason = earlier.reason if waits.reason == NotReached.REASON else waits.reason
+        found[path] = waits._replace(since=min(earlier.since, waits.since), reason=reason)
+    return found
 
 
 def record_waiting(

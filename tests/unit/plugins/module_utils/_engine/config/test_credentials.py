@@ -14,6 +14,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.cr
     resolve_reference,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
+from support.rights import without_privileges
 
 
 @pytest.fixture
@@ -48,6 +49,19 @@ def test_what_a_unit_hands_over_comes_first(handed_over: Path) -> None:
     secret(handed_over / "amili")
     assert resolve_reference("credential:amili", "/keys", option="o") == str(handed_over / "amili")
     assert resolve_reference("credential:other", "/keys", option="o") == "/keys/other"
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"), [("private_key_file", "key_unreadable"), ("password_file", "secret_unreadable")]
+)
+def test_a_run_by_hand_is_told_how_the_keys_of_root_reach_a_job(tmp_path: Path, option: str, reason: str) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    secret(keys / "amili")
+    keys.chmod(0)
+    with pytest.raises(InputError, match=r"permission denied.*systemctl start filedrop@JOB\.service") as raised:
+        without_privileges(lambda: resolve_reference("credential:amili", str(keys), option=option))
+    assert raised.value.reason == reason
 
 
 @pytest.mark.parametrize("name", ["", "../shadow", "a/b", ".hidden", "a b", "x" * 300])

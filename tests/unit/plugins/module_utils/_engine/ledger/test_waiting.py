@@ -124,3 +124,10 @@ def test_a_file_that_a_person_has_decided_about_waits_no_longer(ledger: Ledger) 
     remember(ledger, {f"/out/{name}": waits("name_taken", 100) for name in "ab"})
     resolve(ledger.path, Wanted(("a",), job="invoices"), "resend")
     assert list(waiting_files(ledger, JOB)) == ["/out/b"]
+
+
+def test_a_file_that_a_run_did_not_reach_keeps_its_reason() -> None:
+    taken, missed = {"/out/a": waits("name_taken", 100)}, {"/out/a": waits("not_reached", 500)}
+    assert merge_waiting(taken, missed) == taken
+    assert merge_waiting({}, missed) == missed
+    assert merge_waiting(missed, {"/out/a": waits("name_taken", 600)}) == {"/out/a": waits("name_taken", 500)}
