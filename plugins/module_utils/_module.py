@@ -170,8 +170,7 @@ def transfer_of_inventory(module: AnsibleModule) -> None:
         configuration = GivenConfiguration({given["job"]["account"]: options}, {name: given["job"]})
         job = configuration.job(name)
         account = configuration.account(job.account)
-        limits = {"time_limit": job.time_limit, "retention": job.retention, "max_age": job.max_age}
-        found = _run(module, job.job, account, **limits)
+        found = _run(module, job.job, account, time_limit=job.time_limit, retention=job.retention, max_age=job.max_age)
     _exit(module, found, job.job, told=name)
 
 
@@ -190,7 +189,15 @@ def _key_file(module: AnsibleModule, text: str) -> str:
     return path
 
 
-def _run(module: AnsibleModule, job: Job, account: Account, **limits: int | None) -> RunResult:
+def _run(
+    module: AnsibleModule,
+    job: Job,
+    account: Account,
+    *,
+    time_limit: int | None = None,
+    retention: int | None = None,
+    max_age: int | None = None,
+) -> RunResult:
     ledger, check = ledger_path(module), module.check_mode
     with as_owner(ledger, reading=check):
         return run(
@@ -199,9 +206,11 @@ def _run(module: AnsibleModule, job: Job, account: Account, **limits: int | None
             ledger=ledger,
             check=check,
             create_ledger=True,
+            time_limit=time_limit,
+            retention=retention,
+            max_age=max_age,
             patient=False,
             for_module=True,
-            **limits,
         )
 
 

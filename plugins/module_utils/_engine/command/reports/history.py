@@ -95,7 +95,7 @@ def _table(
             Cell(f"{file['outcome']} {file['reason']}".rstrip(), _STYLES.get(file["outcome"], "")),
             Cell(file["name"]),
             Cell(bytes_in_words(file["size"])),
-            Cell(file["remote_path"].removesuffix(file["name"])),
+            Cell(file["remote_path"]),
         )
         for file in files
     ]
