@@ -26,9 +26,9 @@ from support.sshd import SshServer
 
 
 def on_terminal(host: Host, *arguments: str, status: int = 0, **environment: str) -> str:
-    """What a person sees, at a terminal of 100 columns."""
+    """What a person sees, at a terminal of 120 columns."""
     own, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 100, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 120, 0, 0))
     known = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
     process = subprocess.Popen(
         host.command(*arguments),
@@ -97,7 +97,7 @@ def test_status_and_history_are_tables_at_a_terminal_and_lines_elsewhere(busy: H
     seen = on_terminal(busy, "history", "invoices")
     title, held = COLOUR.sub("", seen).replace("\r", "").splitlines()
     assert re.match(r"CHANGED \(UTC\) +JOB +DIRECTION +OUTCOME +NAME +SIZE +REMOTE PATH", title)
-    assert re.match(r"20..-..-.. ..:..  invoices  dropoff    held \w+ +invoice-00000.xml +7 B  input/", held)
+    assert re.match(r"20..-..-.. ..:..  invoices  dropoff    held \w+ +invoice-00000.xml +7 B  input/invoice-00000.xml$", held)
     assert "; 1 file held for a decision.\n" in busy.run("status").out
     assert "  invoices  held (" in busy.run("history").out
 
