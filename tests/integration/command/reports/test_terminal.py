@@ -97,7 +97,9 @@ def test_status_and_history_are_tables_at_a_terminal_and_lines_elsewhere(busy: H
     seen = on_terminal(busy, "history", "invoices")
     title, held = COLOUR.sub("", seen).replace("\r", "").splitlines()
     assert re.match(r"CHANGED \(UTC\) +JOB +DIRECTION +OUTCOME +NAME +SIZE +REMOTE PATH", title)
-    assert re.match(r"20..-..-.. ..:..  invoices  dropoff    held \w+ +invoice-00000.xml +7 B  input/invoice-00000.xml$", held)
+    assert re.match(
+        r"20..-..-.. ..:..  invoices  dropoff    held \w+ +invoice-00000.xml +7 B  input/invoice-00000.xml$", held
+    )
     assert "; 1 file held for a decision.\n" in busy.run("status").out
     assert "  invoices  held (" in busy.run("history").out
 
