@@ -42,6 +42,7 @@ _list:
 
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.courier.filedrop.plugins.plugin_utils._command import built_command
@@ -52,6 +53,6 @@ class LookupModule(LookupBase):
         """Return the paths of the commands for the interpreters in ``terms``."""
         self.set_options(var_options=variables, direct=kwargs)
         try:
-            return [built_command(str(python)) for python in terms]
+            return [built_command(str(python), constants.DEFAULT_LOCAL_TMP) for python in terms]
         except ValueError as error:
             raise AnsibleLookupError(str(error)) from None

@@ -9,20 +9,17 @@ from __future__ import annotations
 import hashlib
 import os
 
-from ansible import constants
-
 from ..module_utils._build import build, write
 
 
-def built_command(python: str) -> str:
+def built_command(python: str, temporary: str) -> str:
     """Return the path of the command for an interpreter of the hosts.
 
-    Ansible's folder for temporary files belongs to one run. The processes for its hosts share it, and each may write
-    the same file.
-
+    :param temporary: the folder for temporary files of this run of Ansible. The processes for its hosts share it, and
+        each may write the same file.
     :raises ValueError: the path cannot be used in the first line of a program.
     """
-    folder = os.path.join(constants.DEFAULT_LOCAL_TMP, f"filedrop-{hashlib.sha256(python.encode()).hexdigest()[:16]}")
+    folder = os.path.join(temporary, f"filedrop-{hashlib.sha256(python.encode()).hexdigest()[:16]}")
     path = os.path.join(folder, "filedrop")
     if not os.path.exists(path):
         content = build(python)

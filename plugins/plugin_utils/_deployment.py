@@ -117,8 +117,11 @@ class Deployment:
         """Return what is invalid for one case."""
         return self._refused.get((scheduler, keys_owner), [])
 
-    def question(self, entry: str) -> dict[str, Any]:
-        """Return the options of the module that looks at the host."""
+    def question(self, entry: str, temporary: str) -> dict[str, Any]:
+        """Return the options of the module that looks at the host.
+
+        :param temporary: the folder for temporary files of this run of Ansible.
+        """
         plans = [dict(each) for each in self._plans.values()]
         secrets = [each.pop("secrets") for each in plans]
         python = f"{VENV}/bin/python" if self.library == "venv" else SYSTEM_PYTHON
@@ -129,7 +132,7 @@ class Deployment:
             "scheduler": self.scheduler,
             "library": self.library,
             "requirements": "".join(f"{package}\n" for package in self.packages),
-            "command": digest_of(built_command(python)),
+            "command": digest_of(built_command(python, temporary)),
             "key_type": self.key_type,
             "key_comment": self.key_comment,
             "paths": PATHS,

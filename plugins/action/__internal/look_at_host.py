@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible import constants
 from ansible_collections.courier.filedrop.plugins.plugin_utils._accounts import InvalidVariables
 from ansible_collections.courier.filedrop.plugins.plugin_utils._action import FiledropAction
 from ansible_collections.courier.filedrop.plugins.plugin_utils._deployment import Deployment, require_removable
@@ -35,7 +36,7 @@ class ActionModule(FiledropAction):
             deployment = Deployment(self.variables(about), str(about["inventory_hostname"]))
         except InvalidVariables as error:
             return {**found, "problems": error.problems}
-        answer = self.on_host("look_at_host", deployment.question(entry), about)
+        answer = self.on_host("look_at_host", deployment.question(entry, constants.DEFAULT_LOCAL_TMP), about)
         if answer.get("failed") and "msg" in answer and not {"exception", "module_stderr", "rc"} & set(answer):
             return {**found, "problems": [answer["msg"]]}  # something on the host is not what it must be
         if answer.get("failed") or answer.get("unreachable") or "seen" not in answer:

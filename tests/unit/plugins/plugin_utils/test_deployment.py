@@ -41,9 +41,9 @@ def refusal(**given: Any) -> list[str]:
 def test_there_is_a_plan_for_each_case_and_no_secret_in_it(
     monkeypatch: pytest.MonkeyPatch, scheduler: str, cases: list[tuple[str, str]]
 ) -> None:
-    monkeypatch.setattr(_deployment, "built_command", lambda _python: __file__)
+    monkeypatch.setattr(_deployment, "built_command", lambda _python, _temporary: __file__)
     found = of(filedrop_accounts={"bank": BANK}, filedrop_jobs={"a": job()}, filedrop_scheduler=scheduler)
-    question = found.question("main")
+    question = found.question("main", "")
     assert [(plan["scheduler"], plan["keys_owner"]) for plan in question["plans"]] == cases
     assert "hush hush" not in str(question["plans"])
     assert question["secrets"] == [{"path": "/etc/filedrop/keys/bank.password", "content": "hush hush\n"}]
@@ -90,13 +90,12 @@ def test_a_host_can_be_cleared_although_its_jobs_are_mistaken() -> None:
 
 def test_the_command_is_built_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     built: list[str] = []
-    monkeypatch.setattr(_command.constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
 
     def build(python: str) -> bytes:
         built.append(python)
         return b"program of " + python.encode()
 
     monkeypatch.setattr(_command, "build", build)
-    paths = [_command.built_command(python) for python in ("/a", "/a", "/b", "/a")]
+    paths = [_command.built_command(python, str(tmp_path)) for python in ("/a", "/a", "/b", "/a")]
     assert built == ["/a", "/b"]
     assert [Path(path).read_text() for path in paths[1:3]] == ["program of /a", "program of /b"]
