@@ -9,6 +9,7 @@ keys)
     ;;
 whole)
     sha256sum --check /root/key
+    [[ -s /usr/local/share/man/man1/filedrop.1 && -s /usr/local/share/bash-completion/completions/filedrop ]]
     systemctl is-active filedrop@invoices.timer
     [[ $(systemctl show --property=User --value filedrop@invoices.service) == courier ]]
     [[ $(stat -c %U /var/lib/filedrop/ledger.sqlite3) == courier ]]
@@ -20,7 +21,7 @@ changed)
     systemctl is-active filedrop@invoices.timer
     ;;
 nothing)
-    [[ -z $(find /etc/filedrop /usr/local/bin/filedrop /var/lib/filedrop /etc/systemd/system -name '*filedrop*' 2>/dev/null) ]]
+    [[ -z $(find /etc/filedrop /usr/local/bin/filedrop /var/lib/filedrop /etc/systemd/system /usr/local/share -name '*filedrop*' 2>/dev/null) ]]
     [[ -z $(getent passwd courier || true) ]]
     ;;
 esac

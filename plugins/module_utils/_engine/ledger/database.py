@@ -320,7 +320,7 @@ _TROUBLES = {
     "readonly": (
         "ledger_read_only",
         "cannot be written",
-        "Run this as the user that the ledger belongs to (sudo -u), or give the user of this run write permission for it and its folder.",
+        "Run this as the ledger's user (sudo -u), or give this user write permission for it and its folder.",
     ),
     "Permission denied": (
         "ledger_read_only",
