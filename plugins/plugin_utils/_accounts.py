@@ -41,9 +41,10 @@ _STAND_INS.update(host="x", username="x", private_key_file="/srv")
 
 _WORDS = {
     "The name of the file is": "The name of the entry is",
+    ", or begin it with ~": "",
     "use --ledger to select another one": "filedrop_ledger selects another one for the playbooks dropoff and pickup",
 }
-"""Words of the command about its files and flags, and what they are for variables."""
+"""Words of the command about its files and flags, and what they are for variables of the inventory."""
 
 _Found = TypeVar("_Found")
 
@@ -129,7 +130,7 @@ def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: H
             read.label(name, name="filedrop_accounts")
             account = _account(name, dictionary(options), host)
         except (FiledropError, InvalidOption) as error:
-            problems.append(f"{variable}: {error}")
+            problems.append(_of(variable, error))
             if isinstance(options, Mapping):
                 _all_mistakes(_read_account, _without_secrets(options), variable, problems)
             continue
@@ -143,7 +144,7 @@ def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: H
             if host.deploys:
                 _require_plain_paths(given)
         except (FiledropError, InvalidOption) as error:
-            problems.append(f"{variable}: {error}")
+            problems.append(_of(variable, error))
             continue
         if given.get("account") is None and given.get("direction") is None:
             near = nearest(name, jobs)
@@ -159,6 +160,12 @@ def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: H
         if not found.accounts[name].options.get("host_keys") and found.accounts[name].root is None
     ]
     return found
+
+
+def _of(variable: str, error: Exception) -> str:
+    """Return the text of an error about a variable. An error about a name begins with its dictionary."""
+    dictionary_of_it = variable.partition(".")[0]
+    return f"{variable}: {str(error).removeprefix(f'{dictionary_of_it}: ')}"
 
 
 # --- validation with the command's code
