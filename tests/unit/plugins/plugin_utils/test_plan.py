@@ -159,7 +159,12 @@ def test_an_account_that_cannot_be_meant_is_refused_by_name(option: dict[str, An
 def test_what_is_no_dictionary_or_has_no_name_is_refused() -> None:
     text = refusal({"amili": AMILI}, {"invoices": "x", "In voices": INVOICES})
     assert "filedrop_jobs.invoices: the value must be a dictionary of options, but is text: 'x'." in text
-    assert "'In voices' is not a valid name" in text
+    assert "filedrop_jobs.In voices: 'In voices' is not a valid name" in text
+
+
+def test_a_path_that_is_not_absolute_is_refused_without_a_way_out_that_the_role_has_not() -> None:
+    text = refusal({"amili": AMILI}, {"invoices": {**INVOICES, "src": "out"}})
+    assert "Set src to an absolute path, such as /srv/files." in text
 
 
 def test_a_change_to_a_mistyped_job_is_told_with_the_job_that_is_meant() -> None:
