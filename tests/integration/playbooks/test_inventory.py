@@ -25,7 +25,7 @@ RENDER = """
     names: "{{{{ vars.keys() | select('match', 'filedrop_') }}}}"
   tasks:
     - ansible.builtin.copy:
-        content: "{{{{ dict(names | zip(names | map('extract', vars))) | to_json }}}}"
+        content: "{{{{ dict(names | zip(query('ansible.builtin.vars', *names))) | to_json }}}}"
         dest: "{folder}/{{{{ inventory_hostname }}}}.json"
         mode: "0600"
 """

@@ -30,7 +30,7 @@ def resolve_reference(reference: str, keys: str, *, option: str) -> str:
     """Return the path that a reference points to. A plain path is returned as it is.
 
     :param keys: the folder of the configuration's keys.
-    :raises InputError: the name of the credential is invalid, or this user may not use the folder of the keys.
+    :raises InputError: the name of the credential is invalid.
     """
     if not reference.startswith(REFERENCE):
         return reference
@@ -42,9 +42,11 @@ def resolve_reference(reference: str, keys: str, *, option: str) -> str:
             f"Write {REFERENCE} and the name of a file in {keys}, such as {REFERENCE}amili.",
         )
     handed_over = os.path.join(_folder() or "/nonexistent", name)
-    if os.path.exists(handed_over):
-        return handed_over
-    path = os.path.join(keys, name)
+    return handed_over if os.path.exists(handed_over) else os.path.join(keys, name)
+
+
+def require_reachable(path: str, *, option: str) -> None:
+    """:raises InputError: this user may not use the folder of a secret, so systemd has to pass it to the job."""
     try:
         os.stat(path)
     except PermissionError:
@@ -52,7 +54,6 @@ def resolve_reference(reference: str, keys: str, *, option: str) -> str:
         raise InputError(reason, f"{option}: {path} cannot be read: permission denied.", _HANDED_OVER) from None
     except OSError:
         pass  # reading it fails as well, and tells why
-    return path
 
 
 def forbidden_mode(path: str) -> int:

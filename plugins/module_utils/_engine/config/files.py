@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, NoReturn
 from ..errors import FiledropError, InputError
 from . import options as read
 from .account import OF_PROTOCOL, Account, account_from_options
-from .credentials import read_secret, require_private, resolve_reference
+from .credentials import read_secret, require_private, require_reachable, resolve_reference
 from .job import READERS, Job, default_max_age
 from .presets import Preset, preset_named
 from .schedule import DAY, MINUTE, WEEK, Schedule, duration, schedule_from_options
@@ -174,6 +174,9 @@ class Configuration:
     def _with_secrets(self, options: Mapping[str, object]) -> dict[str, object]:
         """Replace the options that name files of secrets by the content of these files."""
         keys, found = self._keys, self._with_key(options)
+        key = found.get("private_key_file")
+        if isinstance(key, str):
+            require_reachable(key, option="private_key_file")
         for secret in SECRETS:
             option = f"{secret}_file"
             reference = read.text(options, option)
@@ -183,6 +186,7 @@ class Configuration:
                 way_out = f"Remove {secret} or {option}."
                 raise InputError("option_invalid", f"{option}: cannot be used together with {secret}.", way_out)
             path = read.absolute(resolve_reference(reference, keys, option=option), name=option)
+            require_reachable(path, option=option)
             found[secret] = read_secret(path, option=option)
         return found
 

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.credentials import (
     forbidden_mode,
     read_secret,
+    require_reachable,
     resolve_reference,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
@@ -60,7 +61,7 @@ def test_a_run_by_hand_is_told_how_the_keys_of_root_reach_a_job(tmp_path: Path, 
     secret(keys / "amili")
     keys.chmod(0)
     with pytest.raises(InputError, match=r"permission denied.*systemctl start filedrop@JOB\.service") as raised:
-        without_privileges(lambda: resolve_reference("credential:amili", str(keys), option=option))
+        without_privileges(lambda: require_reachable(str(keys / "amili"), option=option))
     assert raised.value.reason == reason
 
 

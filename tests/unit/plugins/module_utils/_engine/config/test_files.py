@@ -12,6 +12,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.fi
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup, Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.schedule import Schedule
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
+from support.rights import without_privileges
 
 DROPOFF = {"account": "amili", "direction": "dropoff", "src": "/srv/erp/outbox"}
 PICKUP = {"account": "amili", "direction": "pickup", "dest": "/srv/erp/inbox"}
@@ -221,3 +222,13 @@ def test_a_bad_account_is_told_with_its_file(house: House, change: dict[str, obj
         house.read.account("amili")
     assert finding in caught.value.finding
     assert caught.value.finding.startswith(str(house.folder / "accounts" / "amili.json"))
+
+
+def test_an_account_can_be_checked_by_who_may_not_use_its_key(house: House) -> None:
+    """Root keeps the keys where systemd passes them to the jobs, and the jobs' user asks for the status."""
+    house.put("keys/amili", "a key", 0o600)
+    (house.folder / "keys").chmod(0)
+    without_privileges(lambda: house.read.check_account("amili"))
+    with pytest.raises(InputError, match="systemctl start") as refused:
+        without_privileges(lambda: house.read.account("amili"))
+    assert refused.value.reason == "key_unreadable"
