@@ -12,12 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FiledropError, InputError
+from ..errors import FiledropError
 from ..ledger.database import missing
 from ..ledger.ledger import Ledger
 from ..ledger.locks import jobs_of
-from ..ledger.owner import owner_of
-from ..local.identity import user_name
 from .exit_status import status_of_error
 
 if TYPE_CHECKING:
@@ -68,20 +66,3 @@ def require_known(context: CommandContext, job: str) -> None:
             return
     if job not in context.configuration.job_names():
         context.configuration.job(job)  # raises, and names those that exist
-
-
-def require_owner(ledger: str, job: str) -> None:
-    """Refuse to run as root where another user runs the jobs: root's keys and files are not that user's.
-
-    :raises InputError: we are root, and the ledger belongs to another user.
-    """
-    owner = (owner_of(ledger) or os.stat(ledger).st_uid) if os.geteuid() == 0 else 0
-    if owner == 0:
-        return
-    user = user_name(owner)
-    raise InputError(
-        "wrong_user",
-        f"The ledger {ledger!r} belongs to {user}. A run as root would leave files that {user} cannot use.",
-        f"Run: systemctl start filedrop@{job}.service, or, where cron starts the jobs: "
-        f"sudo -u {user} filedrop run {job}",
-    )

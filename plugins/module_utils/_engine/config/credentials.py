@@ -19,10 +19,7 @@ from .text import in_utf8
 
 REFERENCE = "credential:"
 LONGEST_SECRET = 4096  # bytes
-_HANDED_OVER = (
-    "systemd passes the secrets of root to the jobs. Start the job with: systemctl start filedrop@JOB.service. Without "
-    "systemd, run as the user who owns the file."
-)
+_HANDED_OVER = "Run this as root, or as the owner of the file, or start the job: systemctl start filedrop@JOB.service."
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 
 

@@ -82,7 +82,7 @@ def _resolve(host: str, port: int, timeout: float) -> list[AddressInfo]:
     def ask() -> None:
         try:
             answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, ValueError) as error:
+        except Exception as error:
             answers.put(error)
 
     threading.Thread(target=ask, daemon=True, name="filedrop-resolve").start()
