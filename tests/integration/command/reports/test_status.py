@@ -105,6 +105,20 @@ def test_files_that_wait_are_counted_and_need_a_person_after_max_age(ready: Host
     assert ready.run("status").status == 0
 
 
+def test_a_file_that_waits_for_the_next_run_of_a_weekly_job_is_not_stuck(ready: Host, sshd: SshServer) -> None:
+    ready.dropoff(on_calendar="Mon 06:00", settle=3600)
+    fill(ready.outbox, 1)
+    assert ready.run("run", "invoices").status == 0
+    ready.change_ledger("UPDATE waiting SET since = since - 172800")
+    age(ready, 172800)
+    ready.dropoff(on_calendar="Mon 06:00", settle=3600)  # a new schedule is not overdue
+    told = ready.run("status", "invoices", "--json")
+    job = told.document["jobs"][0]
+    assert (told.status, reasons(told)["invoices"], job["waiting"], job["stuck"]) == (0, [], 1, 0)
+    assert ready.run("run", "invoices").status == 3  # this run has seen it wait again
+    assert reasons(ready.run("status", "invoices", "--json"))["invoices"] == ["files_stuck"]
+
+
 # --- files that are broken, missing, or of a job that was taken off
 
 

@@ -117,7 +117,8 @@ def _look(context: CommandContext, ledger: Ledger, state: _State) -> None:
     state.running = is_running(context.ledger, key)
     outcomes = [outcome_of(row) for row in rows]
     state.held, state.unfinished = outcomes.count("held"), outcomes.count("unfinished")
-    state.waiting = waiting_of(ledger, key, time.time(), DAY if state.job is None else state.job.max_age)
+    now, max_age = time.time(), DAY if state.job is None else state.job.max_age
+    state.waiting = waiting_of(ledger, key, now, max_age, seen_at=now if state.past is None else state.past.ended)
     if state.held:
         name = shlex.quote(key.name)
         way_out = f"See them: filedrop history {name} --outcome held. Then decide: filedrop resolve {name} FILE."

@@ -80,7 +80,7 @@ def test_what_has_waited_too_long_needs_a_person(
         past = latest_run(ledger, key_of(desk))
         assert past is not None
         assert (past.waiting, past.blocked, past.stuck, past.well_at is None) == (1, int(is_blocked), 1, is_blocked)
-        assert waiting_of(ledger, key_of(desk), time.time(), DAY).stuck == 1
+        assert waiting_of(ledger, key_of(desk), time.time(), DAY, seen_at=past.ended).stuck == 1
 
 
 def test_what_was_sent_or_is_gone_waits_no_longer(desk: Desk) -> None:
