@@ -126,16 +126,22 @@ def _latest(*moments: float | None) -> float | None:
 
 def due_after(schedule: Schedule, moment: float) -> float | None:
     """Return the first time after a moment at which a job is due, in seconds since 1970; None if that is unknown."""
-    if schedule.every is not None:
-        return moment + schedule.every
-    if schedule.on_calendar is None:
-        return None
     try:
+        if schedule.every is not None:
+            return _after(moment, schedule.every)
+        if schedule.on_calendar is None:
+            return None
         return next_time(cron_time(schedule.on_calendar), moment)
     except NotExpressible:
-        return _asked_of_systemd(schedule.on_calendar, moment)
+        return _asked_of_systemd(schedule.on_calendar or "", moment)
     except (OverflowError, ValueError, OSError):  # no calendar has this moment: a clock was wrong
         return None
+
+
+def _after(moment: float, seconds: int) -> float:
+    """Add seconds to a moment. If summer time ends in between, they are counted by the clock on the wall, as runs are."""
+    due = moment + seconds
+    return due + max(0, time.localtime(moment).tm_gmtoff - time.localtime(due).tm_gmtoff)
 
 
 def _asked_of_systemd(event: str, moment: float) -> float | None:
