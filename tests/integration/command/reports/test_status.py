@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.console import Console
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.context import CommandContext
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.reports import problems
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.reports.status import _state as status_of
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.reports.triggers import Triggers
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.files import Configuration
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
 from support.command import Ended, Host, hold, is_recent, prepared
 from support.desk import fill
 from support.rights import SOMEBODY, somebodys_folder
@@ -267,6 +276,22 @@ def test_a_run_in_the_future_is_a_wrong_clock(ready: Host, ahead: float, on_cale
     assert (told.status, reasons(told)) == (3, {"invoices": ["clock_wrong"], "reports": []})
     ready.change_ledger("UPDATE run SET failed = 1")
     assert "clock_wrong" in reasons(ready.run("status", "--json"))["invoices"]
+
+
+def test_a_run_that_is_in_progress_is_not_overdue_but_may_hang(ready: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready.dropoff(every="15m", time_limit="1m")
+    age(ready, 7200)
+    key = JobKey("acme", "dropoff", "invoices")
+    with only_run(str(ready.ledger), key):
+        told = ready.run("status", "invoices", "--json")
+        assert (told.status, told.document["jobs"][0]["running"], reasons(told)["invoices"]) == (0, True, [])
+        (lock,) = Path(f"{ready.ledger}.locks").iterdir()
+        os.utime(lock, (time.time() - 7200,) * 2)
+        monkeypatch.setattr(problems, "_booted_at", lambda: 0.0)  # this machine may have been started just now
+        with closing(Ledger(str(ready.ledger), read_only=True)) as ledger:
+            context = CommandContext(Configuration(str(ready.config)), str(ready.ledger), Console())
+            state = status_of(context, ledger, Triggers(["invoices"]), "invoices")
+        assert [problem.reason for problem in state.problems] == ["hangs"]
 
 
 # --- what starts the runs

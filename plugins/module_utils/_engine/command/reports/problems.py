@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...config.calendar import NotExpressible, cron_time, next_time
-from ...config.schedule import DAY, MINUTE, format_duration
+from ...config.schedule import DAY, HOUR, MINUTE, format_duration
 from ...errors import FiledropError
 from ..console import count_of
 from ..context import iso_time
@@ -120,6 +120,23 @@ def of_schedule(job: ConfiguredJob, past: PastRun | None, written_at: float | No
         yield Problem("failing", finding, _look(job.name))
 
 
+def of_long_run(job: ConfiguredJob, began: float) -> Iterator[Problem]:
+    """Tell whether the run that is in progress goes on for so long that it probably hangs.
+
+    :param began: the start of the run, in seconds since 1970.
+    """
+    began = max(began, _booted_at())  # the clock of a host may be wrong until it is set after the boot
+    if job.time_limit is not None:
+        limit = began + job.time_limit + HOUR
+    else:
+        limit = (due_after(job.schedule, began) or began) + DAY
+    if time.time() > limit:
+        finding = f"The run that is in progress began {iso_time(began)}, and probably hangs: no other can begin."
+        unit = f"filedrop@{job.name}.service"
+        way_out = f"See what it does (systemctl status {unit}, or ps), and end it: systemctl kill {unit}, or kill."
+        yield Problem("hangs", finding, way_out)
+
+
 def _latest(*moments: float | None) -> float | None:
     return max((moment for moment in moments if moment is not None), default=None)
 
@@ -139,7 +156,7 @@ def due_after(schedule: Schedule, moment: float) -> float | None:
 
 
 def _after(moment: float, seconds: int) -> float:
-    """Add seconds to a moment. If summer time ends in between, they are counted by the clock on the wall, as runs are."""
+    """Add seconds to a moment. If summer time ends in between, count them by the clock on the wall, as systemd does."""
     due = moment + seconds
     return due + max(0, time.localtime(moment).tm_gmtoff - time.localtime(due).tm_gmtoff)
 

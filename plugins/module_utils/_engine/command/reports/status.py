@@ -21,7 +21,7 @@ from ...config.schedule import DAY
 from ...errors import FiledropError
 from ...ledger.history import outcome_of
 from ...ledger.ledger import Ledger
-from ...ledger.locks import JobKey, is_running, jobs_of
+from ...ledger.locks import JobKey, jobs_of, running_since
 from ...ledger.owner import as_owner
 from ...ledger.waiting import Waiting, waiting_of
 from ...local.names import shown
@@ -47,13 +47,14 @@ class _State:
 
     :ivar job: what its files say; None if they are missing or invalid.
     :ivar key: the job in the ledger; None if neither its files nor the ledger tell.
+    :ivar running_since: the start of the run that is in progress, in seconds since 1970; None if there is none.
     """
 
     name: str
     job: ConfiguredJob | None = None
     key: JobKey | None = None
     past: PastRun | None = None
-    running: bool = False
+    running_since: float | None = None
     held: int = 0
     waiting: Waiting = _NOTHING_WAITS
     unfinished: int = 0
@@ -100,7 +101,9 @@ def _state(context: CommandContext, ledger: Ledger, triggers: Triggers, name: st
     if state.job is not None:
         state.key = JobKey(state.job.account, state.job.job.direction, name)
     _look(context, ledger, state)
-    state.running |= triggers.is_running(name)
+    if state.running_since is None and (since := triggers.running_since(name)) is not None:
+        # One start of the service may have several runs.
+        state.running_since = max(since, state.past.ended if state.past else 0.0)
     if state.job is not None and state.job.enabled:
         _judge(context, state, state.job, triggers)
     return state
@@ -114,7 +117,7 @@ def _look(context: CommandContext, ledger: Ledger, state: _State) -> None:
     state.key = key = keys[0]
     rows = ledger.open_rows(*key)
     state.past = latest_run(ledger, key)
-    state.running = is_running(context.ledger, key)
+    state.running_since = running_since(context.ledger, key)
     outcomes = [outcome_of(row) for row in rows]
     state.held, state.unfinished = outcomes.count("held"), outcomes.count("unfinished")
     now, max_age = time.time(), DAY if state.job is None else state.job.max_age
@@ -130,7 +133,9 @@ def _judge(context: CommandContext, state: _State, job: ConfiguredJob, triggers:
     """Judge an enabled job: nobody waits for one that is disabled."""
     state.problems += problems.of_last_run(state.name, state.past)
     state.problems += problems.of_waiting(job, state.waiting)
-    if not state.running:
+    if state.running_since is not None:
+        state.problems += problems.of_long_run(job, state.running_since)
+    else:
         written = context.configuration.job_changed_at(state.name)
         state.problems += problems.of_schedule(job, state.past, written, triggers.spread(state.name))
     if not any(problem.reason in _OF_FILES for problem in state.problems):
@@ -171,7 +176,7 @@ def _document(state: _State) -> dict[str, Any]:
         "direction": key and key.direction,
         "enabled": job and job.enabled,
         "schedule": job and str(job.schedule),
-        "running": state.running,
+        "running": state.running_since is not None,
         "status": state.status,
         "held": state.held,
         "unfinished": state.unfinished,
@@ -232,7 +237,7 @@ _COLUMNS = (
 def _row(state: _State) -> Row:
     job, well = state.job, state.status == WELL
     remote = "?" if job is None else f"{job.account}:{job.job.remote_dir}"
-    now = ["running"] if state.running else []
+    now = ["running"] if state.running_since is not None else []
     counts = ((state.unfinished, "unfinished"), (state.waiting.count, "waiting"), (state.held, "held"))
     now += [f"{number} {words}" for number, words in counts if number]
     past_well = state.past is None or status_of_past(state.past) == WELL
@@ -253,7 +258,7 @@ def _parts(state: _State) -> Iterator[str]:
         yield state.key.direction
     if state.job is not None:
         yield str(state.job.schedule) if state.job.enabled else "disabled"
-    if state.running:
+    if state.running_since is not None:
         yield "running now"
     yield _last_run(state.past)
     if state.past is not None and status_of_past(state.past) != WELL:

@@ -69,9 +69,13 @@ class Triggers:
         by_systemd = {found[1] for name in active if (found := _STARTING_UNIT.fullmatch(name))}
         return by_systemd | self._crontab.jobs()
 
-    def is_running(self, job: str) -> bool:
-        """Return whether systemd is executing the job's service."""
-        return self._unit(job, "service").get("ActiveState") in ("activating", "active", "reloading", "deactivating")
+    def running_since(self, job: str) -> float | None:
+        """Return since when systemd executes the job's service, in seconds since 1970; None if it does not."""
+        unit = self._unit(job, "service")
+        if unit.get("ActiveState") not in ("activating", "active", "reloading", "deactivating"):
+            return None
+        known = "ExecMainStartTimestampMonotonic" if int(unit.get("ExecMainStartTimestampMonotonic") or 0) else ""
+        return _moment(unit, known) if known else time.time()
 
     def problems(self, job: ConfiguredJob, past: PastRun | None) -> Iterator[Problem]:
         """Tell what prevents the runs of an enabled job."""

@@ -10,10 +10,17 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.reports.problems import due_after
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.reports import problems
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.reports.problems import (
+    due_after,
+    of_long_run,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.files import ConfiguredJob
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import dropoff_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.schedule import Schedule
 
-HOUR = 3600
+HOUR, DAY = 3600, 86400
 OSLO = ZoneInfo("Europe/Oslo")
 
 
@@ -49,3 +56,28 @@ def test_runs_at_even_times_of_the_day_are_counted_by_the_clock_on_the_wall(ever
 @pytest.mark.parametrize("schedule", [Schedule(every=900), Schedule(on_calendar="hourly"), Schedule()])
 def test_nothing_is_due_after_a_moment_that_no_calendar_has(schedule: Schedule, moment: float) -> None:
     assert due_after(schedule, moment) is None or moment == 1e15
+
+
+@pytest.mark.parametrize(
+    ("schedule", "time_limit", "hours", "hangs"),
+    [
+        (Schedule(every=6 * HOUR), None, 29, False),
+        (Schedule(every=6 * HOUR), None, 31, True),
+        (Schedule(on_calendar="weekly"), None, 23, False),
+        (Schedule(on_calendar="weekly"), None, 9 * 24, True),
+        (Schedule(), None, 23, False),
+        (Schedule(), None, 25, True),
+        (Schedule(every=DAY), 2 * HOUR, 2.9, False),
+        (Schedule(every=DAY), 2 * HOUR, 3.1, True),
+    ],
+)
+def test_a_run_that_goes_on_for_too_long_hangs(
+    monkeypatch: pytest.MonkeyPatch, schedule: Schedule, time_limit: int | None, hours: float, hangs: bool
+) -> None:
+    made = dropoff_from_options({"src": "/srv", "remote_dir": "input"}, preset_named(None), name="invoices")
+    job = ConfiguredJob(made, "acme", schedule, max_age=DAY, time_limit=time_limit)
+    monkeypatch.setattr(problems, "_booted_at", lambda: 0.0)
+    began = time.time() - hours * HOUR
+    assert [problem.reason for problem in of_long_run(job, began)] == (["hangs"] if hangs else [])
+    monkeypatch.setattr(problems, "_booted_at", time.time)  # the clock was wrong when the run began
+    assert list(of_long_run(job, began)) == []
