@@ -278,6 +278,15 @@ def test_a_run_in_the_future_is_a_wrong_clock(ready: Host, ahead: float, on_cale
     assert "clock_wrong" in reasons(ready.run("status", "--json"))["invoices"]
 
 
+@pytest.mark.parametrize(("ran", "reason"), [(True, "overdue"), (False, "clock_wrong")])
+def test_a_file_that_was_written_in_the_future_hides_nothing(ready: Host, ran: bool, reason: str) -> None:
+    if ran:
+        assert ready.run("run", "invoices").status == 0
+    age(ready, 7200)
+    os.utime(ready.config / "jobs" / "invoices.json", (time.time() + 86400,) * 2)
+    assert reasons(ready.run("status", "invoices", "--json"))["invoices"] == [reason]
+
+
 def test_a_run_that_is_in_progress_is_not_overdue_but_may_hang(ready: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     ready.dropoff(every="15m", time_limit="1m")
     age(ready, 7200)

@@ -104,6 +104,11 @@ def of_schedule(job: ConfiguredJob, past: PastRun | None, written_at: float | No
     if past is not None and past.ended > now + grace:
         finding = f"The last run ended in the future, {iso_time(past.ended)}: a clock is or was wrong."
         yield Problem("clock_wrong", finding, f"Correct the clock (timedatectl), then run: filedrop run {job.name}.")
+    if written_at is not None and written_at > now + grace:
+        if past is None:
+            finding = f"The job's file was written in the future, {iso_time(written_at)}: a clock is or was wrong."
+            yield Problem("clock_wrong", finding, "Correct the clock (timedatectl), then run: touch, with the file.")
+        written_at = None
     began = _latest(past.ended if past else None, written_at)
     due = None if began is None else due_after(job.schedule, began)
     if began is not None and due is not None and now > max(due, _booted_at()) + grace:

@@ -71,7 +71,7 @@ def status(context: CommandContext, chosen: Sequence[str]) -> int:
     for name in chosen:
         require_known(context, name)
     names = list(chosen) or context.configuration.job_names()
-    triggers = Triggers(names)
+    triggers = Triggers(names, context.configuration.folder)
     with closing(Ledger(context.ledger, read_only=True)) as ledger:
         found = [_state(context, ledger, triggers, name) for name in names]
         if not chosen:
