@@ -143,6 +143,23 @@ def test_a_clock_that_is_behind_makes_nothing_older(desk: Desk, monkeypatch: pyt
     assert found.stuck == 0
 
 
+@pytest.mark.parametrize("known_before", [True, False])
+def test_a_clock_that_was_ahead_makes_nothing_older(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, known_before: bool
+) -> None:
+    desk.fill(1)
+    if known_before:
+        desk.run(desk.dropoff(settle=3600))
+    with monkeypatch.context() as patch:
+        ahead = time.time() + 3000 * DAY
+        patch.setattr(time, "time", lambda: ahead)
+        desk.run(desk.dropoff(settle=4000 * DAY))
+    for _run in range(3):
+        assert desk.run(desk.dropoff(settle=3600)).stuck == 0
+    age(desk, DAY + 60)
+    assert desk.run(desk.dropoff(settle=3600)).stuck == 1
+
+
 def test_nothing_is_asked_or_written_where_nothing_waits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(Ledger(desk.ledger, create=True)) as ledger:
         asked: list[str] = []
