@@ -185,6 +185,30 @@ def test_what_is_held_is_told_although_the_file_of_its_job_is_broken_or_gone(rea
     ]
 
 
+def test_what_waits_for_a_taken_name_is_told_although_its_job_was_taken_off(ready: Host, sshd: SshServer) -> None:
+    fill(ready.outbox, 2)
+    sshd.put("invoice-00000.xml", b"somebody else's", folder="input")
+    assert ready.run("run", "invoices").status == 1
+    path = ready.config / "jobs" / "invoices.json"
+    whole = path.read_text()
+    path.unlink()
+    told = ready.run("status", "--json")
+    assert (told.status, reasons(told)["invoices"]) == (3, ["job_missing"])
+    assert str(ready.outbox / "invoice-00000.xml") in told.document["jobs"][-1]["problems"][0]["message"]
+    path.write_text(whole.replace('"acme"', '"other"'))
+    ready.account("other", sshd.account_options())
+    assert ready.run("status").status == 0  # another account takes the file now
+    path.unlink()
+    for table in ("run", "waiting"):  # a module ran it
+        ready.change_ledger(f"UPDATE {table} SET job = 'dropoff:' || job")
+    assert [job["job"] for job in ready.run("status", "--json").document["jobs"]] == ["reports"]
+    for table in ("run", "waiting"):
+        ready.change_ledger(f"UPDATE {table} SET job = substr(job, 9)")
+    assert ready.run("status").status == 3
+    (ready.outbox / "invoice-00000.xml").unlink()
+    assert [job["job"] for job in ready.run("status", "--json").document["jobs"]] == ["reports"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can work as another user")
 def test_a_file_that_the_jobs_user_cannot_read_is_told_to_root(program: Path, sshd: SshServer) -> None:
     with somebodys_folder() as folder:

@@ -9,6 +9,7 @@ No server is contacted. What is known comes from the ledger, the files of the jo
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from collections.abc import Iterator, Sequence
@@ -17,15 +18,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...config.options import LABEL
 from ...config.schedule import DAY
 from ...errors import FiledropError
 from ...ledger.history import outcome_of
 from ...ledger.ledger import Ledger
 from ...ledger.locks import JobKey, jobs_of, running_since
 from ...ledger.owner import as_owner
-from ...ledger.waiting import Waiting, waiting_of
+from ...ledger.waiting import Waiting, waiting_files, waiting_of
 from ...local.names import shown
 from ...run.last_run import PastRun, latest_run
+from ...states import BLOCKED
 from ..console import count_of
 from ..context import CommandContext, iso_time, require_known, require_ledger
 from ..exit_status import WELL, status_of_past, worst_status
@@ -146,15 +149,32 @@ _OF_FILES = ("file_missing", "file_malformed", "file_unreadable")
 
 
 def _without_files(context: CommandContext, ledger: Ledger, found: Sequence[_State]) -> Iterator[_State]:
-    """Find jobs with held files that have no file (any more), or have another account now."""
-    known = {state.key for state in found}
+    """Find jobs with held files that have no file (any more), or have another account now.
+
+    Also find those that were taken off while a file of theirs waited for a taken name, and is still in its folder.
+    """
+    known, names = {state.key for state in found}, {state.name for state in found}
     for key in sorted(key for key in jobs_of(ledger) if key not in known):
         state = _State(key.name, key=key)
         _look(context, ledger, state)
+        finding = f"No file describes a job {shown(key.name)} for the account {key.account}."
         if state.held:
-            finding = f"No file describes a job {shown(key.name)} for the account {key.account}."
             state.problems.append(Problem("job_missing", finding, "Decide about its files all the same."))
             yield state
+        elif left := [] if key.name in names else _left(context, ledger, key):
+            finding += f" {count_of(len(left), 'file')} of it waited for a taken name, such as {shown(left[0])}."
+            way_out = "Ask the provider whether they are needed, and remove them from this folder."
+            state.problems.append(Problem("job_missing", finding, way_out))
+            yield state
+
+
+def _left(context: CommandContext, ledger: Ledger, key: JobKey) -> list[str]:
+    """Return the paths of the files that wait for a taken name and are still there."""
+    if key.direction != "dropoff" or not LABEL.fullmatch(key.name):
+        return []  # it has another name: a module ran it, and it never had a file
+    waiting = waiting_files(ledger, key)
+    with as_owner(context.ledger, reading=True):  # as the runs look at them
+        return sorted(path for path, one in waiting.items() if one.reason in BLOCKED and os.path.lexists(path))
 
 
 def _started_in_vain(context: CommandContext, ledger: Ledger, triggers: Triggers, known: set[str]) -> Iterator[_State]:
