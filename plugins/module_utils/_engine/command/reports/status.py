@@ -234,12 +234,16 @@ def _lines(state: _State) -> Iterator[str]:
         yield f"    {state.name}: {problem}"
 
 
-def _table(found: Sequence[_State], notes: Sequence[str], width: int, colour: bool) -> list[str]:
-    """Draw the jobs as a table. Problems are lines below it: a command in them can be copied whole."""
+def _table(found: Sequence[_State], notes: Sequence[str], width: int, colour: bool) -> list[str] | None:
+    """Draw the jobs as a table; None if it does not fit.
+
+    Problems are lines below it. So a command in them can be copied whole.
+    """
     rows = [_row(state) for state in found]
     problems_ = [f"{state.name}: {problem}" for state in found for problem in state.problems]
     below = ["", *map(shown, (*problems_, *notes))] if problems_ or notes else []
-    return [*draw(_COLUMNS, rows, width=width, colour=colour), *below]
+    drawn = draw(_COLUMNS, rows, width=width, colour=colour)
+    return None if drawn is None else [*drawn, *below]
 
 
 _COLUMNS = (
