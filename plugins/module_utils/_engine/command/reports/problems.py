@@ -135,6 +135,8 @@ def of_long_run(job: ConfiguredJob, began: float) -> Iterator[Problem]:
         limit = began + job.time_limit + HOUR
     else:
         limit = (due_after(job.schedule, began) or began) + DAY
+    if job.schedule.on_arrival:
+        limit += job.job.settle  # a unit that a file started may wait before its run
     if time.time() > limit:
         finding = f"The run that is in progress began {iso_time(began)}, and probably hangs: no other can begin."
         unit = f"filedrop@{job.name}.service"

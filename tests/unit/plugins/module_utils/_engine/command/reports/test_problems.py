@@ -69,12 +69,16 @@ def test_nothing_is_due_after_a_moment_that_no_calendar_has(schedule: Schedule, 
         (Schedule(), None, 25, True),
         (Schedule(every=DAY), 2 * HOUR, 2.9, False),
         (Schedule(every=DAY), 2 * HOUR, 3.1, True),
+        (Schedule(every=DAY, on_arrival=True), 2 * HOUR, 7.9, False),
+        (Schedule(every=DAY, on_arrival=True), 2 * HOUR, 8.1, True),
     ],
 )
 def test_a_run_that_goes_on_for_too_long_hangs(
     monkeypatch: pytest.MonkeyPatch, schedule: Schedule, time_limit: int | None, hours: float, hangs: bool
 ) -> None:
-    made = dropoff_from_options({"src": "/srv", "remote_dir": "input"}, preset_named(None), name="invoices")
+    made = dropoff_from_options(
+        {"src": "/srv", "remote_dir": "input", "settle": 5 * HOUR}, preset_named(None), name="invoices"
+    )
     job = ConfiguredJob(made, "acme", schedule, max_age=DAY, time_limit=time_limit)
     monkeypatch.setattr(problems, "_booted_at", lambda: 0.0)
     began = time.time() - hours * HOUR
