@@ -61,12 +61,12 @@ class Console:
         lines: Iterable[str],
         *,
         well: bool = True,
-        drawn: Callable[[int, bool], Iterable[str]] | None = None,
+        drawn: Callable[[int, bool], Iterable[str] | None] | None = None,
     ) -> None:
         """Print the answer to the command: a document for programs, or lines for people.
 
         :param drawn: what to print instead of the lines if stdout is a terminal: a function of its width, and of
-            whether it has colours. Its lines are printed as they are.
+            whether it has colours. Its lines are printed as they are. None: the terminal is too narrow.
 
         Lines are not printed to the journal, because `log` has already written the events there. A JSON document is
         always printed. From now on, a signal changes nothing: the answer is complete, and the status is known.
@@ -78,12 +78,12 @@ class Console:
             self._write(self._out, _NOT_ASCII.sub(_as_json, text))
         elif self.to_journal or (self.quiet and well):
             return
-        elif drawn is not None and self._out.isatty():
-            for line in drawn(shutil.get_terminal_size().columns, self.colour):
-                self._write(self._out, line)
         else:
-            for line in lines:
-                self._write(self._out, shown(line))
+            table = None
+            if drawn is not None and self._out.isatty():
+                table = drawn(shutil.get_terminal_size().columns, self.colour)
+            for line in map(shown, lines) if table is None else table:
+                self._write(self._out, line)
 
     def log(self, priority: int, event: str, sentence: str = "", **more: object) -> None:
         """Log an event. The journal gets every event; a person sees only those with a sentence."""

@@ -148,6 +148,8 @@ _LONGEST_WAIT = 8 * 366
 def next_time(event: CronTime, after: float) -> float | None:
     """Return when an event is due next, in this host's time zone; None if it never is.
 
+    Where summer time begins or ends, this is never earlier than systemd starts a job. cron may start it earlier.
+
     :param after: the result is later than this. Both are in seconds since 1970.
     """
     minutes, hours, days, months, weekdays = (
@@ -161,10 +163,25 @@ def next_time(event: CronTime, after: float) -> float | None:
             continue
         for hour in sorted(hours):
             for minute in sorted(minutes):
-                found = time.mktime((noon.tm_year, noon.tm_mon, noon.tm_mday, hour, minute, event.second, 0, 0, -1))
-                if found > after:
+                found = _moment(noon, hour, minute, event.second)
+                if found is not None and found > after:
                     return found
     return None
+
+
+def _moment(day: time.struct_time, hour: int, minute: int, second: int) -> float | None:
+    """Return when a clock on the wall shows a time of a day first, in seconds since 1970; None if it skips this time.
+
+    Where summer time begins, the clock skips an hour, and systemd runs nothing in it. Where summer time ends, the clock
+    shows an hour twice. What was due in it has run the first time.
+    """
+    found = []
+    for is_summer in (1, 0, -1):
+        moment = time.mktime((day.tm_year, day.tm_mon, day.tm_mday, hour, minute, second, 0, 0, is_summer))
+        shown = time.localtime(moment)
+        if (shown.tm_mday, shown.tm_hour, shown.tm_min) == (day.tm_mday, hour, minute):
+            found.append(moment)
+    return min(found, default=None)
 
 
 _RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))

@@ -5,13 +5,15 @@
 """Allow one run of a job at a time on a host.
 
 A lock is an empty file in a folder beside the ledger, locked with flock(2). The kernel releases the lock when its
-process ends, even after a crash. The lock files stay; a file without a lock has no meaning.
+process ends, even after a crash. The lock files stay; a file without a lock has no meaning. The time of a locked
+file is when its run began.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -64,13 +66,22 @@ def only_run(ledger: str, job: JobKey) -> Iterator[None]:
             raise _running(job) from error
         except OSError as error:
             raise disk_error(error, f"lock a file beside {ledger!r}") from error
+        with suppress(OSError):  # only `running_since` needs it
+            os.utime(fd, ns=(time.time_ns(),) * 2)
         yield
     finally:
         os.close(fd)
 
 
 def is_running(ledger: str, job: JobKey) -> bool:
-    """Return whether a run of the job is in progress, according to /proc/locks (proc(5)). False if that is unreadable.
+    """Return whether a run of the job is in progress, as far as `running_since` knows."""
+    return running_since(ledger, job) is not None
+
+
+def running_since(ledger: str, job: JobKey) -> float | None:
+    """Return when the run of the job that is in progress began, in seconds since 1970; None if there is none.
+
+    /proc/locks (proc(5)) tells whether there is one. None if that is unreadable.
 
     This takes no lock, because a run that starts at this moment would fail on it.
     """
@@ -79,9 +90,10 @@ def is_running(ledger: str, job: JobKey) -> bool:
         with open("/proc/locks", encoding="ascii") as file:
             held = [line.split() for line in file]
     except (OSError, ValueError):
-        return False
+        return None
     # Compare the inode only: on some file systems (btrfs), /proc/locks has another device number than stat(2).
-    return any("FLOCK" in words and any(word.endswith(f":{lock.st_ino}") for word in words) for words in held)
+    is_held = any("FLOCK" in words and any(word.endswith(f":{lock.st_ino}") for word in words) for words in held)
+    return lock.st_mtime if is_held else None
 
 
 def _name_of(job: JobKey) -> str:

@@ -53,14 +53,19 @@ class Waiting:
     oldest_since: float | None
 
 
-def waiting_of(ledger: Ledger, job: JobKey, now: float, max_age: float) -> Waiting:
+def waiting_of(ledger: Ledger, job: JobKey, now: float, max_age: float, *, seen_at: float) -> Waiting:
     """Count the waiting files of a job, as its latest run has left them. Nothing is written.
 
+    A file that waits for a taken name counts until now. Another file only waits for the next run, which may be due in a
+    week. So it counts until the end of the latest run, which has seen it wait.
+
     :param max_age: seconds.
+    :param seen_at: the end of the job's latest run, in seconds since 1970.
     """
+    seen_at = min(seen_at, now)  # a clock was wrong
     files = waiting_files(ledger, job).values()
     blocked = sum(one.reason in BLOCKED for one in files)
-    stuck = sum(one.is_stuck(now, max_age) for one in files)
+    stuck = sum(one.is_stuck(now if one.reason in BLOCKED else seen_at, max_age) for one in files)
     return Waiting(len(files), blocked, stuck, min((one.since for one in files), default=None))
 
 

@@ -36,10 +36,10 @@ def mark_stuck(
     if not (waits or before):
         return
     moved = {one.origin for one in result.outcomes if one.outcome != "waiting"}
-    now = _now(ledger, job)
+    now, clock = _now(ledger, job), time.time()
     latest = {one.origin: Waits(one.size or 0, one.remote_path, one.reason, now) for one in waits}
     waiting = merge_waiting(before, latest)
-    stuck = {path for path, one in waiting.items() if one.is_stuck(now, max_age)}
+    stuck = {path for path, one in waiting.items() if one.is_stuck(clock, max_age)}
     result.stuck = len(stuck)
     for outcome in waits:
         if outcome.origin in stuck:
@@ -59,7 +59,9 @@ def mark_stuck(
 def _now(ledger: Ledger, job: JobKey) -> float:
     """Return the time. If the clock is behind the job's latest run, return the end of that run instead.
 
-    The clock may have been wrong at the latest run. Then a later run finds times in the future, and corrects them.
+    The files that wait now are recorded with this time. So a clock that is wrong now makes them no older later. If it
+    was wrong at the latest run, a later run finds times in the future, and corrects them. How long a file has waited is
+    judged by the clock itself: a latest run in the year 2100 makes no file old.
     """
     past = latest_run(ledger, job)
     return max(time.time(), past.ended if past else 0.0)

@@ -7,12 +7,10 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support.command import Ended, Host, hold, is_recent, prepared
+from support.command import Host, age, hold, is_recent, prepared, reasons
 from support.desk import fill
 from support.rights import SOMEBODY, somebodys_folder
 from support.sshd import SshServer
@@ -21,11 +19,6 @@ from support.sshd import SshServer
 @pytest.fixture
 def ready(system_host: Host) -> Host:
     return prepared(system_host)
-
-
-def reasons(ended: Ended) -> dict[str, list[str]]:
-    """The codes of the problems of each job."""
-    return {job["job"]: [problem["reason"] for problem in job["problems"]] for job in ended.document["jobs"]}
 
 
 def test_status_before_the_first_run(ready: Host) -> None:
@@ -105,6 +98,20 @@ def test_files_that_wait_are_counted_and_need_a_person_after_max_age(ready: Host
     assert ready.run("status").status == 0
 
 
+def test_a_file_that_waits_for_the_next_run_of_a_weekly_job_is_not_stuck(ready: Host, sshd: SshServer) -> None:
+    ready.dropoff(on_calendar="Mon 06:00", settle=3600)
+    fill(ready.outbox, 1)
+    assert ready.run("run", "invoices").status == 0
+    ready.change_ledger("UPDATE waiting SET since = since - 172800")
+    age(ready, 172800)
+    ready.dropoff(on_calendar="Mon 06:00", settle=3600)  # a new schedule is not overdue
+    told = ready.run("status", "invoices", "--json")
+    job = told.document["jobs"][0]
+    assert (told.status, reasons(told)["invoices"], job["waiting"], job["stuck"]) == (0, [], 1, 0)
+    assert ready.run("run", "invoices").status == 3  # this run has seen it wait again
+    assert reasons(ready.run("status", "invoices", "--json"))["invoices"] == ["files_stuck"]
+
+
 # --- files that are broken, missing, or of a job that was taken off
 
 
@@ -162,6 +169,30 @@ def test_what_is_held_is_told_although_the_file_of_its_job_is_broken_or_gone(rea
     ]
 
 
+def test_what_waits_for_a_taken_name_is_told_although_its_job_was_taken_off(ready: Host, sshd: SshServer) -> None:
+    fill(ready.outbox, 2)
+    sshd.put("invoice-00000.xml", b"somebody else's", folder="input")
+    assert ready.run("run", "invoices").status == 1
+    path = ready.config / "jobs" / "invoices.json"
+    whole = path.read_text()
+    path.unlink()
+    told = ready.run("status", "--json")
+    assert (told.status, reasons(told)["invoices"]) == (3, ["job_missing"])
+    assert str(ready.outbox / "invoice-00000.xml") in told.document["jobs"][-1]["problems"][0]["message"]
+    path.write_text(whole.replace('"acme"', '"other"'))
+    ready.account("other", sshd.account_options())
+    assert ready.run("status").status == 0  # another account takes the file now
+    path.unlink()
+    for table in ("run", "waiting"):  # a module ran it
+        ready.change_ledger(f"UPDATE {table} SET job = 'dropoff:' || job")
+    assert [job["job"] for job in ready.run("status", "--json").document["jobs"]] == ["reports"]
+    for table in ("run", "waiting"):
+        ready.change_ledger(f"UPDATE {table} SET job = substr(job, 9)")
+    assert ready.run("status").status == 3
+    (ready.outbox / "invoice-00000.xml").unlink()
+    assert [job["job"] for job in ready.run("status", "--json").document["jobs"]] == ["reports"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can work as another user")
 def test_a_file_that_the_jobs_user_cannot_read_is_told_to_root(program: Path, sshd: SshServer) -> None:
     with somebodys_folder() as folder:
@@ -183,76 +214,6 @@ def test_a_job_that_there_is_not_is_told_what_there_is(ready: Host) -> None:
     told = ready.run("status", "invoces", "--json")
     assert (told.status, told.document["error"]["reason"]) == (2, "file_missing")
     assert told.document["error"]["message"].endswith("Did you mean invoices? Existing jobs: invoices, reports.")
-
-
-# --- runs that do not come
-
-
-def age(host: Host, seconds: float) -> None:
-    """Let everything that the ledger and the job's file know have happened earlier."""
-    host.change_ledger("UPDATE run SET began = began - ?, ended = ended - ?, well_at = well_at - ?", *[seconds] * 3)
-    for path in (host.config / "jobs").iterdir():
-        os.utime(path, (time.time() - seconds,) * 2)
-
-
-@pytest.mark.parametrize(
-    ("schedule", "hours", "overdue"),
-    [
-        ({"every": "15m"}, 1, True),
-        ({"every": "15m"}, 0.3, False),
-        ({"every": "1h"}, 1, False),
-        ({"on_calendar": "hourly"}, 2, True),
-        ({"on_calendar": "Mon..Sun *-*-* 06:00:00"}, 50, True),
-        ({"on_calendar": "*-02-30"}, 50, False),
-        ({"on_calendar": "*-*-* *:00:00 UTC"}, 2, True),  # only systemd can compute this one
-        ({}, 10_000, False),
-    ],
-)
-@pytest.mark.parametrize("ran", [True, False])
-def test_a_job_that_has_not_run_by_its_schedule_is_overdue(
-    ready: Host, schedule: dict[str, Any], hours: float, overdue: bool, ran: bool
-) -> None:
-    (ready.config / "jobs" / "reports.json").unlink()
-    ready.dropoff(**schedule)
-    if ran:
-        assert ready.run("run", "invoices").status == 0
-    age(ready, hours * 3600)
-    told = ready.run("status", "--json")
-    assert (told.status, reasons(told)["invoices"]) == ((3, ["overdue"]) if overdue else (0, []))
-    ready.dropoff(**schedule, enabled=False)
-    age(ready, 0)
-    assert ready.run("status").status == 0
-
-
-def test_a_new_schedule_counts_from_when_it_was_written(ready: Host) -> None:
-    ready.dropoff(on_calendar="*-*-01 06:00")
-    assert ready.run("run", "invoices").status == 0
-    age(ready, 7200)
-    ready.dropoff(every="15m")
-    assert ready.run("status").status == 0
-    age(ready, 7200)
-    assert reasons(ready.run("status", "--json"))["invoices"] == ["overdue"]
-
-
-def test_a_job_that_runs_and_fails_for_days_needs_a_person(ready: Host, sshd: SshServer) -> None:
-    assert ready.run("run", "invoices").status == 0
-    age(ready, 3 * 86400)
-    (ready.outbox / "pipe.xml").mkdir()
-    ready.change_ledger("UPDATE run SET ended = ?, failed = 1", time.time())
-    told = ready.run("status", "--json")
-    assert (told.status, reasons(told)["invoices"]) == (3, ["files_failed", "failing"])
-
-
-@pytest.mark.parametrize("on_calendar", ["hourly", "*-*-* 06:00:00 UTC"])
-@pytest.mark.parametrize("ahead", [86400, 1e15, 1e300])
-def test_a_run_in_the_future_is_a_wrong_clock(ready: Host, ahead: float, on_calendar: str) -> None:
-    ready.dropoff(on_calendar=on_calendar)
-    assert ready.run("run", "invoices").status == 0
-    ready.change_ledger("UPDATE run SET ended = ended + ?, well_at = well_at + ?", ahead, ahead)
-    told = ready.run("status", "--json")
-    assert (told.status, reasons(told)) == (3, {"invoices": ["clock_wrong"], "reports": []})
-    ready.change_ledger("UPDATE run SET failed = 1")
-    assert "clock_wrong" in reasons(ready.run("status", "--json"))["invoices"]
 
 
 # --- what starts the runs

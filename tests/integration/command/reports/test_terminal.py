@@ -25,10 +25,10 @@ from support.relay import Relay
 from support.sshd import SshServer
 
 
-def on_terminal(host: Host, *arguments: str, status: int = 0, **environment: str) -> str:
-    """What a person sees, at a terminal of 120 columns."""
+def on_terminal(host: Host, *arguments: str, status: int = 0, columns: int = 120, **environment: str) -> str:
+    """What a person sees."""
     own, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 120, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
     known = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
     process = subprocess.Popen(
         host.command(*arguments),
@@ -113,7 +113,7 @@ def test_colours_can_be_refused(busy: Host) -> None:
         ([], {"TERM": "dumb"}),
     ):
         for command, status in (("status", 3), ("history", 0)):
-            seen = on_terminal(busy, command, *arguments, status=status, **environment)
+            seen = on_terminal(busy, command, *arguments, status=status, columns=120, **environment)
             assert "\x1b" not in seen
             assert "JOB" in seen
     for command in ("status", "history"):
@@ -123,3 +123,9 @@ def test_colours_can_be_refused(busy: Host) -> None:
 def test_documents_and_quiet_are_the_same_at_a_terminal(busy: Host) -> None:
     assert on_terminal(busy, "status", "--json", status=3).startswith("{")
     assert on_terminal(busy, "status", "reports", "--quiet") == ""
+
+
+def test_a_terminal_that_is_too_narrow_for_a_table_shows_lines(busy: Host) -> None:
+    for command, status in (("status", 3), ("history", 0)):
+        seen = on_terminal(busy, command, columns=60, status=status).replace("\r", "")
+        assert seen == busy.run(command).out

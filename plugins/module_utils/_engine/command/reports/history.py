@@ -84,7 +84,7 @@ def _row_in_words(file: Mapping[str, Any]) -> str:
 
 def _table(
     files: Sequence[Mapping[str, Any]], rest: Sequence[str], nothing: str, width: int, colour: bool
-) -> list[str]:
+) -> list[str] | None:
     if not files:
         return [nothing]
     rows = [
@@ -99,7 +99,8 @@ def _table(
         )
         for file in files
     ]
-    return [*draw(_COLUMNS, rows, width=width, colour=colour), *rest]
+    drawn = draw(_COLUMNS, rows, width=width, colour=colour)
+    return None if drawn is None else [*drawn, *rest]
 
 
 _COLUMNS = (

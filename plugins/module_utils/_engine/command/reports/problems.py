@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...config.calendar import NotExpressible, cron_time, next_time
-from ...config.schedule import DAY, MINUTE, format_duration
+from ...config.schedule import DAY, HOUR, MINUTE, format_duration
 from ...errors import FiledropError
 from ..console import count_of
 from ..context import iso_time
@@ -104,6 +104,11 @@ def of_schedule(job: ConfiguredJob, past: PastRun | None, written_at: float | No
     if past is not None and past.ended > now + grace:
         finding = f"The last run ended in the future, {iso_time(past.ended)}: a clock is or was wrong."
         yield Problem("clock_wrong", finding, f"Correct the clock (timedatectl), then run: filedrop run {job.name}.")
+    if written_at is not None and written_at > now + grace:
+        if past is None:
+            finding = f"The job's file was written in the future, {iso_time(written_at)}: a clock is or was wrong."
+            yield Problem("clock_wrong", finding, "Correct the clock (timedatectl), then run: touch, with the file.")
+        written_at = None
     began = _latest(past.ended if past else None, written_at)
     due = None if began is None else due_after(job.schedule, began)
     if began is not None and due is not None and now > max(due, _booted_at()) + grace:
@@ -120,22 +125,47 @@ def of_schedule(job: ConfiguredJob, past: PastRun | None, written_at: float | No
         yield Problem("failing", finding, _look(job.name))
 
 
+def of_long_run(job: ConfiguredJob, began: float) -> Iterator[Problem]:
+    """Tell whether the run that is in progress goes on for so long that it probably hangs.
+
+    :param began: the start of the run, in seconds since 1970.
+    """
+    began = max(began, _booted_at())  # the clock of a host may be wrong until it is set after the boot
+    if job.time_limit is not None:
+        limit = began + job.time_limit + HOUR
+    else:
+        limit = (due_after(job.schedule, began) or began) + DAY
+    if job.schedule.on_arrival:
+        limit += job.job.settle  # a unit that a file started may wait before its run
+    if time.time() > limit:
+        finding = f"The run that is in progress began {iso_time(began)}, and probably hangs: no other can begin."
+        unit = f"filedrop@{job.name}.service"
+        way_out = f"See what it does (systemctl status {unit}, or ps), and end it: systemctl kill {unit}, or kill."
+        yield Problem("hangs", finding, way_out)
+
+
 def _latest(*moments: float | None) -> float | None:
     return max((moment for moment in moments if moment is not None), default=None)
 
 
 def due_after(schedule: Schedule, moment: float) -> float | None:
     """Return the first time after a moment at which a job is due, in seconds since 1970; None if that is unknown."""
-    if schedule.every is not None:
-        return moment + schedule.every
-    if schedule.on_calendar is None:
-        return None
     try:
+        if schedule.every is not None:
+            return _after(moment, schedule.every)
+        if schedule.on_calendar is None:
+            return None
         return next_time(cron_time(schedule.on_calendar), moment)
     except NotExpressible:
-        return _asked_of_systemd(schedule.on_calendar, moment)
+        return _asked_of_systemd(schedule.on_calendar or "", moment)
     except (OverflowError, ValueError, OSError):  # no calendar has this moment: a clock was wrong
         return None
+
+
+def _after(moment: float, seconds: int) -> float:
+    """Add seconds to a moment. If summer time ends in between, count them by the clock on the wall, as systemd does."""
+    due = moment + seconds
+    return due + max(0, time.localtime(moment).tm_gmtoff - time.localtime(due).tm_gmtoff)
 
 
 def _asked_of_systemd(event: str, moment: float) -> float | None:

@@ -9,6 +9,7 @@ No server is contacted. What is known comes from the ledger, the files of the jo
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from collections.abc import Iterator, Sequence
@@ -17,15 +18,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...config.options import LABEL
 from ...config.schedule import DAY
 from ...errors import FiledropError
 from ...ledger.history import outcome_of
 from ...ledger.ledger import Ledger
-from ...ledger.locks import JobKey, is_running, jobs_of
+from ...ledger.locks import JobKey, jobs_of, running_since
 from ...ledger.owner import as_owner
-from ...ledger.waiting import Waiting, waiting_of
+from ...ledger.waiting import Waiting, waiting_files, waiting_of
 from ...local.names import shown
 from ...run.last_run import PastRun, latest_run
+from ...states import BLOCKED
 from ..console import count_of
 from ..context import CommandContext, iso_time, require_known, require_ledger
 from ..exit_status import WELL, status_of_past, worst_status
@@ -47,13 +50,14 @@ class _State:
 
     :ivar job: what its files say; None if they are missing or invalid.
     :ivar key: the job in the ledger; None if neither its files nor the ledger tell.
+    :ivar running_since: the start of the run that is in progress, in seconds since 1970; None if there is none.
     """
 
     name: str
     job: ConfiguredJob | None = None
     key: JobKey | None = None
     past: PastRun | None = None
-    running: bool = False
+    running_since: float | None = None
     held: int = 0
     waiting: Waiting = _NOTHING_WAITS
     unfinished: int = 0
@@ -70,7 +74,7 @@ def status(context: CommandContext, chosen: Sequence[str]) -> int:
     for name in chosen:
         require_known(context, name)
     names = list(chosen) or context.configuration.job_names()
-    triggers = Triggers(names)
+    triggers = Triggers(names, context.configuration.folder)
     with closing(Ledger(context.ledger, read_only=True)) as ledger:
         found = [_state(context, ledger, triggers, name) for name in names]
         if not chosen:
@@ -100,7 +104,9 @@ def _state(context: CommandContext, ledger: Ledger, triggers: Triggers, name: st
     if state.job is not None:
         state.key = JobKey(state.job.account, state.job.job.direction, name)
     _look(context, ledger, state)
-    state.running |= triggers.is_running(name)
+    if state.running_since is None and (since := triggers.running_since(name)) is not None:
+        # One start of the service may have several runs.
+        state.running_since = max(since, state.past.ended if state.past else 0.0)
     if state.job is not None and state.job.enabled:
         _judge(context, state, state.job, triggers)
     return state
@@ -114,10 +120,11 @@ def _look(context: CommandContext, ledger: Ledger, state: _State) -> None:
     state.key = key = keys[0]
     rows = ledger.open_rows(*key)
     state.past = latest_run(ledger, key)
-    state.running = is_running(context.ledger, key)
+    state.running_since = running_since(context.ledger, key)
     outcomes = [outcome_of(row) for row in rows]
     state.held, state.unfinished = outcomes.count("held"), outcomes.count("unfinished")
-    state.waiting = waiting_of(ledger, key, time.time(), DAY if state.job is None else state.job.max_age)
+    now, max_age = time.time(), DAY if state.job is None else state.job.max_age
+    state.waiting = waiting_of(ledger, key, now, max_age, seen_at=now if state.past is None else state.past.ended)
     if state.held:
         name = shlex.quote(key.name)
         way_out = f"See them: filedrop history {name} --outcome held. Then decide: filedrop resolve {name} FILE."
@@ -129,7 +136,9 @@ def _judge(context: CommandContext, state: _State, job: ConfiguredJob, triggers:
     """Judge an enabled job: nobody waits for one that is disabled."""
     state.problems += problems.of_last_run(state.name, state.past)
     state.problems += problems.of_waiting(job, state.waiting)
-    if not state.running:
+    if state.running_since is not None:
+        state.problems += problems.of_long_run(job, state.running_since)
+    else:
         written = context.configuration.job_changed_at(state.name)
         state.problems += problems.of_schedule(job, state.past, written, triggers.spread(state.name))
     if not any(problem.reason in _OF_FILES for problem in state.problems):
@@ -140,15 +149,32 @@ _OF_FILES = ("file_missing", "file_malformed", "file_unreadable")
 
 
 def _without_files(context: CommandContext, ledger: Ledger, found: Sequence[_State]) -> Iterator[_State]:
-    """Find jobs with held files that have no file (any more), or have another account now."""
-    known = {state.key for state in found}
+    """Find jobs with held files that have no file (any more), or have another account now.
+
+    Also find those that were taken off while a file of theirs waited for a taken name, and is still in its folder.
+    """
+    known, names = {state.key for state in found}, {state.name for state in found}
     for key in sorted(key for key in jobs_of(ledger) if key not in known):
         state = _State(key.name, key=key)
         _look(context, ledger, state)
+        finding = f"No file describes a job {shown(key.name)} for the account {key.account}."
         if state.held:
-            finding = f"No file describes a job {shown(key.name)} for the account {key.account}."
             state.problems.append(Problem("job_missing", finding, "Decide about its files all the same."))
             yield state
+        elif left := [] if key.name in names else _left(context, ledger, key):
+            finding += f" {count_of(len(left), 'file')} of it waited for a taken name, such as {shown(left[0])}."
+            way_out = "Ask the provider whether they are needed, and remove them from this folder."
+            state.problems.append(Problem("job_missing", finding, way_out))
+            yield state
+
+
+def _left(context: CommandContext, ledger: Ledger, key: JobKey) -> list[str]:
+    """Return the paths of the files that wait for a taken name and are still there."""
+    if key.direction != "dropoff" or not LABEL.fullmatch(key.name):
+        return []  # it has another name: a module ran it, and it never had a file
+    waiting = waiting_files(ledger, key)
+    with as_owner(context.ledger, reading=True):  # as the runs look at them
+        return sorted(path for path, one in waiting.items() if one.reason in BLOCKED and os.path.lexists(path))
 
 
 def _started_in_vain(context: CommandContext, ledger: Ledger, triggers: Triggers, known: set[str]) -> Iterator[_State]:
@@ -170,7 +196,7 @@ def _document(state: _State) -> dict[str, Any]:
         "direction": key and key.direction,
         "enabled": job and job.enabled,
         "schedule": job and str(job.schedule),
-        "running": state.running,
+        "running": state.running_since is not None,
         "status": state.status,
         "held": state.held,
         "unfinished": state.unfinished,
@@ -208,12 +234,16 @@ def _lines(state: _State) -> Iterator[str]:
         yield f"    {state.name}: {problem}"
 
 
-def _table(found: Sequence[_State], notes: Sequence[str], width: int, colour: bool) -> list[str]:
-    """Draw the jobs as a table. Problems are lines below it: a command in them can be copied whole."""
+def _table(found: Sequence[_State], notes: Sequence[str], width: int, colour: bool) -> list[str] | None:
+    """Draw the jobs as a table; None if it does not fit.
+
+    Problems are lines below it. So a command in them can be copied whole.
+    """
     rows = [_row(state) for state in found]
     problems_ = [f"{state.name}: {problem}" for state in found for problem in state.problems]
     below = ["", *map(shown, (*problems_, *notes))] if problems_ or notes else []
-    return [*draw(_COLUMNS, rows, width=width, colour=colour), *below]
+    drawn = draw(_COLUMNS, rows, width=width, colour=colour)
+    return None if drawn is None else [*drawn, *below]
 
 
 _COLUMNS = (
@@ -231,7 +261,7 @@ _COLUMNS = (
 def _row(state: _State) -> Row:
     job, well = state.job, state.status == WELL
     remote = "?" if job is None else f"{job.account}:{job.job.remote_dir}"
-    now = ["running"] if state.running else []
+    now = ["running"] if state.running_since is not None else []
     counts = ((state.unfinished, "unfinished"), (state.waiting.count, "waiting"), (state.held, "held"))
     now += [f"{number} {words}" for number, words in counts if number]
     past_well = state.past is None or status_of_past(state.past) == WELL
@@ -252,7 +282,7 @@ def _parts(state: _State) -> Iterator[str]:
         yield state.key.direction
     if state.job is not None:
         yield str(state.job.schedule) if state.job.enabled else "disabled"
-    if state.running:
+    if state.running_since is not None:
         yield "running now"
     yield _last_run(state.past)
     if state.past is not None and status_of_past(state.past) != WELL:

@@ -41,13 +41,16 @@ class Cell(NamedTuple):
 Row = Sequence[Cell]
 
 
-def draw(columns: Sequence[Column], rows: Iterable[Row], *, width: int, colour: bool) -> list[str]:
-    """Return the lines of a table.
+def draw(columns: Sequence[Column], rows: Iterable[Row], *, width: int, colour: bool) -> list[str] | None:
+    """Return the lines of a table; None if the terminal is too narrow for it.
 
     :param width: columns of the terminal.
     :param colour: whether to use colours.
     """
     safe = [[Cell(shown(cell.text), cell.style) for cell in row] for row in rows]
+    least = [min(most, _NARROWEST) if column.folds else most for column, most in zip(columns, _widths(columns, safe))]
+    if sum(least) + len(_GAP) * len(least) > width:  # rich needs a gap after the last column as well
+        return None
     drawn = _by_rich(columns, safe, width, colour)
     return list(_plainly(columns, safe, width, colour)) if drawn is None else drawn
 
@@ -89,10 +92,7 @@ def _plainly(columns: Sequence[Column], rows: Sequence[Row], width: int, colour:
     widths = _widths(columns, rows)
     folding = [index for index, column in enumerate(columns) if column.folds]
     while folding and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
-        widest = max(folding, key=lambda index: widths[index])
-        if widths[widest] <= _NARROWEST:
-            break  # the terminal breaks the lines
-        widths[widest] -= 1
+        widths[max(folding, key=lambda index: widths[index])] -= 1
     for row in (titles, *rows):
         for line in zip_longest(*(_folded(cell.text, most) for cell, most in zip(row, widths)), fillvalue=""):
             cells = (

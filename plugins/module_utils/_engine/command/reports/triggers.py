@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from ...config.files import DEFAULT_FOLDER
 from ...config.options import LABEL
 from ..context import iso_time
 from .problems import Problem, asked
@@ -22,9 +23,16 @@ if TYPE_CHECKING:
     from ...run.last_run import PastRun
 
 CRONTAB = "/etc/cron.d/filedrop"
+_COMMAND = "/usr/local/bin/filedrop"
+_ROLE_S_MODE = 0o750
+"""Permissions of the folder of jobs on a host where the role deployed them."""
 _STARTING = ("timer", "path")
 _STARTING_UNIT = re.compile(r"filedrop@(.+)\.(?:timer|path)")
 _BOOTED_BY_SYSTEMD = "/run/systemd/system"
+_PROC = "/proc"
+_CRON_OF_SYSTEMD = "/usr/lib/systemd/system-generators/systemd-crontab-generator"
+"""systemd-cron has no process: it makes timers of the lines for cron."""
+_CRONS = ("cron", "crond", "fcron", "bcron-sched")
 
 _PROPERTIES = (
     *("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "Result", "ExecMainStatus"),
@@ -48,10 +56,12 @@ _UNITS = {"usec": 1e-6, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600
 class Triggers:
     """Hold what systemd and cron say about jobs.
 
+    :param folder: the configuration. If the role deployed it, either systemd or cron has to start each job.
     :ivar notes: what could not be found out.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], folder: str = "") -> None:
+        self._is_deployed = _is_deployed(folder)
         valid = [name for name in names if LABEL.fullmatch(name)]  # systemctl answers nothing if one name is invalid
         self._units = _shown([f"filedrop@{name}.{kind}" for name in valid for kind in ("service", *_STARTING)])
         self._crontab = _Crontab()
@@ -69,9 +79,13 @@ class Triggers:
         by_systemd = {found[1] for name in active if (found := _STARTING_UNIT.fullmatch(name))}
         return by_systemd | self._crontab.jobs()
 
-    def is_running(self, job: str) -> bool:
-        """Return whether systemd is executing the job's service."""
-        return self._unit(job, "service").get("ActiveState") in ("activating", "active", "reloading", "deactivating")
+    def running_since(self, job: str) -> float | None:
+        """Return since when systemd executes the job's service, in seconds since 1970; None if it does not."""
+        unit = self._unit(job, "service")
+        if unit.get("ActiveState") not in ("activating", "active", "reloading", "deactivating"):
+            return None
+        known = "ExecMainStartTimestampMonotonic" if int(unit.get("ExecMainStartTimestampMonotonic") or 0) else ""
+        return _moment(unit, known) if known else time.time()
 
     def problems(self, job: ConfiguredJob, past: PastRun | None) -> Iterator[Problem]:
         """Tell what prevents the runs of an enabled job."""
@@ -82,13 +96,23 @@ class Triggers:
             yield from self._of_trigger(job.name, "timer")
             if job.schedule.on_arrival:
                 yield from self._of_trigger(job.name, "path")
-        elif has_schedule:
+        elif has_schedule and self._crontab.is_there:
             yield from self._crontab.problems(job.name)
+        elif has_schedule and self._is_deployed and not self.notes:
+            yield from self._of_nothing(job.name)
         if by_systemd:
             yield from _of_service(job.name, service, past)
 
     def _unit(self, job: str, kind: str) -> Mapping[str, str]:
         return (self._units or {}).get(f"filedrop@{job}.{kind}", {})
+
+    def _of_nothing(self, job: str) -> Iterator[Problem]:
+        """Tell that neither systemd nor cron starts a job. The jobs beside it tell which of them should."""
+        if any(_STARTING_UNIT.fullmatch(name) and _is_there(unit) for name, unit in (self._units or {}).items()):
+            yield from self._of_trigger(job, "timer")
+        else:
+            finding = f"There is neither {CRONTAB} nor a timer of the job, so nothing starts it by its schedule."
+            yield Problem("crontab_line_missing", finding, "Deploy the job again, or add what starts it.")
 
     def _of_trigger(self, job: str, kind: str) -> Iterator[Problem]:
         name, unit = f"filedrop@{job}.{kind}", self._unit(job, kind)
@@ -116,6 +140,16 @@ class Triggers:
         elif file == "disabled":
             finding = f"The {what} {name} is active, but disabled: it does not start with the host."
             yield Problem(f"{kind}_disabled", finding, start)
+
+
+def _is_deployed(folder: str) -> bool:
+    """Return whether the role deployed a configuration. One that was made by hand may be started by anything."""
+    try:
+        mode = os.stat(os.path.join(folder, "jobs")).st_mode
+    except OSError:
+        return False
+    is_default = os.path.realpath(folder) == os.path.realpath(DEFAULT_FOLDER)
+    return is_default and modes.S_IMODE(mode) == _ROLE_S_MODE and os.path.exists(_COMMAND)
 
 
 def _is_there(unit: Mapping[str, str]) -> bool:
@@ -168,9 +202,13 @@ def _in_seconds(text: str) -> float:
 
 
 class _Crontab:
-    """Hold the lines for cron; none if the file does not exist or cannot be read."""
+    """Hold the lines for cron; none if the file does not exist or cannot be read.
+
+    :ivar is_there: whether the file exists.
+    """
 
     def __init__(self) -> None:
+        self.is_there = os.path.lexists(CRONTAB)
         self._lines: list[str] | None = None
         self._refused = ""
         try:
@@ -205,3 +243,21 @@ class _Crontab:
         elif self._line(job) is None:
             finding = f"{CRONTAB} has no line for the job, so cron does not start it."
             yield Problem("crontab_line_missing", finding, "Deploy the job again, or add a line that runs it.")
+        elif not _cron_runs():
+            finding = f"No process of cron is running, so nothing executes {CRONTAB}."
+            yield Problem("cron_stopped", finding, "Run: systemctl enable --now cron, or crond where that is its name.")
+
+
+def _cron_runs() -> bool:
+    """Return whether cron is running, or may be: this user may not be allowed to see the processes of others."""
+    if os.path.exists(_CRON_OF_SYSTEMD) or _name_of_process("1") is None:
+        return True
+    return any(name.isdigit() and _name_of_process(name) in _CRONS for name in os.listdir(_PROC))
+
+
+def _name_of_process(pid: str) -> str | None:
+    try:
+        with open(os.path.join(_PROC, pid, "comm"), encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return None

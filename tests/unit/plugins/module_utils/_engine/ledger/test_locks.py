@@ -8,11 +8,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError, JobRunning
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import (
+    JobKey,
+    is_running,
+    only_run,
+    running_since,
+)
 from support.rights import SOMEBODY, as_somebody, somebodys_folder, without_privileges
 
 JOB = JobKey("acme", "dropoff", "invoices")
@@ -46,6 +52,21 @@ def test_a_run_may_follow_another(ledger: str) -> None:
     for _time in range(2):
         with only_run(ledger, JOB):
             pass
+
+
+def test_a_lock_tells_since_when_it_is_held(ledger: str) -> None:
+    assert running_since(ledger, JOB) is None
+    with only_run(ledger, JOB):
+        pass
+    (lock,) = Path(f"{ledger}.locks").iterdir()
+    os.utime(lock, (1000, 1000))
+    assert not is_running(ledger, JOB)
+    before = time.time()
+    with only_run(ledger, JOB):
+        since = running_since(ledger, JOB)
+        assert since is not None
+        assert before - 1 <= since <= time.time() + 1
+        assert is_running(ledger, JOB)
 
 
 @pytest.mark.parametrize("other", [{"account": "bank"}, {"direction": "pickup"}, {"name": "reports"}])

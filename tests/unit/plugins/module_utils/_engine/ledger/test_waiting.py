@@ -46,8 +46,10 @@ def remember(ledger: Ledger, files: dict[str, Waits], job: JobKey = JOB) -> None
 def test_the_waiting_files_of_a_job_are_counted(ledger: Ledger) -> None:
     remember(ledger, {"/out/a": waits("unsettled", 100), "/out/b": waits("name_taken", 200)})
     remember(ledger, {"/out/a": waits("name_taken", 50)}, OTHER)
-    assert waiting_of(ledger, JOB, now=1150, max_age=1000) == Waiting(2, blocked=1, stuck=1, oldest_since=100)
-    assert waiting_of(ledger, JobKey("amili", "pickup", "x"), now=0, max_age=0) == Waiting(0, 0, 0, None)
+    assert waiting_of(ledger, JOB, now=1150, max_age=1000, seen_at=1150) == Waiting(
+        2, blocked=1, stuck=1, oldest_since=100
+    )
+    assert waiting_of(ledger, JobKey("amili", "pickup", "x"), now=0, max_age=0, seen_at=0) == Waiting(0, 0, 0, None)
 
 
 def test_what_waits_no_longer_is_forgotten_as_far_as_the_run_knows(ledger: Ledger) -> None:

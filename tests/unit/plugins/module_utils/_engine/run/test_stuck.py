@@ -80,7 +80,7 @@ def test_what_has_waited_too_long_needs_a_person(
         past = latest_run(ledger, key_of(desk))
         assert past is not None
         assert (past.waiting, past.blocked, past.stuck, past.well_at is None) == (1, int(is_blocked), 1, is_blocked)
-        assert waiting_of(ledger, key_of(desk), time.time(), DAY).stuck == 1
+        assert waiting_of(ledger, key_of(desk), time.time(), DAY, seen_at=past.ended).stuck == 1
 
 
 def test_what_was_sent_or_is_gone_waits_no_longer(desk: Desk) -> None:
@@ -141,6 +141,23 @@ def test_a_clock_that_is_behind_makes_nothing_older(desk: Desk, monkeypatch: pyt
         found = result(waits=True)
         mark_stuck(ledger, key_of(desk), found, DAY, is_covered=bool, check=False)
     assert found.stuck == 0
+
+
+@pytest.mark.parametrize("known_before", [True, False])
+def test_a_clock_that_was_ahead_makes_nothing_older(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, known_before: bool
+) -> None:
+    desk.fill(1)
+    if known_before:
+        desk.run(desk.dropoff(settle=3600))
+    with monkeypatch.context() as patch:
+        ahead = time.time() + 3000 * DAY
+        patch.setattr(time, "time", lambda: ahead)
+        desk.run(desk.dropoff(settle=4000 * DAY))
+    for _run in range(3):
+        assert desk.run(desk.dropoff(settle=3600)).stuck == 0
+    age(desk, DAY + 60)
+    assert desk.run(desk.dropoff(settle=3600)).stuck == 1
 
 
 def test_nothing_is_asked_or_written_where_nothing_waits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,8 @@ cell_len = pytest.importorskip("rich.cells").cell_len
 COLUMNS = (Column("STATE"), Column("NAME", folds=True), Column("SIZE", right=True), Column("PATH", folds=True))
 NAMES = ("a.xml", "invoices-of-the-year-2026-number-000000001.xml", "漢字" * 20, "with spaces in it " * 4 + "end")
 
+LEAST = sum(map(len, ("STATE", "ten of NAME", "SIZE", "ten of PATH"))) - 2 + 4 * len("  ")
+
 
 @pytest.fixture(params=["rich", "plain"])
 def _library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,11 +31,11 @@ def _library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 def drawn(width: int, *, colour: bool = False) -> list[str]:
     rows = [(Cell("held", "bad"), Cell(name), Cell("1 B"), Cell(f"input/{name}")) for name in NAMES]
-    return draw(COLUMNS, rows, width=width, colour=colour)
+    return draw(COLUMNS, rows, width=width, colour=colour) or []
 
 
 @pytest.mark.usefixtures("_library")
-@pytest.mark.parametrize("width", [200, 100, 80, 60])
+@pytest.mark.parametrize("width", [200, 100, 80, 60, LEAST])
 def test_a_table_fits_the_terminal_and_loses_nothing(width: int) -> None:
     lines = drawn(width)
     assert max(map(cell_len, lines)) <= width
@@ -47,6 +49,15 @@ def test_a_table_fits_the_terminal_and_loses_nothing(width: int) -> None:
 
 
 @pytest.mark.usefixtures("_library")
+def test_a_terminal_that_is_too_narrow_has_no_table() -> None:
+    assert draw(COLUMNS, [[Cell("held"), Cell("n" * 50), Cell("1 B"), Cell("p" * 50)]], width=LEAST, colour=False)
+    assert (
+        draw(COLUMNS, [[Cell("held"), Cell("n" * 50), Cell("1 B"), Cell("p" * 50)]], width=LEAST - 1, colour=True)
+        is None
+    )
+
+
+@pytest.mark.usefixtures("_library")
 def test_colours_are_there_only_if_asked_for() -> None:
     assert "\x1b" not in "".join(drawn(100))
     coloured = drawn(100, colour=True)
@@ -57,7 +68,9 @@ def test_colours_are_there_only_if_asked_for() -> None:
 
 @pytest.mark.usefixtures("_library")
 def test_nothing_in_a_cell_reaches_the_terminal_as_a_command() -> None:
-    (_title, line) = draw([Column("NAME", folds=True)], [[Cell("[red]x\x1b[2J\u202e:smile:")]], width=80, colour=False)
+    (_title, line) = (
+        draw([Column("NAME", folds=True)], [[Cell("[red]x\x1b[2J\u202e:smile:")]], width=80, colour=False) or []
+    )
     assert line == "[red]x\\x1b[2J\\u202e:smile:"
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +38,29 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(triggers, "CRONTAB", str(tmp_path / "crontab"))
+    monkeypatch.setattr(triggers, "_CRON_OF_SYSTEMD", str(tmp_path / "generator"))
+    monkeypatch.setattr(triggers, "_PROC", str(tmp_path / "proc"))
+    processes(tmp_path, "init", "cron")
     return answer
+
+
+def processes(folder: Path, *names: str) -> None:
+    """Let these be all processes of the host."""
+    shutil.rmtree(folder / "proc", ignore_errors=True)
+    for number, name in enumerate(names, 1):
+        (folder / "proc" / str(number)).mkdir(parents=True)
+        (folder / "proc" / str(number) / "comm").write_text(f"{name}\n")
+
+
+@pytest.fixture
+def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the configuration that the role deployed."""
+    (tmp_path / "filedrop").touch()
+    (tmp_path / "etc" / "jobs").mkdir(parents=True)
+    (tmp_path / "etc" / "jobs").chmod(0o750)
+    monkeypatch.setattr(triggers, "_COMMAND", str(tmp_path / "filedrop"))
+    monkeypatch.setattr(triggers, "DEFAULT_FOLDER", str(tmp_path / "etc"))
+    return tmp_path / "etc"
 
 
 def answers(file: Path, **units: Mapping[str, str]) -> None:
@@ -182,3 +205,58 @@ def test_lines_for_cron(systemctl: Path, line: str, mode: int, owner: int, reaso
     os.chown(path, owner, -1)
     assert [problem.reason for problem in found(job())] == ([reason] if reason else [])
     assert found(job(every=None)) == []  # a job by hand has no line
+
+
+# --- nothing starts a job that the role deployed
+
+
+def found_in(folder: Path, of: ConfiguredJob) -> list[str]:
+    return [problem.reason for problem in triggers.Triggers([NAME], str(folder)).problems(of, None)]
+
+
+@pytest.mark.parametrize("has_systemd", [True, False])
+def test_a_crontab_that_was_removed(systemctl: Path, deployed: Path, has_systemd: bool) -> None:
+    if has_systemd:
+        answers(systemctl, service=ABSENT, timer=ABSENT, path=ABSENT)
+    assert found_in(deployed, job()) == ["crontab_line_missing"]
+    assert found_in(deployed, job(every=None)) == []
+    Path(triggers.CRONTAB).write_text(f"0 6 * * * filedrop exec filedrop run {NAME} --quiet\n")
+    assert found_in(deployed, job()) == []
+
+
+def test_a_timer_that_was_removed_together_with_the_service(systemctl: Path, deployed: Path) -> None:
+    answers(systemctl, service=ABSENT, timer=ABSENT, path=ABSENT)
+    with systemctl.open("a") as file:
+        file.write("\nId=filedrop@other.timer\nLoadState=loaded\nActiveState=active\n")
+    assert found_in(deployed, job()) == ["timer_missing"]
+
+
+def test_what_the_role_did_not_deploy_may_be_started_by_anything(
+    systemctl: Path, deployed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(deployed, systemctl.parent / "elsewhere")
+    assert found_in(systemctl.parent / "elsewhere", job()) == []
+    (deployed / "jobs").chmod(0o755)
+    assert found_in(deployed, job()) == []
+    (deployed / "jobs").chmod(0o750)
+    Path(triggers._COMMAND).unlink()
+    assert found_in(deployed, job()) == []
+    Path(triggers._COMMAND).touch()
+    monkeypatch.setattr(triggers, "_BOOTED_BY_SYSTEMD", str(deployed))  # systemctl does not answer
+    assert found_in(deployed, job()) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "reasons"),
+    [
+        (["systemd", "crond"], []),
+        (["systemd", "crontab", "sshd"], ["cron_stopped"]),
+        ([], []),  # this user cannot see other processes
+    ],
+)
+def test_cron_itself(systemctl: Path, names: list[str], reasons: list[str]) -> None:
+    processes(systemctl.parent, *names)
+    Path(triggers.CRONTAB).write_text(f"0 6 * * * filedrop exec filedrop run {NAME} --quiet\n")
+    assert [problem.reason for problem in found(job())] == reasons
+    answers(systemctl)
+    assert found(job()) == []
