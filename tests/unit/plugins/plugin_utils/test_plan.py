@@ -141,7 +141,7 @@ def test_a_job_that_cannot_be_meant_is_refused_by_name(option: dict[str, Any], t
         ({"username": 2001234}, "filedrop_accounts.amili.username: the value must be text, but is an integer"),
         ({"host_keys": ["x"]}, "filedrop_accounts.amili.host_keys[0] is 'x'"),
         ({"host_keys": []}, "filedrop_accounts.amili.host_keys: this option is missing"),
-        ({"private_key_file": "my key"}, "'my key' cannot be used in a unit file"),
+        ({"private_key_file": "/my key"}, "'/my key' cannot be used in a unit file"),
         ({"password": 5}, "filedrop_accounts.amili: password: the value must be text, but is an integer."),
         ({"private_key": KEY}, "private_key: the text is no private key that can be used. It contains a public key"),
         (

@@ -130,7 +130,7 @@ def test_commas_and_odd_characters_in_src_survive() -> None:
         (["/a", " "], "src, entry 2: ' ' is empty"),
         ("outbox", "src: 'outbox' is not an absolute path."),
         (["/a", "b"], "src: 'b' is not an absolute path."),
-        ({"path": "/a"}, "src: the value must be text or a list of texts, but is a dictionary: {'path': '/a'}."),
+        ({"path": "/a"}, "src: the value must be text or a list of texts, but is a dictionary: {'path': ...}."),
         (7, "src: the value must be text or a list of texts, but is an integer: 7."),
         (["/a", 7], "src, entry 2: the value must be text, but is an integer: 7."),
         (True, "src: the value must be text or a list of texts, but is a boolean: True."),
