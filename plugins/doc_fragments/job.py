@@ -20,7 +20,7 @@ options:
       - Move only files whose name matches one of these patterns, such as V(invoices-*.xml).
       - In a pattern, V(*) matches any characters, V(?) matches one, and V([abc]) matches one of these. Patterns are
         case-sensitive. They are compared with the name of a file, never with its folder.
-      - Without patterns, every name matches.
+      - Without patterns, every name matches. An empty list is refused.
       - Names that senders use for incomplete files, such as C(.part) and C(.tmp), match only a pattern that names this
         suffix, such as V(*.tmp). Files of filedrop's own (C(.filedrop-*)) never match.
       - A pattern that matched no file gets a note in RV(ignore:notes) if other files are there, or if it has braces, a

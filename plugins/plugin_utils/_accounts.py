@@ -265,7 +265,8 @@ def _all_mistakes(
             elif option in gone:
                 return None
             gone.add(option)
-            if left.pop(option, None) is None:
+            is_refused = option in left and error.reason == "option_invalid"
+            if left.pop(option, None) is None and not is_refused:
                 if option not in _STAND_INS:
                     return None
                 left[option] = _STAND_INS[option]

@@ -220,6 +220,25 @@ def patterns(options: Options, name: str) -> tuple[str, ...]:
     return found
 
 
+def wanted_patterns(options: Options, name: str) -> tuple[str, ...]:
+    """Read the patterns of wanted files. Without them, all files are wanted, so a list that is empty is refused."""
+    if options.get(name) in ([], ()):
+        raise invalid(name, [], "contains no pattern, which would mean all files", f"Name files, or remove {name}.")
+    return patterns(options, name)
+
+
+def refuse_null(options: Options, names: Sequence[str]) -> None:
+    """Refuse a value that was forgotten, for options whose default moves more files.
+
+    For other options, null is as if they were absent. So a host can take back an option of its group.
+
+    :raises InputError: one of the options is null.
+    """
+    for name in names:
+        if name in options and options[name] is None:
+            raise InputError("option_invalid", f"{name}: the value is empty.", f"Give {name} a value, or remove it.")
+
+
 def clean(value: str, *, name: str) -> str:
     """Return a path without control characters and line separators. One could add a line to a file or a log.
 

@@ -170,6 +170,7 @@ def test_in_check_mode_nothing_is_said_to_be_delivered() -> None:
         ({"preset": "amili"}, "preset: unknown preset 'amili'."),
         ({"src": {"a": 1}}, "src: the value must be text or a list of texts, but is a dictionary: {'a': ...}."),
         ({"src": "out"}, "src: 'out' is not an absolute path."),
+        ({"include": []}, "include: [] contains no pattern, which would mean all files."),
         ({"remote_dir": None}, "remote_dir: this option is missing."),
         ({"max_bytes": "much"}, "max_bytes: 'much' is not a size."),
         ({"username": None, "password": "hunter-two"}, "username: this option is missing."),

@@ -60,6 +60,14 @@ def test_a_job_with_nothing_but_its_needs(house: House) -> None:
     )
 
 
+@pytest.mark.parametrize("option", ["include", "enabled"])
+def test_an_option_that_holds_files_back_must_not_be_null(house: House, option: str) -> None:
+    house.put("jobs/invoices.json", {**DROPOFF, "exclude": None, "settle": None, option: None})
+    with pytest.raises(InputError, match=f"{option}: the value is empty") as caught:
+        house.read.job("invoices")
+    assert caught.value.way_out == f"Give {option} a value, or remove it."
+
+
 def test_a_job_with_all_that_only_its_file_can_say(house: House) -> None:
     found = house.job(
         {

@@ -155,13 +155,14 @@ def test_src_says_what_was_found(value: object, found: str) -> None:
         {"max_results": -1},
         {"max_results": 100_001},
         {"include": ["a/b"]},
+        {"include": []},
         {"exclude": ["a/b"]},
     ],
     ids=str,
 )
 def test_bad_values_are_refused_with_name_and_value(make: object, options: dict[str, object]) -> None:
     ((name, value),) = options.items()
-    value = value[0] if isinstance(value, list) else value
+    value = value[0] if isinstance(value, list) and value else value
     error = refusal(make, **options)
     assert error.reason == "option_invalid"
     assert error.finding.startswith(f"{name}: {value!r} ")
