@@ -41,7 +41,8 @@ def require_not_lost(ledger: str, *, is_given: bool) -> None:
     """
     if not _is_missing(ledger):
         return
-    if os.path.abspath(ledger) == SYSTEM_LEDGER and os.path.isdir(os.path.join(DEFAULT_FOLDER, "jobs")):
+    is_of_system = os.path.realpath(ledger) == os.path.realpath(SYSTEM_LEDGER)
+    if is_of_system and os.path.isdir(os.path.join(DEFAULT_FOLDER, "jobs")):
         raise lost(DEFAULT_FOLDER, SYSTEM_LEDGER, COMMAND, _owner_of(os.path.dirname(SYSTEM_LEDGER)))
     near = _nearest_ledger(ledger) if is_given else ""
     if near:
@@ -68,7 +69,7 @@ def _nearest_ledger(path: str) -> str:
     """Return the ledger in the same folder whose name is most like this one; empty if there is none."""
     folder, name = os.path.split(os.path.abspath(path))
     try:
-        others = sorted(each for each in os.listdir(folder) if each.endswith(_ENDING))
+        others = sorted(each for each in os.listdir(folder) if each.endswith(_ENDING) and each != name)
     except OSError:
         return ""
     near = difflib.get_close_matches(name, others, 1, cutoff=0.0)

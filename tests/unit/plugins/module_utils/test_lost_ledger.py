@@ -72,6 +72,14 @@ def test_the_lost_ledger_of_a_deployed_host_is_not_replaced(site: Site, module: 
     assert [path.name for path in (site.folder / "box" / "in").iterdir()] == ["b.xml"]
 
 
+def test_another_way_to_the_system_s_ledger_is_no_way_round(site: Site) -> None:
+    (site.configuration / "jobs").mkdir(parents=True)
+    (site.folder / "link").symlink_to(site.ledger.parent)
+    told = site.run("dropoff", site.folder / "link" / "ledger.sqlite3")
+    assert (told["failed"], told["reason"]) == (True, "ledger_missing")
+    assert "contains jobs" in told["msg"]
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_a_ledger_that_is_missing_beside_another_one_is_mistyped(site: Site, module: str) -> None:
     (site.folder / "state" / "ledger.sqlite3").touch()
