@@ -77,8 +77,9 @@ def _nearest_ledger(path: str) -> str:
 
 
 def _owner_of(folder: str) -> str:
-    """Return the user of the jobs, who owns the folder of the ledger."""
+    """Return the user of the jobs, who owns the folder of the ledger, unless that was made by root."""
     try:
-        return pwd.getpwuid(os.stat(folder).st_uid).pw_name
+        owner = os.stat(folder).st_uid
+        return pwd.getpwuid(owner).pw_name if owner else _USER
     except (OSError, KeyError):
         return _USER

@@ -67,6 +67,7 @@ def test_the_lost_ledger_of_a_deployed_host_is_not_replaced(site: Site, module: 
         assert (told["failed"], told["reason"]) == (True, "ledger_missing")
         assert f"{site.configuration} contains jobs, but the ledger {site.ledger} is missing." in told["msg"]
         assert "Restore it from a backup." in told["msg"]
+        assert told["msg"].endswith(" -- /usr/local/bin/filedrop init")
     assert not list(site.ledger.parent.iterdir())
     assert not list((site.folder / "inbox").iterdir())
     assert [path.name for path in (site.folder / "box" / "in").iterdir()] == ["b.xml"]
