@@ -20,7 +20,7 @@ options:
       - Move only files whose name matches one of these patterns, such as V(invoices-*.xml).
       - In a pattern, V(*) matches any characters, V(?) matches one, and V([abc]) matches one of these. Patterns are
         case-sensitive. They are compared with the name of a file, never with its folder.
-      - Without patterns, every name matches.
+      - Without patterns, every name matches. An empty list is refused.
       - Names that senders use for incomplete files, such as C(.part) and C(.tmp), match only a pattern that names this
         suffix, such as V(*.tmp). Files of filedrop's own (C(.filedrop-*)) never match.
       - A pattern that matched no file gets a note in RV(ignore:notes) if other files are there, or if it has braces, a
@@ -85,6 +85,11 @@ options:
         share it between hosts.
       - "Default for root: C(/var/lib/filedrop/ledger.sqlite3). Default for other users: C(filedrop/ledger.sqlite3) in
         the folder of E(XDG_STATE_HOME), or else in C(~/.local/state)."
+      - Modules that write to the ledger create a missing one, but do not replace a lost one, because without it files
+        could be sent again. On a host with C(/etc/filedrop/jobs), no module creates
+        C(/var/lib/filedrop/ledger.sqlite3). A missing ledger in a folder with another C(*.sqlite3) is refused, because
+        its path may be mistyped.
+        The reason code is V(ledger_missing), also in check mode.
       - If root uses the ledger of another user, the module works as that user. It reads O(ignore:private_key_file) as
         root. A ledger that several users can change is refused.
     type: path

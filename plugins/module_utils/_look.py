@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._folder_rights import folder_problems, future_user, group_problems, secret_problems
 from ._host_state import SYSTEMD, Planned, as_wanted, compare, found_at, user_name
+from ._lost_ledger import lost
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -208,16 +209,8 @@ def _host_problems(given: Mapping[str, Any], seen: Mapping[str, Any], scheduler:
         asked = f"filedrop_scheduler: the jobs are started by {scheduler}, which is missing on this host"
         found.append(Problem(f"{asked}. {_OTHER_SCHEDULER[scheduler]}"))
     if seen["configured"] and not seen["ledger"]:
-        # A new ledger would send last year's payments again.
-        user, state = given["user"], os.path.dirname(paths["ledger"])
-        create = f"install -d -m 0700 -o {user} -g {user} {state} && runuser -u {user} -- {paths['command']} init"
-        found.append(
-            Problem(
-                f"{paths['configuration']} contains jobs, but the ledger {paths['ledger']} is missing. It records what "
-                "was sent already. Restore it from a backup. If no file can be sent twice without it, create an empty "
-                f"one on the host: {create}"
-            )
-        )
+        error = lost(paths["configuration"], paths["ledger"], paths["command"], given["user"])
+        found.append(Problem(str(error)))
     found += _user_problems(given)
     if given["entry"] == "jobs":
         library = {"system": seen["library"], "venv": seen["venv"]}[given["library"]]

@@ -24,6 +24,7 @@ from ._engine.errors import DependencyError, FiledropError, unexpected
 from ._engine.ledger.owner import as_owner
 from ._engine.local import names
 from ._engine.run.runner import run
+from ._lost_ledger import require_not_lost
 from ._respawn import respawn_if_needed
 
 if TYPE_CHECKING:
@@ -119,6 +120,16 @@ def ledger_path(module: AnsibleModule) -> str:
     return clean(str(module.params["ledger"] or default_ledger()), name="ledger")
 
 
+def ledger_to_write(module: AnsibleModule) -> str:
+    """Return the ledger of a task that creates a missing one.
+
+    :raises LedgerError: this host had a ledger, and it was lost, or its path is mistyped.
+    """
+    found = ledger_path(module)
+    require_not_lost(found, is_given=bool(module.params["ledger"]))
+    return found
+
+
 def iso(seconds: float | None) -> str | None:
     """Format seconds since 1970 as ISO 8601 in UTC; None if they are outside of the calendar."""
     if seconds is None:
@@ -198,7 +209,7 @@ def _run(
     retention: int | None = None,
     max_age: int | None = None,
 ) -> RunResult:
-    ledger, check = ledger_path(module), module.check_mode
+    ledger, check = ledger_to_write(module), module.check_mode
     with as_owner(ledger, reading=check):
         return run(
             job,
@@ -298,7 +309,7 @@ _TROUBLES = (
     _Trouble(
         "files_blocked",
         "waiting for a name that is taken on the server",
-        lambda found: found.blocked,
+        lambda found: found.blocked - sum(one.is_blocked and one.is_stuck for one in found.outcomes),
         lambda one: one.is_blocked and not one.is_stuck,
     ),
 )

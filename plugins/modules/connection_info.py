@@ -220,6 +220,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._module import (
     ACCOUNT_SPEC,
     LEDGER_SPEC,
     ledger_path,
+    ledger_to_write,
     run_module,
 )
 
@@ -228,7 +229,9 @@ def describe_connection(module: AnsibleModule) -> dict[str, Any]:
     """Describe the server and its folders."""
     folders, probe_dir = folders_from_options(module.params, preset_named(module.params["preset"]))
     account = account_from_options(module.params)
-    found = describe(account, folders, None if module.check_mode else probe_dir, ledger=ledger_path(module))
+    probe_dir = None if module.check_mode else probe_dir
+    ledger = ledger_path(module) if probe_dir is None else ledger_to_write(module)
+    found = describe(account, folders, probe_dir, ledger=ledger)
     return {"changed": False, "account": account.name, **found}
 
 

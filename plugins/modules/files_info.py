@@ -22,7 +22,7 @@ options:
       - List only entries whose name matches one of these patterns, such as V(report-*.xml).
       - In a pattern, V(*) matches any characters, V(?) matches one, and V([abc]) matches one of these. Patterns are
         case-sensitive.
-      - Without patterns, every name matches.
+      - Without patterns, every name matches. An empty list is refused.
     type: list
     elements: str
   exclude:

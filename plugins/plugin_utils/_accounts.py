@@ -128,7 +128,7 @@ def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: H
         variable = f"filedrop_accounts.{_shown(name)}"
         try:
             read.label(name, name="filedrop_accounts")
-            account = _account(name, dictionary(options), host)
+            account = _account(name, dictionary(options, secret=True), host)
         except (FiledropError, InvalidOption) as error:
             problems.append(_of(variable, error))
             if isinstance(options, Mapping):
@@ -201,7 +201,9 @@ def _job(
     if account is None:
         problems.append(f"{variable}.account: this option is missing. Set it to one of filedrop_accounts: {known}.")
     elif isinstance(account, str) and account not in accounts:
-        problems.append(f"{variable}: account: {account!r} is not defined in filedrop_accounts, which has: {known}.")
+        problems.append(
+            f"{variable}: account: {read.abbreviated(account)} is not defined in filedrop_accounts, which has: {known}."
+        )
     given = _sound_account(account, of_account)
     if given is None and (account is None or isinstance(account, str)):
         options = {**options, "account": "x"}
@@ -263,7 +265,8 @@ def _all_mistakes(
             elif option in gone:
                 return None
             gone.add(option)
-            if left.pop(option, None) is None:
+            is_refused = option in left and error.reason == "option_invalid"
+            if left.pop(option, None) is None and not is_refused:
                 if option not in _STAND_INS:
                     return None
                 left[option] = _STAND_INS[option]
@@ -289,15 +292,15 @@ def nearest(name: object, known: Iterable[object]) -> str:
 
 def _shown(name: object) -> str:
     """Return the name of an account or job for an error. It may be any text."""
-    return str(name) if str(name).isprintable() else read.abbreviated(name)
+    shown = read.abbreviated(name)
+    return str(name) if shown in (repr(name), str(name)) and str(name).isprintable() else shown
 
 
-def dictionary(options: object) -> Mapping[str, Any]:
+def dictionary(options: object, *, secret: bool = False) -> Mapping[str, Any]:
+    """Return the options of an account or a job. The value of a secret never appears in the error."""
     if not isinstance(options, Mapping):
-        finding = (
-            f"the value must be a dictionary of options, but is {read.kind_of(options)}: {read.abbreviated(options)}."
-        )
-        raise InvalidOption(finding)
+        shown = "" if secret else f": {read.abbreviated(options)}"
+        raise InvalidOption(f"the value must be a dictionary of options, but is {read.kind_of(options)}{shown}.")
     return options
 
 
@@ -313,10 +316,10 @@ def _require_plain_paths(options: Mapping[str, Any]) -> None:
                 continue
             if path.startswith("~"):
                 why = "begins with ~, which is another folder for each user. Use an absolute path"
-                raise InvalidOption(f"{option}: {read.abbreviated(path)} {why}.")
+                raise InvalidOption(f"{option}: {read.shown(option, path)} {why}.")
             if path != path.strip() or path.endswith("\\"):
                 why = "ends with a backslash, or has a space at an end, which a unit file cannot have"
-                raise InvalidOption(f"{option}: {read.abbreviated(path)} {why}. Use another folder.")
+                raise InvalidOption(f"{option}: {read.shown(option, path)} {why}. Use another folder.")
 
 
 def _account(name: str, options: Mapping[str, Any], host: Host) -> InventoryAccount:
@@ -372,14 +375,15 @@ def _refer_to_secret(account: InventoryAccount, name: str, option: str, given: s
     if not host.deploys:
         account.options[option] = given or f"{REFERENCE}{credential}"
         return
+    said = read.shown(option, given)
     if given is not None and given.startswith(REFERENCE):
         credential = given[len(REFERENCE) :]
         given = None
     path = f"{KEYS}/{credential}" if given is None else given
     if not _SAFE_PATH.fullmatch(path):
         raise InvalidOption(
-            f"{option}: {given or credential!r} cannot be used in a unit file. Use an absolute path of letters, digits "
-            "and . _ @ + - only."
+            f"{option}: {said} cannot be used in a unit file. Use an absolute path of letters, digits and "
+            ". _ @ + - only."
         )
     account.options[option] = f"{REFERENCE}{credential}" if given is None or host.hands_over else given
     if given is not None:

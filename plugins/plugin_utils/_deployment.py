@@ -13,9 +13,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..module_utils._engine.config.paths import COMMAND
 from ._accounts import CONFIGURATION, KEYS, Host, InvalidVariables
 from ._command import built_command, digest_of
-from ._plan import COMMAND, plan
+from ._plan import plan
 from ._variables import ACCOUNTS, CHOICES, JOBS, Variables
 
 STATE = "/var/lib/filedrop"

@@ -19,13 +19,13 @@ from typing import Any
 from ..module_utils._engine.command.on_arrival import PATIENCE
 from ..module_utils._engine.config.calendar import NotExpressible, cron_time
 from ..module_utils._engine.config.files import ConfiguredJob
+from ..module_utils._engine.config.paths import COMMAND
 from . import _units as units
 from ._accounts import CONFIGURATION, KEYS, Host, InvalidVariables, InventoryAccount, read_inventory
 from ._cron import CronJob, crontab
 
 UNITS = "/etc/systemd/system"
 CRONTAB = "/etc/cron.d/filedrop"
-COMMAND = "/usr/local/bin/filedrop"
 HEADER = "# Managed by Ansible (courier.filedrop.filedrop). Local changes will be lost. Change the inventory instead."
 
 EXCLUSIVE = (

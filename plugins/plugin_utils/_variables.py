@@ -75,7 +75,7 @@ class Variables:
             if isinstance(value, Mapping):
                 found = _combined(found, value)
             elif value is not None:
-                finding = f"the value must be a dictionary, but is {read.kind_of(value)}: {read.abbreviated(value)}."
+                finding = f"the value must be a dictionary, but is {read.kind_of(value)}."
                 self.problems.append(f"{name}: {finding} Write the name of each entry, with its options below it.")
         return found
 

@@ -98,7 +98,7 @@ class Office:
     def fleet(self, *names: str, jobs: Mapping[str, object], **more: Mapping[str, object]) -> str:
         """Write an inventory of hosts, each with a ledger of its own, with what some say beside it; return its path."""
         hosts = {
-            name: {**LOCAL, "filedrop_ledger": str(self.outbox.parent / f"{name}.sqlite3"), **more.get(name, {})}
+            name: {**LOCAL, "filedrop_ledger": str(self.outbox.parent / name / "ledger.sqlite3"), **more.get(name, {})}
             for name in names
         }
         common = {"filedrop_accounts": self.accounts, "filedrop_jobs": jobs, **more.get("group", {})}

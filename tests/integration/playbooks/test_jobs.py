@@ -117,7 +117,7 @@ def test_groups_and_hosts_override_single_options(
     assert played.status == 0
     assert sorted(path.name for path in sshd.input.iterdir()) == ["invoices-other.xml", "invoices-outbox.xml"]
     assert sorted(path.name for path in other.iterdir()) == ["archive", "notes.txt"]
-    assert not (tmp_path / "shop3.sqlite3").exists()
+    assert not (tmp_path / "shop3" / "ledger.sqlite3").exists()
 
 
 def test_a_job_that_one_host_has_can_be_named_for_all(stage: Stage, office: Office, sshd: SshServer) -> None:

@@ -143,7 +143,7 @@ def test_a_mistake_on_one_host_keeps_the_others_from_moving_files(
     assert played.status != 0
     assert "filedrop_jobs.invoices.inclde" in played.output
     assert not list(sshd.input.iterdir())
-    assert not (tmp_path / "shop1.sqlite3").exists()
+    assert not (tmp_path / "shop1" / "ledger.sqlite3").exists()
 
 
 @pytest.mark.parametrize("playbook", ["jobs", "remove", "quickstart"])

@@ -15,6 +15,7 @@ import re
 import stat as modes
 
 from ..errors import InputError
+from .options import shown
 from .text import in_utf8
 
 REFERENCE = "credential:"
@@ -35,7 +36,7 @@ def resolve_reference(reference: str, keys: str, *, option: str) -> str:
     if not _NAME.fullmatch(name):
         raise InputError(
             "option_invalid",
-            f"{option}: {reference!r} is not a valid credential name.",
+            f"{option}: {shown(option, reference)} is not a valid credential name.",
             f"Write {REFERENCE} and the name of a file in {keys}, such as {REFERENCE}amili.",
         )
     handed_over = os.path.join(_folder() or "/nonexistent", name)

@@ -62,6 +62,7 @@ JOB_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "pickup": (*_COMMON, "dest", "move_dir", "verify", "on_duplicate", "min_free", "group", "file_mode"),
 }
 
+_NEVER_NULL = ("include", "enabled")
 _LONGEST_TIME = 100 * 366 * DAY
 
 
@@ -122,6 +123,7 @@ class Configuration:
             if not direction:
                 raise read.missing("direction", "this option is missing", f"Set it to {' or '.join(JOB_OPTIONS)}.")
             _refuse_unknown(options, JOB_OPTIONS[direction], _JOB_HINTS)
+            read.refuse_null(options, _NEVER_NULL)
             account = read.text(options, "account")
             if account is None:
                 raise read.missing("account", "this option is missing", f"Name a file in {self.folder}/accounts.")

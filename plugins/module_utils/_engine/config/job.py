@@ -237,7 +237,7 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
         name=_job_name(name, "dropoff", sources),
         sources=sources,
         remote_dir=_remote_dir(found, preset),
-        include=read.patterns(found, "include"),
+        include=read.wanted_patterns(found, "include"),
         exclude=read.patterns(found, "exclude"),
         settle=read.number(found, "settle", Dropoff.settle, low=0, high=_DAY),
         upload=read.choice(found, "upload", UPLOADS, Dropoff.upload),
@@ -272,7 +272,7 @@ def pickup_from_options(options: Mapping[str, object], preset: Preset, *, name: 
         name=_job_name(name, "pickup", (remote_dir, dest)),
         dest=dest,
         remote_dir=remote_dir,
-        include=read.patterns(found, "include"),
+        include=read.wanted_patterns(found, "include"),
         exclude=read.patterns(found, "exclude"),
         settle=read.number(found, "settle", Pickup.settle, low=0, high=_DAY),
         after=after,
@@ -298,7 +298,7 @@ def listing_from_options(options: Mapping[str, object], preset: Preset) -> Listi
     found = read.merged(options, {name: value for name, value in preset.pickup.items() if name == "remote_dir"})
     return ListingJob(
         remote_dir=_remote_dir(found, preset),
-        include=read.patterns(found, "include"),
+        include=read.wanted_patterns(found, "include"),
         exclude=read.patterns(found, "exclude"),
         max_results=read.integer(found, "max_results", ListingJob.max_results, low=0, high=_MAX_RESULTS),
     )

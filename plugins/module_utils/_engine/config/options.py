@@ -22,13 +22,45 @@ _MAX_SHOWN = 200
 _SIZE = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_LOGIN = re.compile(r"(?<=://).*@|[^\s/:]+:[^\s/]*@", re.DOTALL)
+_PRIVATE_KEY = "-----BEGIN "
+_OF_SECRETS = ("private_key_file", "passphrase_file", "password_file")
+_BEGINS_OF_PATHS = ("/", "~", "credential:")
+NOT_SHOWN = "the value (not shown, because it may be a secret)"
 LABEL = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
 
 
 def abbreviated(value: object) -> str:
-    """Format a value for an error, as Python's repr, cut to 200 characters. Never call it with a secret."""
-    text = repr(value)
+    """Format a value for an error, as Python's repr, cut to 200 characters. Never call it with a secret.
+
+    Of a dictionary, only the names are shown, and of a URL no user and password: a whole account may be misplaced.
+    """
+    if isinstance(value, Mapping):
+        text = f"{{{', '.join(f'{_bare(name)}: ...' for name in value)}}}"
+    elif isinstance(value, (list, tuple)):
+        text = f"[{', '.join(map(_bare, value))}]"
+    else:
+        text = _bare(value)
     return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
+
+
+def _bare(value: object) -> str:
+    if isinstance(value, (Mapping, list, tuple)):
+        return "{...}" if isinstance(value, Mapping) else "[...]"
+    return without_secrets(value) if isinstance(value, str) else repr(value)
+
+
+def without_secrets(value: str) -> str:
+    """Format text as Python's repr, without a private key, and without the user and password of a URL."""
+    return NOT_SHOWN if _PRIVATE_KEY in value else repr(_LOGIN.sub("***@", value))
+
+
+def shown(name: str, value: object) -> str:
+    """Format the value of an option for an error. An option for the path of a secret may be given the secret itself."""
+    if not name.endswith(_OF_SECRETS):
+        return abbreviated(value)
+    is_path = isinstance(value, str) and value.startswith(_BEGINS_OF_PATHS) and not _CONTROL.search(value)
+    return abbreviated(value) if is_path else NOT_SHOWN
 
 
 def kind_of(value: object) -> str:
@@ -40,7 +72,7 @@ def kind_of(value: object) -> str:
 
 def invalid(name: str, value: object, why: str, way_out: str) -> InputError:
     """Build an InputError that shows the option and its invalid value."""
-    return InputError("option_invalid", f"{name}: {abbreviated(value)} {why}.", way_out)
+    return InputError("option_invalid", f"{name}: {shown(name, value)} {why}.", way_out)
 
 
 def missing(name: str, finding: str, way_out: str) -> InputError:
@@ -57,15 +89,15 @@ def text(options: Options, name: str, *, secret: bool = False) -> str | None:
     value = options.get(name)
     if value is None:
         return None
+    said = "" if secret or shown(name, value) == NOT_SHOWN else f": {abbreviated(value)}"
     if not isinstance(value, str):
-        finding = f"{name}: the value must be text, but is {kind_of(value)}"
-        finding += "." if secret else f": {abbreviated(value)}."
+        finding = f"{name}: the value must be text, but is {kind_of(value)}{said}."
         raise InputError("option_invalid", finding, f"Put the value of {name} in quotes.")
     if not value or "\0" in value:
         finding = f"{name}: the value is empty." if not value else f"{name}: the value contains a NUL character."
         raise InputError("option_invalid", finding, f"Give {name} a value, or remove it.")
     if not _is_utf_8(value):
-        finding = f"{name}: the value is not UTF-8" + ("." if secret else f": {abbreviated(value)}.")
+        finding = f"{name}: the value is not UTF-8{said}."
         raise InputError("option_invalid", finding, f"Write the value of {name} in UTF-8.")
     return value
 
@@ -186,6 +218,25 @@ def patterns(options: Options, name: str) -> tuple[str, ...]:
             why = "contains a /; patterns are compared with the file's name only, so it would never match"
             raise invalid(name, pattern, why, "Set the folder in src or remote_dir; write only the file's name here.")
     return found
+
+
+def wanted_patterns(options: Options, name: str) -> tuple[str, ...]:
+    """Read the patterns of wanted files. Without them, all files are wanted, so a list that is empty is refused."""
+    if options.get(name) in ([], ()):
+        raise invalid(name, [], "contains no pattern, which would mean all files", f"Name files, or remove {name}.")
+    return patterns(options, name)
+
+
+def refuse_null(options: Options, names: Sequence[str]) -> None:
+    """Refuse a value that was forgotten, for options whose default moves more files.
+
+    For other options, null is as if they were absent. So a host can take back an option of its group.
+
+    :raises InputError: one of the options is null.
+    """
+    for name in names:
+        if name in options and options[name] is None:
+            raise InputError("option_invalid", f"{name}: the value is empty.", f"Give {name} a value, or remove it.")
 
 
 def clean(value: str, *, name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+COMMAND = "/usr/local/bin/filedrop"
 SYSTEM_LEDGER = "/var/lib/filedrop/ledger.sqlite3"
 
 

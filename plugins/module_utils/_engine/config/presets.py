@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import InputError
+from .options import abbreviated
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def preset_named(name: str | None) -> Preset:
         known = ", ".join(sorted(PRESETS))
         raise InputError(
             "preset_unknown",
-            f"preset: unknown preset {name!r}.",
+            f"preset: unknown preset {abbreviated(name)}.",
             f"Use one of: {known}; or remove preset and set host, remote_dir and the other options yourself.",
         )
     return PRESETS[name]

@@ -43,12 +43,14 @@ class Waiting:
 
     :ivar count: all of them.
     :ivar blocked: those that wait for a taken name.
+    :ivar only_blocked: those of them that are not stuck.
     :ivar stuck: those that have waited longer than ``max_age``.
     :ivar oldest_since: when the first of them began to wait, in seconds since 1970; None if no file waits.
     """
 
     count: int
     blocked: int
+    only_blocked: int
     stuck: int
     oldest_since: float | None
 
@@ -64,9 +66,16 @@ def waiting_of(ledger: Ledger, job: JobKey, now: float, max_age: float, *, seen_
     """
     seen_at = min(seen_at, now)  # a clock was wrong
     files = waiting_files(ledger, job).values()
-    blocked = sum(one.reason in BLOCKED for one in files)
-    stuck = sum(one.is_stuck(now if one.reason in BLOCKED else seen_at, max_age) for one in files)
-    return Waiting(len(files), blocked, stuck, min((one.since for one in files), default=None))
+    blocked = [one for one in files if one.reason in BLOCKED]
+    only_blocked = sum(not one.is_stuck(now, max_age) for one in blocked)
+    others_stuck = sum(one.is_stuck(seen_at, max_age) for one in files if one.reason not in BLOCKED)
+    return Waiting(
+        count=len(files),
+        blocked=len(blocked),
+        only_blocked=only_blocked,
+        stuck=len(blocked) - only_blocked + others_stuck,
+        oldest_since=min((one.since for one in files), default=None),
+    )
 
 
 def waiting_files(ledger: Ledger, job: JobKey) -> dict[str, Waits]:

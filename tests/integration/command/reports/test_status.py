@@ -91,6 +91,10 @@ def test_files_that_wait_are_counted_and_need_a_person_after_max_age(ready: Host
     ready.change_ledger("UPDATE waiting SET since = since - 90000")
     told = ready.run("status", "--json")
     assert (told.status, reasons(told)["invoices"]) == (3, ["files_stuck"])
+    columns = "account, direction, job, folder, 'new.xml', size, remote_path, reason, since + 90000"
+    ready.change_ledger(f"INSERT INTO waiting SELECT {columns} FROM waiting")
+    told = ready.run("status", "--json")
+    assert (told.status, reasons(told)["invoices"]) == (3, ["files_stuck", "files_blocked"])
     ready.dropoff(every="15m", max_age="48h")
     assert ready.run("status").status == 1
     (ready.outbox / "invoice-00000.xml").unlink()

@@ -149,6 +149,18 @@ def test_a_taken_name_and_a_long_wait_fail_and_other_files_that_wait_do_not() ->
     assert text.startswith("1 file waiting for too long. a: unsettled. 1 file waiting for a name")
 
 
+def test_a_file_that_waits_too_long_for_a_taken_name_is_told_once() -> None:
+    found = result_of([waiting("a", "name_taken", is_stuck=True)])
+    found.stuck = 1
+    assert _module.verdict(found) == ("files_stuck", "1 file waiting for too long. a: name_taken.")
+    found = result_of([waiting("a", "name_taken", is_stuck=True), waiting("b", "name_taken")])
+    found.stuck = 1
+    assert _module.verdict(found)[1] == (
+        "1 file waiting for too long. a: name_taken. "
+        "1 file waiting for a name that is taken on the server. b: name_taken."
+    )
+
+
 def test_what_ended_the_run_comes_first_and_nothing_hides_it() -> None:
     error = TrustError("host_key_changed", "The key is another one.")
     found = result_of([outcome("f", "failed", "Broken."), outcome("h", "held", "Who knows.")], error=error)
@@ -168,8 +180,9 @@ def test_in_check_mode_nothing_is_said_to_be_delivered() -> None:
     [
         ({"port": 70000}, "port: 70000 is out of range."),
         ({"preset": "amili"}, "preset: unknown preset 'amili'."),
-        ({"src": {"a": 1}}, "src: the value must be text or a list of texts, but is a dictionary: {'a': 1}."),
+        ({"src": {"a": 1}}, "src: the value must be text or a list of texts, but is a dictionary: {'a': ...}."),
         ({"src": "out"}, "src: 'out' is not an absolute path."),
+        ({"include": []}, "include: [] contains no pattern, which would mean all files."),
         ({"remote_dir": None}, "remote_dir: this option is missing."),
         ({"max_bytes": "much"}, "max_bytes: 'much' is not a size."),
         ({"username": None, "password": "hunter-two"}, "username: this option is missing."),

@@ -111,6 +111,26 @@ def test_what_is_null_is_left_out() -> None:
     assert plan({"amili": None}, {"invoices": None}, ERP1)["files"] == []
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"include": None}, "filedrop_jobs.invoices.include: the value is empty."),
+        ({"enabled": None}, "filedrop_jobs.invoices.enabled: the value is empty."),
+        ({"include": []}, "filedrop_jobs.invoices.include: [] contains no pattern, which would mean all files."),
+    ],
+)
+def test_an_option_that_holds_files_back_must_not_be_empty(option: dict[str, Any], told: str) -> None:
+    text = refusal({"amili": AMILI}, {"invoices": {**INVOICES, **option, "settle": "x"}})
+    assert told in text
+    assert "settle" in text  # the rest is validated, too
+
+
+def test_null_takes_back_an_option_without_danger() -> None:
+    job = {**INVOICES, "exclude": None, "settle": None, "max_files": None}
+    assert plan({"amili": AMILI}, {"invoices": job}, ERP1)["files"]
+    assert plan({"amili": AMILI}, {"invoices": {**job, "exclude": []}}, ERP1)["files"]
+
+
 def test_a_job_by_hand_has_no_timer() -> None:
     job = {key: value for key, value in INVOICES.items() if key != "every"}
     found = plan({"amili": AMILI}, {"invoices": job}, ERP1)
@@ -141,7 +161,7 @@ def test_a_job_that_cannot_be_meant_is_refused_by_name(option: dict[str, Any], t
         ({"username": 2001234}, "filedrop_accounts.amili.username: the value must be text, but is an integer"),
         ({"host_keys": ["x"]}, "filedrop_accounts.amili.host_keys[0] is 'x'"),
         ({"host_keys": []}, "filedrop_accounts.amili.host_keys: this option is missing"),
-        ({"private_key_file": "my key"}, "'my key' cannot be used in a unit file"),
+        ({"private_key_file": "/my key"}, "'/my key' cannot be used in a unit file"),
         ({"password": 5}, "filedrop_accounts.amili: password: the value must be text, but is an integer."),
         ({"private_key": KEY}, "private_key: the text is no private key that can be used. It contains a public key"),
         (

@@ -79,8 +79,8 @@ def of_waiting(job: ConfiguredJob, waiting: Waiting) -> Iterator[Problem]:
         )
         way_out = f"See what they wait for: filedrop check {job.name}."
         yield Problem("files_stuck", finding, way_out)
-    blocked = waiting.blocked - waiting.stuck
-    if blocked > 0:
+    blocked = waiting.only_blocked
+    if blocked:
         finding = f"Waiting for a name that another file has on the server: {count_of(blocked, 'file')}."
         way_out = f"See which: filedrop check {job.name}. Ask the provider about the others, or rename yours."
         yield Problem("files_blocked", finding, way_out, SOME_FAILED)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ...config.files import ConfiguredJob
 
 
-_NOTHING_WAITS = Waiting(0, 0, 0, None)
+_NOTHING_WAITS = Waiting(0, 0, 0, 0, None)
 
 
 @dataclass

@@ -61,6 +61,14 @@ def test_a_job_with_nothing_but_its_needs(house: House) -> None:
     )
 
 
+@pytest.mark.parametrize("option", ["include", "enabled"])
+def test_an_option_that_holds_files_back_must_not_be_null(house: House, option: str) -> None:
+    house.put("jobs/invoices.json", {**DROPOFF, "exclude": None, "settle": None, option: None})
+    with pytest.raises(InputError, match=f"{option}: the value is empty") as caught:
+        house.read.job("invoices")
+    assert caught.value.way_out == f"Give {option} a value, or remove it."
+
+
 def test_a_job_with_all_that_only_its_file_can_say(house: House) -> None:
     found = house.job(
         {
@@ -211,7 +219,7 @@ def test_a_job_can_be_read_by_who_may_not_read_the_secrets(house: House) -> None
         ({"user": "x"}, "'user': unknown option"),
         ({"account": "amili"}, "'account': unknown option"),
         ({"password": "a", "password_file": "/b"}, "password_file: cannot be used together with password"),
-        ({"password_file": "relative"}, "password_file: 'relative' is not an absolute path"),
+        ({"password_file": "relative"}, "password_file: the value (not shown, because it may be a secret) is not"),
         ({"preset": "other"}, "preset: unknown preset 'other'"),
         ({"port": 0}, "port: 0 is out of range"),
     ],

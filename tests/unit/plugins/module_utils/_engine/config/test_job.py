@@ -130,7 +130,7 @@ def test_commas_and_odd_characters_in_src_survive() -> None:
         (["/a", " "], "src, entry 2: ' ' is empty"),
         ("outbox", "src: 'outbox' is not an absolute path."),
         (["/a", "b"], "src: 'b' is not an absolute path."),
-        ({"path": "/a"}, "src: the value must be text or a list of texts, but is a dictionary: {'path': '/a'}."),
+        ({"path": "/a"}, "src: the value must be text or a list of texts, but is a dictionary: {'path': ...}."),
         (7, "src: the value must be text or a list of texts, but is an integer: 7."),
         (["/a", 7], "src, entry 2: the value must be text, but is an integer: 7."),
         (True, "src: the value must be text or a list of texts, but is a boolean: True."),
@@ -155,13 +155,14 @@ def test_src_says_what_was_found(value: object, found: str) -> None:
         {"max_results": -1},
         {"max_results": 100_001},
         {"include": ["a/b"]},
+        {"include": []},
         {"exclude": ["a/b"]},
     ],
     ids=str,
 )
 def test_bad_values_are_refused_with_name_and_value(make: object, options: dict[str, object]) -> None:
     ((name, value),) = options.items()
-    value = value[0] if isinstance(value, list) else value
+    value = value[0] if isinstance(value, list) and value else value
     error = refusal(make, **options)
     assert error.reason == "option_invalid"
     assert error.finding.startswith(f"{name}: {value!r} ")

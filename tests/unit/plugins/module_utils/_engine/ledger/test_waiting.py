@@ -46,10 +46,18 @@ def remember(ledger: Ledger, files: dict[str, Waits], job: JobKey = JOB) -> None
 def test_the_waiting_files_of_a_job_are_counted(ledger: Ledger) -> None:
     remember(ledger, {"/out/a": waits("unsettled", 100), "/out/b": waits("name_taken", 200)})
     remember(ledger, {"/out/a": waits("name_taken", 50)}, OTHER)
-    assert waiting_of(ledger, JOB, now=1150, max_age=1000, seen_at=1150) == Waiting(
-        2, blocked=1, stuck=1, oldest_since=100
-    )
-    assert waiting_of(ledger, JobKey("amili", "pickup", "x"), now=0, max_age=0, seen_at=0) == Waiting(0, 0, 0, None)
+    assert waiting_of(ledger, JOB, now=1150, max_age=1000, seen_at=1150) == Waiting(2, 1, 1, 1, oldest_since=100)
+    assert waiting_of(ledger, JobKey("amili", "pickup", "x"), now=0, max_age=0, seen_at=0) == Waiting(0, 0, 0, 0, None)
+
+
+@pytest.mark.parametrize(("now", "only_blocked", "stuck"), [(1000, 2, 0), (1150, 1, 2), (2000, 0, 3)])
+def test_a_file_that_is_stuck_hides_no_other_that_is_blocked(
+    ledger: Ledger, now: float, only_blocked: int, stuck: int
+) -> None:
+    files = {"/out/a": waits("unsettled", 100), "/out/b": waits("name_taken", 200), "/out/c": waits("name_taken", 120)}
+    remember(ledger, files)
+    found = waiting_of(ledger, JOB, now=now, max_age=1000, seen_at=now)
+    assert (found.blocked, found.only_blocked, found.stuck) == (2, only_blocked, stuck)
 
 
 def test_what_waits_no_longer_is_forgotten_as_far_as_the_run_knows(ledger: Ledger) -> None:
