@@ -37,8 +37,8 @@ class ActionModule(FiledropAction):
         except InvalidVariables as error:
             return {**found, "problems": error.problems}
         answer = self.on_host("look_at_host", deployment.question(entry, constants.DEFAULT_LOCAL_TMP), about)
-        if answer.get("failed") and "msg" in answer and not {"exception", "module_stderr", "rc"} & set(answer):
-            return {**found, "problems": [answer["msg"]]}  # something on the host is not what it must be
+        if is_refusal(answer):
+            return {**found, "problems": [str(answer["msg"])]}
         if answer.get("failed") or answer.get("unreachable") or "seen" not in answer:
             return {**found, **answer}
         case = answer["scheduler"], answer["keys_owner"]
@@ -51,3 +51,11 @@ class ActionModule(FiledropAction):
             return found
         found["keys"] = deployment.plan(*case)["keys"]
         return found
+
+
+def is_refusal(answer: dict[str, Any]) -> bool:
+    """Return whether the module itself has ended with an error. A module that crashed, or never ran, did not.
+
+    ansible-core 2.19 adds the key ``exception`` to every error of a module. Only the module adds its ``invocation``.
+    """
+    return bool(answer.get("failed")) and "msg" in answer and "invocation" in answer and "module_stderr" not in answer
