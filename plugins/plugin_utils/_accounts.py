@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from ..module_utils._engine.config import options as read
 from ..module_utils._engine.config.credentials import REFERENCE, resolve_reference
-from ..module_utils._engine.config.files import SECRETS, ConfiguredJob, GivenConfiguration
+from ..module_utils._engine.config.files import ACCOUNT_OPTIONS, SECRETS, ConfiguredJob, GivenConfiguration
 from ..module_utils._engine.errors import FiledropError
 from ..module_utils._engine.keys.armour import find_pem, no_key
 from ..module_utils._engine.remote.ssh.hostkeys import TrustedKeys
@@ -126,15 +126,17 @@ def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: H
     found = Inventory()
     for name, options in accounts.items():
         variable = f"filedrop_accounts.{_shown(name)}"
+        unknown = _unknown_nulls(options)
         try:
             read.label(name, name="filedrop_accounts")
             account = _account(name, dictionary(options), host)
         except (FiledropError, InvalidOption) as error:
             problems.append(_of(variable, error))
             if isinstance(options, Mapping):
-                _all_mistakes(_read_account, _without_secrets(options), variable, problems)
+                _all_mistakes(_read_account, {**unknown, **_without_secrets(options)}, variable, problems)
             continue
-        if _all_mistakes(_read_account, account.options, variable, problems, shown=options) is not None:
+        given = {**unknown, **account.options}
+        if _all_mistakes(_read_account, given, variable, problems, shown=options) is not None:
             found.accounts[name] = account
     for name, options in jobs.items():
         variable = f"filedrop_jobs.{_shown(name)}"
@@ -263,10 +265,18 @@ def _all_mistakes(
             elif option in gone:
                 return None
             gone.add(option)
-            if left.pop(option, None) is None:
+            if left.pop(option, None) is None and error.reason != "option_unknown":
                 if option not in _STAND_INS:
                     return None
                 left[option] = _STAND_INS[option]
+
+
+def _unknown_nulls(options: object) -> dict[str, None]:
+    """Return the options with null that no account has. An option with null is left out, and a mistyped one is not."""
+    if not isinstance(options, Mapping):
+        return {}
+    known = (*ACCOUNT_OPTIONS, "private_key")
+    return {option: None for option, value in options.items() if value is None and option not in known}
 
 
 def _with_kind(text: str, value: object) -> str:

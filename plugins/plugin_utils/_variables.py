@@ -68,11 +68,17 @@ class Variables:
         return self._values[name]
 
     def merged(self, layers: tuple[str, ...]) -> dict[Any, Any]:
-        """Merge the dictionaries of several variables option by option; later ones win."""
+        """Merge the dictionaries of several variables option by option; later ones win.
+
+        An entry with null leaves out that of a layer below. If none has it, its name is probably mistyped.
+        """
         found: dict[Any, Any] = {}
         for name in layers:
             value = self.get(name)
             if isinstance(value, Mapping):
+                if name != layers[0]:
+                    stray = [entry for entry, options in value.items() if options is None and entry not in found]
+                    self.problems += [_nothing_to_leave_out(name, entry, found) for entry in stray]
                 found = _combined(found, value)
             elif value is not None:
                 finding = f"the value must be a dictionary, but is {read.kind_of(value)}: {read.abbreviated(value)}."
@@ -142,6 +148,12 @@ def _combined(below: Mapping[Any, Any], above: Mapping[Any, Any]) -> dict[Any, A
         old = found.get(name)
         found[name] = _combined(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return found
+
+
+def _nothing_to_leave_out(variable: str, entry: object, below: Mapping[Any, Any]) -> str:
+    near = nearest(entry, below)
+    way_out = f"Did you mean {near}?" if near else f"Defined below it: {', '.join(sorted(map(str, below))) or 'none'}."
+    return f"{variable}.{entry}: null leaves out an entry, but no variable below {variable} has this one. {way_out}"
 
 
 def _unknown(name: str) -> list[str]:
