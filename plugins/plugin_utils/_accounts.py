@@ -125,13 +125,13 @@ def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: H
     jobs = {name: options for name, options in jobs.items() if options is not None}
     found = Inventory()
     for name, options in accounts.items():
-        variable = f"filedrop_accounts.{_shown(name)}"
+        variable = f"filedrop_accounts.{shown(name)}"
         unknown = _unknown_nulls(options)
         try:
             read.label(name, name="filedrop_accounts")
             account = _account(name, dictionary(options), host)
         except (FiledropError, InvalidOption) as error:
-            problems.append(_of(variable, error))
+            problems.append(of_variable(variable, error))
             if isinstance(options, Mapping):
                 _all_mistakes(_read_account, {**unknown, **_without_secrets(options)}, variable, problems)
             continue
@@ -139,14 +139,14 @@ def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: H
         if _all_mistakes(_read_account, given, variable, problems, shown=options) is not None:
             found.accounts[name] = account
     for name, options in jobs.items():
-        variable = f"filedrop_jobs.{_shown(name)}"
+        variable = f"filedrop_jobs.{shown(name)}"
         try:
             read.label(name, name="filedrop_jobs")
             given = dict(dictionary(options))
             if host.deploys:
                 _require_plain_paths(given)
         except (FiledropError, InvalidOption) as error:
-            problems.append(_of(variable, error))
+            problems.append(of_variable(variable, error))
             continue
         if given.get("account") is None and given.get("direction") is None:
             near = nearest(name, jobs)
@@ -164,7 +164,7 @@ def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: H
     return found
 
 
-def _of(variable: str, error: Exception) -> str:
+def of_variable(variable: str, error: Exception) -> str:
     """Return the text of an error about a variable. An error about a name begins with its dictionary."""
     dictionary_of_it = variable.partition(".")[0]
     return f"{variable}: {str(error).removeprefix(f'{dictionary_of_it}: ')}"
@@ -199,7 +199,7 @@ def _job(
     """Read a job. If its account is unknown or invalid, the rest of the job is validated nevertheless."""
     account = options.get("account")
     of_account = accounts.get(account) if isinstance(account, str) else None
-    known = ", ".join(sorted(map(_shown, accounts))) or "none"
+    known = ", ".join(sorted(map(shown, accounts))) or "none"
     if account is None:
         problems.append(f"{variable}.account: this option is missing. Set it to one of filedrop_accounts: {known}.")
     elif isinstance(account, str) and account not in accounts:
@@ -297,7 +297,7 @@ def nearest(name: object, known: Iterable[object]) -> str:
     return next(iter(difflib.get_close_matches(str(name), [str(each) for each in known if each != name], 1)), "")
 
 
-def _shown(name: object) -> str:
+def shown(name: object) -> str:
     """Return the name of an account or job for an error. It may be any text."""
     return str(name) if str(name).isprintable() else read.abbreviated(name)
 

@@ -56,6 +56,10 @@ class Variables:
         self._names, self._value_of = names, value_of
         self._values: dict[str, Any] = {}
 
+    def is_set(self, name: str) -> bool:
+        """Return whether a variable is defined. Its value may be null."""
+        return name in self._names
+
     def get(self, name: str) -> Any:
         """Return a value as it is; None if it is not set."""
         if name not in self._values:

@@ -100,6 +100,7 @@ def test_a_mistake_in_an_account_is_told_before_any_job_runs(
         ({"filedrop_job": ["invoices", "reports"]}, "'reports' is not a job with direction dropoff."),
         ({"filedrop_job": ""}, "filedrop_job: it names no job."),
         ({"filedrop_job": []}, "filedrop_job: it names no job."),
+        ({"filedrop_job": None}, "filedrop_job: it names no job."),
         ({"filedrop_job": {"invoices": True}}, "filedrop_job: the value must be text or a list of texts"),
         ({"filedrop_jobs_host": ["invoices"]}, "filedrop_jobs_host: the value must be a dictionary, but is a list"),
         ({"filedrop_jobs_host": {"invoices": None}}, "there is no job with direction dropoff. Define one"),

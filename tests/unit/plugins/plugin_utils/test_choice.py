@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.courier.filedrop.plugins.plugin_utils._accounts import InvalidVariables
+from ansible_collections.courier.filedrop.plugins.plugin_utils._choice import choose
+from ansible_collections.courier.filedrop.plugins.plugin_utils._variables import Variables
+
+from .test_plan import AMILI, INVOICES
+
+
+def variables(**given: Any) -> Variables:
+    every = {"filedrop_accounts": {"amili": AMILI}, "filedrop_jobs": {"invoices": INVOICES}, **given}
+    return Variables(every, every.__getitem__)
+
+
+@pytest.mark.parametrize(
+    ("given", "jobs", "named"),
+    [
+        ({}, ["invoices"], None),
+        ({"filedrop_job": "invoices"}, ["invoices"], ["invoices"]),
+        ({"filedrop_job": None}, [], []),
+        ({"filedrop_job": ""}, [], []),
+        ({"filedrop_job": []}, [], []),
+    ],
+)
+def test_a_choice_of_no_job_is_not_the_choice_of_all(given: dict[str, Any], jobs: list[str], named: Any) -> None:
+    found = choose(variables(**given), "dropoff")
+    assert list(found.requests) == jobs
+    assert found.named == named
+
+
+@pytest.mark.parametrize("direction", ["dropoff", "pickup"])
+@pytest.mark.parametrize("name", [2026, "Upper", True])
+def test_an_invalid_name_of_a_job_is_refused_whatever_its_direction(direction: str, name: object) -> None:
+    with pytest.raises(InvalidVariables) as refused:
+        choose(variables(filedrop_jobs={"invoices": INVOICES, name: INVOICES}), direction)
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"filedrop_jobs.{name}: {name!r} is not a valid name.")
