@@ -29,6 +29,9 @@ KEYS = f"{CONFIGURATION}/keys"
 ON_REQUEST = "on_request"
 """The scheduler of jobs that a play runs itself: nothing is deployed for them."""
 
+UNREADABLE = object()
+"""The place of an account that may be defined in a variable whose value is invalid. That is told of the variable."""
+
 _NO_HOST_KEYS = (
     "host_keys: this option is missing, and a job connects only to a server that its account trusts. The module "
     "courier.filedrop.host_keys_info shows what the server offers; compare that with what the provider published."
@@ -121,7 +124,8 @@ class Inventory:
 
 def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: Host, problems: list[str]) -> Inventory:
     """Read all accounts and jobs, and add what is invalid to the problems. An account or job with null is ignored."""
-    accounts = {name: options for name, options in accounts.items() if options is not None}
+    known = {name: options for name, options in accounts.items() if options is not None}
+    accounts = {name: options for name, options in known.items() if options is not UNREADABLE}
     jobs = {name: options for name, options in jobs.items() if options is not None}
     found = Inventory()
     for name, options in accounts.items():
@@ -153,15 +157,20 @@ def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: H
             hint = f"Did you mean {near}?" if near else "Set both, or remove the job."
             problems.append(f"{variable}: this job has neither account nor direction. {hint}")
             continue
-        job = _job(name, given, accounts, variable, problems)
+        job = _job(name, given, known, variable, problems)
         if job is not None:
             found.jobs[name] = job
+    used = [options.get("account") for options in jobs.values() if isinstance(options, Mapping)]
     problems += [
-        f"filedrop_accounts.{name}.{_NO_HOST_KEYS}"
-        for name in sorted({job.account for job in found.jobs.values()} & set(found.accounts))
-        if not found.accounts[name].options.get("host_keys") and found.accounts[name].root is None
+        f"filedrop_accounts.{shown(name)}.{_NO_HOST_KEYS}"
+        for name, options in accounts.items()
+        if name in used and isinstance(options, Mapping) and _lacks_host_keys(options)
     ]
     return found
+
+
+def _lacks_host_keys(options: Mapping[str, Any]) -> bool:
+    return not options.get("host_keys") and options.get("protocol") != "folder"
 
 
 def of_variable(variable: str, error: Exception) -> str:

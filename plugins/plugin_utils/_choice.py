@@ -24,7 +24,7 @@ from ._accounts import (
     read_inventory,
     shown,
 )
-from ._variables import ACCOUNTS, JOBS, Variables
+from ._variables import Variables
 
 _INLINE = ("private_key", *SECRETS)
 
@@ -59,7 +59,7 @@ def choose(variables: Variables, direction: str) -> Choice:
     :raises InvalidVariables: a variable is invalid.
     """
     problems = variables.problems
-    accounts, jobs = variables.merged(ACCOUNTS), variables.merged(JOBS)
+    accounts, jobs = variables.accounts_and_jobs()
     variables.path("filedrop_ledger")
     known = [name for name, options in jobs.items() if _direction(name, jobs, problems) == direction]
     disabled = [name for name in known if jobs[name].get("enabled") is False]

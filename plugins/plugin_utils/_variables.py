@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from ..module_utils._engine.config import options as read
 from ..module_utils._engine.config.schedule import DAY
 from ..module_utils._engine.errors import FiledropError
-from ._accounts import nearest
+from ._accounts import UNREADABLE, nearest
 
 PREFIX = "filedrop_"
 RESERVED = ("filedrop_server_",)
@@ -55,6 +55,7 @@ class Variables:
         self.problems = [problem for name in sorted(map(str, names)) for problem in _unknown(name)]
         self._names, self._value_of = names, value_of
         self._values: dict[str, Any] = {}
+        self._unreadable: set[str] = set()
 
     def is_set(self, name: str) -> bool:
         """Return whether a variable is defined. Its value may be null."""
@@ -69,7 +70,22 @@ class Variables:
                 why = " ".join(str(error).split())
                 self.problems.append(f"{name}: the template in its value cannot be evaluated: {why}")
                 self._values[name] = None
+                self._unreadable.add(name)
         return self._values[name]
+
+    def accounts_and_jobs(self) -> tuple[dict[Any, Any], dict[Any, Any]]:
+        """Return all accounts and jobs.
+
+        If a variable of accounts has no valid value, any account may be `UNREADABLE`. If one of jobs has none, there
+        are no jobs: options that are missing may be in that variable.
+        """
+        accounts, jobs = self.merged(ACCOUNTS), self.merged(JOBS)
+        if self._unreadable & set(JOBS):
+            jobs = {}
+        if self._unreadable & set(ACCOUNTS):
+            named = [options.get("account") for options in jobs.values() if isinstance(options, Mapping)]
+            accounts = dict.fromkeys([*accounts, *(name for name in named if isinstance(name, str))], UNREADABLE)
+        return accounts, jobs
 
     def merged(self, layers: tuple[str, ...]) -> dict[Any, Any]:
         """Merge the dictionaries of several variables option by option; later ones win.
@@ -80,12 +96,13 @@ class Variables:
         for name in layers:
             value = self.get(name)
             if isinstance(value, Mapping):
-                if name != layers[0]:
+                if name != layers[0] and not self._unreadable & set(layers):
                     stray = [entry for entry, options in value.items() if options is None and entry not in found]
                     self.problems += [_nothing_to_leave_out(name, entry, found) for entry in stray]
                 found = _combined(found, value)
             elif value is not None:
                 finding = f"the value must be a dictionary, but is {read.kind_of(value)}: {read.abbreviated(value)}."
+                self._unreadable.add(name)
                 self.problems.append(f"{name}: {finding} Write the name of each entry, with its options below it.")
         return found
 
