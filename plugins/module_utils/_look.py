@@ -295,7 +295,7 @@ def _differences(
         "library": lambda: not _library_as_wanted(given, seen),
         "user": lambda: not _user_as_wanted(given),
         "command": lambda: not _command_as_wanted(given["command"], paths["command"]),
-        "ledger": lambda: not seen["ledger"] or seen["foreign"] or not as_wanted(state, found_at(state)),
+        "ledger": lambda: not _is_file(paths["ledger"]) or seen["foreign"] or not as_wanted(state, found_at(state)),
         "keys": lambda: not all(_pair_as_wanted(f"{paths['keys']}/{name}", given) for name in plan["keys"]),
         "plan": plan_differs,
     }
@@ -324,7 +324,19 @@ def _user_as_wanted(given: Mapping[str, Any]) -> bool:
     return has_all and user.pw_shell == _SHELL and user.pw_dir == os.path.dirname(given["paths"]["ledger"])
 
 
+def _is_file(path: str) -> bool:
+    """Return whether there is a file, or a link to one.
+
+    :raises Obstacle: there is something else.
+    """
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise Obstacle(f"{path} exists, but is not a regular file. Move it away.")
+    return os.path.isfile(path)
+
+
 def _command_as_wanted(digest: str, path: str) -> bool:
+    if not _is_file(path):
+        return False
     try:
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())

@@ -257,3 +257,16 @@ def test_what_is_in_the_place_of_a_file_is_told_beside_the_other_mistakes(
         f"{masked} is a link to /dev/null, so the unit is masked. Unmask it: systemctl unmask filedrop@a.timer",
         f"{folder} exists, but is not a regular file. Move it away.",
     ]
+
+
+@pytest.mark.parametrize("what", ["command", "ledger"])
+@pytest.mark.parametrize("kind", ["folder", "link to nothing"])
+def test_what_is_in_the_place_of_the_command_or_the_ledger_is_told(site: Site, what: str, kind: str) -> None:
+    path = Path(site.paths[what])
+    path.parent.mkdir(exist_ok=True)
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("nothing")
+    assert site.problems() == [f"{path} exists, but is not a regular file. Move it away."]
+    assert differs(site, entry="keys") != []
