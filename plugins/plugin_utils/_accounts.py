@@ -136,7 +136,7 @@ def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: H
             account = _account(name, dictionary(options), host)
         except (FiledropError, InvalidOption) as error:
             problems.append(of_variable(variable, error))
-            if isinstance(options, Mapping):
+            if isinstance(options, Mapping) and all(isinstance(option, str) for option in options):
                 _all_mistakes(_read_account, {**unknown, **_without_secrets(options)}, variable, problems)
             continue
         given = {**unknown, **account.options}
@@ -317,6 +317,10 @@ def dictionary(options: object) -> Mapping[str, Any]:
             f"the value must be a dictionary of options, but is {read.kind_of(options)}: {read.abbreviated(options)}."
         )
         raise InvalidOption(finding)
+    for option in options:
+        if not isinstance(option, str):  # YAML reads the names on, off, yes and no as true and false
+            what = f"the name of an option must be text, but is {read.kind_of(option)}: {read.abbreviated(option)}"
+            raise InvalidOption(f"{what}. Correct it, or put it in quotes.")
     return options
 
 

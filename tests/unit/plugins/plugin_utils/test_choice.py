@@ -42,3 +42,17 @@ def test_an_invalid_name_of_a_job_is_refused_whatever_its_direction(direction: s
         choose(variables(filedrop_jobs={"invoices": INVOICES, name: INVOICES}), direction)
     (problem,) = refused.value.problems
     assert problem.startswith(f"filedrop_jobs.{name}: {name!r} is not a valid name.")
+
+
+@pytest.mark.parametrize("option", [2026, True, None])
+@pytest.mark.parametrize("value", [None, "x"])
+@pytest.mark.parametrize("what", ["filedrop_accounts.amili", "filedrop_jobs.invoices"])
+def test_the_name_of_an_option_is_text(what: str, option: object, value: object) -> None:
+    wrong: dict[Any, object] = {option: value}
+    given = {"filedrop_accounts": {"amili": AMILI | wrong}, "filedrop_jobs": {"invoices": INVOICES | wrong}}
+    variable = what.partition(".")[0]
+    with pytest.raises(InvalidVariables) as refused:
+        choose(variables(**{variable: given[variable]}), "dropoff")
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"{what}: the name of an option must be text, but is ")
+    assert f": {option!r}. Correct it" in problem
