@@ -53,6 +53,8 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 def apply_plan(module: AnsibleModule) -> None:
     """Apply the plan in the module's options, and exit with the changes."""
     found = compare(module, module.params)
+    if found.obstacles:
+        module.fail_json(msg="\n".join(found.obstacles))
     result: dict[str, Any] = {
         "changed": found.differs,
         "written": [each.path for each in found.changed],

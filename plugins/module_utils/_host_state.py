@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 SYSTEMD = "/run/systemd/system"
+UNITS = "/etc/systemd/system"
 TRIGGERS = (".timer", ".path")
 DROP_IN = ".service.d/filedrop.conf"
 OWNER_ONLY = 0o600
@@ -76,6 +77,7 @@ class Comparison:
     """Say what differs between a host and a plan.
 
     :ivar leftovers: temporary files of a call that was killed. They may contain secrets.
+    :ivar obstacles: why files and folders of the plan cannot be put in place, one line each.
     """
 
     wanted: list[Planned]
@@ -84,6 +86,7 @@ class Comparison:
     superfluous: list[str]
     triggers: Triggers
     leftovers: list[str]
+    obstacles: list[str]
 
     @property
     def differs(self) -> bool:
@@ -95,11 +98,18 @@ class Comparison:
 def compare(module: AnsibleModule, given: Mapping[str, Any]) -> Comparison:
     """Compare the host with a plan, in the form of the options of the module ``apply_plan``."""
     wanted = planned(given)
-    before = {each.path: found_at(module, each) for each in wanted}
-    changed = [each for each in wanted if not as_wanted(each, before[each.path])]
+    before: dict[str, Found | None] = {}
+    obstacles: dict[str, str] = {}
+    for each in wanted:
+        try:
+            before[each.path] = found_at(each)
+        except Obstacle as error:
+            if not any(each.path.startswith(f"{above}/") for above in obstacles):
+                obstacles[each.path] = str(error)
+    changed = [each for each in wanted if each.path in before and not as_wanted(each, before[each.path])]
     superfluous = superfluous_files(given["exclusive"], wanted)
     triggers = compare_triggers(module, given["triggers"], wanted, superfluous)
-    return Comparison(wanted, before, changed, superfluous, triggers, list(_leftovers(wanted)))
+    return Comparison(wanted, before, changed, superfluous, triggers, list(_leftovers(wanted)), [*obstacles.values()])
 
 
 def _leftovers(wanted: Iterable[Planned]) -> Iterator[str]:
@@ -125,7 +135,15 @@ def planned(given: Mapping[str, Any]) -> list[Planned]:
     return found
 
 
-def found_at(module: AnsibleModule, wanted: Planned) -> Found | None:
+class Obstacle(Exception):
+    """A file or folder of the plan cannot be read, or something else is in its place."""
+
+
+def found_at(wanted: Planned) -> Found | None:
+    """Return the state of a file or folder; None if it does not exist.
+
+    :raises Obstacle: it cannot be compared.
+    """
     try:
         with opened(wanted) as fd:
             status = os.fstat(fd)
@@ -134,12 +152,21 @@ def found_at(module: AnsibleModule, wanted: Planned) -> Found | None:
             content = None if wanted.content is None else content_of(fd)
     except FileNotFoundError:
         return None
-    except NotRegular:
-        kind = "folder" if wanted.is_folder else "file"
-        module.fail_json(msg=f"{wanted.path} exists, but is not a regular {kind}. Move it away.")
+    except NotRegular as error:
+        raise Obstacle(_in_place_of(wanted)) from error
     except OSError as error:
-        module.fail_json(msg=f"{wanted.path} cannot be read: {error.strerror}. Check it, and run again.")
+        raise Obstacle(f"{wanted.path} cannot be read: {error.strerror}. Check it, and run again.") from error
     return Found(user_name(status.st_uid), group_name(status.st_gid), modes.S_IMODE(status.st_mode), content)
+
+
+def _in_place_of(wanted: Planned) -> str:
+    """Say what is in the place of a file or folder."""
+    with suppress(OSError):
+        if os.path.dirname(wanted.path) == UNITS and os.readlink(wanted.path) == os.devnull:
+            unit = os.path.basename(wanted.path)
+            return f"{wanted.path} is a link to {os.devnull}, so the unit is masked. Unmask it: systemctl unmask {unit}"
+    kind = "folder" if wanted.is_folder else "file"
+    return f"{wanted.path} exists, but is not a regular {kind}. Move it away."
 
 
 class NotRegular(Exception):

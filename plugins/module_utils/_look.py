@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ._folder_rights import folder_problems, future_user, group_problems, secret_problems
-from ._host_state import SYSTEMD, Planned, as_wanted, compare, found_at, user_name
+from ._host_state import SYSTEMD, Obstacle, Planned, as_wanted, compare, found_at, user_name
 from ._lost_ledger import lost
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def look(module: AnsibleModule) -> None:
     problems = _host_problems(given, seen, scheduler)
     if plan is not None:
         problems += _plan_problems(given, seen, plan)
+    differs, obstacles = ([], []) if plan is None else _differences(module, given, seen, plan)
+    problems += map(Problem, obstacles)
     if module.check_mode:
         for each in problems:
             if each.is_missing:
@@ -91,7 +93,7 @@ def look(module: AnsibleModule) -> None:
         scheduler=scheduler,
         keys_owner=owner,
         problems=[each.text for each in problems],
-        differs=[] if sound is None else _differences(module, given, seen, sound),
+        differs=[] if sound is None else differs,
         taken_off=[] if sound is None else _taken_off(sound),
     )
 
@@ -271,20 +273,33 @@ def _refused_calendars(calendars: Mapping[str, str]) -> list[str]:
 
 def _differences(
     module: AnsibleModule, given: Mapping[str, Any], seen: Mapping[str, Any], plan: Mapping[str, Any]
-) -> list[str]:
-    """Name the parts of the deployment that differ from the plan."""
+) -> tuple[list[str], list[str]]:
+    """Name the parts of the deployment that differ from the plan, and say what keeps them from being compared."""
     paths, user = given["paths"], given["user"]
     state = Planned(os.path.dirname(paths["ledger"]), user, user, 0o700)
+    obstacles: list[str] = []
+
+    def plan_differs() -> bool:
+        found = compare(module, plan)
+        obstacles.extend(found.obstacles)
+        return found.differs
+
     checks: dict[str, Callable[[], bool]] = {
         "library": lambda: not _library_as_wanted(given, seen),
         "user": lambda: not _user_as_wanted(given),
         "command": lambda: not _command_as_wanted(given["command"], paths["command"]),
-        "ledger": lambda: not seen["ledger"] or seen["foreign"] or not as_wanted(state, found_at(module, state)),
-        "keys": lambda: not all(_pair_as_wanted(module, f"{paths['keys']}/{name}", given) for name in plan["keys"]),
-        "plan": lambda: compare(module, plan).differs,
+        "ledger": lambda: not _is_file(paths["ledger"]) or seen["foreign"] or not as_wanted(state, found_at(state)),
+        "keys": lambda: not all(_pair_as_wanted(f"{paths['keys']}/{name}", given) for name in plan["keys"]),
+        "plan": plan_differs,
     }
-    parts = {"keys": ("library", "user", "keys"), "jobs": ("user", "plan")}.get(given["entry"], tuple(checks))
-    return [part for part in parts if checks[part]()]
+    differs = []
+    for part in {"keys": ("library", "user", "keys"), "jobs": ("user", "plan")}.get(given["entry"], tuple(checks)):
+        try:
+            if checks[part]():
+                differs.append(part)
+        except Obstacle as error:
+            obstacles.append(str(error))
+    return differs, list(dict.fromkeys(obstacles))
 
 
 def _library_as_wanted(given: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
@@ -302,7 +317,19 @@ def _user_as_wanted(given: Mapping[str, Any]) -> bool:
     return has_all and user.pw_shell == _SHELL and user.pw_dir == os.path.dirname(given["paths"]["ledger"])
 
 
+def _is_file(path: str) -> bool:
+    """Return whether there is a file, or a link to one.
+
+    :raises Obstacle: there is something else.
+    """
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise Obstacle(f"{path} exists, but is not a regular file. Move it away.")
+    return os.path.isfile(path)
+
+
 def _command_as_wanted(digest: str, path: str) -> bool:
+    if not _is_file(path):
+        return False
     try:
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
@@ -312,9 +339,9 @@ def _command_as_wanted(digest: str, path: str) -> bool:
         return False
 
 
-def _pair_as_wanted(module: AnsibleModule, path: str, given: Mapping[str, Any]) -> bool:
+def _pair_as_wanted(path: str, given: Mapping[str, Any]) -> bool:
     """Return whether a generated pair exists, belongs together, and has the wanted type and comment."""
-    private, public = (found_at(module, Planned(name, "", "", 0, b"")) for name in (path, f"{path}.pub"))
+    private, public = (found_at(Planned(name, "", "", 0, b"")) for name in (path, f"{path}.pub"))
     if private is None or public is None:
         return False
     kind, _space, rest = (public.content or b"").decode("utf-8", "replace").strip().partition(" ")

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from ..module_utils._engine.config import options as read
 from ..module_utils._engine.config.credentials import REFERENCE, resolve_reference
-from ..module_utils._engine.config.files import SECRETS, ConfiguredJob, GivenConfiguration
+from ..module_utils._engine.config.files import ACCOUNT_OPTIONS, SECRETS, ConfiguredJob, GivenConfiguration
 from ..module_utils._engine.errors import FiledropError
 from ..module_utils._engine.keys.armour import find_pem, no_key
 from ..module_utils._engine.remote.ssh.hostkeys import TrustedKeys
@@ -28,6 +28,9 @@ CONFIGURATION = "/etc/filedrop"
 KEYS = f"{CONFIGURATION}/keys"
 ON_REQUEST = "on_request"
 """The scheduler of jobs that a play runs itself: nothing is deployed for them."""
+
+UNREADABLE = object()
+"""The place of an account that may be defined in a variable whose value is invalid. That is told of the variable."""
 
 _NO_HOST_KEYS = (
     "host_keys: this option is missing, and a job connects only to a server that its account trusts. The module "
@@ -121,48 +124,56 @@ class Inventory:
 
 def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: Host, problems: list[str]) -> Inventory:
     """Read all accounts and jobs, and add what is invalid to the problems. An account or job with null is ignored."""
-    accounts = {name: options for name, options in accounts.items() if options is not None}
+    known = {name: options for name, options in accounts.items() if options is not None}
+    accounts = {name: options for name, options in known.items() if options is not UNREADABLE}
     jobs = {name: options for name, options in jobs.items() if options is not None}
     found = Inventory()
     for name, options in accounts.items():
-        variable = f"filedrop_accounts.{_shown(name)}"
+        variable = f"filedrop_accounts.{shown(name)}"
+        unknown = _unknown_nulls(options)
         try:
             read.label(name, name="filedrop_accounts")
             account = _account(name, dictionary(options, secret=True), host)
         except (FiledropError, InvalidOption) as error:
-            problems.append(_of(variable, error))
-            if isinstance(options, Mapping):
-                _all_mistakes(_read_account, _without_secrets(options), variable, problems)
+            problems.append(of_variable(variable, error))
+            if isinstance(options, Mapping) and all(isinstance(option, str) for option in options):
+                _all_mistakes(_read_account, {**unknown, **_without_secrets(options)}, variable, problems)
             continue
-        if _all_mistakes(_read_account, account.options, variable, problems, shown=options) is not None:
+        given = {**unknown, **account.options}
+        if _all_mistakes(_read_account, given, variable, problems, shown=options) is not None:
             found.accounts[name] = account
     for name, options in jobs.items():
-        variable = f"filedrop_jobs.{_shown(name)}"
+        variable = f"filedrop_jobs.{shown(name)}"
         try:
             read.label(name, name="filedrop_jobs")
             given = dict(dictionary(options))
             if host.deploys:
                 _require_plain_paths(given)
         except (FiledropError, InvalidOption) as error:
-            problems.append(_of(variable, error))
+            problems.append(of_variable(variable, error))
             continue
         if given.get("account") is None and given.get("direction") is None:
             near = nearest(name, jobs)
             hint = f"Did you mean {near}?" if near else "Set both, or remove the job."
             problems.append(f"{variable}: this job has neither account nor direction. {hint}")
             continue
-        job = _job(name, given, accounts, variable, problems)
+        job = _job(name, given, known, variable, problems)
         if job is not None:
             found.jobs[name] = job
+    used = [options.get("account") for options in jobs.values() if isinstance(options, Mapping)]
     problems += [
-        f"filedrop_accounts.{name}.{_NO_HOST_KEYS}"
-        for name in sorted({job.account for job in found.jobs.values()} & set(found.accounts))
-        if not found.accounts[name].options.get("host_keys") and found.accounts[name].root is None
+        f"filedrop_accounts.{shown(name)}.{_NO_HOST_KEYS}"
+        for name, options in accounts.items()
+        if name in used and isinstance(options, Mapping) and _lacks_host_keys(options)
     ]
     return found
 
 
-def _of(variable: str, error: Exception) -> str:
+def _lacks_host_keys(options: Mapping[str, Any]) -> bool:
+    return not options.get("host_keys") and options.get("protocol") != "folder"
+
+
+def of_variable(variable: str, error: Exception) -> str:
     """Return the text of an error about a variable. An error about a name begins with its dictionary."""
     dictionary_of_it = variable.partition(".")[0]
     return f"{variable}: {str(error).removeprefix(f'{dictionary_of_it}: ')}"
@@ -197,7 +208,7 @@ def _job(
     """Read a job. If its account is unknown or invalid, the rest of the job is validated nevertheless."""
     account = options.get("account")
     of_account = accounts.get(account) if isinstance(account, str) else None
-    known = ", ".join(sorted(map(_shown, accounts))) or "none"
+    known = ", ".join(sorted(map(shown, accounts))) or "none"
     if account is None:
         problems.append(f"{variable}.account: this option is missing. Set it to one of filedrop_accounts: {known}.")
     elif isinstance(account, str) and account not in accounts:
@@ -265,11 +276,19 @@ def _all_mistakes(
             elif option in gone:
                 return None
             gone.add(option)
-            is_refused = option in left and error.reason == "option_invalid"
+            is_refused = error.reason == "option_unknown" or (option in left and error.reason == "option_invalid")
             if left.pop(option, None) is None and not is_refused:
                 if option not in _STAND_INS:
                     return None
                 left[option] = _STAND_INS[option]
+
+
+def _unknown_nulls(options: object) -> dict[str, None]:
+    """Return the options with null that no account has. An option with null is left out, and a mistyped one is not."""
+    if not isinstance(options, Mapping):
+        return {}
+    known = (*ACCOUNT_OPTIONS, "private_key")
+    return {option: None for option, value in options.items() if value is None and option not in known}
 
 
 def _with_kind(text: str, value: object) -> str:
@@ -290,7 +309,7 @@ def nearest(name: object, known: Iterable[object]) -> str:
     return next(iter(difflib.get_close_matches(str(name), [str(each) for each in known if each != name], 1)), "")
 
 
-def _shown(name: object) -> str:
+def shown(name: object) -> str:
     """Return the name of an account or job for an error. It may be any text."""
     shown = read.abbreviated(name)
     return str(name) if shown in (repr(name), str(name)) and str(name).isprintable() else shown
@@ -301,6 +320,10 @@ def dictionary(options: object, *, secret: bool = False) -> Mapping[str, Any]:
     if not isinstance(options, Mapping):
         shown = "" if secret else f": {read.abbreviated(options)}"
         raise InvalidOption(f"the value must be a dictionary of options, but is {read.kind_of(options)}{shown}.")
+    for option in options:
+        if not isinstance(option, str):  # YAML reads the names on, off, yes and no as true and false
+            what = f"the name of an option must be text, but is {read.kind_of(option)}: {read.abbreviated(option)}"
+            raise InvalidOption(f"{what}. Correct it, or put it in quotes.")
     return options
 
 

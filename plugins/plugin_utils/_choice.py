@@ -13,8 +13,18 @@ from typing import Any
 from ..module_utils._engine.config import options as read
 from ..module_utils._engine.config.files import JOB_OPTIONS, SECRETS
 from ..module_utils._engine.errors import FiledropError
-from ._accounts import ON_REQUEST, Host, InvalidOption, InvalidVariables, dictionary, nearest, read_inventory
-from ._variables import ACCOUNTS, JOBS, Variables
+from ._accounts import (
+    ON_REQUEST,
+    Host,
+    InvalidOption,
+    InvalidVariables,
+    dictionary,
+    nearest,
+    of_variable,
+    read_inventory,
+    shown,
+)
+from ._variables import Variables
 
 _INLINE = ("private_key", *SECRETS)
 
@@ -49,7 +59,7 @@ def choose(variables: Variables, direction: str) -> Choice:
     :raises InvalidVariables: a variable is invalid.
     """
     problems = variables.problems
-    accounts, jobs = variables.merged(ACCOUNTS), variables.merged(JOBS)
+    accounts, jobs = variables.accounts_and_jobs()
     variables.path("filedrop_ledger")
     known = [name for name, options in jobs.items() if _direction(name, jobs, problems) == direction]
     disabled = [name for name in known if jobs[name].get("enabled") is False]
@@ -112,6 +122,11 @@ def _direction(name: object, jobs: Mapping[Any, Any], problems: list[str]) -> st
     if options is None:
         return ""
     try:
+        read.label(name, name="filedrop_jobs")
+    except FiledropError as error:
+        problems.append(of_variable(f"filedrop_jobs.{shown(name)}", error))
+        return ""
+    try:
         found = read.choice(dictionary(options), "direction", tuple(JOB_OPTIONS), "")
     except InvalidOption as error:
         problems.append(f"filedrop_jobs.{name}: {error}")
@@ -129,7 +144,8 @@ def _direction(name: object, jobs: Mapping[Any, Any], problems: list[str]) -> st
 
 
 def _named(variables: Variables) -> list[str] | None:
-    value = variables.get("filedrop_job")
-    if value is None or value in ("", []):
-        return None if value is None else []
+    if not variables.is_set("filedrop_job"):
+        return None
+    if variables.get("filedrop_job") in (None, "", []):
+        return []
     return variables.strings("filedrop_job")

@@ -17,7 +17,7 @@ from ..module_utils._engine.config.paths import COMMAND
 from ._accounts import CONFIGURATION, KEYS, Host, InvalidVariables
 from ._command import built_command, digest_of
 from ._plan import plan
-from ._variables import ACCOUNTS, CHOICES, JOBS, Variables
+from ._variables import CHOICES, Variables
 
 STATE = "/var/lib/filedrop"
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -63,7 +63,7 @@ class Deployment:
     """
 
     def __init__(self, variables: Variables, host: str) -> None:
-        self.accounts, self.jobs = variables.merged(ACCOUNTS), variables.merged(JOBS)
+        self.accounts, self.jobs = variables.accounts_and_jobs()
         self.user = user_of_jobs(variables)
         self.groups = variables.whole_list("filedrop_groups")
         self.scheduler = variables.choice("filedrop_scheduler", CHOICES["filedrop_scheduler"][0])

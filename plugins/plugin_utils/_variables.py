@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from ..module_utils._engine.config import options as read
 from ..module_utils._engine.config.schedule import DAY
 from ..module_utils._engine.errors import FiledropError
-from ._accounts import nearest
+from ._accounts import UNREADABLE, nearest
 
 PREFIX = "filedrop_"
 RESERVED = ("filedrop_server_",)
@@ -55,6 +55,11 @@ class Variables:
         self.problems = [problem for name in sorted(map(str, names)) for problem in _unknown(name)]
         self._names, self._value_of = names, value_of
         self._values: dict[str, Any] = {}
+        self._unreadable: set[str] = set()
+
+    def is_set(self, name: str) -> bool:
+        """Return whether a variable is defined. Its value may be null."""
+        return name in self._names
 
     def get(self, name: str) -> Any:
         """Return a value as it is; None if it is not set."""
@@ -65,17 +70,39 @@ class Variables:
                 why = " ".join(str(error).split())
                 self.problems.append(f"{name}: the template in its value cannot be evaluated: {why}")
                 self._values[name] = None
+                self._unreadable.add(name)
         return self._values[name]
 
+    def accounts_and_jobs(self) -> tuple[dict[Any, Any], dict[Any, Any]]:
+        """Return all accounts and jobs.
+
+        If a variable of accounts has no valid value, any account may be `UNREADABLE`. If one of jobs has none, there
+        are no jobs: options that are missing may be in that variable.
+        """
+        accounts, jobs = self.merged(ACCOUNTS), self.merged(JOBS)
+        if self._unreadable & set(JOBS):
+            jobs = {}
+        if self._unreadable & set(ACCOUNTS):
+            named = [options.get("account") for options in jobs.values() if isinstance(options, Mapping)]
+            accounts = dict.fromkeys([*accounts, *(name for name in named if isinstance(name, str))], UNREADABLE)
+        return accounts, jobs
+
     def merged(self, layers: tuple[str, ...]) -> dict[Any, Any]:
-        """Merge the dictionaries of several variables option by option; later ones win."""
+        """Merge the dictionaries of several variables option by option; later ones win.
+
+        An entry with null leaves out that of a layer below. If none has it, its name is probably mistyped.
+        """
         found: dict[Any, Any] = {}
         for name in layers:
             value = self.get(name)
             if isinstance(value, Mapping):
+                if name != layers[0] and not self._unreadable & set(layers):
+                    stray = [entry for entry, options in value.items() if options is None and entry not in found]
+                    self.problems += [_nothing_to_leave_out(name, entry, found) for entry in stray]
                 found = _combined(found, value)
             elif value is not None:
                 finding = f"the value must be a dictionary, but is {read.kind_of(value)}."
+                self._unreadable.add(name)
                 self.problems.append(f"{name}: {finding} Write the name of each entry, with its options below it.")
         return found
 
@@ -142,6 +169,12 @@ def _combined(below: Mapping[Any, Any], above: Mapping[Any, Any]) -> dict[Any, A
         old = found.get(name)
         found[name] = _combined(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return found
+
+
+def _nothing_to_leave_out(variable: str, entry: object, below: Mapping[Any, Any]) -> str:
+    near = nearest(entry, below)
+    way_out = f"Did you mean {near}?" if near else f"Defined below it: {', '.join(sorted(map(str, below))) or 'none'}."
+    return f"{variable}.{entry}: null leaves out an entry, but no variable below {variable} has this one. {way_out}"
 
 
 def _unknown(name: str) -> list[str]:

@@ -6,7 +6,8 @@
 
 What is wrong is in ``problems`` of the result, and the task does not fail: an unreachable host is no reason to stop the
 others, and a mistake is. ``differs`` names what the role has to change. For other entries than the three that deploy
-something, the variables alone are validated, and the host is not asked.
+something, the variables alone are validated, and the host is not asked: for ``plan`` all of them, and then the task
+fails.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 from ansible import constants
 from ansible_collections.courier.filedrop.plugins.plugin_utils._accounts import InvalidVariables
-from ansible_collections.courier.filedrop.plugins.plugin_utils._action import FiledropAction
+from ansible_collections.courier.filedrop.plugins.plugin_utils._action import FiledropAction, refused
 from ansible_collections.courier.filedrop.plugins.plugin_utils._deployment import Deployment, require_removable
 
 _ENTRIES = ("main", "keys", "jobs")
@@ -30,24 +31,34 @@ class ActionModule(FiledropAction):
         entry = str(self._task.args["entry"])
         found.update(changed=False, problems=[], differs=[])
         try:
-            if entry not in _ENTRIES:
+            if entry not in (*_ENTRIES, "plan"):
                 require_removable(self.variables(about))
                 return found
             deployment = Deployment(self.variables(about), str(about["inventory_hostname"]))
         except InvalidVariables as error:
-            return {**found, "problems": error.problems}
+            return {**found, **(refused(error.problems) if entry == "plan" else {"problems": error.problems})}
+        if entry == "plan":
+            return found
         answer = self.on_host("look_at_host", deployment.question(entry, constants.DEFAULT_LOCAL_TMP), about)
-        if answer.get("failed") and "msg" in answer and not {"exception", "module_stderr", "rc"} & set(answer):
-            return {**found, "problems": [answer["msg"]]}  # something on the host is not what it must be
+        if is_refusal(answer):
+            return {**found, "problems": [str(answer["msg"])]}
         if answer.get("failed") or answer.get("unreachable") or "seen" not in answer:
             return {**found, **answer}
         case = answer["scheduler"], answer["keys_owner"]
-        refused = deployment.refused(*case)
+        of_this_case = deployment.refused(*case)
         if deployment.is_empty and not answer["seen"]["configured"]:
             return {**found, "msg": _NOTHING, "_ansible_verbose_always": True}
         found.update({name: answer[name] for name in _ANSWERS}, warnings=answer.get("warnings", []))
-        found["problems"] = [*refused, *answer["problems"]]
+        found["problems"] = [*of_this_case, *answer["problems"]]
         if found["problems"]:
             return found
         found["keys"] = deployment.plan(*case)["keys"]
         return found
+
+
+def is_refusal(answer: dict[str, Any]) -> bool:
+    """Return whether the module itself has ended with an error. A module that crashed, or never ran, did not.
+
+    ansible-core 2.19 adds the key ``exception`` to every error of a module. Only the module adds its ``invocation``.
+    """
+    return bool(answer.get("failed")) and "msg" in answer and "invocation" in answer and "module_stderr" not in answer

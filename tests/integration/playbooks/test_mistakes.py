@@ -100,10 +100,18 @@ def test_a_mistake_in_an_account_is_told_before_any_job_runs(
         ({"filedrop_job": ["invoices", "reports"]}, "'reports' is not a job with direction dropoff."),
         ({"filedrop_job": ""}, "filedrop_job: it names no job."),
         ({"filedrop_job": []}, "filedrop_job: it names no job."),
+        ({"filedrop_job": None}, "filedrop_job: it names no job."),
         ({"filedrop_job": {"invoices": True}}, "filedrop_job: the value must be text or a list of texts"),
         ({"filedrop_jobs_host": ["invoices"]}, "filedrop_jobs_host: the value must be a dictionary, but is a list"),
         ({"filedrop_jobs_host": {"invoices": None}}, "there is no job with direction dropoff. Define one"),
-        ({"filedrop_hosts": "shpos"}, "filedrop_hosts matches no host of the inventory."),
+        ({"filedrop_hosts": "shpos"}, "filedrop_hosts: 'shpos' matches no host of the inventory."),
+        ({"filedrop_hosts": "erp1,nope"}, "filedrop_hosts: 'nope' matches no host of the inventory."),
+        (
+            {"filedrop_hosts": ["erp:!erp2"]},
+            "'erp2' matches no host of the inventory. Correct the name.",
+        ),
+        ({"filedrop_serial": "abc"}, "filedrop_serial: 'abc' is neither a number of hosts nor a percentage."),
+        ({"filedrop_serial": 0}, "filedrop_serial: 0 is neither a number of hosts nor a percentage."),
         ({"filedrop_ledger": "ledger.sqlite3"}, "filedrop_ledger: 'ledger.sqlite3' is not an absolute path."),
         ({"filedrop_jbo": "x"}, "filedrop_jbo: unknown variable"),
         ({"filedrop_jbo": "x"}, "Did you mean filedrop_job?"),
@@ -146,6 +154,24 @@ def test_a_mistake_on_one_host_keeps_the_others_from_moving_files(
     assert not (tmp_path / "shop1" / "ledger.sqlite3").exists()
 
 
+def test_a_mistake_in_a_later_batch_is_told_before_the_first_one_is_looked_at(
+    stage: Stage, office: Office, tmp_path: Path
+) -> None:
+    """The first host has no connection, so that nothing on this machine changes."""
+    away = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+    inventory = office.fleet(
+        *("shop1", "shop2"),
+        jobs={"invoices": office.job("dropoff")},
+        shop1=away,
+        shop2={**away, "filedrop_jobs_host": {"invoices": {"inclde": "x"}}},
+    )
+    played = stage.play("courier.filedrop.jobs", "-i", inventory, filedrop_serial=1)
+    assert played.status != 0
+    assert "filedrop_jobs.invoices.inclde" in played.output
+    assert "UNREACHABLE" not in played.output
+    assert "PLAY [Deploy jobs]" not in played.output
+
+
 @pytest.mark.parametrize("playbook", ["jobs", "remove", "quickstart"])
 def test_the_other_playbooks_refuse_unknown_variables_too(stage: Stage, tmp_path: Path, playbook: str) -> None:
     inventory = tmp_path / "hosts.json"
@@ -154,6 +180,20 @@ def test_the_other_playbooks_refuse_unknown_variables_too(stage: Stage, tmp_path
     assert played.status != 0
     assert "Did you mean filedrop_quickstart_folder?" in played.output
     assert played.counts["changed"] == 0
+
+
+def test_removal_refuses_invalid_variables_in_its_own_words(stage: Stage, tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.json"
+    wrong = {"filedrop_remove_ledger": "maybe", "filedrop_remove_wait": "long"}
+    inventory.write_text(json.dumps({"erp": {"hosts": {"localhost": {**LOCAL, **wrong}}}}))
+    played = stage.play("courier.filedrop.remove", "-i", str(inventory))
+    assert played.status != 0
+    assert played.counts["changed"] == 0
+    assert "argument_errors" not in played.output
+    (message,) = re.findall(r'FAILED! => .*?"msg": "(.*?)"}', played.output)
+    ledger, wait = message.split("\\n")
+    assert "filedrop_remove_ledger: 'maybe' is neither true nor false." in ledger
+    assert "filedrop_remove_wait: 'long' is not a whole number." in wait
 
 
 def test_all_mistakes_in_the_variables_of_the_role_are_told_at_once(stage: Stage, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils import _look
+from ansible_collections.courier.filedrop.plugins.module_utils import _host_state, _look
 from support.rights import SOMEBODY
 from support.stage import InProcess, Step
 
@@ -231,3 +231,42 @@ def test_this_python_can_be_asked(site: Site) -> None:
     python = site.looked()["seen"]["python"]
     assert python["version"] == list(sys.version_info[:2])
     assert python["library"] is True
+
+
+def test_what_is_in_the_place_of_a_file_is_told_beside_the_other_mistakes(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_host_state, "UNITS", str(site.folder))
+    masked, folder, below = (site.folder / name for name in ("filedrop@a.timer", "filedrop@.service", "keys"))
+    masked.symlink_to(os.devnull)
+    folder.mkdir()
+    below.write_text("not a folder")
+    site.plan["files"] = [
+        {"path": str(path), "owner": "root", "group": "root", "mode": "0644", "content": ""}
+        for path in (masked, folder, below / "a", below / "b")
+    ]
+    site.plan["folders"] = [{"path": str(below), "owner": "root", "group": "root", "mode": "0700"}]
+    site.plan["keys"] = ["amili"]
+    looked = site.looked(groups=["no-such-group"])
+    assert not looked["failed"]
+    assert looked["differs"] == []
+    assert "filedrop_groups" in looked["problems"][0]
+    assert looked["problems"][1:] == [
+        f"{below}/amili cannot be read: Not a directory. Check it, and run again.",
+        f"{below} exists, but is not a regular folder. Move it away.",
+        f"{masked} is a link to /dev/null, so the unit is masked. Unmask it: systemctl unmask filedrop@a.timer",
+        f"{folder} exists, but is not a regular file. Move it away.",
+    ]
+
+
+@pytest.mark.parametrize("what", ["command", "ledger"])
+@pytest.mark.parametrize("kind", ["folder", "link to nothing"])
+def test_what_is_in_the_place_of_the_command_or_the_ledger_is_told(site: Site, what: str, kind: str) -> None:
+    path = Path(site.paths[what])
+    path.parent.mkdir(exist_ok=True)
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("nothing")
+    assert site.problems() == [f"{path} exists, but is not a regular file. Move it away."]
+    assert differs(site, entry="keys") != []

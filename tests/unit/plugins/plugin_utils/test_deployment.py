@@ -69,6 +69,40 @@ def test_mistakes_in_all_variables_are_told_together() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"filedrop_accounts": ["bank"]}, ["filedrop_accounts"]),
+        ({"filedrop_accounts_host": "bank"}, ["filedrop_accounts_host"]),
+        ({"filedrop_accounts": 7, "filedrop_accounts_host": {"bank": {"port": 22}, "x": None}}, ["filedrop_accounts"]),
+        (
+            {"filedrop_accounts": 7, "filedrop_jobs": {"a": job(inclde="x")}},
+            ["filedrop_accounts", "filedrop_jobs.a.inclde"],
+        ),
+        ({"filedrop_jobs": 7, "filedrop_jobs_host": {"a": {"every": "5m"}, "x": None}}, ["filedrop_jobs"]),
+        (
+            {"filedrop_accounts": {"bank": {**BANK, "prt": 1, "host_keys": []}}},
+            ["filedrop_accounts.bank.prt", "filedrop_accounts.bank.host_keys"],
+        ),
+    ],
+)
+def test_one_mistake_is_one_line(given: dict[str, Any], told: list[str]) -> None:
+    found = refusal(**{"filedrop_accounts": {"bank": BANK}, "filedrop_jobs": {"a": job()}, **given})
+    assert [text.split(":")[0] for text in found] == told
+
+
+def test_a_template_that_cannot_be_evaluated_says_nothing_of_what_is_in_it() -> None:
+    def value_of(name: str) -> Any:
+        if name == "filedrop_accounts":
+            raise ValueError("'nothing_here' is undefined")
+        return {"a": job()}
+
+    with pytest.raises(InvalidVariables) as refused:
+        Deployment(Variables(dict.fromkeys(("filedrop_accounts", "filedrop_jobs")), value_of), "erp1")
+    (problem,) = refused.value.problems
+    assert problem.startswith("filedrop_accounts: the template in its value cannot be evaluated")
+
+
+@pytest.mark.parametrize(
     ("given", "is_empty"),
     [
         ({}, True),

@@ -109,6 +109,8 @@ def test_a_disabled_job_keeps_its_files_and_its_timer_is_stopped() -> None:
 
 def test_what_is_null_is_left_out() -> None:
     assert plan({"amili": None}, {"invoices": None}, ERP1)["files"] == []
+    nulls = {"host": None, "password": None, "private_key": None, "private_key_file": None}
+    assert plan({"amili": {**AMILI, **nulls}}, {}, ERP1) == plan({"amili": AMILI}, {}, ERP1)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +160,9 @@ def test_a_job_that_cannot_be_meant_is_refused_by_name(option: dict[str, Any], t
 @pytest.mark.parametrize(
     ("option", "told"),
     [
+        ({"usrname": None}, "filedrop_accounts.amili.usrname: unknown option. Did you mean username?"),
+        ({"usrname": None, "prt": None}, "filedrop_accounts.amili.prt: unknown option. Did you mean port?"),
+        ({"prt": None, "password": 5}, "filedrop_accounts.amili.prt: unknown option. Did you mean port?"),
         ({"username": 2001234}, "filedrop_accounts.amili.username: the value must be text, but is an integer"),
         ({"host_keys": ["x"]}, "filedrop_accounts.amili.host_keys[0] is 'x'"),
         ({"host_keys": []}, "filedrop_accounts.amili.host_keys: this option is missing"),

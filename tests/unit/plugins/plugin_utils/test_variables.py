@@ -116,3 +116,24 @@ def test_values_have_python_s_own_types() -> None:
     found = plain({Text("a"): [Text("b"), (1, 2.5)], "c": Encrypted(), "d": True})
     assert found == {"a": ["b", [1, 2.5]], "c": "open sesame", "d": True}
     assert {type(each) for each in (*found, found["a"][0], found["c"])} == {str}
+
+
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [
+        (
+            {"filedrop_jobs_host": {"invoces": None}},
+            ["filedrop_jobs_host.invoces: null leaves out an entry, but", "Did you mean invoices?"],
+        ),
+        ({"filedrop_jobs_group": {"xy": None}}, ["filedrop_jobs_group.xy: null", "Defined below it: invoices."]),
+        ({"filedrop_jobs_host": {2026: None}}, ["filedrop_jobs_host.2026: null leaves out an entry"]),
+        ({"filedrop_jobs_host": {"invoices": None}}, []),
+        ({"filedrop_jobs_group": {"a": {}}, "filedrop_jobs_host": {"a": None}}, []),
+        ({"filedrop_jobs": {"invoices": None}}, []),
+    ],
+)
+def test_null_for_a_name_that_is_not_there_is_told(layer: dict[str, Any], told: list[str]) -> None:
+    variables = of(**{"filedrop_jobs": {"invoices": {}}, **layer})
+    variables.merged(tables.JOBS)
+    assert len(variables.problems) == bool(told)
+    assert all(text in variables.problems[0] for text in told)
