@@ -40,6 +40,7 @@ from ._host_state import (
     content_of,
     folder_of,
     opened,
+    service_of,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +88,20 @@ def _apply(module: AnsibleModule, changed: list[Planned], superfluous: list[str]
                     os.replace(temporary, os.path.basename(path), src_dir_fd=folder, dst_dir_fd=folder)
             except OSError as error:
                 module.fail_json(msg=f"{path} cannot be put in place: {error.strerror}. Run again after correcting it.")
+    _remove(superfluous)
+    units = any("/systemd/" in path for path in (*superfluous, *(each.path for each in changed)))
+    if triggers.reload or (units and os.path.isdir(SYSTEMD)):
+        # Timers follow their new schedules from now on. Active runs continue.
+        _systemctl(module, "daemon-reload")
+    gone = [service_of(path) for path in superfluous if path.endswith(DROP_IN)]
+    if gone and os.path.isdir(SYSTEMD):
+        # systemd remembers that a service failed. A later job of that name is not to blame for it.
+        module.run_command(["systemctl", "reset-failed", "--", *gone])
+    if triggers.start:
+        _systemctl(module, "enable", "--now", *triggers.start)
+
+
+def _remove(superfluous: Iterable[str]) -> None:
     for path in superfluous:
         os.unlink(path)
         if path.endswith(DROP_IN):
@@ -95,12 +110,6 @@ def _apply(module: AnsibleModule, changed: list[Planned], superfluous: list[str]
         if path.endswith(".timer"):
             with suppress(FileNotFoundError):
                 os.unlink(os.path.join(_STAMPS, f"stamp-{os.path.basename(path)}"))
-    units = any("/systemd/" in path for path in (*superfluous, *(each.path for each in changed)))
-    if triggers.reload or (units and os.path.isdir(SYSTEMD)):
-        # Timers follow their new schedules from now on. Active runs continue.
-        _systemctl(module, "daemon-reload")
-    if triggers.start:
-        _systemctl(module, "enable", "--now", *triggers.start)
 
 
 @contextmanager

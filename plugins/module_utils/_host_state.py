@@ -213,7 +213,7 @@ def compare_triggers(
 ) -> Triggers:
     names = {unit: bool(enabled) for unit, enabled in triggers.items()}
     names.update({os.path.basename(path): False for path in superfluous if path.endswith(TRIGGERS)})
-    services = {_service_of(each.path) for each in wanted if each.path.endswith(DROP_IN)}
+    services = {service_of(each.path) for each in wanted if each.path.endswith(DROP_IN)}
     if not (names or services) or not os.path.isdir(SYSTEMD):
         return Triggers()
     shown = ["--property=Id,ActiveState,UnitFileState,NeedDaemonReload"]
@@ -233,7 +233,7 @@ def compare_triggers(
     return found
 
 
-def _service_of(drop_in: str) -> str:
+def service_of(drop_in: str) -> str:
     return os.path.basename(os.path.dirname(drop_in))[: -len(".d")]
 
 
