@@ -87,8 +87,7 @@ options:
         the folder of E(XDG_STATE_HOME), or else in C(~/.local/state)."
       - Modules that write to the ledger create a missing one, but do not replace a lost one, because without it files
         could be sent again. On a host with C(/etc/filedrop/jobs), no module creates
-        C(/var/lib/filedrop/ledger.sqlite3). A missing ledger in a folder with another C(*.sqlite3) is refused, because
-        its path may be mistyped.
+        C(/var/lib/filedrop/ledger.sqlite3), nor another ledger beside it, because that path may be mistyped.
         The reason code is V(ledger_missing), also in check mode.
       - If root uses the ledger of another user, the module works as that user. It reads O(ignore:private_key_file) as
         root. A ledger that several users can change is refused.

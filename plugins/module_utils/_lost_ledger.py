@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import pwd
 
@@ -15,7 +14,6 @@ from ._engine.config.paths import COMMAND, SYSTEM_LEDGER
 from ._engine.errors import LedgerError
 
 _USER = "filedrop"
-_ENDING = ".sqlite3"
 
 
 def lost(configuration: str, ledger: str, command: str, user: str) -> LedgerError:
@@ -32,24 +30,22 @@ def lost(configuration: str, ledger: str, command: str, user: str) -> LedgerErro
     )
 
 
-def require_not_lost(ledger: str, *, is_given: bool) -> None:
-    """Allow a run to create a missing ledger only where none is known.
+def require_not_lost(ledger: str) -> None:
+    """Allow a run to create a missing ledger, unless it would take the place of the ledger of a deployed host.
 
-    :param is_given: the path is from the user, so it may be mistyped.
-    :raises LedgerError: this host had a ledger: it is the system's ledger of a host with jobs, or there is one of
-        another name in the folder.
+    :raises LedgerError: the ledger is missing, this host has jobs, and the path is that of their ledger, or of another
+        file beside it, which is a typo.
     """
-    if not _is_missing(ledger):
+    folder = os.path.dirname(SYSTEM_LEDGER)
+    if not _is_missing(ledger) or not os.path.isdir(os.path.join(DEFAULT_FOLDER, "jobs")):
         return
-    is_of_system = os.path.realpath(ledger) == os.path.realpath(SYSTEM_LEDGER)
-    if is_of_system and os.path.isdir(os.path.join(DEFAULT_FOLDER, "jobs")):
-        raise lost(DEFAULT_FOLDER, SYSTEM_LEDGER, COMMAND, _owner_of(os.path.dirname(SYSTEM_LEDGER)))
-    near = _nearest_ledger(ledger) if is_given else ""
-    if near:
+    if os.path.realpath(ledger) == os.path.realpath(SYSTEM_LEDGER):
+        raise lost(DEFAULT_FOLDER, SYSTEM_LEDGER, COMMAND, _owner_of(folder))
+    if os.path.realpath(os.path.dirname(ledger)) == os.path.realpath(folder):
         raise LedgerError(
             "ledger_missing",
-            f"The ledger {ledger!r} is missing, but its folder has another one: {near!r}. With a new ledger, "
-            "files that were sent could be sent again.",
+            f"The ledger {ledger!r} is missing. Its folder is that of {SYSTEM_LEDGER!r}, which the jobs of this host "
+            "use. With a new ledger, files that were sent could be sent again.",
             "Correct the path. If you want a new ledger, use a folder of its own.",
         )
 
@@ -63,17 +59,6 @@ def _is_missing(path: str) -> bool:
     except OSError:
         pass
     return False
-
-
-def _nearest_ledger(path: str) -> str:
-    """Return the ledger in the same folder whose name is most like this one; empty if there is none."""
-    folder, name = os.path.split(os.path.abspath(path))
-    try:
-        others = sorted(each for each in os.listdir(folder) if each.endswith(_ENDING) and each != name)
-    except OSError:
-        return ""
-    near = difflib.get_close_matches(name, others, 1, cutoff=0.0)
-    return os.path.join(folder, near[0]) if near else ""
 
 
 def _owner_of(folder: str) -> str:

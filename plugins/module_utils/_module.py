@@ -126,7 +126,7 @@ def ledger_to_write(module: AnsibleModule) -> str:
     :raises LedgerError: this host had a ledger, and it was lost, or its path is mistyped.
     """
     found = ledger_path(module)
-    require_not_lost(found, is_given=bool(module.params["ledger"]))
+    require_not_lost(found)
     return found
 
 

@@ -82,13 +82,18 @@ def test_another_way_to_the_system_s_ledger_is_no_way_round(site: Site) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_ledger_that_is_missing_beside_another_one_is_mistyped(site: Site, module: str) -> None:
-    (site.folder / "state" / "ledger.sqlite3").touch()
-    (site.folder / "state" / "other.sqlite3").touch()
-    told = site.run(module, site.folder / "state" / "leger.sqlite3")
+def test_a_ledger_that_is_missing_beside_that_of_the_jobs_is_mistyped(site: Site, module: str) -> None:
+    (site.configuration / "jobs").mkdir(parents=True)
+    site.ledger.touch()
+    told = site.run(module, site.ledger.with_name("leger.sqlite3"))
     assert (told["failed"], told["reason"]) == (True, "ledger_missing")
-    assert f"its folder has another one: '{site.ledger}'." in told["msg"]
-    assert len(list(site.ledger.parent.iterdir())) == 2
+    assert f"Its folder is that of '{site.ledger}'" in told["msg"]
+    assert len(list(site.ledger.parent.iterdir())) == 1
+
+
+def test_several_ledgers_may_share_a_folder_of_their_own(site: Site) -> None:
+    for name in ("shop1", "shop2"):
+        assert not site.run("pickup", site.folder / f"{name}.sqlite3")["failed"]
 
 
 @pytest.mark.parametrize("module", MODULES)
