@@ -102,7 +102,7 @@ def _execute(
     if not dry_run:
         journal.selected += ("delivered",)
     owner = as_owner(context.ledger, reading=dry_run)
-    with progress(job.name, draw=console.may_draw, colour=console.colour) as drawn, owner:
+    with owner, progress(job.name, draw=console.may_draw, colour=console.colour) as drawn:
         result = execute(
             job.job,
             account,
