@@ -265,8 +265,15 @@ class Session:
 
     def _agree_on_version(self) -> dict[str, str]:
         self._out.append(packets.hello())
-        self._send()
-        kind, version, body = self._first_packet()
+        try:
+            self._send()
+            kind, version, body = self._first_packet()
+        except ChannelEnded as error:
+            raise UnreachableError(
+                "sftp_refused",
+                "The server accepted the login and then closed the SFTP session without a word.",
+                "Ask the provider whether the account may use SFTP.",
+            ) from error
         if kind != packets.VERSION_REPLY or version != packets.VERSION:
             raise ProtocolError(
                 "sftp_version",
@@ -280,14 +287,7 @@ class Session:
         """The first packet, which has the version in place of a request id."""
         deadline = time.monotonic() + self.timeout
         while True:
-            try:
-                data = self._channel.receive(max(0.0, deadline - time.monotonic()))
-            except ChannelEnded as error:
-                raise UnreachableError(
-                    "sftp_refused",
-                    "The server accepted the login and then closed the SFTP session without a word.",
-                    "Ask the provider whether the account may use SFTP.",
-                ) from error
+            data = self._channel.receive(max(0.0, deadline - time.monotonic()))
             if data is None:
                 raise silent(self.timeout)
             came = list(self._packets.taken_from(data))

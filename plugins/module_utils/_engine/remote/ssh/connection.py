@@ -114,7 +114,7 @@ class SshChannel:
         except socket.timeout:
             raise silent(self._timeout) from None
         except Exception as error:
-            raise ended(error) from error
+            raise (ended(error) if _has_ended(self._transport) else self._end()) from error
         if sent == 0:
             raise self._end()
         return sent

@@ -49,6 +49,16 @@ def connection(ssh_server: OddSshServer) -> Iterator[SshConnection]:
     connection.close()
 
 
+def test_a_channel_that_is_closed_before_the_first_byte_has_ended_and_the_connection_has_not(
+    connection: SshConnection,
+) -> None:
+    """As when a server closes SFTP at once: which of the two comes first must not decide what is told."""
+    channel = connection.open_channel()
+    channel._channel.close()  # type: ignore[attr-defined]
+    with pytest.raises(ChannelEnded):
+        channel.send(b"\0\0\0\5\1\0\0\0\3")
+
+
 def test_bytes_go_there_and_come_back(connection: SshConnection) -> None:
     channel = connection.open_channel()
     assert channel.send(b"\0\0\0\5\1\0\0\0\3") == 9
