@@ -54,7 +54,7 @@ def test_a_channel_that_is_closed_before_the_first_byte_has_ended_and_the_connec
 ) -> None:
     """As when a server closes SFTP at once: which of the two comes first must not decide what is told."""
     channel = connection.open_channel()
-    channel._channel.close()  # type: ignore[attr-defined]
+    channel._channel.close()
     with pytest.raises(ChannelEnded):
         channel.send(b"\0\0\0\5\1\0\0\0\3")
 
