@@ -7,5 +7,6 @@
 from __future__ import annotations
 
 from support.odd_server import server, ssh_server
+from support.summer_time import in_oslo
 
-__all__ = ["server", "ssh_server"]
+__all__ = ["in_oslo", "server", "ssh_server"]

@@ -4,11 +4,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.calendar import (
     CronTime,
@@ -16,6 +11,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.ca
     cron_time,
     next_time,
 )
+from support.summer_time import seconds_in_oslo
 
 
 @pytest.mark.parametrize(
@@ -78,24 +74,7 @@ def test_what_cron_has_no_words_for_is_refused(event: str, why: str) -> None:
         cron_time(event)
 
 
-OSLO = ZoneInfo("Europe/Oslo")
-
-
-@pytest.fixture
-def _oslo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The host's time zone: one with summer time."""
-    monkeypatch.setenv("TZ", "Europe/Oslo")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-def seconds(text: str) -> float:
-    return datetime.fromisoformat(text).replace(tzinfo=OSLO).timestamp()
-
-
-@pytest.mark.usefixtures("_oslo")
+@pytest.mark.usefixtures("in_oslo")
 @pytest.mark.parametrize(
     ("event", "after", "due"),
     [
@@ -123,7 +102,7 @@ def seconds(text: str) -> float:
     ],
 )
 def test_when_an_event_is_due(event: str, after: str, due: str) -> None:
-    assert next_time(cron_time(event), seconds(after)) == seconds(due)
+    assert next_time(cron_time(event), seconds_in_oslo(after)) == seconds_in_oslo(due)
 
 
 def test_a_day_that_no_month_has_is_never_due() -> None:

@@ -5,9 +5,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.reports import problems
@@ -19,26 +16,12 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.fi
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import dropoff_from_options
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.schedule import Schedule
+from support.summer_time import seconds_in_oslo
 
 HOUR, DAY = 3600, 86400
-OSLO = ZoneInfo("Europe/Oslo")
 
 
-@pytest.fixture
-def _oslo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The host's time zone: one with summer time."""
-    monkeypatch.setenv("TZ", "Europe/Oslo")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-def seconds(text: str) -> float:
-    return datetime.fromisoformat(text).replace(tzinfo=OSLO).timestamp()
-
-
-@pytest.mark.usefixtures("_oslo")
+@pytest.mark.usefixtures("in_oslo")
 @pytest.mark.parametrize(
     ("every", "after", "due"),
     [
@@ -49,7 +32,7 @@ def seconds(text: str) -> float:
     ],
 )
 def test_runs_at_even_times_of_the_day_are_counted_by_the_clock_on_the_wall(every: int, after: str, due: str) -> None:
-    assert due_after(Schedule(every=every * HOUR), seconds(after)) == seconds(due)
+    assert due_after(Schedule(every=every * HOUR), seconds_in_oslo(after)) == seconds_in_oslo(due)
 
 
 @pytest.mark.parametrize("moment", [1e15, 1e300, float("inf")])
