@@ -13,7 +13,7 @@ import io
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ...local.names import shown
 
@@ -69,20 +69,21 @@ def _by_rich(columns: Sequence[Column], rows: Sequence[Row], width: int, colour:
         return None
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, len(_GAP), 0, 0))
     for column, widest in zip(columns, _widths(columns, rows)):
-        overflow, justify = ("fold" if column.folds else "ellipsis"), ("right" if column.right else "left")
+        overflow: Literal["fold", "ellipsis"] = "fold" if column.folds else "ellipsis"
+        justify: Literal["left", "right"] = "right" if column.right else "left"
         table.add_column(
             column.title,
-            overflow=overflow,  # type: ignore[arg-type]
-            justify=justify,  # type: ignore[arg-type]
+            overflow=overflow,
+            justify=justify,
             no_wrap=not column.folds,
             min_width=min(widest, _NARROWEST) if column.folds else None,
         )
     styles = {"good": "green", "bad": "red", "warning": "yellow"}
     for row in rows:
         table.add_row(*(Text(cell.text, style=styles.get(cell.style, "")) for cell in row))
-    system = "standard" if colour else None
+    system: Literal["standard"] | None = "standard" if colour else None
     out = io.StringIO()
-    console = Console(file=out, width=width, force_terminal=colour, color_system=system, no_color=not colour)  # type: ignore[arg-type]
+    console = Console(file=out, width=width, force_terminal=colour, color_system=system, no_color=not colour)
     console.print(table)
     return [line.rstrip() for line in out.getvalue().splitlines()]
 

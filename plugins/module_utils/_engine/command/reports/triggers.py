@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ...config.files import DEFAULT_FOLDER
 from ...config.options import LABEL
+from ...config.paths import COMMAND
 from ..context import iso_time
 from .problems import Problem, asked
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ...run.last_run import PastRun
 
 CRONTAB = "/etc/cron.d/filedrop"
-_COMMAND = "/usr/local/bin/filedrop"
 _ROLE_S_MODE = 0o750
 """Permissions of the folder of jobs on a host where the role deployed them."""
 _STARTING = ("timer", "path")
@@ -149,7 +149,7 @@ def _is_deployed(folder: str) -> bool:
     except OSError:
         return False
     is_default = os.path.realpath(folder) == os.path.realpath(DEFAULT_FOLDER)
-    return is_default and modes.S_IMODE(mode) == _ROLE_S_MODE and os.path.exists(_COMMAND)
+    return is_default and modes.S_IMODE(mode) == _ROLE_S_MODE and os.path.exists(COMMAND)
 
 
 def _is_there(unit: Mapping[str, str]) -> bool:

@@ -58,7 +58,7 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "filedrop").touch()
     (tmp_path / "etc" / "jobs").mkdir(parents=True)
     (tmp_path / "etc" / "jobs").chmod(0o750)
-    monkeypatch.setattr(triggers, "_COMMAND", str(tmp_path / "filedrop"))
+    monkeypatch.setattr(triggers, "COMMAND", str(tmp_path / "filedrop"))
     monkeypatch.setattr(triggers, "DEFAULT_FOLDER", str(tmp_path / "etc"))
     return tmp_path / "etc"
 
@@ -239,9 +239,9 @@ def test_what_the_role_did_not_deploy_may_be_started_by_anything(
     (deployed / "jobs").chmod(0o755)
     assert found_in(deployed, job()) == []
     (deployed / "jobs").chmod(0o750)
-    Path(triggers._COMMAND).unlink()
+    Path(triggers.COMMAND).unlink()
     assert found_in(deployed, job()) == []
-    Path(triggers._COMMAND).touch()
+    Path(triggers.COMMAND).touch()
     monkeypatch.setattr(triggers, "_BOOTED_BY_SYSTEMD", str(deployed))  # systemctl does not answer
     assert found_in(deployed, job()) == []
 
