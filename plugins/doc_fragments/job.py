@@ -33,6 +33,21 @@ options:
       - Ignore files whose name matches one of these patterns, even if O(include) matches too.
     type: list
     elements: str
+  modified_from:
+    description:
+      - Move only files that were modified at this moment or later.
+      - A date such as V(2026-11-01) is the begin of that day in the time zone of the host. A time needs its zone, such
+        as V(2026-11-01T18:00:00+01:00) or V(2026-11-01T17:00:00Z). In YAML, put a time in quotes.
+      - A file without a known time is not moved, and a note tells how many there are.
+      - This applies to files that are listed in C(src) themselves, too. Work that an earlier run has begun is finished
+        whatever the time of its file.
+    type: str
+  modified_to:
+    description:
+      - Move only files that were modified before this moment, which itself is not included. So for all files of
+        November, set O(modified_from=2026-11-01) and O(modified_to=2026-12-01).
+      - A date or a time with its zone, and with the same limits, as O(modified_from).
+    type: str
   settle:
     description:
       - Ignore a file until it is settled, so that a file that is still being written is not moved.

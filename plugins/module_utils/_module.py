@@ -66,6 +66,8 @@ LEDGER_SPEC: dict[str, Any] = {"ledger": {"type": "path"}}
 JOB_SPEC: dict[str, Any] = {
     **FOLDER_SPEC,
     **LEDGER_SPEC,
+    "modified_from": {"type": "str"},
+    "modified_to": {"type": "str"},
     "settle": {"type": "float"},
     "empty": {"type": "str", "choices": ["transfer", "skip", "refuse"]},
     "max_files": {"type": "int"},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +72,19 @@ class Desk:
         return self.run(self.job("pickup", **options), account)
 
     def run(
-        self, job: Mapping[str, object], account: Mapping[str, object] | None = None, *, check: bool = False
+        self,
+        job: Mapping[str, object],
+        account: Mapping[str, object] | None = None,
+        *,
+        check: bool = False,
+        only: Collection[str] = (),
     ) -> RunResult:
         options = dict(job)
         name: Any = options.pop("job", None)
         from_options = dropoff_from_options if options.pop("direction") == "dropoff" else pickup_from_options
         whom = account_from_options({**self.account, **(account or {})})
         wanted = from_options(options, preset_named(whom.preset), name=name)
-        return runner.run(wanted, whom, ledger=str(self.ledger), check=check, create_ledger=True)
+        return runner.run(wanted, whom, ledger=str(self.ledger), check=check, create_ledger=True, only=only)
 
     def refusal(self, job: Mapping[str, object], account: Mapping[str, object] | None = None) -> FiledropError:
         """The error that keeps a job from being done, whether at its beginning or after it."""

@@ -67,6 +67,8 @@ class Job(Protocol):
     @property
     def exclude(self) -> tuple[str, ...]: ...
     @property
+    def modified(self) -> read.TimeFrame: ...
+    @property
     def settle(self) -> float: ...
     @property
     def after(self) -> str: ...
@@ -115,7 +117,8 @@ class Dropoff:
     """Send local files to a folder on the server. Sizes are in bytes, times in seconds.
 
     ``sources`` are absolute paths of folders or files. ``include`` and ``exclude`` are case-sensitive fnmatch patterns
-    for the file name; an empty ``include`` means all. ``archive_dir`` None means ``archive`` inside each source folder.
+    for the file name; an empty ``include`` means all. ``modified`` limits the files' times. ``archive_dir`` None means
+    ``archive`` inside each source folder.
     ``group`` and ``file_mode`` are as in Pickup, for an account of the protocol ``folder``.
     """
 
@@ -127,6 +130,7 @@ class Dropoff:
     remote_dir: str
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    modified: read.TimeFrame = read.ANY_TIME
     settle: float = 5.0
     upload: str = "rename"
     temp_name: str = ".{random}.part"
@@ -179,6 +183,7 @@ class Pickup:
     remote_dir: str
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    modified: read.TimeFrame = read.ANY_TIME
     settle: float = 5.0
     after: str = "delete"
     move_dir: str | None = None
@@ -239,6 +244,7 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
         remote_dir=_remote_dir(found, preset),
         include=read.wanted_patterns(found, "include"),
         exclude=read.patterns(found, "exclude"),
+        modified=read.time_frame(found, "modified_from", "modified_to"),
         settle=read.number(found, "settle", Dropoff.settle, low=0, high=_DAY),
         upload=read.choice(found, "upload", UPLOADS, Dropoff.upload),
         temp_name=_temp_name(found, Dropoff.temp_name),
@@ -274,6 +280,7 @@ def pickup_from_options(options: Mapping[str, object], preset: Preset, *, name: 
         remote_dir=remote_dir,
         include=read.wanted_patterns(found, "include"),
         exclude=read.patterns(found, "exclude"),
+        modified=read.time_frame(found, "modified_from", "modified_to"),
         settle=read.number(found, "settle", Pickup.settle, low=0, high=_DAY),
         after=after,
         move_dir=_move_dir(found, after, remote_dir),

@@ -13,6 +13,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
 
 from ..errors import InputError
 
@@ -28,6 +30,33 @@ _OF_SECRETS = ("private_key_file", "passphrase_file", "password_file")
 _BEGINS_OF_PATHS = ("/", "~", "credential:")
 NOT_SHOWN = "the value (not shown, because it may be a secret)"
 LABEL = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
+    r" ?([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_SECOND = 1_000_000_000  # ns
+
+
+class TimeFrame(NamedTuple):
+    """Limit the times of files. Both ends are in ns since 1970, and None for no limit; the end is not included."""
+
+    start_ns: int | None = None
+    end_ns: int | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        return self.start_ns is not None or self.end_ns is not None
+
+    def includes(self, time_ns: int | None) -> bool:
+        """Return whether a time is in the frame. An unknown time (None) is in no limited frame."""
+        if time_ns is None:
+            return not self.is_limited
+        return (self.start_ns is None or self.start_ns <= time_ns) and (self.end_ns is None or time_ns < self.end_ns)
+
+
+ANY_TIME = TimeFrame()
 
 
 def abbreviated(value: object) -> str:
@@ -286,3 +315,54 @@ def label(value: object, *, name: str) -> str:
         way_out = "Use 1 to 63 lower-case letters, digits and underscores; begin with a letter or digit."
         raise invalid(name, value, why, way_out)
     return value
+
+
+def time_frame(options: Options, start: str, end: str) -> TimeFrame:
+    """Read the two ends of a time frame. Each is a date, which is the begin of that day here, or a time with a zone.
+
+    :param start: the name of the option for the begin.
+    :param end: the name of the option for the end, which is not included.
+    :raises InputError: one is invalid, or no time can be in the frame.
+    """
+    found = TimeFrame(_moment_ns(options, start), _moment_ns(options, end))
+    if found.start_ns is not None and found.end_ns is not None and found.start_ns >= found.end_ns:
+        why = f"is not before {end} ({abbreviated(options[end])}), which is not included, so no file would be in it"
+        way_out = f"Set {end} to a later time; for one day, to the day after."
+        raise invalid(start, options[start], why, way_out)
+    return found
+
+
+def _moment_ns(options: Options, name: str) -> int | None:
+    """Read a date or a time with a zone; return it in ns since 1970."""
+    value = text(options, name)
+    if value is None:
+        return None
+    way_out = f"Set {name} to a date such as 2026-11-30, or to a time with its zone such as 2026-11-30T18:00:00+01:00."
+    written = value.strip()
+    try:
+        if _DATE.fullmatch(written):
+            # A day that begins with a change to summer time begins at that change.
+            return int(datetime.fromisoformat(written).astimezone().timestamp()) * _SECOND
+        found = _TIME.fullmatch(written)
+        if found is None:
+            raise invalid(name, value, "is neither a date nor a time", way_out)
+        minutes, seconds, fraction, zone = found.groups()
+        if zone is None:
+            why = "has no time zone, so it is not clear which moment it is"
+            raise invalid(name, value, why, f"{way_out} In YAML, put it in quotes.")
+        at = datetime.fromisoformat(f"{minutes[:10]}T{minutes[11:]}:{seconds or '00'}+00:00") - _offset(zone)
+        return (at - _EPOCH) // timedelta(seconds=1) * _SECOND + int((fraction or "0").ljust(9, "0"))
+    except (ValueError, OverflowError, OSError):
+        raise invalid(name, value, "is not in the calendar", way_out) from None
+
+
+def _offset(zone: str) -> timedelta:
+    """Return how far a zone such as ``Z``, ``+01`` or ``-0330`` is ahead of UTC."""
+    if zone in "Zz":
+        return timedelta()
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 23 or minutes > 59:
+        raise ValueError(zone)
+    ahead = timedelta(hours=hours, minutes=minutes)
+    return -ahead if zone[0] == "-" else ahead

@@ -22,6 +22,7 @@ from ..local.names import is_ours, is_temporary, quoted
 
 if TYPE_CHECKING:
     from ..config.job import Share
+    from ..config.options import TimeFrame
     from ..ledger.ledger import Ledger, Row
 
 LONGEST_WAIT = 60.0
@@ -46,10 +47,13 @@ class Patterns(Protocol):
 
 
 class Selection(Patterns, Protocol):
-    """Anything that has the option `share`, too."""
+    """Anything that has the options `share`, `modified_from` and `modified_to`, too."""
 
     @property
     def share(self) -> Share | None: ...
+
+    @property
+    def modified(self) -> TimeFrame: ...
 
 
 def is_wanted(name: str, job: Patterns) -> bool:
@@ -77,10 +81,11 @@ def _is_named_temporary(name: str, job: Patterns) -> bool:
 
 
 class Selector:
-    """Select names by the patterns of a job, and note the patterns that are of no use."""
+    """Select files by the patterns and the time frame of a job, and note what is of no use."""
 
-    def __init__(self, job: Patterns) -> None:
+    def __init__(self, job: Selection) -> None:
         self._job = job
+        self._without_time = 0
         self._unused = {*job.include, *job.exclude}
         self._has_left_any = False
 
@@ -95,7 +100,23 @@ class Selector:
         self._has_left_any |= not is_wanted(name, self._job) and not is_temporary(name)
         return False
 
+    def is_in_frame(self, mtime_ns: int | None) -> bool:
+        """Return whether the time frame selects a file of this mtime in ns. A time of None, or of 0, is unknown."""
+        if mtime_ns:
+            return self._job.modified.includes(mtime_ns)
+        self._without_time += self._job.modified.is_limited
+        return not self._job.modified.is_limited
+
     def notes(self) -> Iterator[str]:
+        """Yield what a person should know about the selection."""
+        if self._without_time:
+            yield (
+                f"{self._without_time} files have no known time, so they are not moved: `modified_from` and "
+                "`modified_to` select files by their times."
+            )
+        yield from self._useless_patterns()
+
+    def _useless_patterns(self) -> Iterator[str]:
         """Yield a note for each pattern that matched no name and seems to be a mistake."""
         for option, patterns in (("include", self._job.include), ("exclude", self._job.exclude)):
             for pattern in patterns:
@@ -150,6 +171,11 @@ def is_in_share(name: str, share: Share | None) -> bool:
     return int.from_bytes(digest[:8], "big") % share.count == share.index
 
 
+def is_chosen(name: str, mtime_ns: int | None, job: Selection) -> bool:
+    """Return whether the options of a job select a file of this name and mtime, in ns or None if it is unknown."""
+    return is_selected(name, job) and is_in_share(name, job.share) and job.modified.includes(mtime_ns)
+
+
 class Only:
     """Narrow a run to the files that its caller names. The checksum file of a named file belongs to it.
 
@@ -186,6 +212,15 @@ class Only:
             else:
                 finding = f"There is no file {quoted(name)} in {quoted(place)}."
                 yield name, TransferError("not_found", finding, "Check the name. It must be the exact name of a file.")
+
+
+def not_in_frame(name: str) -> TransferError:
+    """Build the reason why a named file is not moved."""
+    return TransferError(
+        "not_selected",
+        f"The time of {quoted(name)} is not between `modified_from` and `modified_to`, or is unknown.",
+        "Change these options.",
+    )
 
 
 def moved_before() -> TransferError:

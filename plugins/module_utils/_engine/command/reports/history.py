@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ...ledger.history import Question, ask, question_from_options
+from ...ledger.ledger import SECOND
 from ...local.names import shown
-from ...transfer.selection import is_in_share, is_selected
+from ...transfer.selection import is_chosen
 from ..console import bytes_in_words
 from ..context import CommandContext, iso_time, require_known, require_ledger
 from ..exit_status import WELL
@@ -139,9 +140,8 @@ def _entry(entry: Entry, job: ConfiguredJob) -> dict[str, Any]:
         "modified": None if entry.mtime is None else iso_time(entry.mtime),
     }
     if job.job.origin == "remote":
-        document["wanted"] = (
-            entry.kind == "file" and is_selected(entry.name, job.job) and is_in_share(entry.name, job.job.share)
-        )
+        mtime_ns = entry.mtime * SECOND if entry.mtime else None
+        document["wanted"] = entry.kind == "file" and is_chosen(entry.name, mtime_ns, job.job)
     return document
 
 

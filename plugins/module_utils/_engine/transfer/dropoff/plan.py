@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat as modes
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -37,6 +37,7 @@ from ..selection import (
     is_in_share,
     left_for_later,
     moved_before,
+    not_in_frame,
     other_folder,
     other_job,
     unsettled_error,
@@ -158,7 +159,7 @@ class DropoffPlan:
         key = (self._account, self._job.direction, folder.path)
         self._sources.append(_Source(folder, key, Settling(self._ledger, key, self._job.settle, note=not self._check)))
         fresh: dict[str, LocalFile] = {}
-        for file in self._regular_files(folder, wanted):
+        for file in self._regular_files(folder, wanted, unfinished):
             if file.name in unfinished:
                 self._add_unfinished(folder, unfinished.pop(file.name), file)
                 continue
@@ -204,8 +205,12 @@ class DropoffPlan:
             error = self._why_not_ours(row) if row.state.is_decidable else other_folder(row, path, "src")
             self._tally.add(self._outcome(row.name, row.name, row.size).blame(error))
 
-    def _regular_files(self, folder: Folder, wanted: set[str] | None) -> Iterator[LocalFile]:
+    def _regular_files(
+        self, folder: Folder, wanted: set[str] | None, unfinished: Collection[str]
+    ) -> Iterator[LocalFile]:
         """Yield the selected files that may be sent; give each other selected file its outcome.
+
+        The time of a file that is unfinished does not matter.
 
         Links are not followed: a user who can write to the folder could make us send any file of this host.
         """
@@ -227,9 +232,12 @@ class DropoffPlan:
                 names.check_name(name)
             except TransferError as error:
                 self._refuse(folder, name, error)
-            else:
-                if self._may_be_empty(folder, file):
-                    yield file
+                continue
+            if name not in unfinished and not self._selector.is_in_frame(file.mtime_ns):
+                if narrow:
+                    self._refuse(folder, name, not_in_frame(name), file.size)
+            elif self._may_be_empty(folder, file):
+                yield file
 
     def _may_be_empty(self, folder: Folder, file: LocalFile) -> bool:
         """Return whether a file has content, or `empty` allows it to have none. Else add its outcome."""

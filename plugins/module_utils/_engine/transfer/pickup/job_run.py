@@ -96,13 +96,15 @@ class PickupRun(JobRun[PickupItem]):
         looks = Looks(remote, self.job.remote_dir, self._ledger, self.account, check=self._check)
         self._workflow = PickupWorkflow(*tools, self._syncer, self._dest, self.permissions, space, claims, looks)
         rows = self._ledger.open_rows(self.account, self.job.direction, self.job.name)
+        begun = {row.name for row in rows}
         plan = PickupPlan(
             self.job,
             self.account,
             self._ledger,
             self.tally,
             check=self._check,
-            watched={*self._to_watch(), *(row.name for row in rows)},
+            watched=self._to_watch() | begun,
+            begun=begun,
             clock=self._clock(remote, looks),
             only=self.only,
         )

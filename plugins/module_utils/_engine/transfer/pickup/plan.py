@@ -35,6 +35,7 @@ from ..selection import (
     is_selected,
     left_for_later,
     moved_before,
+    not_in_frame,
     other_job,
     sidecar_key,
     unsettled_error,
@@ -65,6 +66,7 @@ class PickupPlan:
 
     :param check: change nothing; unsettled files are not recorded in the ledger.
     :param watched: names for which the caller needs to know whether they are in the folder.
+    :param begun: names of files that an earlier run has begun, so their times do not matter.
     :param clock: seconds by which the server's clock is ahead of ours; None if it is unknown.
     :param only: narrows the plan to some names.
     :ivar needs_second_look: whether only a second listing can show which files are settled; see `look_again`.
@@ -84,6 +86,7 @@ class PickupPlan:
         *,
         check: bool,
         watched: Collection[str],
+        begun: Collection[str] = (),
         clock: float | None = 0.0,
         only: Only | None = None,
     ) -> None:
@@ -94,6 +97,7 @@ class PickupPlan:
         self._tally = tally
         self._check = check
         self._watched = watched
+        self._begun = begun
         self._settling = Settling(ledger, self._key, job.settle, note=not check, clock=clock)
         self.needs_second_look = False
         self._oldest = Oldest()
@@ -145,7 +149,10 @@ class PickupPlan:
                 self._sidecars.setdefault(sidecar_key(entry.name), entry)
             if self._is_asked_for(entry.name):
                 self._only.meet(entry.name)
-                self._accept(entry)
+                if entry.name in self._begun or self._is_in_frame(entry):
+                    self._accept(entry)
+                elif self._only:
+                    self._refuse(entry, not_in_frame(entry.name))
 
     def close(self, claimed: dict[str, Entry]) -> None:
         """Complete the plan after the last page of the listing.
@@ -173,6 +180,11 @@ class PickupPlan:
 
     def _is_asked_for(self, name: str) -> bool:
         return self._selector.selects(name) and is_in_share(name, self._job.share) and name in self._only
+
+    def _is_in_frame(self, entry: Entry) -> bool:
+        """Return whether the time frame selects a file. The time of a checksum file does not matter."""
+        is_checksum = self._job.verify == "sidecar" and vouched_by(entry.name)
+        return bool(is_checksum) or self._selector.is_in_frame(mtime_ns_of(entry))
 
     def _leave_alone(self, entry: Entry) -> None:
         """Take note of what is not a regular file. If it was named, that is an error."""
@@ -263,7 +275,7 @@ class PickupPlan:
             stem = vouched_by(item.entry.name)
             if stem in came or (stem not in self._coming and self._came_with(item, stem)):
                 yield item
-            else:
+            elif stem in self._coming or not self._job.modified.is_limited:  # else its file may not be selected
                 self._tally.add(item.outcome.blame(_file_awaited(stem)))
         if not self._only:
             self._settling.end()

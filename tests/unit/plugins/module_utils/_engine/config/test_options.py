@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config import options as read
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
+from support.summer_time import seconds_in_oslo
 
 
 @pytest.mark.parametrize(
@@ -138,3 +139,64 @@ def test_labels(value: str) -> None:
 def test_what_is_no_label_is_refused(value: object) -> None:
     with pytest.raises(InputError, match=r"account: .*lower-case letters"):
         read.label(value, name="account")
+
+
+SECOND = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2026-11-30", "2026-11-30 00:00:00"),
+        ("2026-07-01", "2026-07-01 00:00:00"),
+        ("2026-03-29", "2026-03-29 00:00:00"),
+        (" 2026-11-30T18:00:00+01:00 ", "2026-11-30 18:00:00"),
+        ("2026-11-30T17:00:00Z", "2026-11-30 18:00:00"),
+        ("2026-11-30 17:00:00 +00:00", "2026-11-30 18:00:00"),
+        ("2026-11-30T13:30-0330", "2026-11-30 18:00:00"),
+        ("2026-11-30T18:00+01", "2026-11-30 18:00:00"),
+    ],
+)
+@pytest.mark.usefixtures("in_oslo")
+def test_a_moment_is_a_local_day_or_a_time_with_its_zone(written: str, moment: str) -> None:
+    frame = read.time_frame({"modified_from": written}, "modified_from", "modified_to")
+    assert frame == (seconds_in_oslo(moment) * SECOND, None)
+
+
+def test_a_fraction_of_a_second_is_kept() -> None:
+    frame = read.time_frame({"modified_to": "1970-01-01T00:00:01.25Z"}, "modified_from", "modified_to")
+    assert frame == (None, 1_250_000_000)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("2026-11-31", "not in the calendar"),
+        ("2026-11-30T25:00:00Z", "not in the calendar"),
+        ("2026-11-30T18:00:00+25:00", "not in the calendar"),
+        ("0001-01-01", "not in the calendar"),
+        ("2026-11-30T18:00:00", "has no time zone"),
+        ("2026-11-30 18:00", "has no time zone"),
+        ("30.11.2026", "neither a date nor a time"),
+        ("yesterday", "neither a date nor a time"),
+        ("20261130", "neither a date nor a time"),
+        ("2026-11-30T18:00:00 Europe/Oslo", "neither a date nor a time"),
+        ("", "the value is empty"),
+        (20261130, "must be text"),
+    ],
+)
+def test_what_is_no_moment_is_refused_with_its_name_and_value(value: object, why: str) -> None:
+    with pytest.raises(InputError, match=f"modified_to.*{why}"):
+        read.time_frame({"modified_to": value}, "modified_from", "modified_to")
+
+
+@pytest.mark.parametrize(("start", "end"), [("2026-12-01", "2026-11-01"), ("2026-11-01", "2026-11-01")])
+def test_a_frame_that_is_reversed_or_empty_is_refused(start: str, end: str) -> None:
+    with pytest.raises(InputError, match=r"modified_from: '.*' is not before modified_to"):
+        read.time_frame({"modified_from": start, "modified_to": end}, "modified_from", "modified_to")
+
+
+def test_the_end_of_a_frame_is_not_in_it() -> None:
+    frame = read.TimeFrame(10, 20)
+    assert [frame.includes(time) for time in (9, 10, 19, 20, None)] == [False, True, True, False, False]
+    assert read.TimeFrame().includes(None)
