@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..module_utils._engine.command.on_arrival import PATIENCE
+from ..module_utils._engine.command.transfers.on_arrival import PATIENCE
 from ..module_utils._engine.config.calendar import NotExpressible, cron_time
 from ..module_utils._engine.config.files import ConfiguredJob
 from ..module_utils._engine.config.paths import COMMAND

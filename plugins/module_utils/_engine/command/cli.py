@@ -20,12 +20,13 @@ from . import signals
 from .console import ERROR, INFO, Console
 from .context import CommandContext, error_document
 from .exit_status import WELL, status_of_error
-from .on_arrival import run_and_wait
 from .parser import make_parser
 from .reports.history import history, list_files
 from .reports.status import status
 from .resolve import init, resolve
-from .run import check, run
+from .transfers.export import FLAGS, export
+from .transfers.on_arrival import run_and_wait
+from .transfers.run import check, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,6 +77,8 @@ def _dispatch(given: argparse.Namespace, console: Console) -> int:
         return run_and_wait(context, given.job, force=given.force)
     if given.command == "run":
         return run(context, given.job, dry_run=given.dry_run, force=given.force, only=given.only)
+    if given.command == "export":
+        return export(context, given.job, {name: getattr(given, name) for name in FLAGS}, dry_run=given.dry_run)
     if given.command == "check":
         return check(context, given.jobs, given.only)
     if given.command == "status":

@@ -32,6 +32,8 @@ examples:
   filedrop check                    can all jobs work, and what would they do?
   filedrop run invoices             run the job invoices now
   filedrop run invoices --dry-run   show what that would do; change nothing
+  filedrop export documents --from 2026-11-01 --kind invoices
+                                    send the invoices since then by hand
   filedrop status                   is all well?
   filedrop history invoices -n 5    show the last 5 files of the job
   filedrop list reports             show what waits at the provider
@@ -127,6 +129,7 @@ def make_parser() -> Parser:
     )
     one.add_argument("--force", action="store_true", help="run the job even if it is disabled")
     _add_only(one)
+    _add_export(add("export", "send files that you choose by hand", _EXPORT))
     some = add(
         "check",
         "show what runs would do; change nothing",
@@ -170,8 +173,21 @@ def make_parser() -> Parser:
     return parser
 
 
-def _add_only(parser: argparse.ArgumentParser) -> None:
-    text = "move only the file with this exact name; repeatable"
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("job", metavar="JOB", help="the job's name; it must be a drop-off")
+    when = "a date such as 2026-11-01, or a time with its zone such as 2026-11-01T18:00+01:00"
+    parser.add_argument("--from", metavar="DATE", help=f"only files that were modified then or later: {when}")
+    parser.add_argument("--to", metavar="DATE", help="only files that were modified before then")
+    text = "only files of this kind of the account's preset, such as invoices; repeatable"
+    parser.add_argument("--kind", dest="kinds", metavar="KIND", action="append", default=[], help=text)
+    _add_only(parser, "send only the file with this exact name; repeatable")
+    parser.add_argument("--again", action="store_true", help="send files again that were sent before")
+    parser.add_argument("--dry-run", action="store_true", help="connect and show what would be done; change nothing")
+
+
+def _add_only(
+    parser: argparse.ArgumentParser, text: str = "move only the file with this exact name; repeatable"
+) -> None:
     parser.add_argument("--only", metavar="NAME", action="append", default=[], help=text)
 
 
@@ -189,6 +205,11 @@ def _add_common(parser: argparse.ArgumentParser, *, for_subcommand: bool) -> Non
     add("--no-color", action="store_true", default=False, help="use no colors, as with NO_COLOR")
     add("--debug", action="store_true", default=False, help="print the traceback of an unexpected error")
 
+
+_EXPORT = """\
+Send files of a drop-off that you choose by names, times or kinds; without a choice, all. Each file is told with what
+became of it. A file that was sent before is not sent again, unless you say --again; you are told when it was sent. Jobs
+with by_hand are for this command only."""
 
 _CHECK = "Connect for some jobs, or for all that are enabled, and show what a run would do."
 

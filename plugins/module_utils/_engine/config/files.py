@@ -58,7 +58,7 @@ _COMMON = (
 JOB_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "dropoff": (
         *(*_COMMON, "src", "upload", "temp_name", "verify", "archive_dir", "ambiguous", "on_arrival"),
-        *("group", "file_mode"),
+        *("group", "file_mode", "by_hand"),
     ),
     "pickup": (*_COMMON, "dest", "move_dir", "verify", "on_duplicate", "min_free", "group", "file_mode"),
 }
@@ -69,13 +69,17 @@ _LONGEST_TIME = 100 * 366 * DAY
 
 @dataclass(frozen=True)
 class ConfiguredJob:
-    """Hold a job with the options of its file that are not part of the movement. Times are in seconds."""
+    """Hold a job with the options of its file that are not part of the movement. Times are in seconds.
+
+    ``by_hand``: a person exports chosen files with it, and nothing else runs it.
+    """
 
     job: Job
     account: str
     schedule: Schedule
     max_age: int
     enabled: bool = True
+    by_hand: bool = False
     time_limit: int | None = None
     retention: int | None = None
 
@@ -134,12 +138,14 @@ class Configuration:
             if direction == "dropoff" and protocol != "folder":
                 _refuse_permissions(options, protocol)
             job = READERS[direction](options, preset, name=name)
+            by_hand = read.boolean(read.merged(options, preset.of(direction)), "by_hand", default=False)
             return ConfiguredJob(
                 job=job,
                 account=account,
-                schedule=schedule_from_options(options),
+                schedule=_schedule(options, preset.of(direction), by_hand=by_hand),
                 max_age=_max_age(options, job.settle),
                 enabled=read.boolean(options, "enabled", default=True),
+                by_hand=by_hand,
                 time_limit=duration(options, "time_limit", low=1, high=WEEK),
                 retention=duration(options, "retention", low=DAY, high=_LONGEST_TIME),
             )
@@ -344,6 +350,17 @@ def _hint_of_names(folder: str, name: str) -> str:
     near = difflib.get_close_matches(name, found, 1)
     guess = f"Did you mean {near[0]}? " if near else ""
     return f"{guess}Existing {os.path.basename(folder)}: {', '.join(found) or 'none'}."
+
+
+def _schedule(options: Mapping[str, object], defaults: Mapping[str, object], *, by_hand: bool) -> Schedule:
+    """Read the schedule of a job. The preset's own counts if the job has none; a job for export by hand has none."""
+    given = [name for name in ("every", "on_calendar", "on_arrival") if options.get(name) not in (None, False)]
+    if by_hand and given:
+        why = "is given, but the job is for export by hand (by_hand), so nothing starts it"
+        raise read.invalid(given[0], options[given[0]], why, f"Remove {given[0]}, or set by_hand to false.")
+    if not by_hand and not {"every", "on_calendar"} & set(given):
+        options = read.merged(options, defaults)
+    return schedule_from_options(options)
 
 
 def _max_age(options: Mapping[str, object], settle: float) -> int:

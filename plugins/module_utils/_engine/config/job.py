@@ -232,7 +232,7 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
     :param name: the job's name. Without one, the name is derived from ``src``, so it is the same in every run.
     :raises InputError: an option is invalid, or a required one is missing.
     """
-    found = read.merged(options, preset.dropoff)
+    found = read.merged(options, preset.of("dropoff"))
     sources = _sources(found)
     archive_dir = read.local_path(found, "archive_dir")
     if archive_dir in sources:
@@ -268,7 +268,7 @@ def pickup_from_options(options: Mapping[str, object], preset: Preset, *, name: 
     :param name: the job's name. Without one, it is derived from the two folders, so it is the same in every run.
     :raises InputError: an option is invalid, or a required one is missing.
     """
-    found = read.merged(options, preset.pickup)
+    found = read.merged(options, preset.of("pickup"))
     dest = read.local_path(found, "dest")
     if dest is None:
         raise read.missing("dest", "this option is missing", "Set dest to the local folder for the fetched files.")
@@ -302,7 +302,7 @@ def listing_from_options(options: Mapping[str, object], preset: Preset) -> Listi
 
     :raises InputError: an option is invalid, or a required one is missing.
     """
-    found = read.merged(options, {name: value for name, value in preset.pickup.items() if name == "remote_dir"})
+    found = read.merged(options, {name: value for name, value in (preset.pickup or {}).items() if name == "remote_dir"})
     return ListingJob(
         remote_dir=_remote_dir(found, preset),
         include=read.wanted_patterns(found, "include"),
@@ -318,7 +318,7 @@ def folders_from_options(options: Mapping[str, object], preset: Preset) -> tuple
     """
     named = read.strings(options, "folders")
     if not named:
-        of_preset = [jobs["remote_dir"] for jobs in (preset.dropoff, preset.pickup) if "remote_dir" in jobs]
+        of_preset = [jobs["remote_dir"] for jobs in (preset.dropoff, preset.pickup or {}) if "remote_dir" in jobs]
         named = read.strings({"folders": of_preset or ["."]}, "folders") or ()
     folders = (read.clean(name, name="folders").rstrip("/") or "/" for name in named)
     return tuple(dict.fromkeys(folders)), read.remote_folder(options, "probe_dir")

@@ -55,6 +55,12 @@ class TimeFrame(NamedTuple):
             return not self.is_limited
         return (self.start_ns is None or self.start_ns <= time_ns) and (self.end_ns is None or time_ns < self.end_ns)
 
+    def __and__(self, other: TimeFrame) -> TimeFrame:
+        """Return the frame of the times that are in both."""
+        starts = [each.start_ns for each in (self, other) if each.start_ns is not None]
+        ends = [each.end_ns for each in (self, other) if each.end_ns is not None]
+        return TimeFrame(max(starts, default=None), min(ends, default=None))
+
 
 ANY_TIME = TimeFrame()
 
@@ -254,6 +260,16 @@ def wanted_patterns(options: Options, name: str) -> tuple[str, ...]:
     if options.get(name) in ([], ()):
         raise invalid(name, [], "contains no pattern, which would mean all files", f"Name files, or remove {name}.")
     return patterns(options, name)
+
+
+def file_names(options: Options, name: str) -> tuple[str, ...]:
+    """Read exact names of files, without their folders; none if the option is not given."""
+    found = strings(options, name) or ()
+    for each in found:
+        if "/" in each or each in (".", ".."):
+            way_out = f"Write the exact name of one file, without its folder. {name} may name several."
+            raise invalid(name, each, "is not the name of a file", way_out)
+    return found
 
 
 def refuse_null(options: Options, names: Sequence[str]) -> None:

@@ -18,13 +18,36 @@ from .options import abbreviated
 
 @dataclass(frozen=True)
 class Preset:
-    """Defaults for the options of an account, and of the jobs of each direction."""
+    """Defaults for the options of an account, and of the jobs of each direction.
+
+    ``pickup`` is None if the provider has no such direction. ``kinds`` are named sets of patterns, with which a person
+    chooses files for an export. ``never_over`` has the kinds that a protocol does not carry.
+    """
 
     name: str = ""
     title: str = ""
     account: Mapping[str, object] = field(default_factory=dict)
     dropoff: Mapping[str, object] = field(default_factory=dict)
-    pickup: Mapping[str, object] = field(default_factory=dict)
+    pickup: Mapping[str, object] | None = field(default_factory=dict)
+    kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    never_over: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def of(self, direction: str) -> Mapping[str, object]:
+        """Return the defaults for jobs of a direction.
+
+        :raises InputError: the provider does not have this direction.
+        """
+        if direction == "dropoff":
+            return self.dropoff
+        if self.pickup is None:
+            way_out = "Remove preset, and set protocol, remote_dir and the other options yourself."
+            raise InputError("option_invalid", f"direction: the preset {self.name} is for drop-offs only.", way_out)
+        return self.pickup
+
+
+def _any_case(*suffixes: str) -> tuple[str, ...]:
+    """Return patterns for names with these suffixes, whose case varies from program to program."""
+    return tuple("*." + "".join(f"[{letter}{letter.upper()}]" for letter in suffix) for suffix in suffixes)
 
 
 _AMILI_SFTP = Preset(
@@ -36,7 +59,35 @@ _AMILI_SFTP = Preset(
     pickup={"remote_dir": "pickup"},
 )
 
-PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in (_AMILI_SFTP,)}
+_BILLIT_KINDS = {
+    "invoices": _any_case("xml"),
+    "attachments": _any_case("pdf", "zip", "png", "jpg", "jpeg", "gif", "tif", "tiff"),
+    "coda": _any_case("cod", "coda"),
+}
+
+# Billit connects to a server of its user's. So the user of this preset is on either side: over `folder` on the server
+# itself, or over `sftp` in the place of Billit. The names of both folders are free settings.
+_BILLIT_SFTP = Preset(
+    name="billit_sftp",
+    title="Billit, automatic exchange over SFTP in both directions",
+    account={"protocol": "sftp"},
+    dropoff={"every": "30m", "include": _BILLIT_KINDS["invoices"] + _BILLIT_KINDS["attachments"]},
+    pickup={"every": "30m"},
+    kinds=_BILLIT_KINDS,
+    never_over={"sftp": ("coda",), "folder": ("coda",)},
+)
+
+_BILLIT_FTP = Preset(
+    name="billit_ftp",
+    title="Billit, export by hand over FTPS or FTP",
+    account={"protocol": "ftps"},
+    dropoff={"by_hand": True, "after": "keep", "include": sum(_BILLIT_KINDS.values(), ())},
+    pickup=None,
+    kinds=_BILLIT_KINDS,
+    never_over={"sftp": ("coda",)},
+)
+
+PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in (_AMILI_SFTP, _BILLIT_SFTP, _BILLIT_FTP)}
 
 
 def preset_named(name: str | None) -> Preset:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import resource
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ..config.account import Account
     from ..config.job import Job
     from ..transfer.observer import Observer
+    from ..transfer.selection import Only
 
 SPARE_DESCRIPTORS = 128  # for the ledger, the folders, the connections, and the calling program
 
@@ -71,7 +72,7 @@ def run(
     time_limit: float | None = None,
     retention: float | None = None,
     max_age: int | None = None,
-    only: Collection[str] = (),
+    only: Only | None = None,
     patient: bool = True,
     for_module: bool = False,
     observer: Observer | None = None,
@@ -88,8 +89,8 @@ def run(
         run (loop/deadline.py).
     :param retention: seconds for which archived files and history are kept (retention.py); None: no limit.
     :param max_age: seconds after which a file that waits needs a person (stuck.py); None: the default.
-    :param only: exact names of files: move only these. Work that earlier runs left with other files is left to the next
-        full run. Such a run is not recorded as the latest run of the job. Empty: all files.
+    :param only: move only these files. Work that earlier runs left with other files is left to the next full run. A
+        run of a part of the job's files is not recorded as its latest run. None: all files.
     :param patient: retry a closed port before the first connection. Set this where nobody waits for the answer.
     :param for_module: messages speak of modules, and not of the command.
     :param observer: receives the progress of the run.
@@ -98,6 +99,7 @@ def run(
     began = time.time()
     deadline = Deadline(time_limit)
     key = JobKey(account.name, job.direction, job.name)
+    is_partial = only is not None and only.is_partial
     with ExitStack() as stack:
         stack.enter_context(_collected_rarely())
         book = stack.enter_context(
@@ -125,13 +127,13 @@ def run(
             result.error = error
             raise
         finally:
-            work.close(ended_early=result.error is not None or bool(only))
+            work.close(ended_early=result.error is not None or is_partial)
             result.seconds = deadline.spent
             if not isinstance(result.error, JobRunning):  # the other run is the one that counts
                 with suppress(LedgerError):  # the rows of the files were written, or the error is that of the run
                     oldest = max_age or default_max_age(job.settle)
                     mark_stuck(book, key, result, oldest, is_covered=work.covers, check=check)
-                if not (check or only):
+                if not (check or is_partial):
                     remember(book, key, began, result)
     return result
 

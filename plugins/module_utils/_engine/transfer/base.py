@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -101,7 +101,7 @@ class JobRun(ABC, Generic[Item]):
 
     :param account: its name in the ledger.
     :param check: predict only.
-    :param only: the names of the files to which this run is narrowed; empty: all files.
+    :param only: narrows this run to some files; None: all files.
     :ivar deadline: until when files may be begun.
     :ivar prune_before: older rows of the ledger are forgotten after the run, in seconds since 1970; None: no row.
     :ivar tally: the outcomes.
@@ -110,7 +110,7 @@ class JobRun(ABC, Generic[Item]):
     """
 
     def __init__(
-        self, job: Job, account: str, ledger: Ledger, syncer: Syncer, *, check: bool, only: Collection[str] = ()
+        self, job: Job, account: str, ledger: Ledger, syncer: Syncer, *, check: bool, only: Only | None = None
     ) -> None:
         self.job = job
         self.account = account
@@ -122,7 +122,7 @@ class JobRun(ABC, Generic[Item]):
         self._ledger = ledger
         self._syncer = syncer
         self._check = check
-        self.only = Only(only)
+        self.only = Only() if only is None else only
         self._allowance = Allowance(job.max_files, job.max_bytes)
         self._rounds: Iterator[Iterator[Item]] = iter(())
         self._round: Iterator[Item] = iter(())
@@ -241,7 +241,7 @@ class JobRun(ABC, Generic[Item]):
 
     def covers(self, path: str) -> bool:
         """Whether this run looks at the file of a path, if it exists."""
-        return posixpath.basename(path) in self.only
+        return not self.only.is_part and posixpath.basename(path) in self.only
 
     def remove_archived(self, _row: Row) -> bool:
         """Remove the file that the job archived, if it is unchanged; return whether one was removed."""

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .dropoff.job_run import DropoffRun
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
     from ..ledger.ledger import Ledger
     from ..local.fsync import Syncer
     from .base import JobRun
+    from .selection import Only
 
 RUNS: Mapping[str, type[JobRun[Any]]] = {"dropoff": DropoffRun, "pickup": PickupRun}
 
 
 def job_run(
-    job: Job, account: str, ledger: Ledger, syncer: Syncer, *, check: bool, only: Collection[str] = ()
+    job: Job, account: str, ledger: Ledger, syncer: Syncer, *, check: bool, only: Only | None = None
 ) -> JobRun[Any]:
     """A run of a job, which has not begun.
 
     :param check: predict only.
-    :param only: the names of the files to which this run is narrowed; empty: all files.
+    :param only: narrows the run to some files; None: all files.
     """
     return RUNS[job.direction](job, account, ledger, syncer, check=check, only=only)

@@ -176,21 +176,76 @@ def is_chosen(name: str, mtime_ns: int | None, job: Selection) -> bool:
     return is_selected(name, job) and is_in_share(name, job.share) and job.modified.includes(mtime_ns)
 
 
+@dataclass(frozen=True)
+class Export:
+    """Hold what a person has chosen for an export by hand, beside names and times.
+
+    :ivar kinds: patterns of the chosen kinds of files; empty: all.
+    :ivar never: patterns of files that the account's protocol does not carry.
+    :ivar again: send files again that were sent before.
+    :ivar is_part: the job has other files, which other runs move.
+    :ivar way_to_repeat: a sentence that says how to send a file again.
+    """
+
+    kinds: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    again: bool = False
+    is_part: bool = False
+    way_to_repeat: str = ""
+
+    def takes(self, name: str) -> bool:
+        return (not self.kinds or _fits(name, self.kinds)) and not _fits(name, self.never)
+
+
 class Only:
     """Narrow a run to the files that its caller names. The checksum file of a named file belongs to it.
 
     :param names: the exact names of files; empty: all files, so nothing is narrowed.
+    :param export: what else a person has chosen, for an export by hand; None: this is a run.
     """
 
-    def __init__(self, names: Collection[str] = ()) -> None:
+    def __init__(self, names: Collection[str] = (), export: Export | None = None) -> None:
         self._names = frozenset(names)
         self._unmet = set(names)
+        self._export = export
 
     def __bool__(self) -> bool:
         return bool(self._names)
 
     def __contains__(self, name: str) -> bool:
-        return not self._names or name in self._names or vouched_by(name) in self._names
+        is_named = not self._names or name in self._names or vouched_by(name) in self._names
+        return is_named and (self._export is None or self._export.takes(name))
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the run may leave out files of the job."""
+        return bool(self._names) or self.is_part
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the run leaves out files of a job by their times or kinds."""
+        return self._export is not None and self._export.is_part
+
+    @property
+    def again(self) -> bool:
+        """Whether files that were moved before, and kept, are moved again."""
+        return self._export is not None and self._export.again
+
+    @property
+    def tells_past(self) -> bool:
+        """Whether each file that was moved before gets an outcome."""
+        return bool(self._names) or self._export is not None
+
+    def moved_before(self, moved_at: float) -> TransferError:
+        """Build the reason to skip a file that an earlier run has moved, and whose original was kept.
+
+        :param moved_at: in seconds since 1970.
+        """
+        return TransferError(
+            "moved_before",
+            f"An earlier run moved this file on {in_utc(moved_at)}, and kept the original.",
+            self._export.way_to_repeat if self._export else "A later run moves it again if its content changes.",
+        )
 
     def meet(self, name: str) -> None:
         """Note that a file is there, or that an earlier run has left work with it."""
@@ -206,6 +261,9 @@ class Only:
                 why = "Its patterns leave it out, or the name marks an unfinished file."
                 finding = f"The job does not select {quoted(name)}. {why}"
                 yield name, TransferError("not_selected", finding, "Change the patterns of the job, or the name.")
+            elif self._export is not None and not self._export.takes(name):
+                finding = f"{quoted(name)} is not of a kind that this export takes."
+                yield name, TransferError("not_selected", finding, "Choose its kind, if the protocol may carry it.")
             elif not is_in_share(name, job.share):
                 finding = f"{quoted(name)} belongs to the share of another host."
                 yield name, TransferError("other_share", finding, "Run the job with this name on that host.")
@@ -218,18 +276,17 @@ def not_in_frame(name: str) -> TransferError:
     """Build the reason why a named file is not moved."""
     return TransferError(
         "not_selected",
-        f"The time of {quoted(name)} is not between `modified_from` and `modified_to`, or is unknown.",
-        "Change these options.",
+        f"The time of {quoted(name)} is not in the time frame, or is unknown.",
+        "Choose another time frame, or none.",
     )
 
 
-def moved_before() -> TransferError:
-    """Build the reason to skip a named file that an earlier run has moved, and whose original was kept."""
-    return TransferError(
-        "moved_before",
-        "An earlier run moved this file, and kept the original.",
-        "A later run moves it again if its content changes.",
-    )
+def in_utc(seconds: float) -> str:
+    """Format a time in seconds since 1970 for a message. The ledger may have any number."""
+    try:
+        return time.strftime("%Y-%m-%d at %H:%M:%S UTC", time.gmtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return "a day that no calendar has"
 
 
 @dataclass(frozen=True)

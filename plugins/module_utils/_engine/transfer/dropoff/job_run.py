@@ -64,7 +64,7 @@ class DropoffRun(JobRun[DropoffItem]):
     async def _plan(self, remote: Remote) -> None:
         renaming = CanaryGate(self._ledger, self.account, RENAME, self.deadline, is_needed=self.job.upload == "rename")
         uploads = Uploads(self.job, self.account, remote, self._ledger, renaming)
-        self._workflow = DropoffWorkflow(self.job, self.account, remote, self._ledger, self._syncer, uploads)
+        self._workflow = DropoffWorkflow(self.job, self.account, remote, self._ledger, self._syncer, uploads, self.only)
         if uploads.looks:
             await _require_folder(remote, self.job.remote_dir)
 

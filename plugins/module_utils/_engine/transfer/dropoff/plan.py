@@ -36,7 +36,6 @@ from ..selection import (
     empty_refused,
     is_in_share,
     left_for_later,
-    moved_before,
     not_in_frame,
     other_folder,
     other_job,
@@ -73,7 +72,7 @@ class DropoffPlan:
         self, job: Dropoff, account: str, ledger: Ledger, tally: Tally, *, check: bool, only: Only | None = None
     ) -> None:
         self._job = job
-        self._only = only or Only()
+        self._only = Only() if only is None else only
         self._account = account
         self._ledger = ledger
         self._tally = tally
@@ -173,12 +172,13 @@ class DropoffPlan:
     def _add_fresh(self, files: dict[str, LocalFile]) -> None:
         source = self._sources[-1]
         if self._job.after == "keep":
-            for name, size, mtime_ns, state in self._ledger.each_past(*source.key, files):
-                if state is State.DELIVERED and (files[name].size, files[name].mtime_ns) == (size, mtime_ns):
+            for name, size, mtime_ns, state, moved_at in self._ledger.each_past(*source.key, files):
+                is_same = (files[name].size, files[name].mtime_ns) == (size, mtime_ns)
+                if state is State.DELIVERED and is_same and not self._only.again:
                     file = files.pop(name)
-                    self.known += not self._only
-                    if self._only:
-                        self._skip(source.folder, file, moved_before())
+                    self.known += not self._only.tells_past
+                    if self._only.tells_past:
+                        self._skip(source.folder, file, self._only.moved_before(moved_at))
         for file in files.values():
             self._add(file.mtime_ns, file.name, len(self._sources) - 1, file.size)
         files.clear()
@@ -219,7 +219,7 @@ class DropoffPlan:
             chosen = name in wanted if wanted is not None else self._selector.selects(name)
             if not chosen or self._is_archive(folder, name) or not is_in_share(name, self._job.share):
                 continue
-            if narrow and name not in self._only:
+            if name not in self._only:
                 continue
             self._only.meet(name)
             file = regular(name, status)
@@ -315,7 +315,10 @@ class DropoffPlan:
         """
         name, row = file.name, latest if latest.state is State.DELIVERED else None
         is_same_time = latest.mtime_ns == file.mtime_ns
-        if row is not None and self._job.after == "keep":
+        is_kept = row is not None and self._job.after == "keep"
+        if is_kept and self._only.again:
+            return self._item(folder, name, file, None)
+        if row is not None and is_kept:
             if not is_same_time and sha256_of(folder, file) != row.sha256:
                 row = None
             return self._item(folder, name, file, row and replace(row, mtime_ns=file.mtime_ns))
@@ -323,7 +326,7 @@ class DropoffPlan:
             return self._item(folder, name, file, None)
         if row.local_path in (None, folder.path_of(name)):  # it is not disposed of yet
             return self._item(folder, name, file, row)
-        is_back = sha256_of(folder, file) == row.sha256
+        is_back = not self._only.again and sha256_of(folder, file) == row.sha256
         return replace(self._item(folder, name, file, None), is_back=is_back)
 
     def _why_not_ours(self, row: Row) -> FiledropError:

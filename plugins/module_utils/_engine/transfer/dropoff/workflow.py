@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ...local.fsync import Syncer
     from ...remote import Remote
     from ..result import FileOutcome
+    from ..selection import Only
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class DropoffWorkflow:
     ledger: Ledger
     syncer: Syncer
     uploads: Uploads
+    only: Only
     archives: dict[str, Folder] = field(default_factory=dict)
 
     async def deliver(self, item: DropoffItem) -> FileOutcome:
@@ -60,14 +62,15 @@ class DropoffWorkflow:
         if item.is_back:
             await self._hold_sent_before(item)
         was_delivered = item.row is not None and item.row.state in SETTLED
+        past = self._past(item.row) if item.row is not None and was_delivered else None
         if item.row is None:
             await self.uploads.require_free_name(item.remote_path)
         async with self.uploads.renaming:
             row = await self._ensure_delivered(item)
         await self._dispose_of_source(item, row)
         outcome = item.outcome.deliver()
-        if was_delivered and row is item.row:
-            outcome.skip(already_delivered(row))
+        if past is not None and row is item.row:
+            outcome.skip(past)
         outcome.size, outcome.sha256, outcome.local_path = row.size, row.sha256, row.local_path or outcome.local_path
         if row.reason != RESOLVED:
             outcome.verified_by = row.verified_by
@@ -93,10 +96,15 @@ class DropoffWorkflow:
         outcome = item.outcome.deliver()
         outcome.reason = "predicted"
         if verdict is Verdict.DELIVERED and item.row and item.row.state in SETTLED:
-            outcome.skip(already_delivered(item.row))
+            outcome.skip(self._past(item.row))
         elif verdict is Verdict.DISCARDED:
             outcome.skip(Discarded())
         return outcome
+
+    def _past(self, row: Row) -> TransferError:
+        """Build the reason to skip a delivered file of which only the original was left."""
+        is_past = self.job.after == "keep" and row.reason != RESOLVED
+        return self.only.moved_before(row.changed_at) if is_past else _already_delivered(row)
 
     async def _hold_sent_before(self, item: DropoffItem) -> None:
         """Let a person decide about a file that was moved back out of the archive.
@@ -260,8 +268,7 @@ _ENDS = {Verdict.DELIVERED: State.DELIVERED, Verdict.DISCARDED: State.DISCARDED}
 """Verdicts after which nothing is sent, and the final state of the row."""
 
 
-def already_delivered(row: Row) -> TransferError:
-    """Build the reason to skip a delivered file of which only the original was left."""
+def _already_delivered(row: Row) -> TransferError:
     who = "A person resolved it as delivered" if row.reason == RESOLVED else "An earlier run delivered it"
     finding = f"{who}; this run only disposed of the original."
     return TransferError("already_delivered", finding, "Nothing more has to be done.")

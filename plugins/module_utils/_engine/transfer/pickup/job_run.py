@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Container, Iterator, Sequence
+from collections.abc import Awaitable, Container, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Callable
@@ -30,7 +30,7 @@ from ...states import STAYS, LocalPart, Original, State, Verdict, verdict_on
 from ..base import JobRun
 from ..capabilities import STAT
 from ..result import FileOutcome, RunResult
-from ..selection import is_selected
+from ..selection import Only, is_selected
 from .claims import REFUSED, ClaimedElsewhere, Claims
 from .disk_space import SpaceReservation
 from .item import PickupItem, outcome_of
@@ -64,7 +64,7 @@ class PickupRun(JobRun[PickupItem]):
     _lock: DestLock | None = None
 
     def __init__(
-        self, job: Pickup, account: str, ledger: Ledger, syncer: Syncer, *, check: bool, only: Collection[str] = ()
+        self, job: Pickup, account: str, ledger: Ledger, syncer: Syncer, *, check: bool, only: Only | None = None
     ) -> None:
         super().__init__(job, account, ledger, syncer, check=check, only=only)
         self._gone = 0  # files that were gone from the server after their download

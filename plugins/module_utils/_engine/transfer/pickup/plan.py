@@ -34,7 +34,6 @@ from ..selection import (
     is_in_share,
     is_selected,
     left_for_later,
-    moved_before,
     not_in_frame,
     other_job,
     sidecar_key,
@@ -91,7 +90,7 @@ class PickupPlan:
         only: Only | None = None,
     ) -> None:
         self._job = job
-        self._only = only or Only()
+        self._only = Only() if only is None else only
         self._key = (account, job.direction, job.remote_dir)
         self._ledger = ledger
         self._tally = tally
@@ -220,16 +219,16 @@ class PickupPlan:
         page, self._page = self._page, {}
         compared = set()
         if self._job.after == "keep":
-            for name, size, mtime_ns, state in self._ledger.each_past(*self._key, page):
+            for name, size, mtime_ns, state, moved_at in self._ledger.each_past(*self._key, page):
                 if state not in SECURED or not is_same(page[name], size, mtime_ns):
                     continue
                 if self._must_compare(page[name]):
                     compared.add(name)
                 else:
                     entry = page.pop(name)
-                    self.known += not self._only
-                    if self._only:
-                        self._tally.add(outcome_of(entry).skip(moved_before()))
+                    self.known += not self._only.tells_past
+                    if self._only.tells_past:
+                        self._tally.add(outcome_of(entry).skip(self._only.moved_before(moved_at)))
         for entry in page.values():
             is_checksum = self._job.verify == "sidecar" and vouched_by(entry.name)
             oldest = self._oldest_checksums if is_checksum else self._oldest

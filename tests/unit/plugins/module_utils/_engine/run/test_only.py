@@ -16,6 +16,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.le
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import Only
 from support.desk import outcomes
 from support.ledgers import part_prefix, plant
 from support.odd_desk import Desk
@@ -28,7 +29,7 @@ def desk(tmp_path: Path, server: OddServer) -> Desk:
 
 
 def run(desk: Desk, job: Dropoff | Pickup, *only: str) -> RunResult:
-    return runner.run(job, desk.server.account(), ledger=desk.ledger, create_ledger=True, only=only)
+    return runner.run(job, desk.server.account(), ledger=desk.ledger, create_ledger=True, only=Only(only))
 
 
 def rows(desk: Desk) -> list[tuple[str, State, str | None]]:

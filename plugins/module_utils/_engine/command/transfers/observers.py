@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..local.names import shown
-from .console import ERROR, INFO, WARNING
+from ...local.names import shown
+from ..console import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from ..transfer.observer import Observer
-    from ..transfer.result import FileOutcome
-    from .console import Console
+    from ...transfer.observer import Observer
+    from ...transfer.result import FileOutcome
+    from ..console import Console
 
 _WIDE = 100  # columns of a terminal
 _PRIORITIES = {"failed": ERROR, "held": WARNING, "waiting": INFO, "delivered": INFO, "skipped": INFO}

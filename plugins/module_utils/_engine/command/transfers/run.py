@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..config.options import invalid
-from ..errors import FiledropError, InputError
-from ..ledger.owner import as_owner
-from ..local.names import shown
-from ..transfer.result import ORDER
-from .console import ERROR, INFO, WARNING, bytes_in_words, count_of
-from .context import CommandContext, error_document, require_ledger
-from .exit_status import WELL, status_of_error, status_of_run, worst_status
+from ...config.options import file_names
+from ...errors import FiledropError, InputError
+from ...ledger.owner import as_owner
+from ...local.names import shown
+from ...transfer.result import ORDER
+from ...transfer.selection import Only
+from ..console import ERROR, INFO, WARNING, bytes_in_words, count_of
+from ..context import CommandContext, error_document, require_ledger
+from ..exit_status import WELL, status_of_error, status_of_run, worst_status
+from ..signals import held
 from .observers import JournalObserver, progress
-from .signals import held
 
 if TYPE_CHECKING:
-    from ..config.files import ConfiguredJob
-    from ..transfer.result import FileOutcome, RunResult
+    from ...config.files import ConfiguredJob
+    from ...transfer.result import FileOutcome, RunResult
 
 _NEEDS_ATTENTION = ("failed", "held")
 
@@ -32,16 +33,18 @@ def run(context: CommandContext, name: str, *, dry_run: bool, force: bool, only:
 
     :param only: exact names of files: move only these; empty: all files.
     """
-    _require_names(only)
+    names = file_names({"--only": only}, "--only")
     job = context.configuration.job(name)
-    if not (job.enabled or force or dry_run):
+    if job.by_hand:
         raise InputError(
-            "job_disabled",
-            f"The job {name} is disabled: enabled is false in {context.configuration.job_file(name)}.",
-            "Set enabled to true there, or run it once with --force.",
+            "by_hand",
+            f"The job {name} is for export by hand only (by_hand).",
+            f"Choose files and export them: filedrop export {name}; see filedrop export --help.",
         )
+    if not (force or dry_run):
+        require_enabled(context, job, "Set enabled to true there, or run it once with --force.")
     require_ledger(context.ledger)
-    status, document, lines = _execute(context, job, dry_run=dry_run, only=only)
+    status, document, lines = execute(context, job, dry_run=dry_run, only=Only(names))
     context.console.answer(document, lines, well=status == WELL)
     return status
 
@@ -51,7 +54,7 @@ def check(context: CommandContext, chosen: Sequence[str], only: Sequence[str] = 
 
     :param only: as in `run`; for one job only.
     """
-    _require_names(only)
+    names = file_names({"--only": only}, "--only")
     if only and len(chosen) != 1:
         raise InputError("option_invalid", "--only: it selects files of one job.", "Name exactly one job.")
     require_ledger(context.ledger)
@@ -59,10 +62,10 @@ def check(context: CommandContext, chosen: Sequence[str], only: Sequence[str] = 
     for name in chosen or context.configuration.job_names():
         try:
             job = context.configuration.job(name)
-            if not chosen and not job.enabled:
-                lines.append(f"{name}: disabled.")
+            if not chosen and (job.by_hand or not job.enabled):
+                lines.append(f"{name}: {'disabled' if not job.enabled else 'for export by hand'}.")
                 continue
-            status, document, reported = _execute(context, job, dry_run=True, only=only)
+            status, document, reported = execute(context, job, dry_run=True, only=Only(names))
         except FiledropError as error:
             status, document = status_of_error(error), {"job": name, **error_document(error)}
             reported = [f"{name}: {error}"]
@@ -76,15 +79,16 @@ def check(context: CommandContext, chosen: Sequence[str], only: Sequence[str] = 
     return status
 
 
-def _require_names(only: Sequence[str]) -> None:
-    for name in only:
-        if "/" in name or name in ("", ".", ".."):
-            way_out = "Write the exact name of one file, without its folder. Repeat --only for more files."
-            raise invalid("--only", name, "is not the name of a file", way_out)
+def require_enabled(context: CommandContext, job: ConfiguredJob, way_out: str) -> None:
+    """:raises InputError: the job is disabled."""
+    if not job.enabled:
+        file = context.configuration.job_file(job.name)
+        finding = f"The job {job.name} is disabled: enabled is false in {file}."
+        raise InputError("job_disabled", finding, way_out)
 
 
-def _execute(
-    context: CommandContext, job: ConfiguredJob, *, dry_run: bool, only: Sequence[str] = ()
+def execute(
+    context: CommandContext, job: ConfiguredJob, *, dry_run: bool, only: Only
 ) -> tuple[int, dict[str, Any], list[str]]:
     """Run a job or predict its run; return its exit status, its JSON document, and lines for people.
 
@@ -92,18 +96,19 @@ def _execute(
     read as root.
     """
     with held():
-        from ..run.runner import run as execute  # imports paramiko, which other subcommands do not need
+        from ...run.runner import run as run_job  # imports paramiko, which other subcommands do not need
 
     console = context.console
     account = context.configuration.account(job.account)
     about = {"job": job.name, "account": account.name, "direction": job.job.direction}
     console.log(INFO, "check_began" if dry_run else "run_began", **about)
-    journal = JournalObserver(console, job.name, _selected(context, dry_run=dry_run), most=job.job.max_results)
+    selected = _selected(context, everything=dry_run or only.tells_past)
+    journal = JournalObserver(console, job.name, selected, most=job.job.max_results)
     if not dry_run:
         journal.selected += ("delivered",)
     owner = as_owner(context.ledger, reading=dry_run)
     with owner, progress(job.name, draw=console.may_draw, colour=console.colour) as drawn:
-        result = execute(
+        result = run_job(
             job.job,
             account,
             ledger=context.ledger,
@@ -119,7 +124,11 @@ def _execute(
     if console.to_journal:
         journal.end(result.outcomes)
     _log_result(context, about, result, status, dry_run=dry_run)
-    return status, _document(job, about, result, status, dry_run=dry_run), list(_lines(context, job, result, dry_run))
+    return (
+        status,
+        _document(job, about, result, status, dry_run=dry_run),
+        list(_lines(job, result, selected, dry_run=dry_run)),
+    )
 
 
 def _log_result(
@@ -155,7 +164,7 @@ def _document(
     }
 
 
-def _lines(context: CommandContext, job: ConfiguredJob, result: RunResult, dry_run: bool) -> Iterator[str]:
+def _lines(job: ConfiguredJob, result: RunResult, selected: Sequence[str], *, dry_run: bool) -> Iterator[str]:
     counts = result.summary
     delivered = counts["delivered"]
     of_interest = ("held", "failed", "waiting")
@@ -167,7 +176,6 @@ def _lines(context: CommandContext, job: ConfiguredJob, result: RunResult, dry_r
         parts.append(f"{counts['skipped']} skipped")
     if result.error is None or parts:
         yield f"{job.name}: {', '.join(parts) or 'nothing to do'}, in {counts['seconds']:.1f} s."
-    selected = _selected(context, dry_run=dry_run)
     chosen = [one for one in result.outcomes if one.is_trouble or one.outcome in selected]
     reported = chosen[: job.job.max_results]
     for outcome in reported:
@@ -195,6 +203,6 @@ def _detail(outcome: FileOutcome) -> str:
     return f"-> {shown(outcome.local_path if is_pickup else outcome.remote_path)}"
 
 
-def _selected(context: CommandContext, *, dry_run: bool) -> tuple[str, ...]:
+def _selected(context: CommandContext, *, everything: bool) -> tuple[str, ...]:
     """Select the outcomes to report: all of them, or those that need attention. See also `FileOutcome.is_trouble`."""
-    return ORDER if context.everything or dry_run else _NEEDS_ATTENTION
+    return ORDER if context.everything or everything else _NEEDS_ATTENTION

@@ -17,15 +17,15 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import InputError
-from ..transfer.selection import is_selected
-from . import signals
-from .exit_status import COULD_NOT_RUN
+from ...errors import InputError
+from ...transfer.selection import is_selected
+from .. import signals
+from ..exit_status import COULD_NOT_RUN
 from .run import run
 
 if TYPE_CHECKING:
-    from ..config.job import Job
-    from .context import CommandContext
+    from ...config.job import Job
+    from ..context import CommandContext
 
 PATIENCE = 60.0
 """Seconds to wait for files that keep changing, in addition to the job's own `settle`."""
