@@ -50,8 +50,8 @@ function _shtab_filedrop_using
   test "$_shtab_filedrop_cmdpath" = "$argv"
 end
 
-set -g _shtab_filedrop_commands run check status history list resolve init
-set -g _shtab_filedrop_opts_with_value --config --ledger --limit --only --outcome --since -n
+set -g _shtab_filedrop_commands run export check status history list resolve init
+set -g _shtab_filedrop_opts_with_value --config --from --kind --ledger --limit --only --outcome --since --to -n
 
 complete -c filedrop -e
 complete -c filedrop -f
@@ -79,6 +79,22 @@ complete -c filedrop -n '_shtab_filedrop_using run' -l wait -d 'wait until new f
 complete -c filedrop -n '_shtab_filedrop_using run' -l force -d 'run the job even if it is disabled'
 complete -c filedrop -n '_shtab_filedrop_using run' -l only -x -d 'move only the file with this exact name; repeatable'
 complete -c filedrop -n '_shtab_filedrop_using run; and test $_shtab_filedrop_npos -eq 0' -ka "(ls /etc/filedrop/jobs 2>/dev/null | sed -n '/[.]json/s/[.].*//p')" -d 'the job'"'"'s name, which is the name of its file'
+complete -c filedrop -n '_shtab_filedrop_using; and test $_shtab_filedrop_npos -eq 0' -a export -d 'send files that you choose by hand'
+complete -c filedrop -n '_shtab_filedrop_using export' -s h -l help -d 'show this help message and exit'
+complete -c filedrop -n '_shtab_filedrop_using export' -l config -xka "(__fish_complete_directories)" -d 'folder of accounts and jobs (/etc/filedrop)'
+complete -c filedrop -n '_shtab_filedrop_using export' -l ledger -xka "(__fish_complete_path (commandline -ct))" -d 'the ledger (/var/lib/filedrop/ledger.sqlite3)'
+complete -c filedrop -n '_shtab_filedrop_using export' -l json -d 'print one JSON document'
+complete -c filedrop -n '_shtab_filedrop_using export' -s q -l quiet -d 'print nothing while all is well'
+complete -c filedrop -n '_shtab_filedrop_using export' -s v -l verbose -d 'show every file'
+complete -c filedrop -n '_shtab_filedrop_using export' -l no-color -d 'use no colors, as with NO_COLOR'
+complete -c filedrop -n '_shtab_filedrop_using export' -l debug -d 'print the traceback of an unexpected error'
+complete -c filedrop -n '_shtab_filedrop_using export' -l from -x -d 'only files that were modified then or later: a date such as 2026-11-01, or a time with its zone such as 2026-11-01T18:00+01:00'
+complete -c filedrop -n '_shtab_filedrop_using export' -l to -x -d 'only files that were modified before then'
+complete -c filedrop -n '_shtab_filedrop_using export' -l kind -x -d 'only files of this kind of the account'"'"'s preset, such as invoices; repeatable'
+complete -c filedrop -n '_shtab_filedrop_using export' -l only -x -d 'send only the file with this exact name; repeatable'
+complete -c filedrop -n '_shtab_filedrop_using export' -l again -d 'send files again that were sent before'
+complete -c filedrop -n '_shtab_filedrop_using export' -l dry-run -d 'connect and show what would be done; change nothing'
+complete -c filedrop -n '_shtab_filedrop_using export; and test $_shtab_filedrop_npos -eq 0' -ka "(ls /etc/filedrop/jobs 2>/dev/null | sed -n '/[.]json/s/[.].*//p')" -d 'the job'"'"'s name; it must be a drop-off'
 complete -c filedrop -n '_shtab_filedrop_using; and test $_shtab_filedrop_npos -eq 0' -a check -d 'show what runs would do; change nothing'
 complete -c filedrop -n '_shtab_filedrop_using check' -s h -l help -d 'show this help message and exit'
 complete -c filedrop -n '_shtab_filedrop_using check' -l config -xka "(__fish_complete_directories)" -d 'folder of accounts and jobs (/etc/filedrop)'

@@ -25,6 +25,11 @@ options:
       - V(amili_sftp) is Amili's standard SFTP service. It connects to C(sftp.amili.se) on port 22, drops off into
         C(input) with O(ignore:upload=direct), because Amili's guide grants no right to rename there, and picks up
         from C(pickup).
+      - V(billit_sftp) is the automatic exchange with Billit, in both directions. It drops off UBL (C(*.xml)), C(*.pdf),
+        C(*.zip) and images. The jobs of a host run every 30 minutes. O(ignore:remote_dir) has no default, because the
+        folders are free settings.
+      - V(billit_ftp) is for an export to Billit's folders by hand, over FTPS. It has no pickup. It keeps the originals
+        (O(ignore:after=keep)), and takes CODA files (C(*.cod), C(*.coda)), too.
       - Without a preset, there are no such defaults, and the options without a default of their own are required.
     type: str
   protocol:

@@ -23,6 +23,7 @@ from ._engine.config.presets import Preset, preset_named
 from ._engine.errors import DependencyError, FiledropError, unexpected
 from ._engine.ledger.owner import as_owner
 from ._engine.local import names
+from ._engine.run.export import VARIABLES, narrowed
 from ._engine.run.runner import run
 from ._lost_ledger import require_not_lost
 from ._respawn import respawn_if_needed
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from ._engine.config.account import Account
     from ._engine.transfer.result import FileOutcome, RunResult
+    from ._engine.transfer.selection import Only
 
 Result = dict[str, Any]
 
@@ -183,7 +185,12 @@ def transfer_of_inventory(module: AnsibleModule) -> None:
         configuration = GivenConfiguration({given["job"]["account"]: options}, {name: given["job"]})
         job = configuration.job(name)
         account = configuration.account(job.account)
-        found = _run(module, job.job, account, time_limit=job.time_limit, retention=job.retention, max_age=job.max_age)
+        only = None
+        if given["export"]:
+            about = configuration.preset_and_protocol_of(job.account)
+            job, only = narrowed(job, given["export"], *about, named=VARIABLES)
+        limits = {"time_limit": job.time_limit, "retention": job.retention, "max_age": job.max_age}
+        found = _run(module, job.job, account, only=only, **limits)
     _exit(module, found, job.job, told=name)
 
 
@@ -207,6 +214,7 @@ def _run(
     job: Job,
     account: Account,
     *,
+    only: Only | None = None,
     time_limit: int | None = None,
     retention: int | None = None,
     max_age: int | None = None,
@@ -222,6 +230,7 @@ def _run(
             time_limit=time_limit,
             retention=retention,
             max_age=max_age,
+            only=only,
             patient=False,
             for_module=True,
         )

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..module_utils._engine.config import options as read
-from ..module_utils._engine.config.files import JOB_OPTIONS, SECRETS
+from ..module_utils._engine.config.files import JOB_OPTIONS, SECRETS, ConfiguredJob, GivenConfiguration
 from ..module_utils._engine.errors import FiledropError
+from ..module_utils._engine.run.export import VARIABLES, narrowed
 from ._accounts import (
     ON_REQUEST,
     Host,
@@ -45,16 +46,67 @@ class Choice:
     :ivar known: the names of all jobs of the direction.
     :ivar disabled: those that are disabled.
     :ivar named: the names in ``filedrop_job``; None if it is not set.
+    :ivar by_hand: the names of those that are for export by hand.
+    :ivar export: what a person has chosen for an export; empty if this is none.
     """
 
     requests: dict[str, Request]
     known: list[str]
     disabled: list[str]
     named: list[str] | None
+    by_hand: list[str] = field(default_factory=list)
+    export: dict[str, Any] = field(default_factory=dict)
 
 
 def choose(variables: Variables, direction: str) -> Choice:
     """Choose the jobs in ``filedrop_job``, or else all enabled jobs of the direction.
+
+    :raises InvalidVariables: a variable is invalid.
+    """
+    named = _named(variables, "filedrop_job")
+    choice, configured, _accounts = _chosen(variables, direction, named)
+    by_hand = [name for name, job in configured.items() if job.by_hand]
+    if named is not None and by_hand:
+        raise InvalidVariables([f"filedrop_job: {name!r} is for export by hand. {_USE_EXPORT}" for name in by_hand])
+    requests = {name: request for name, request in choice.requests.items() if name not in by_hand}
+    return replace(choice, requests=requests, by_hand=by_hand)
+
+
+_USE_EXPORT = "Use the playbook courier.filedrop.export."
+
+
+def choose_export(variables: Variables) -> Choice:
+    """Choose the job in ``filedrop_export_job``, and validate what a person has chosen of its files.
+
+    :raises InvalidVariables: a variable is invalid, or the job cannot be exported.
+    """
+    named = _named(variables, "filedrop_export_job") or []
+    if len(named) != 1:
+        variables.problems.append("filedrop_export_job: name exactly one job with direction dropoff.")
+    texts = {name: variables.text(VARIABLES[name]) or None for name in ("from", "to")}
+    lists = {name: variables.strings(VARIABLES[name]) for name in ("kinds", "only")}
+    export = {**texts, **lists, "again": variables.flag(VARIABLES["again"])}
+    choice, configured, accounts = _chosen(variables, "dropoff", named)
+    problems = [
+        f"filedrop_export_job: {name!r} is disabled. Set its enabled to true."
+        for name in configured
+        if name in choice.disabled
+    ]
+    for job in configured.values():
+        preset, protocol = GivenConfiguration(accounts, {}).preset_and_protocol_of(job.account)
+        try:
+            narrowed(job, export, preset, protocol, named=VARIABLES)
+        except FiledropError as error:
+            problems.append(str(error))
+    if problems:
+        raise InvalidVariables(problems)
+    return replace(choice, export=export)
+
+
+def _chosen(
+    variables: Variables, direction: str, named: list[str] | None
+) -> tuple[Choice, Mapping[str, ConfiguredJob], Mapping[str, Any]]:
+    """Return the jobs that are named, or else all that are enabled, and the accounts.
 
     :raises InvalidVariables: a variable is invalid.
     """
@@ -63,7 +115,6 @@ def choose(variables: Variables, direction: str) -> Choice:
     variables.path("filedrop_ledger")
     known = [name for name, options in jobs.items() if _direction(name, jobs, problems) == direction]
     disabled = [name for name in known if jobs[name].get("enabled") is False]
-    named = _named(variables)
     chosen = [name for name in known if (name in named if named is not None else name not in disabled)]
     host = Host(name="", scheduler=ON_REQUEST)
     inventory = read_inventory(accounts, {name: jobs[name] for name in chosen}, host, problems)
@@ -76,13 +127,14 @@ def choose(variables: Variables, direction: str) -> Choice:
         if inventory.accounts[job.account].generates:
             given["private_key_file"] = inventory.accounts[job.account].options["private_key_file"]
         requests[name] = Request({k: v for k, v in jobs[name].items() if v is not None}, given, secrets)
-    return Choice(requests, known, disabled, named)
+    return Choice(requests, known, disabled, named), inventory.jobs, accounts
 
 
-def require_jobs(direction: str, choices: Iterable[Mapping[str, Any]]) -> None:
-    """Require that the hosts of a play have jobs to run, and that each job in ``filedrop_job`` exists on one of them.
+def require_jobs(direction: str, choices: Iterable[Mapping[str, Any]], *, variable: str = "filedrop_job") -> None:
+    """Require that the hosts of a play have jobs to run, and that each job that is named exists on one of them.
 
-    :param choices: of each host, ``jobs`` (to run), ``known``, ``disabled`` and ``named``.
+    :param choices: of each host, ``jobs`` (to run), ``known``, ``disabled``, ``named`` and ``by_hand``.
+    :param variable: in which the jobs are named.
     :raises InvalidVariables: there is nothing to run.
     """
     choices = list(choices)
@@ -94,18 +146,18 @@ def require_jobs(direction: str, choices: Iterable[Mapping[str, Any]]) -> None:
         if name not in known:
             near = nearest(name, known)
             problems.append(
-                f"filedrop_job: {name!r} is not a job with direction {direction}. "
+                f"{variable}: {name!r} is not a job with direction {direction}. "
                 f"filedrop_jobs has: {', '.join(known) or 'none'}." + (f" Did you mean {near}?" if near else "")
             )
     if not problems and not any(each["jobs"] for each in choices):
-        problems.append(
-            _nothing_to_run(direction, disabled, is_named=any(each["named"] is not None for each in choices))
-        )
+        by_hand = sorted({name for each in choices for name in each["by_hand"]})
+        is_named = any(each["named"] is not None for each in choices)
+        problems.append(_nothing_to_run(direction, disabled, by_hand, is_named=is_named))
     if problems:
         raise InvalidVariables(problems)
 
 
-def _nothing_to_run(direction: str, disabled: list[str], *, is_named: bool) -> str:
+def _nothing_to_run(direction: str, disabled: list[str], by_hand: list[str], *, is_named: bool) -> str:
     if is_named:
         return f"filedrop_job: it names no job. Name a job with direction {direction}, or leave it out for all of them."
     if disabled:
@@ -113,6 +165,8 @@ def _nothing_to_run(direction: str, disabled: list[str], *, is_named: bool) -> s
             f"filedrop_jobs: all jobs with direction {direction} are disabled: {', '.join(disabled)}. "
             "To run one of them, name it in filedrop_job."
         )
+    if by_hand:
+        return f"filedrop_jobs: these jobs are for export by hand: {', '.join(by_hand)}. {_USE_EXPORT}"
     return f"filedrop_jobs: there is no job with direction {direction}. Define one, or choose other hosts with --limit."
 
 
@@ -143,9 +197,9 @@ def _direction(name: object, jobs: Mapping[Any, Any], problems: list[str]) -> st
     return found
 
 
-def _named(variables: Variables) -> list[str] | None:
-    if not variables.is_set("filedrop_job"):
+def _named(variables: Variables, variable: str) -> list[str] | None:
+    if not variables.is_set(variable):
         return None
-    if variables.get("filedrop_job") in (None, "", []):
+    if variables.get(variable) in (None, "", []):
         return []
-    return variables.strings("filedrop_job")
+    return variables.strings(variable)

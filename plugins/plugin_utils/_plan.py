@@ -132,6 +132,8 @@ def _configuration_file(kind: str, name: str, options: Mapping[str, Any], host: 
 
 
 def _job_units(job: ConfiguredJob, account: InventoryAccount, host: Host) -> list[dict[str, Any]]:
+    if job.by_hand:  # a person runs it, as root or as the jobs' user
+        return []
     writable, readable = _folders(job)
     unit = units.JobUnit(
         name=job.name,

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from ..module_utils._engine.config import options as read
 from ..module_utils._engine.config.schedule import DAY
 from ..module_utils._engine.errors import FiledropError
+from ..module_utils._engine.run.export import VARIABLES as OF_EXPORT
 from ._accounts import UNREADABLE, nearest
 
 PREFIX = "filedrop_"
@@ -36,7 +37,10 @@ FLAGS = ("filedrop_remove_ledger",)
 OF_ROLE = (*ACCOUNTS, *JOBS, *CHOICES, *TEXTS, *LISTS, *NUMBERS, *FLAGS)
 """The role's variables: test_variables.py compares them with its argument specs."""
 
-OF_PLAYBOOKS = ("filedrop_hosts", "filedrop_serial", "filedrop_job", "filedrop_ledger", "filedrop_quickstart_folder")
+OF_PLAYBOOKS = (
+    *("filedrop_hosts", "filedrop_serial", "filedrop_job", "filedrop_ledger", "filedrop_quickstart_folder"),
+    *("filedrop_export_job", *OF_EXPORT.values()),
+)
 
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 

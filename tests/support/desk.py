@@ -21,6 +21,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.pr
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import Only
 
 from . import driver
 
@@ -84,7 +85,7 @@ class Desk:
         from_options = dropoff_from_options if options.pop("direction") == "dropoff" else pickup_from_options
         whom = account_from_options({**self.account, **(account or {})})
         wanted = from_options(options, preset_named(whom.preset), name=name)
-        return runner.run(wanted, whom, ledger=str(self.ledger), check=check, create_ledger=True, only=only)
+        return runner.run(wanted, whom, ledger=str(self.ledger), check=check, create_ledger=True, only=Only(only))
 
     def refusal(self, job: Mapping[str, object], account: Mapping[str, object] | None = None) -> FiledropError:
         """The error that keeps a job from being done, whether at its beginning or after it."""

@@ -10,8 +10,8 @@ module: run_job
 short_description: Run a job of the inventory
 version_added: 0.1.0
 description:
-  - Part of the playbooks C(courier.filedrop.dropoff) and C(courier.filedrop.pickup). It is not meant
-    for other playbooks, and may change in any release.
+  - Part of the playbooks C(courier.filedrop.dropoff), C(courier.filedrop.pickup) and C(courier.filedrop.export). It
+    is not meant for other playbooks, and may change in any release.
 options:
   name:
     description: The job's name.
@@ -32,6 +32,10 @@ options:
   ledger:
     description: The path of the ledger on the host.
     type: path
+  export:
+    description: What a person has chosen for an export by hand. Empty for a run of the job.
+    type: dict
+    default: {}
 extends_documentation_fragment:
   - courier.filedrop.attributes
 attributes:
@@ -75,6 +79,7 @@ def main() -> None:
                 "account": {"type": "dict", "required": True, "no_log": False},
                 "secrets": {"type": "dict", "default": {}, "no_log": True},
                 "ledger": {"type": "path"},
+                "export": {"type": "dict", "default": {}},
             },
             supports_check_mode=True,
         )

@@ -141,7 +141,7 @@ def test_a_narrow_run_is_not_the_latest_run_of_its_job(host: Host) -> None:
     ("arguments", "words"),
     [
         (("run", "invoices", "--only", "sub/a.xml"), "'sub/a.xml' is not the name of a file"),
-        (("run", "invoices", "--only", ""), "'' is not the name of a file"),
+        (("run", "invoices", "--only", ""), "'' is empty"),
         (("run", "invoices", "--only", "a.xml", "--wait"), "--wait runs for all new files"),
         (("check", "--only", "a.xml"), "Name exactly one job"),
         (("check", "invoices", "reports", "--only", "a.xml"), "Name exactly one job"),

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ..config.files import ConfiguredJob
     from ..config.presets import Preset
 
-CHOICES = ("from", "to", "kinds", "only", "again")
-"""What a person can choose. Each face has a name of its own for each: a flag, or a variable."""
+VARIABLES = {choice: f"filedrop_export_{choice}" for choice in ("from", "to", "kinds", "only", "again")}
+"""What a person can choose, with the variable of the playbook for it. The command has a flag for each."""
 
 
 def narrowed(
@@ -28,7 +28,7 @@ def narrowed(
 ) -> tuple[ConfiguredJob, Only]:
     """Return a job for the files of a time frame, and what else narrows its run.
 
-    :param choice: the values of `CHOICES`, as far as they are given.
+    :param choice: what a person has chosen, by the names in `VARIABLES`. None is as if it were absent.
     :param preset: of the job's account, and ``protocol``, too.
     :param named: the name of each choice, for errors.
     :raises InputError: the job cannot be exported, or a choice is invalid.

@@ -24,7 +24,7 @@ ONLY_IN_FILES = {
     "max_age",
     "share",
 }
-ONLY_OF = {"dropoff": {"on_arrival", "group", "file_mode"}, "pickup": {"group", "file_mode"}}
+ONLY_OF = {"dropoff": {"on_arrival", "group", "file_mode", "by_hand"}, "pickup": {"group", "file_mode"}}
 
 
 class Built(Exception):

@@ -19,7 +19,7 @@ FLAGS = {"from": "--from", "to": "--to", "kinds": "--kind", "only": "--only", "a
 def export(context: CommandContext, name: str, choice: Mapping[str, object], *, dry_run: bool) -> int:
     """Export the files of a job that a person has chosen, or predict what that would do.
 
-    :param choice: see `run.export.CHOICES`.
+    :param choice: see `run.export.narrowed`.
     """
     job = context.configuration.job(name)
     require_enabled(context, job, "Set enabled to true there.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import OF_PROTOCOL, Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import (
     PRESETS,
@@ -47,5 +47,8 @@ def test_every_preset_speaks_only_of_options_that_exist(preset: Preset) -> None:
     assert PRESETS[preset.name] is preset
     assert preset.title
     assert set(preset.account) <= names(Account) - {"name", "preset", "password", "passphrase"}
-    assert set(preset.dropoff) <= names(Dropoff) - {"name", "sources"}
-    assert set(preset.pickup) <= names(Pickup) - {"name", "dest"}
+    of_files = {"every", "by_hand"}
+    assert set(preset.dropoff) <= names(Dropoff) - {"name", "sources"} | of_files
+    assert set(preset.pickup or {}) <= names(Pickup) - {"name", "dest"} | of_files
+    assert {kind for kinds in preset.never_over.values() for kind in kinds} <= set(preset.kinds)
+    assert set(preset.never_over) <= set(OF_PROTOCOL)
