@@ -35,6 +35,7 @@ options:
       - What to do with a file on the server after its copy is safe.
       - V(delete) deletes it there. For most providers, this confirms that the file was received.
       - V(move) moves it to O(move_dir) on the server. If its name is taken there, it gets a number in its name.
+        Nothing removes it from there.
       - V(keep) leaves it there. The ledger prevents that it is fetched again, until its size or its time changes.
       - "Default: V(delete), unless O(preset) has another one."
     type: str
@@ -44,7 +45,11 @@ options:
       - keep
   move_dir:
     description:
-      - The folder on the server for O(after=move). It must exist.
+      - The folder on the server for O(after=move), a path like O(remote_dir).
+      - V({date}) in it is replaced by the day of the move in the time zone of the host, such as V(2026-11-30). Then the
+        folder is made if it is missing, with those above it. If the server does not allow that, the files are fetched
+        and stay where they are, and count as failed.
+      - Without V({date}), the folder must exist.
       - Required with O(after=move), and ignored otherwise.
     type: str
   verify:

@@ -57,7 +57,7 @@ class MemoryServer:
     :ivar files: by path, without a slash at the beginning.
     :ivar denied: folders in which nothing is allowed.
     :ivar hooks: by the name of a request: ``list``, ``stat``, ``open``, ``read``, ``create``, ``rewrite``, ``write``,
-        ``size``, ``close``, ``rename``, ``remove``.
+        ``size``, ``close``, ``rename``, ``remove``, ``make_folder``.
     :ivar served: every request so far, as ``stat input/a.xml``.
     """
 
@@ -230,6 +230,15 @@ class MemoryRemote:
             del self.server.files[self.server.place(path)]
 
         return self.ask("remove", path, serve)
+
+    def make_folder(self, path: str) -> Future[None]:
+        def serve() -> None:
+            place = self.server.place(path)
+            if place in self.server.files or place in self.server.folders:
+                raise RemoteError("remote_exists", f"There is a {path!r}.")
+            self.server.folders.add(place)
+
+        return self.ask("make_folder", path, serve)
 
 
 def _part_of(file: MemoryFile, part: slice) -> bytes:

@@ -24,6 +24,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     RemoteDenied,
     RemoteError,
     RemoteMissing,
+    RemoteUnsupported,
     RunEnded,
     TransferError,
 )
@@ -296,6 +297,30 @@ def test_a_name_may_be_any(mailbox: Mailbox, remote: Remote, name: str) -> None:
     drive(remote, there_and_back())
     assert mailbox.content(f"pickup/2{name}") == b"yz"
     assert mailbox.names("pickup") == [f"2{name}"]
+
+
+# --- folders
+
+
+@pytest.mark.parametrize("path", ["input/2026-11-29", "pickup/two words"])
+def test_a_folder_is_made_or_refused(mailbox: Mailbox, remote: Remote, path: str) -> None:
+    try:
+        drive(remote, answer(remote.make_folder(path)))
+    except (RemoteDenied, RemoteUnsupported):
+        assert drive(remote, answer(remote.stat(path))) is None
+        return
+    assert drive(remote, answer(remote.stat(path))).kind == "folder"
+    assert drive(remote, complete(remote, f"{path}/a.xml", b"x")) == 1
+    drive(remote, answer(remote.rename(f"{path}/a.xml", f"{path}/b.xml")))
+    assert mailbox.content(f"{path}/b.xml") == b"x"
+
+
+@pytest.mark.parametrize("path", ["input", PATH, "nowhere/folder"])
+def test_a_folder_that_cannot_be_made_is_an_error(mailbox: Mailbox, remote: Remote, path: str) -> None:
+    mailbox.put(PATH, b"content")
+    assert isinstance(failure(remote, answer(remote.make_folder(path))), RemoteError)
+    assert mailbox.content(PATH) == b"content"
+    assert drive(remote, answer(remote.stat("nowhere"))) is None
 
 
 # --- uploads

@@ -10,6 +10,7 @@ import hashlib
 import math
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable, ClassVar, NamedTuple, Protocol
@@ -28,6 +29,9 @@ ON_DUPLICATE = ("deliver", "skip", "hold")
 
 ARCHIVE = "archive"
 """The folder inside a source that files are archived to, unless ``archive_dir`` names another one."""
+
+DATE = "{date}"
+"""The place in ``move_dir`` for the local day of the move."""
 
 _DAY = 86400
 _GROUP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
@@ -208,7 +212,18 @@ class Pickup:
         del local_path  # it is the copy; the original was on the server
         if self.after == "delete":
             return []
-        return [origin] if self.after == "keep" else [f"{self.move_dir}/{name}"]
+        return [origin] if self.after == "keep" else [f"{self.move_dir_today}/{name}"]
+
+    @property
+    def move_dir_today(self) -> str:
+        """Return ``move_dir`` with the local day in the place of ``{date}``."""
+        return (self.move_dir or "").replace(DATE, time.strftime("%Y-%m-%d"))
+
+    def is_move_dir(self, path: str) -> bool:
+        """Return whether a path is ``move_dir`` of any day, or a folder above it."""
+        wanted = (self.move_dir or "").split("/")[: path.count("/") + 1]
+        pattern = re.escape("/".join(wanted)).replace(re.escape(DATE), "[0-9]{4}-[0-9]{2}-[0-9]{2}")
+        return re.fullmatch(pattern, path) is not None
 
 
 @dataclass(frozen=True)
@@ -355,6 +370,9 @@ def _move_dir(options: Mapping[str, object], after: str, remote_dir: str) -> str
         raise read.missing(
             "move_dir", finding, "Set move_dir to a folder on the server, or set after to delete or keep."
         )
+    if unknown := [name for name in re.findall(r"\{[^{}]*\}", found) if name != DATE]:
+        why = f"contains the unknown placeholder {unknown[0]}"
+        raise read.invalid("move_dir", found, why, f"The only placeholder is {DATE}, the day of the move.")
     if found == remote_dir:
         why = "is remote_dir itself, so the files would stay where they are"
         raise read.invalid("move_dir", found, why, "Set it to another folder on the server.")

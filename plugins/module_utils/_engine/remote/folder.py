@@ -142,6 +142,11 @@ class _FolderConnection:
             os.unlink(name, dir_fd=folder.fd)
             os.fsync(folder.fd)
 
+    def make_folder(self, path: str) -> None:
+        with _errors(f"to make the folder {path!r}"), self._parent(path) as (folder, name):
+            os.mkdir(name, dir_fd=folder.fd)
+            os.fsync(folder.fd)
+
     def close(self) -> None:
         for file in list(self._open):
             file.abort()

@@ -211,6 +211,9 @@ class Remote(Protocol):
     def remove(self, path: str) -> Awaitable[None]:
         """Delete a file."""
 
+    def make_folder(self, path: str) -> Awaitable[None]:
+        """Make a folder in one that exists. A folder that exists already is an error, too."""
+
 
 def join(folder: str, name: str) -> str:
     """The path of a name in a remote folder; the empty folder is where the server puts us at login."""

@@ -95,6 +95,8 @@ class BlockingConnection(Protocol):
 
     def remove(self, path: str) -> None: ...
 
+    def make_folder(self, path: str) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -316,6 +318,10 @@ class ThreadedRemote:
     def remove(self, path: str) -> Future[None]:
         worker = self.worker_for(path)
         return self.call(worker, worker.connection.remove, path, paths=(path,))
+
+    def make_folder(self, path: str) -> Future[None]:
+        worker = self.worker_for(path)
+        return self.call(worker, worker.connection.make_folder, path, paths=(path,))
 
     async def download(self, path: str, into: Incoming, *, size: int) -> Received:
         worker = self.worker_for(path)

@@ -31,6 +31,7 @@ FSTAT = 8
 OPENDIR = 11
 READDIR = 12
 REMOVE = 13
+MKDIR = 14
 REALPATH = 16
 STAT = 17
 RENAME = 18
@@ -71,7 +72,7 @@ _UINT64 = struct.Struct(">Q")
 HEADER = struct.Struct(">IBI")  # length, kind, number of the request
 _USUAL_ATTRIBUTES = struct.Struct(">IQIIIII")  # flags, size, uid, gid, permissions, atime, mtime
 _USUAL_FLAGS = HAS_SIZE | HAS_OWNER | HAS_PERMISSIONS | HAS_TIMES
-_NO_ATTRIBUTES = _UINT32.pack(0)
+NO_ATTRIBUTES = _UINT32.pack(0)
 
 _LS_LINE = re.compile(rb"[dl](?:[r-][w-][xsStT-]){3}[+.@]?\s")
 _KINDS = {b"d": modes.S_IFDIR, b"l": modes.S_IFLNK}
@@ -120,7 +121,7 @@ def text(value: bytes) -> bytes:
 
 def open_flags(flags: int) -> bytes:
     """What follows the path in an OPEN: the flags, and no wishes for attributes [6.3]."""
-    return _UINT32.pack(flags) + _NO_ATTRIBUTES
+    return _UINT32.pack(flags) + NO_ATTRIBUTES
 
 
 def read_body(handle: bytes, offset: int, length: int) -> bytes:

@@ -105,3 +105,6 @@ class SftpRemote:
 
     def remove(self, path: str) -> Future[None]:
         return requests.remove(self._sessions.idlest(), path)
+
+    def make_folder(self, path: str) -> Future[None]:
+        return requests.make_folder(self._sessions.idlest(), path)

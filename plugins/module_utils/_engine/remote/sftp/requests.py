@@ -170,6 +170,12 @@ def remove(session: Session, path: str) -> Future[None]:
     return session.request(packets.REMOVE, told(session, path), expected=packets.STATUS, doing=f"to delete {path!r}")
 
 
+def make_folder(session: Session, path: str) -> Future[None]:
+    """Make a folder with the permissions that the server gives it [6.6]."""
+    body = told(session, path) + packets.NO_ATTRIBUTES
+    return session.request(packets.MKDIR, body, expected=packets.STATUS, doing=f"to make the folder {path!r}")
+
+
 def entry_of(name: str, path: str, attributes: packets.Attributes) -> Entry:
     """An entry from what a server tells of a file."""
     size = attributes.size

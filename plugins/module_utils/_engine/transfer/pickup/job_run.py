@@ -24,6 +24,7 @@ from ...errors import (
 from ...ledger.decisions import RESOLVED
 from ...ledger.ledger import slices
 from ...local.dest_lock import DestLock
+from ...local.disk_space import SpaceReservation
 from ...local.folder import Folder
 from ...remote import Entry, Remote, join
 from ...states import STAYS, LocalPart, Original, State, Verdict, verdict_on
@@ -32,10 +33,10 @@ from ..capabilities import STAT
 from ..result import FileOutcome, RunResult
 from ..selection import Only, is_selected
 from .claims import REFUSED, ClaimedElsewhere, Claims
-from .disk_space import SpaceReservation
 from .item import PickupItem, outcome_of
 from .looks import Looks
 from .lost_claims import LostClaims
+from .move_folder import MoveFolder
 from .plan import PickupPlan
 from .workflow import DUPLICATE, GONE, PickupWorkflow
 
@@ -94,7 +95,10 @@ class PickupRun(JobRun[PickupItem]):
         claims = self._claims = Claims(*tools, self.deadline)
         space = SpaceReservation(self._dest, self.job.min_free)
         looks = Looks(remote, self.job.remote_dir, self._ledger, self.account, check=self._check)
-        self._workflow = PickupWorkflow(*tools, self._syncer, self._dest, self.permissions, space, claims, looks)
+        move_folder = MoveFolder(self.job, remote)
+        self._workflow = PickupWorkflow(
+            *tools, self._syncer, self._dest, self.permissions, space, claims, looks, move_folder
+        )
         rows = self._ledger.open_rows(self.account, self.job.direction, self.job.name)
         begun = {row.name for row in rows}
         plan = PickupPlan(

@@ -187,7 +187,7 @@ class PickupPlan:
 
     def _leave_alone(self, entry: Entry) -> None:
         """Take note of what is not a regular file. If it was named, that is an error."""
-        if entry.path == self._job.move_dir or not is_selected(entry.name, self._job) or entry.name not in self._only:
+        if not is_selected(entry.name, self._job) or entry.name not in self._only or self._job.is_move_dir(entry.path):
             return
         kind = "special file" if entry.kind == "other" else entry.kind
         if not self._only:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from ...ledger.decisions import RESOLVED, held_error
 from ...local import names
 from ...local.folder import Folder, make_durable, sha256_of
 from ...local.parts import Part, PartMissing, publish, remove_parts
-from ...remote import Entry, Remote, join
+from ...remote import Entry, Remote
 from ...states import CAME, LocalPart, Original, State, Verdict, verdict_on
 from ..selection import vouched_by
 from .item import PickupItem, mtime_ns_of, row_of
@@ -35,20 +35,18 @@ from .verify import changed_while_read, compare_with_sidecar, download_whole, re
 if TYPE_CHECKING:
     from ...config.job import Pickup
     from ...ledger.ledger import Ledger, Row
+    from ...local.disk_space import SpaceReservation
     from ...local.fsync import Syncer
     from ...local.permissions import Permissions
     from ..result import FileOutcome
     from .claims import Claim, Claims
-    from .disk_space import SpaceReservation
     from .looks import Looks
+    from .move_folder import MoveFolder
 
 
 @dataclass(frozen=True)
 class PickupWorkflow:
-    """Hold the tools of one run's pickup workflow; all files share them.
-
-    :ivar places: the paths in ``move_dir`` that this run has reserved.
-    """
+    """Hold the tools of one run's pickup workflow; all files share them."""
 
     job: Pickup
     account: str
@@ -60,7 +58,7 @@ class PickupWorkflow:
     space: SpaceReservation
     claims: Claims
     looks: Looks
-    places: set[str] = field(default_factory=set)
+    move_folder: MoveFolder
 
     async def fetch(self, item: PickupItem) -> FileOutcome:
         """Fetch one remote file completely: the copy is published, and the original is disposed of.
@@ -338,7 +336,7 @@ class PickupWorkflow:
                 raise OriginalStays(
                     "not_removed",
                     f"{entry.path!r} was fetched to {row.local_path!r}, but stays on the server: {error.finding}",
-                    "Ask the provider for the permission to delete, or set `after: keep`.",
+                    f"Ask the provider for the permission to {self.job.after} files, or set `after: keep`.",
                 ) from error
         if self.job.after != "keep" or claim.entry.path == item.entry.path:
             row.remote_path = item.entry.path
@@ -358,25 +356,13 @@ class PickupWorkflow:
 
     async def _delete_or_move(self, row: Row, entry: Entry) -> None:
         """Delete or move the original. The last check of the original comes directly before that request."""
-        place = await self._free_place(entry) if self.job.after == "move" else None
+        place = await self.move_folder.place_for(entry) if self.job.after == "move" else None
         await self._require_same(row, entry)
         try:
             await (self.remote.rename(entry.path, place) if place else self.remote.remove(entry.path))
         except RemoteMissing:
             if await self.looks.again(entry) is not None:  # the target folder is missing, not the file
                 raise
-
-    async def _free_place(self, entry: Entry) -> str:
-        """Return a path in ``move_dir`` that is free and not reserved by this run, because some servers overwrite."""
-        folder, name, number = self.job.move_dir or "", entry.name, 1
-        while True:
-            place = join(folder, name)
-            if place not in self.places:
-                self.places.add(place)
-                if await self.remote.stat(place) is None:
-                    return place
-            number += 1
-            name = names.version(entry.name, number)
 
     @cached_property
     def part_prefix(self) -> str:

@@ -101,6 +101,28 @@ def test_everything_given_for_a_pickup() -> None:
     assert (job.min_free, job.empty, job.include) == (0, "skip", ("*.csv",))
 
 
+@pytest.mark.parametrize("move_dir", ["done/{day}", "{Date}", "done/{}", "{date}/{name}"])
+def test_a_placeholder_that_is_unknown_is_refused(move_dir: str) -> None:
+    assert "unknown placeholder" in refusal(pickup, after="move", move_dir=move_dir).finding
+
+
+@pytest.mark.parametrize(
+    ("move_dir", "path", "expected"),
+    [
+        ("out/done", "out/done", True),
+        ("out/done/{date}", "out/done", True),
+        ("out/{date}", "out/2026-11-30", True),
+        ("out/{date}/all", "out/2026-11-30", True),
+        ("out/{date}", "out/{date}", False),
+        ("out/done", "out/don", False),
+        ("out/done", "out/done2", False),
+        ("done", "out/done", False),
+    ],
+)
+def test_the_folders_of_all_days_are_known(move_dir: str, path: str, expected: bool) -> None:
+    assert pickup(after="move", move_dir=move_dir).is_move_dir(path) is expected
+
+
 def test_a_preset_fills_in_and_an_explicit_option_beats_it() -> None:
     job = dropoff_from_options({"src": "/srv/out"}, AMILI)
     assert (job.remote_dir, job.upload) == ("input", "direct")

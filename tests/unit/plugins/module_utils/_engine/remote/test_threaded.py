@@ -75,6 +75,9 @@ class Slow:
     def remove(self, path: str) -> None:
         self._do(f"remove {path}")
 
+    def make_folder(self, path: str) -> None:
+        self._do(f"make_folder {path}")
+
     def read(self, length: int) -> bytes:
         length = min(length, self.piece)
         data: bytes = self._do(f"read {length}", self.content[:length])

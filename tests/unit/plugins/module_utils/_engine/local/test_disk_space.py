@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import TransferError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.disk_space import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.disk_space import (
     SpaceReservation,
 )
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ...errors import TransferError
+from ..errors import TransferError
 
 if TYPE_CHECKING:
-    from ...local.folder import Folder
-    from ...local.parts import Part
+    from .folder import Folder
+    from .parts import Part
 
 
 class SpaceReservation:
