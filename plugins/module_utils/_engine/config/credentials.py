@@ -15,8 +15,8 @@ import re
 import stat as modes
 
 from ..errors import InputError
+from ..text import in_utf8
 from .options import shown
-from .text import in_utf8
 
 REFERENCE = "credential:"
 LONGEST_SECRET = 4096  # bytes

@@ -17,8 +17,8 @@ import re
 import shlex
 from typing import NamedTuple
 
-from ..config.text import in_utf8
 from ..errors import AuthenticationError
+from ..text import in_utf8
 
 OPENSSH_MAGIC = b"openssh-key-v1\0"
 KEY_FILE_HINT = "Set it to a private key file, such as ssh-keygen makes."

@@ -26,7 +26,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...config.text import in_utf8
+from ...text import in_utf8
 
 _LABELS = re.compile(
     r"\b(sha-?(2-)?(1|256|384|512)|md5|hash|checksum|digest|algorithm|file|value|sum)(sum)?\b", re.IGNORECASE

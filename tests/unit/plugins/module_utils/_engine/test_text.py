@@ -7,7 +7,7 @@ from __future__ import annotations
 import codecs
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.text import in_utf8
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.text import in_utf8
 
 
 @pytest.mark.parametrize("text", ["", "x", "two words\r\n", "x" * 100 + "\u00e9\u20ac"])
