@@ -316,7 +316,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.courier.filedrop.plugins.module_utils._module import Result, run_module
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import daemon, hostkeys, plan
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import folders_of
-from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.ssh_server import HOST
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.server import HOST
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.state import Serving, Settings
 
 

@@ -228,7 +228,7 @@ def _serve_sandbox(connection: socket.socket, root: Path, imported: Path, hiding
     files = Filesystem(str(root), on_complete=completed)
     mailbox = Mailbox("matrix", files, str(imported), str(root / "pickup"), str(imported))
     try:
-        Session(connection, files, faults=[Hiding()] if hiding else []).run()
+        Session(files, faults=[Hiding()] if hiding else []).run(connection)
     finally:
         for path in (root / "input").glob(f"{os.fsdecode(HIDDEN)}*"):
             path.unlink()

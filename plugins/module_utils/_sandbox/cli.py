@@ -19,7 +19,7 @@ from .._engine.errors import FiledropError, InputError
 from . import catalogue, daemon, hostkeys, state
 from .accounts import account
 from .sandbox import folders_of
-from .ssh_server import HOST
+from .server import HOST
 from .state import Lock, Settings
 
 

@@ -31,7 +31,7 @@ from .._engine._deps import require
 from .._engine.errors import DiskError, InputError, UnreachableError
 from . import hostkeys, state
 from .sandbox import Sandbox
-from .ssh_server import HOST, LOGGER, listen
+from .server import HOST, LOGGER, listen
 from .state import Lock, Serving, Settings
 
 # Seconds for a daemon to report that it serves, and to end after a request to do so.

@@ -319,7 +319,10 @@ class RenameFreeOnly(Fault):
     def serve(self, call: Call, go: Serve) -> Answer | None:
         request = call.request
         posix = request.kind == Kind.EXTENDED and request.extension == wire.POSIX_RENAME
-        if posix and self.aim.hits(call.username):
+        overwrites = request.kind == Kind.RENAME and request.flags & wire.OVERWRITE
+        if overwrites and self.aim.hits(call.username):
+            request = replace(request, flags=0)
+        elif posix and self.aim.hits(call.username):
             reader = wire.Reader(request.data)
             request = replace(request, kind=Kind.RENAME, path=reader.string(), target=reader.string())
         return go(request)

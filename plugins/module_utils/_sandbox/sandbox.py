@@ -24,7 +24,8 @@ from .accounts import Account, by_name
 from .catalogue import Chosen, made
 from .filesystem import DROP_BOX, Filesystem, Rights
 from .importer import Importer, Mailbox
-from .ssh_server import HOST, SshServer, listen
+from .server import HOST, listen
+from .ssh_server import SshServer
 
 #: A fault object, or a fault of the catalogue: as ``{"name": "write_fails", "bytes": 100}`` or "write_fails:bytes=100".
 AnyFault = Union[hooks.Fault, Chosen, Mapping[str, Any], str]

@@ -4,6 +4,8 @@
 
 """Serve one SFTP session over any channel that can receive and send. Answers have the order of the requests.
 
+The FTP server translates its commands into the same requests, so one session, and one set of faults, serves both.
+
 Every request and every answer passes through ``Session.serve`` and the faults. Each kind of request has one small
 function.
 """
@@ -49,42 +51,36 @@ class Channel(Protocol):
 class Session:
     """Serve a client in the folders of its account."""
 
-    def __init__(
-        self,
-        channel: Channel,
-        files: Filesystem,
-        *,
-        username: str = "",
-        faults: Sequence[hooks.Fault] = (),
-        packet: int = 32768,
-    ) -> None:
-        """:param packet: the maximum number of bytes that the channel accepts at once."""
+    def __init__(self, files: Filesystem, *, username: str = "", faults: Sequence[hooks.Fault] = ()) -> None:
         self.files = files
-        self._channel = channel
         self._username = username
         self._faults = tuple(faults)
-        self._packet = packet
         self._handles: dict[bytes, OpenFile | OpenFolder] = {}
         self._number = 0
         self._session = next(_SESSIONS)
 
-    def run(self) -> None:
-        """Serve until the client disconnects. Files that it has left open are closed and do not count as complete.
+    def run(self, channel: Channel, *, packet: int = 32768) -> None:
+        """Serve until the client disconnects.
 
+        :param packet: the maximum number of bytes that the channel accepts at once.
         :raises Cut: a fault cuts the connection.
         :raises BadMessage: the data is not SFTP, so the session cannot continue.
         """
         buffer = bytearray()
         try:
             while True:
-                chunk = self._channel.recv(wire.LONGEST_PACKET * 4)
+                chunk = channel.recv(wire.LONGEST_PACKET * 4)
                 if not chunk:
                     return
                 buffer += chunk
-                self._serve_all(buffer)
+                self._serve_all(buffer, channel, packet)
         finally:
-            for opened in self._handles.values():
-                self._close(opened, finished=False)
+            self.end()
+
+    def end(self) -> None:
+        """Close the files that the client has left open. They do not count as complete."""
+        for handle in list(self._handles):
+            self.abandon(handle)
 
     def serve(self, request: Request) -> Answer | None:
         """Answer one request, through the faults. ``None``: no answer is sent."""
@@ -93,7 +89,7 @@ class Session:
         call = hooks.Call(request, self._path_of(request), self._username, self._session, self.files)
         return hooks.chain(self._faults, call, self._serve)
 
-    def _serve_all(self, buffer: bytearray) -> None:
+    def _serve_all(self, buffer: bytearray, channel: Channel, packet: int) -> None:
         """Serve every complete packet in the buffer, and remove it from the buffer."""
         position, answers, size = 0, [], 0
         while len(buffer) - position >= _LENGTH.size:
@@ -108,21 +104,15 @@ class Session:
             answers.append(answer)
             size += len(answer)
             if size >= _BATCH:
-                self._send(answers)
+                _send(channel, answers, packet)
                 answers, size = [], 0
         del buffer[:position]
-        self._send(answers)
+        _send(channel, answers, packet)
 
     def _answer(self, body: bytes) -> bytes:
         request, wrong = wire.decode(body)
         answer = Status(Code.BAD_MESSAGE, str(wrong)) if wrong else self.serve(request)
         return b"" if answer is None else answer.encode(request.number)
-
-    def _send(self, answers: list[bytes]) -> None:
-        data = b"".join(answers)
-        position = 0
-        while position < len(data):
-            position += self._channel.send(data[position : position + self._packet])
 
     def _serve(self, request: Request) -> Answer:
         try:
@@ -174,11 +164,24 @@ class Session:
             raise Refused(Code.FAILURE, "unknown handle")
         self._close(opened, finished=True)
 
+    def abandon(self, handle: bytes) -> None:
+        """Close a handle without a request of the client. Its file does not count as complete."""
+        opened = self._handles.pop(handle, None)
+        if opened is not None:
+            self._close(opened, finished=False)
+
     def _close(self, opened: OpenFile | OpenFolder, *, finished: bool) -> None:
         if isinstance(opened, OpenFolder):
             opened.close()
         else:
             self.files.close(opened, finished=finished)
+
+
+def _send(channel: Channel, answers: list[bytes], packet: int) -> None:
+    data = b"".join(answers)
+    position = 0
+    while position < len(data):
+        position += channel.send(data[position : position + packet])
 
 
 _DONE = Status(Code.OK)
@@ -272,7 +275,7 @@ def _realpath(session: Session, request: Request) -> Answer:
 
 
 def _rename(session: Session, request: Request) -> Answer:
-    session.files.rename(request.path, request.target)
+    session.files.rename(request.path, request.target, replace=bool(request.flags & wire.OVERWRITE))
     return _DONE
 
 

@@ -28,6 +28,9 @@ LONGEST_DATA = LONGEST_PACKET - 1024
 
 READ, WRITE, APPEND, CREATE, TRUNCATE, EXCLUSIVE = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 
+#: In ``flags`` of RENAME: overwrite an existing file. Later versions of SFTP have it; here, FTP's RNTO means it.
+OVERWRITE = 0x01
+
 LIMITS = b"limits@openssh.com"
 POSIX_RENAME = b"posix-rename@openssh.com"
 FSYNC = b"fsync@openssh.com"

@@ -107,7 +107,7 @@ class PlainSandbox:
         try:
             # A run that is killed, or that has given up, takes no answers any more.
             with connection, contextlib.suppress(Cut, BadMessage, OSError):
-                Session(connection, self._files, faults=[self._fault]).run()
+                Session(self._files, faults=[self._fault]).run(connection)
         finally:
             with self._changed:
                 self._busy -= 1

@@ -91,7 +91,7 @@ def client(tmp_path: Path, request: pytest.FixtureRequest) -> Client:
     root = Path(os.fsdecode(files.root))
     (root / "pickup" / "a").write_bytes(b"0123456789")
     wanted = [made(one) for one in getattr(request, "param", "").split()]
-    return Client(root, Session(None, files, username="alice", faults=wanted))  # type: ignore[arg-type]
+    return Client(root, Session(files, username="alice", faults=wanted))
 
 
 def under(*faults: str) -> pytest.MarkDecorator:

@@ -43,7 +43,7 @@ class Pipe:
 
     def recv(self, nbytes: int) -> bytes:
         """The client's side."""
-        self.session._serve_all(self.asked)
+        self.session._serve_all(self.asked, self, 777)
         data = bytes(self.answered[:nbytes])
         del self.answered[:nbytes]
         return data
@@ -67,7 +67,7 @@ def serve(files: Filesystem) -> Callable[..., Raw]:
 
     def begin(*wanted: Fault) -> Raw:
         pipe = Pipe()
-        pipe.session = Session(pipe, files, username="alice", faults=wanted, packet=777)
+        pipe.session = Session(files, username="alice", faults=wanted)
         return Raw(pipe)
 
     return begin

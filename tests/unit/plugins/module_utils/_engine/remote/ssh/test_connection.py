@@ -148,7 +148,7 @@ def test_a_server_that_never_says_whether_it_speaks_sftp_is_noticed_in_time(
     ssh_server: OddSshServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = threading.Event()
-    monkeypatch.setattr(ssh_server_module._Connection, "open_session", lambda _self, _channel: ended.wait(30))
+    monkeypatch.setattr(ssh_server_module._SshConnection, "open_session", lambda _self, _channel: ended.wait(30))
     began = time.monotonic()
     with pytest.raises(ConnectionLost) as caught:
         ssh_server.connect(timeout=3.0)
