@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sandbox
-short_description: Start and stop a local SFTP provider for tests
+short_description: Start and stop a local provider for tests, over SFTP, FTPS and FTP
 version_added: 0.1.0
 description:
-  - Runs an SFTP server on the host's own loopback address, with accounts like those of a provider. So jobs can be
-    tested without a provider. It does not need root.
+  - Runs an SFTP server, and if you want an FTP server, on the host's own loopback address, with accounts like those of
+    a provider. So jobs can be tested without a provider. It does not need root.
   - It is for tests, B(never for real data). Only programs on the same host can reach it.
   - Each account has a folder C(input) and a folder C(pickup), and sees nothing else. In C(input), files can be created,
     written, listed, renamed and removed, but not read. In C(pickup), files can be listed, read and removed, but not
@@ -23,6 +23,8 @@ description:
   - The server continues after the task. It ends with O(state=stopped), when its folder is removed, or by itself after
     O(lifetime).
   - To place files for clients to pick up, write them elsewhere and move them into RV(accounts[].pickup).
+requirements:
+  - pyftpdlib >= 2.0 and pyOpenSSL, for the protocols V(ftps) and V(ftp)
 options:
   state:
     description:
@@ -62,6 +64,7 @@ options:
       password:
         description:
           - A password for the login, instead of a key or in addition to one. Only a salted hash of it is stored.
+          - FTPS and FTP always require one.
         type: str
   port:
     description:
@@ -69,6 +72,21 @@ options:
       - Without it, the last port is used if it is free, otherwise any free one. The port is stored, so it is normally
         the same at each start.
     type: int
+  protocols:
+    description:
+      - What to serve. SFTP is always served.
+      - V(ftps) serves FTPS on RV(ftp_port), where clients begin with AUTH TLS, and on RV(implicit_port), where TLS
+        begins with the connection. Clients must protect their data connections.
+      - V(ftp) serves FTP without encryption on RV(ftp_port).
+      - An uploaded file is complete when its data connection ends. As most FTP servers, this one cannot know whether
+        the connection was cut. RNTO overwrites an existing file.
+      - "Default: the last value, or V(sftp) at first."
+    type: list
+    elements: str
+    choices:
+      - sftp
+      - ftps
+      - ftp
   lifetime:
     description:
       - The sandbox ends by itself if no client sends a request for this many seconds, from 1 to 2592000.
@@ -92,14 +110,18 @@ options:
     suboptions:
       name:
         description:
-          - The fault.
+          - The fault. Those that say so occur only over FTP and FTPS, or only over SFTP.
           - "C(answer_delayed): answers requests late. Parameters: O(faults[].seconds), O(faults[].request)."
           - "C(answer_missing): serves requests, but never answers them. Parameters: O(faults[].request)."
+          - "C(certificate_wrong): presents another certificate than before. Only FTPS. Parameters: O(faults[].kind)."
           - "C(close_fails): refuses to close uploaded files."
+          - "C(command_refused): does not know a command, nor offers it. Only FTP and FTPS. Parameters:
+            O(faults[].command)."
           - "C(connection_cut): cuts each connection after a number of bytes, including the handshake. Parameters:
             O(faults[].bytes), O(faults[].direction)."
           - "C(connection_stalled): stops all traffic after a number of bytes, but keeps the connection open.
             Parameters: O(faults[].bytes), O(faults[].direction)."
+          - "C(data_never_opens): accepts data connections, but never serves them. Only FTP and FTPS."
           - "C(deleted_comes_back): confirms a deletion, but restores the file, once for each name."
           - "C(exclusive_ignored): ignores exclusive creation and overwrites an existing file."
           - "C(file_gone_at_close): moves an uploaded file with any name to the folder taken, beside input, when it is
@@ -111,26 +133,35 @@ options:
             O(faults[].bytes)."
           - "C(garbage): answers with random bytes, unframed or in a packet. Parameters: O(faults[].request),
             O(faults[].kind), O(faults[].bytes)."
-          - "C(host_key_changed): presents other host keys than before."
+          - "C(host_key_changed): presents other host keys than before. Only SFTP."
+          - "C(listing_cut): fails in the middle of a listing."
           - "C(listing_endless): lists new names without an end."
           - "C(listing_refused): refuses to list folders."
           - "C(login_refused): refuses all logins."
           - "C(login_slow): delays each login. Parameters: O(faults[].seconds)."
           - "C(name_hostile): lists a name that leads out of the folder, is invalid, is not a file, or appears twice.
             Parameters: O(faults[].kind)."
-          - "C(no_extensions): offers no extensions and serves none."
+          - "C(no_close_notify): ends data connections of TLS without a close_notify. Only FTPS."
+          - "C(no_extensions): offers no extensions and serves none. Only SFTP."
           - "C(one_file_open): refuses to open a file while the session has another one open."
+          - "C(pasv_foreign): answers PASV with the address of another host. Only FTP and FTPS."
           - "C(read_short): returns fewer bytes than requested in each read. Parameters: O(faults[].bytes)."
           - "C(remove_refused): refuses to delete files."
           - "C(rename_free_only): renames only to free names, even if overwriting was requested."
           - "C(rename_overwrites): overwrites existing files when renaming."
           - "C(rename_refused): refuses to rename files."
+          - "C(reply_twice): sends a reply twice. Only FTP and FTPS. Parameters: O(faults[].command)."
           - "C(request_cuts): cuts the connection at a request, before or after it was served. Parameters:
             O(faults[].request), O(faults[].moment)."
+          - "C(service_closes): answers 421 and closes the connection, before or after a command was served. Only FTP
+            and FTPS. Parameters: O(faults[].command), O(faults[].moment)."
+          - "C(session_reuse_required): refuses data connections that do not reuse the TLS session. Only FTPS."
           - "C(setstat_refused): refuses to set permissions and times."
           - "C(size_absurd): reports an absurd size for every file. Parameters: O(faults[].bytes)."
           - "C(size_wrong): reports a wrong size for every file. Parameters: O(faults[].difference)."
           - "C(stat_refused): refuses to report the attributes of files."
+          - "C(upload_short): stores only a number of bytes of each file, and confirms all of them. Parameters:
+            O(faults[].bytes)."
           - "C(write_fails): accepts only a number of bytes of each file. Parameters: O(faults[].bytes)."
         type: str
         required: true
@@ -151,9 +182,9 @@ options:
       bytes:
         description:
           - A number of bytes. Its meaning depends on the fault.
-          - "Default: V(100000) for cut and stalled connections, V(10000) for C(write_fails), V(1000) for C(file_short)
-            and C(read_short), V(100) for C(file_grows), V(64) for C(garbage), V(9223372036854775807) for
-            C(size_absurd)."
+          - "Default: V(100000) for cut and stalled connections, V(10000) for C(write_fails), V(1000) for C(file_short),
+            C(read_short) and C(upload_short), V(100) for C(file_grows), V(64) for C(garbage), V(9223372036854775807)
+            for C(size_absurd)."
         type: int
       direction:
         description:
@@ -168,11 +199,17 @@ options:
       request:
         description:
           - Only requests of this kind, with the names of SFTP, such as V(open), V(write), V(close), V(rename),
-            V(remove) or V(stat).
+            V(remove) or V(stat). What FTP clients ask of files counts as these requests, too.
           - "Default: V(any)."
+        type: str
+      command:
+        description:
+          - Only this command of FTP, in lower case, such as V(size), V(mlsd), V(epsv), V(stor), V(retr) or V(rnto).
+          - "Default: V(any), and V(size) for C(command_refused)."
         type: str
       kind:
         description:
+          - For C(certificate_wrong), V(other), V(expired) or V(foreign_name). Default V(other).
           - For C(name_hostile), the kind of the name. V(parent), V(absolute), V(nul), V(newline), V(not_utf8), V(long),
             V(link), V(folder) or V(twice). Default V(parent).
           - For C(garbage), whether it is a V(packet), or V(bytes) without a frame. Default V(packet).
@@ -181,7 +218,7 @@ options:
         description:
           - For C(file_replaced), when it happens. V(closed), after the file was read; V(looked), after the next STAT of
             it; or V(removed), when its deletion is requested, so that the new file is deleted. Default V(closed).
-          - For C(request_cuts), V(before) or V(after) the request is served. Default V(after).
+          - For C(request_cuts) and C(service_closes), V(before) or V(after) it is served. Default V(after).
         type: str
       difference:
         description:
@@ -247,6 +284,25 @@ EXAMPLES = r"""
         direction: up
         times: 1
 
+- name: Serve FTPS, too
+  courier.filedrop.sandbox:
+    path: ~/filedrop/provider
+    protocols:
+      - ftps
+    accounts:
+      - username: "2001234"
+        password: "{{ vault_sandbox_password }}"
+  register: sandbox
+
+- name: Test the connection over FTPS
+  courier.filedrop.connection_info:
+    protocol: ftps
+    host: "{{ sandbox.host }}"
+    port: "{{ sandbox.ftp_port }}"
+    tls_fingerprints: "{{ sandbox.tls_fingerprints }}"
+    username: "2001234"
+    password: "{{ vault_sandbox_password }}"
+
 - name: End all faults
   courier.filedrop.sandbox:
     path: ~/filedrop/provider
@@ -277,6 +333,31 @@ host_keys:
   elements: str
   sample:
     - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMkPWkUbEDdLSoLZFI57LBLLYhCUeyCZdKZDKIELWSpN
+ftp_port:
+  description: The port of FTP, and of FTPS with AUTH TLS. V(null) if neither is served, or none is chosen yet.
+  returned: success
+  type: int
+  sample: 40023
+implicit_port:
+  description: The port of FTPS where TLS begins with the connection. V(null) if it is not served, or none is chosen
+    yet.
+  returned: success
+  type: int
+  sample: 40024
+ca_file:
+  description: The file of the server's certificate, for the option C(ca_file) of other modules. It does not change.
+    V(null) if FTPS is not served.
+  returned: success
+  type: str
+  sample: /home/alice/filedrop/provider/tls/own.pem
+tls_fingerprints:
+  description: The fingerprint of that certificate, for the option C(tls_fingerprints) of other modules. Empty if there
+    is none yet.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - SHA256:XJrIqKpNY9/vMcHzmg6qX5FV3977/ozvq9o+inEpaDM
 pid:
   description: The number of the server's process, or V(null) if there is none.
   returned: success
@@ -314,8 +395,9 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.courier.filedrop.plugins.module_utils._module import Result, run_module
-from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import daemon, hostkeys, plan
-from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import folders_of
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import daemon, hostkeys, plan, state
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.ftp import certificate
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import folders_of, tls_folder_of
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.server import HOST
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.state import Serving, Settings
 
@@ -335,6 +417,7 @@ def main() -> None:
                 },
             },
             "port": {"type": "int"},
+            "protocols": {"type": "list", "elements": "str", "choices": ["sftp", "ftps", "ftp"]},
             "lifetime": {"type": "float"},
             "import_delay": {"type": "float"},
             "faults": {
@@ -349,6 +432,7 @@ def main() -> None:
                     "direction": {"type": "str"},
                     "seconds": {"type": "float"},
                     "request": {"type": "str"},
+                    "command": {"type": "str"},
                     "kind": {"type": "str"},
                     "moment": {"type": "str"},
                     "difference": {"type": "int"},
@@ -396,10 +480,17 @@ def stop(module: AnsibleModule) -> Result:
 def sandbox_result(path: str, settings: Settings | None, serving: Serving | None) -> Result:
     # Neither "path" nor "state" is among it: to a result with a path, ansible-core adds a "state" of its own.
     accounts = settings.accounts if settings is not None else ()
+    protocols = settings.protocols if settings is not None else ()
+    ports = state.load_ports(path) if protocols else {}
+    tls_folder = tls_folder_of(path)
     return {
         "host": HOST,
         "port": settings.port if settings is not None else None,
         "host_keys": list(hostkeys.stored_lines(os.path.join(path, "host_keys"))),
+        "ftp_port": ports.get("ftp"),
+        "implicit_port": ports.get("implicit") if "ftps" in protocols else None,
+        "ca_file": certificate.path_of(tls_folder) if "ftps" in protocols else None,
+        "tls_fingerprints": list(certificate.stored_fingerprints(tls_folder)) if "ftps" in protocols else [],
         "pid": serving.pid if serving is not None else None,
         "accounts": [
             {

@@ -19,6 +19,7 @@ from .._engine.errors import InputError
 from . import fault_files, fault_links, fault_listings, faults
 from .accounts import Account
 from .faults import Aim, Fault
+from .ftp import faults as fault_ftp
 from .wire import Code, Kind
 
 Value = Union[int, float, str]
@@ -58,6 +59,7 @@ class Known:
 
     :param does: what the server does, in a few words for a table.
     :param make: creates the fault from its aim and its parameters.
+    :param over: the protocol that has it: ``sftp``, or ``ftp`` for FTP and FTPS. Empty: all.
     :param of_account: whether it can be limited to one account. It cannot if it occurs before the login.
     """
 
@@ -65,12 +67,19 @@ class Known:
     make: Callable[..., Fault]
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     of_account: bool = True
+    over: str = ""
 
 
 _REQUESTS = (fault_files.ANY, *(kind.name.lower() for kind in Kind if kind < Kind.STATUS or kind == Kind.EXTENDED))
 _REQUEST = Parameter(fault_files.ANY, choices=tuple(name for name in _REQUESTS if name != "version"))
 _DIRECTION = Parameter("down", choices=("up", "down"))
 _PASSED = Parameter(100_000)
+_COMMAND = Parameter(fault_ftp.ANY, choices=(fault_ftp.ANY, *fault_ftp.COMMANDS))
+_MOMENT = Parameter("after", choices=("before", "after"))
+
+
+def _data(manner: str, does: str) -> Known:
+    return Known(does, lambda aim: fault_ftp.DataConnection(manner, aim), over="ftp")
 
 
 def _refuse(*kinds: Kind, code: Code = Code.PERMISSION_DENIED, paths: str = "*") -> Callable[..., Fault]:
@@ -88,7 +97,20 @@ CATALOGUE: Mapping[str, Known] = {
         lambda aim, request: fault_files.AnswerMissing(request, aim),
         {"request": _REQUEST},
     ),
+    "certificate_wrong": Known(
+        "presents another certificate than before",
+        lambda aim, kind: fault_ftp.CertificateWrong(kind, aim),
+        {"kind": Parameter(fault_ftp.WRONG[0], choices=fault_ftp.WRONG)},
+        of_account=False,
+        over="ftp",
+    ),
     "close_fails": Known("refuses to close uploaded files", _refuse(Kind.CLOSE, code=Code.FAILURE, paths="/input/*")),
+    "command_refused": Known(
+        "does not know a command, nor offers it",
+        lambda aim, command: fault_ftp.CommandRefused(command, aim),
+        {"command": Parameter("size", choices=fault_ftp.COMMANDS)},
+        over="ftp",
+    ),
     "connection_cut": Known(
         "cuts each connection after a number of bytes, including the handshake",
         lambda aim, direction, **rest: fault_links.LinkBreaks(rest["bytes"], direction, aim=aim),
@@ -101,11 +123,14 @@ CATALOGUE: Mapping[str, Known] = {
         {"bytes": _PASSED, "direction": _DIRECTION},
         of_account=False,
     ),
+    "data_never_opens": _data("data_never_opens", "accepts data connections, but never serves them"),
     "deleted_comes_back": Known(
         "confirms a deletion, but restores the file, once for each name",
         fault_files.DeletedComesBack,
     ),
-    "exclusive_ignored": Known("ignores exclusive creation and overwrites an existing file", faults.ExclusiveIgnored),
+    "exclusive_ignored": Known(
+        "ignores exclusive creation and overwrites an existing file", faults.ExclusiveIgnored, over="sftp"
+    ),
     "file_gone_at_close": Known(
         "moves an uploaded file with any name to the folder taken, beside input, when it is closed",
         fault_files.FileGoneAtClose,
@@ -134,7 +159,10 @@ CATALOGUE: Mapping[str, Known] = {
             "bytes": Parameter(64, least=1, most=1_000_000),
         },
     ),
-    "host_key_changed": Known("presents other host keys than before", fault_links.HostKeyChanged, of_account=False),
+    "host_key_changed": Known(
+        "presents other host keys than before", fault_links.HostKeyChanged, of_account=False, over="sftp"
+    ),
+    "listing_cut": Known("fails in the middle of a listing", fault_listings.ListingCut),
     "listing_endless": Known("lists new names without an end", fault_listings.ListingEndless),
     "listing_refused": Known("refuses to list folders", _refuse(Kind.OPENDIR)),
     "login_refused": Known("refuses all logins", fault_links.LoginRefused),
@@ -148,8 +176,12 @@ CATALOGUE: Mapping[str, Known] = {
         lambda aim, kind: fault_listings.NameHostile(kind, aim),
         {"kind": Parameter("parent", choices=(*fault_listings.HOSTILE, fault_listings.TWICE))},
     ),
-    "no_extensions": Known("offers no extensions and serves none", faults.NoExtensions),
-    "one_file_open": Known("refuses to open a file while the session has another one open", fault_files.OneFileOpen),
+    "no_close_notify": _data("no_close_notify", "ends data connections of TLS without a close_notify"),
+    "no_extensions": Known("offers no extensions and serves none", faults.NoExtensions, over="sftp"),
+    "one_file_open": Known(
+        "refuses to open a file while the session has another one open", fault_files.OneFileOpen, over="sftp"
+    ),
+    "pasv_foreign": _data("pasv_foreign", "answers PASV with the address of another host"),
     "read_short": Known(
         "returns fewer bytes than requested in each read",
         lambda aim, **rest: fault_files.ReadShort(rest["bytes"], aim),
@@ -161,10 +193,25 @@ CATALOGUE: Mapping[str, Known] = {
     ),
     "rename_overwrites": Known("overwrites existing files when renaming", fault_files.RenameOverwrites),
     "rename_refused": Known("refuses to rename files", _refuse(Kind.RENAME)),
+    "reply_twice": Known(
+        "sends a reply twice",
+        lambda aim, command: fault_ftp.ReplyTwice(command, aim),
+        {"command": _COMMAND},
+        over="ftp",
+    ),
     "request_cuts": Known(
         "cuts the connection at a request, before or after it was served",
         lambda aim, request, moment: fault_files.RequestCuts(request, moment, aim),
-        {"request": _REQUEST, "moment": Parameter("after", choices=("before", "after"))},
+        {"request": _REQUEST, "moment": _MOMENT},
+    ),
+    "service_closes": Known(
+        "answers 421 and closes the connection, before or after a command was served",
+        lambda aim, command, moment: fault_ftp.ServiceCloses(command, moment, aim),
+        {"command": _COMMAND, "moment": _MOMENT},
+        over="ftp",
+    ),
+    "session_reuse_required": _data(
+        "session_reuse_required", "refuses data connections that do not reuse the TLS session"
     ),
     "setstat_refused": Known("refuses to set permissions and times", _refuse(Kind.SETSTAT, Kind.FSETSTAT)),
     "size_absurd": Known(
@@ -178,6 +225,11 @@ CATALOGUE: Mapping[str, Known] = {
         {"difference": Parameter(1, least=-_FOR_EVER)},
     ),
     "stat_refused": Known("refuses to report the attributes of files", _refuse(Kind.STAT, Kind.LSTAT, Kind.FSTAT)),
+    "upload_short": Known(
+        "stores only a number of bytes of each file, and confirms all of them",
+        lambda aim, **rest: fault_files.UploadShort(rest["bytes"], aim),
+        {"bytes": Parameter(1000)},
+    ),
     "write_fails": Known(
         "accepts only a number of bytes of each file",
         lambda aim, **rest: fault_files.WriteFails(rest["bytes"], aim),

@@ -18,9 +18,10 @@ from .._engine._deps import require
 from .._engine.errors import FiledropError, InputError
 from . import catalogue, daemon, hostkeys, state
 from .accounts import account
-from .sandbox import folders_of
+from .ftp import certificate
+from .sandbox import folders_of, tls_folder_of
 from .server import HOST
-from .state import Lock, Settings
+from .state import PROTOCOLS, Lock, Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,6 +50,14 @@ def _parser() -> argparse.ArgumentParser:
         "--public-key", action="append", metavar="FILE", help="file of a public key to register; repeatable"
     )
     parser.add_argument(
+        "--protocol",
+        action="append",
+        choices=PROTOCOLS,
+        default=[],
+        help="serve this protocol besides SFTP; repeatable. It needs pyftpdlib and pyOpenSSL",
+    )
+    parser.add_argument("--password-file", metavar="FILE", help="file with the account's password, which FTP needs")
+    parser.add_argument(
         "--lifetime", type=float, default=86400.0, help="seconds without use after which it ends; default: one day"
     )
     parser.add_argument("--import-delay", type=float, default=0.0, help="seconds before a complete file is taken")
@@ -75,6 +84,7 @@ def _serve(path: str, options: argparse.Namespace) -> None:
         # The record of a killed process must not be taken for this one's.
         state.save_serving(path, None)
     settings = _settings(path, options)
+    daemon.require_for(settings)
     listener = daemon.listen_on(settings.port, fixed=options.port is not None)
     port = listener.getsockname()[1]
     settings = replace(settings, port=port)
@@ -83,6 +93,10 @@ def _serve(path: str, options: argparse.Namespace) -> None:
     def ready() -> None:
         out = [f"Serving SFTP on {HOST}, port {port}. Press Ctrl-C to stop.", "Host keys:"]
         out += [f"  {line}" for line in hostkeys.stored_lines(os.path.join(path, "host_keys"))]
+        ports = state.load_ports(path) if settings.protocols else {}
+        out += [f"Serving {' and '.join(settings.protocols).upper()} ({name}) on port {ports[name]}." for name in ports]
+        if "ftps" in settings.protocols:
+            out.append(f"Certificate: {certificate.path_of(tls_folder_of(path))}")
         out += [f"Account {one.username}: {folders_of(path, one.username).root}" for one in settings.accounts]
         sys.stdout.write("\n".join(out) + "\n")
         sys.stdout.flush()
@@ -96,14 +110,21 @@ def _settings(path: str, options: argparse.Namespace) -> Settings:
     faults = tuple(catalogue.from_text(one) for one in options.fault)
     before = state.load_settings(path)
     accounts = before.accounts if before is not None else ()
-    if options.public_key:
-        named = account(options.username, public_keys=[_read(name) for name in options.public_key])
+    if options.public_key or options.password_file:
+        keys = [_read(name) for name in options.public_key or ()]
+        password = _read(options.password_file).rstrip("\n") if options.password_file else None
+        named = account(options.username, public_keys=keys, password=password)
         accounts = (*(one for one in accounts if one.username != named.username), named)
     if not accounts:
-        raise InputError("no_accounts", "The sandbox has no account.", "Register a key with --public-key FILE.")
+        raise InputError(
+            "no_accounts",
+            "The sandbox has no account.",
+            "Register a key with --public-key FILE, or a password with --password-file FILE.",
+        )
     port = options.port if options.port is not None else before.port if before is not None else None
     catalogue.check_accounts(faults, accounts)
-    return Settings(accounts, port, options.lifetime, options.import_delay, faults)
+    protocols = tuple(name for name in PROTOCOLS if name in options.protocol)
+    return Settings(accounts, port, options.lifetime, options.import_delay, faults, protocols)
 
 
 def _read(name: str) -> str:
@@ -112,9 +133,9 @@ def _read(name: str) -> str:
             return file.read(65536)
     except OSError as error:
         raise InputError(
-            "public_key_unreadable",
-            f"The public key file {name} cannot be read: {error.strerror}.",
-            "Set it to a .pub file.",
+            "file_unreadable",
+            f"The file {name} cannot be read: {error.strerror}.",
+            "Give the file of a public key (.pub), or of a password.",
         ) from None
 
 

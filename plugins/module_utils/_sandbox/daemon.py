@@ -28,8 +28,9 @@ from dataclasses import dataclass, replace
 from typing import Callable, NoReturn
 
 from .._engine._deps import require
-from .._engine.errors import DiskError, InputError, UnreachableError
+from .._engine.errors import DiskError, FiledropError, InputError, UnreachableError
 from . import hostkeys, state
+from .ftp import deps as ftp_deps
 from .sandbox import Sandbox
 from .server import HOST, LOGGER, listen
 from .state import Lock, Serving, Settings
@@ -77,7 +78,7 @@ def start(path: str, settings: Settings, *, fixed_port: bool = False) -> Serving
     :param fixed_port: the port was requested, so no other port may be used instead.
     :raises InputError: the port or the folder is not usable. :raises DiskError: the folder cannot be used.
     """
-    require()
+    require_for(settings)
     state.make_folder(path)
     with changing(path), contextlib.ExitStack() as opened:
         found, listener = look(path), None
@@ -99,10 +100,17 @@ def start(path: str, settings: Settings, *, fixed_port: bool = False) -> Serving
 
 def check_start(path: str, settings: Settings, found: Found, *, fixed_port: bool = False) -> None:
     """Raise what ``start`` would raise, as far as it can be known without changing anything."""
-    require()
+    require_for(settings)
     state.check_folder(path)
     if found.serving is None or settings.port not in (None, found.serving.port):
         listen_on(settings.port, fixed=fixed_port).close()
+
+
+def require_for(settings: Settings) -> None:
+    """:raises DependencyError: a library is missing that these settings need."""
+    require()
+    if settings.protocols:
+        ftp_deps.require()
 
 
 def stop(path: str) -> bool:
@@ -143,6 +151,7 @@ def run(path: str, lock: Lock, listener: socket.socket, settings: Settings, read
         path,
         accounts=settings.accounts,
         import_delay=settings.import_delay,
+        protocols=settings.protocols,
         faults=settings.faults,
         listener=listener,
     )
@@ -197,6 +206,9 @@ def log_to(path: str) -> None:
     _log.propagate = False
     # paramiko's log of packets and handshakes is of no use for users of the sandbox.
     logging.getLogger(f"{LOGGER}.ssh").setLevel(logging.WARNING)
+    logging.getLogger(ftp_deps.LOGGER).addHandler(handler)
+    logging.getLogger(ftp_deps.LOGGER).setLevel(logging.WARNING)
+    logging.getLogger(ftp_deps.LOGGER).propagate = False
 
 
 def _held(path: str) -> bool:
@@ -339,8 +351,10 @@ def _take_over(path: str, sandbox: Sandbox, settings: Settings) -> Settings:
         if wanted.faults != settings.faults:
             # Faults that stay the same keep their counters.
             sandbox.set_faults(wanted.faults)
+        if wanted.protocols != settings.protocols:
+            sandbox.set_protocols(wanted.protocols)
         state.save_serving(path, Serving(os.getpid(), sandbox.port, wanted.digest))
-    except (OSError, InputError):
+    except (OSError, FiledropError):
         _log.exception("The new settings could not be taken over.")
         return settings
     _log.info("New settings taken over.")

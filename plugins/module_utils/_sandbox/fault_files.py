@@ -297,6 +297,23 @@ class WriteFails(Fault):
 
 
 @dataclass(eq=False)
+class UploadShort(Fault):
+    """Store only a number of bytes of each file, and confirm all of them, like FTP servers after a cut upload."""
+
+    amount: int
+    aim: Aim = field(default_factory=Aim)
+
+    def serve(self, call: Call, go: Serve) -> Answer | None:
+        request = call.request
+        end = request.offset + len(request.data)
+        if request.kind != Kind.WRITE or end <= self.amount or not self.aim.hits(call.username):
+            return go(request)
+        if request.offset < self.amount:
+            return go(replace(request, data=request.data[: self.amount - request.offset]))
+        return Status(Code.OK)
+
+
+@dataclass(eq=False)
 class RenameOverwrites(Fault):
     """Overwrite an existing file when renaming, as many servers do."""
 

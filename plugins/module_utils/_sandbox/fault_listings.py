@@ -77,6 +77,22 @@ class NameHostile(Fault):
 
 
 @dataclass(eq=False)
+class ListingCut(Fault):
+    """Fail where a listing goes on or ends, after its first names."""
+
+    aim: Aim = field(default_factory=Aim)
+    _begun: set[tuple[int, bytes]] = field(default_factory=set, init=False)
+
+    def serve(self, call: Call, go: Serve) -> Answer | None:
+        key = (call.session, call.request.handle)
+        if call.request.kind != Kind.READDIR or key not in self._begun:
+            if call.request.kind == Kind.READDIR:
+                self._begun.add(key)
+            return go(call.request)
+        return Status(Code.FAILURE, "the listing failed") if self.aim.hits(call.username) else go(call.request)
+
+
+@dataclass(eq=False)
 class ListingEndless(Fault):
     """List new names without an end."""
 

@@ -15,7 +15,7 @@ import fnmatch
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from . import wire
 from .wire import Answer, Code, Kind, Request, Status
@@ -48,6 +48,19 @@ class Call:
     files: Filesystem
 
 
+@dataclass(frozen=True)
+class Command:
+    """Hold one command of FTP and its context.
+
+    :param control: the control connection: pyftpdlib's handler, with ``respond``, ``close_when_done`` and ``refuse``.
+    """
+
+    name: str
+    argument: str
+    username: str
+    control: Any
+
+
 class Fault:
     """One way to misbehave. Every method is a hook. The default methods change nothing."""
 
@@ -73,6 +86,23 @@ class Fault:
         :raises Cut: to cut the connection here.
         """
         return go(call.request)
+
+    def command(self, call: Command, go: Callable[[], None]) -> None:
+        """Called for every command of FTP. ``go()`` serves it; its reply is sent by ``call.control``.
+
+        :raises Cut: to cut the connection here.
+        """
+        del call
+        go()
+
+    def data(self, username: str) -> str:
+        """Called for every data connection of FTP that a client asks for. Return what is wrong with it, or nothing."""
+        del username
+        return ""
+
+    def certificate(self, kind: str) -> str:
+        """Return the kind of certificate to present; called once for each connection of FTPS."""
+        return kind
 
     def release(self) -> None:
         """End the fault: everything that it delays continues at once."""
@@ -110,6 +140,15 @@ def chain(faults: Sequence[Fault], call: Call, go: Serve) -> Answer | None:
         return go(call.request)
     first, rest = faults[0], faults[1:]
     return first.serve(call, lambda request: chain(rest, replace(call, request=request), go))
+
+
+def command_chain(faults: Sequence[Fault], call: Command, go: Callable[[], None]) -> None:
+    """Serve a command of FTP through all faults; the first one is the outermost."""
+    if faults:
+        first, rest = faults[0], faults[1:]
+        first.command(call, lambda: command_chain(rest, call, go))
+    else:
+        go()
 
 
 @dataclass(frozen=True)

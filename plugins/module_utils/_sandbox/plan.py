@@ -13,7 +13,7 @@ from typing import Any
 from .._engine.errors import InputError
 from . import catalogue
 from .accounts import Account, account, by_name
-from .state import Settings
+from .state import PROTOCOLS, Settings
 
 _DEFAULT = Settings(accounts=())
 _DAY = 86400.0
@@ -40,6 +40,7 @@ def wanted(options: Mapping[str, Any], before: Settings | None) -> Settings:
         lifetime=_seconds("lifetime", options["lifetime"], known.lifetime, least=1.0, most=_MONTH),
         import_delay=_seconds("import_delay", options["import_delay"], known.import_delay, least=0.0, most=_DAY),
         faults=faults,
+        protocols=_protocols(options["protocols"], known),
     )
 
 
@@ -51,6 +52,7 @@ def diff_state(settings: Settings | None, *, started: bool, before: Settings | N
     return {
         "state": "started" if started else "stopped",
         "port": settings.port,
+        "protocols": ["sftp", *settings.protocols],
         "lifetime": settings.lifetime,
         "import_delay": settings.import_delay,
         "faults": [one.to_data() for one in settings.faults],
@@ -63,6 +65,11 @@ def diff_state(settings: Settings | None, *, started: bool, before: Settings | N
             for one in settings.accounts
         ],
     }
+
+
+def _protocols(options: list[str] | None, known: Settings) -> tuple[str, ...]:
+    """Return what is served besides SFTP, in a fixed order."""
+    return known.protocols if options is None else tuple(name for name in PROTOCOLS if name in options)
 
 
 def _password_shown(hashed: str | None, earlier: str | None) -> str:

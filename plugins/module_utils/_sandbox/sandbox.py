@@ -19,12 +19,15 @@ from typing import Any, Union
 
 from .._engine._deps import require
 from . import faults as hooks
-from . import hostkeys
+from . import hostkeys, state
 from .accounts import Account, by_name
 from .catalogue import Chosen, made
 from .filesystem import DROP_BOX, Filesystem, Rights
+from .ftp import certificate
+from .ftp.deps import require as require_ftp
+from .ftp.server import FtpServer
 from .importer import Importer, Mailbox
-from .server import HOST, listen
+from .server import HOST, Server, listen
 from .ssh_server import SshServer
 
 #: A fault object, or a fault of the catalogue: as ``{"name": "write_fails", "bytes": 100}`` or "write_fails:bytes=100".
@@ -47,6 +50,11 @@ def folders_of(path: str | os.PathLike[str], username: str) -> Folders:
     return Folders(root, root / "input", root / "pickup", Path(path) / "imported" / username)
 
 
+def tls_folder_of(path: str | os.PathLike[str]) -> str:
+    """Return the folder of the certificate of FTPS."""
+    return os.path.join(path, "tls")
+
+
 class Sandbox:
     """Run a provider on loopback.
 
@@ -54,6 +62,7 @@ class Sandbox:
     :param port: 0 for a free one.
     :param import_delay: seconds from the end of an upload until its file is taken; 0: before the client is answered.
     :param folders: the folders in each account's root, with their rights. The import monitor watches only ``input``.
+    :param protocols: any of ``sftp``, ``ftps`` and ``ftp``. SFTP is always served.
     :param faults: faults, or names of the catalogue; the first one sees a request first and its answer last.
     :param listener: a listening socket to use instead of ``port``.
     """
@@ -68,6 +77,7 @@ class Sandbox:
         port: int = 0,
         import_delay: float = 0.0,
         folders: Mapping[str, Rights] = DROP_BOX,
+        protocols: Iterable[str] = (),
         faults: Sequence[AnyFault] = (),
         max_sessions: int = 10,
         listener: socket.socket | None = None,
@@ -82,7 +92,10 @@ class Sandbox:
         self._max_sessions = max_sessions
         self._accounts: dict[str, Account] = {}
         self._files: dict[str, Filesystem] = {}
-        self._server: SshServer | None = None
+        self._protocols = frozenset(protocols)
+        #: The servers that run, by name: "sftp", "ftp" (FTP, and FTPS after AUTH TLS), and "implicit" (FTPS from the
+        #: first byte).
+        self._servers: dict[str, Server] = {}
         self.host_keys: tuple[str, ...] = ()
         self.set_accounts(accounts)
 
@@ -100,36 +113,69 @@ class Sandbox:
         :raises InputError: the catalogue does not have one of them; then nothing is changed.
         """
         before, self._faults = self._faults, [made(fault) for fault in faults]
-        if self._server is not None:
-            self._server.faults = tuple(self._faults)
+        for server in self._servers.values():
+            server.faults = tuple(self._faults)
         for fault in before:
             if fault not in self._faults:
                 fault.release()
 
     def start(self) -> None:
-        """Listen. :raises OSError: the port is in use, or the folder cannot be used."""
+        """Listen. :raises OSError: a port is in use, or the folder cannot be used."""
         keys = hostkeys.load_or_create(str(self.path / "host_keys"))
         self.host_keys = hostkeys.lines(keys)
         listener = self._listener or listen(self._port)
         self._port = listener.getsockname()[1]
-        self._server = SshServer(
-            listener=listener,
-            host_keys=keys,
-            lookup=self._account,
-            files=self._files.__getitem__,
-            faults=self._faults,
-            max_sessions=self._max_sessions,
-        )
         self.importer.start()
-        self._server.start()
+        ssh = SshServer(host_keys=keys, max_sessions=self._max_sessions, **self._common(listener))
+        self._servers["sftp"] = ssh
+        ssh.start()
+        self.set_protocols(self._protocols)
+
+    def set_protocols(self, protocols: Iterable[str]) -> None:
+        """Serve these protocols besides SFTP from now on. Other servers end, with their connections.
+
+        :raises DependencyError: pyftpdlib is missing. :raises OSError: the certificate cannot be written.
+        """
+        self._protocols = frozenset(protocols)
+        tls_folder = tls_folder_of(self.path) if "ftps" in self._protocols else None
+        for name in ("ftp", "implicit"):
+            if name in self._servers:
+                self._servers.pop(name).stop()
+        names = [*(["ftp"] if self._protocols & {"ftp", "ftps"} else []), *(["implicit"] if tls_folder else [])]
+        if names:
+            require_ftp()
+        if tls_folder is not None:
+            certificate.create_missing(tls_folder)
+        ports = state.load_ports(str(self.path))
+        for name in names:
+            server = FtpServer(
+                tls_folder=tls_folder,
+                cleartext="ftp" in self._protocols,
+                implicit=name == "implicit",
+                **self._common(_listen_again(ports.get(name))),
+            )
+            self._servers[name] = server
+            server.start()
+            ports[name] = server.port
+        if names:
+            state.save_ports(str(self.path), ports)
+
+    def _common(self, listener: socket.socket) -> dict[str, Any]:
+        return {
+            "listener": listener,
+            "lookup": self._account,
+            "files": self._files.__getitem__,
+            "faults": self._faults,
+        }
 
     def stop(self) -> None:
         """Cut all connections, import complete files, and end."""
         for fault in self._faults:
             fault.release()
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
+        if self._servers:
+            for server in self._servers.values():
+                server.stop()
+            self._servers.clear()
             self.importer.stop()
 
     def __enter__(self) -> Sandbox:
@@ -147,7 +193,27 @@ class Sandbox:
     @property
     def last_active(self) -> float:
         """When a client last sent a request, by the monotonic clock."""
-        return self._server.last_active if self._server is not None else 0.0
+        return max((server.last_active for server in self._servers.values()), default=0.0)
+
+    @property
+    def ftp_port(self) -> int:
+        """The port of FTP, and of FTPS with AUTH TLS."""
+        return self._servers["ftp"].port
+
+    @property
+    def implicit_port(self) -> int:
+        """The port of FTPS in which TLS begins with the connection."""
+        return self._servers["implicit"].port
+
+    @property
+    def ca_file(self) -> str:
+        """The certificate of FTPS, for the option ``ca_file``."""
+        return certificate.path_of(tls_folder_of(self.path))
+
+    @property
+    def tls_fingerprints(self) -> tuple[str, ...]:
+        """The fingerprint of the certificate, for the option of this name."""
+        return certificate.stored_fingerprints(tls_folder_of(self.path))
 
     def folders(self, username: str) -> Folders:
         """Return the folders of an account."""
@@ -155,8 +221,8 @@ class Sandbox:
 
     def cut(self) -> None:
         """Cut all current connections."""
-        if self._server is not None:
-            self._server.cut()
+        for server in self._servers.values():
+            server.cut()
 
     def wait(self, timeout: float = 10.0) -> bool:
         """Wait until all complete files are imported and have reports. Return False after ``timeout`` seconds."""
@@ -174,3 +240,11 @@ class Sandbox:
 
     def _account(self, username: str) -> Account | None:
         return self._accounts.get(username)
+
+
+def _listen_again(port: int | None) -> socket.socket:
+    """Listen on the port of the last time if it is free, else on another one."""
+    try:
+        return listen(port or 0)
+    except OSError:
+        return listen(0)

@@ -7,9 +7,10 @@
 lock          held by the process that serves the sandbox, and by nobody after that process has ended
 change.lock   held by the process that starts or stops the sandbox, one at a time
 serving.json  the serving process, and the settings that it uses
-settings.json accounts, port, times and faults
+settings.json accounts, protocols, port, times and faults
+ports.json    the ports of FTP and FTPS of the last time
 sandbox.log   connections and imports
-host_keys/    accounts/<username>/{input,pickup}    imported/<username>/    work/
+host_keys/    tls/    accounts/<username>/{input,pickup}    imported/<username>/    work/
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from .catalogue import Chosen
 
 _FORMAT = 1
 
+#: What can be served besides SFTP.
+PROTOCOLS = ("ftps", "ftp")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -40,6 +44,7 @@ class Settings:
     :param lifetime: seconds without any client until it ends by itself.
     :param import_delay: seconds from the end of an upload until its file is taken.
     :param faults: how it misbehaves.
+    :param protocols: what it serves besides SFTP: ``ftps``, ``ftp``, or both.
     """
 
     accounts: tuple[Account, ...]
@@ -47,11 +52,13 @@ class Settings:
     lifetime: float = 3600.0
     import_delay: float = 0.0
     faults: tuple[Chosen, ...] = ()
+    protocols: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         data = {
             "format": _FORMAT,
             "port": self.port,
+            "protocols": list(self.protocols),
             "lifetime": self.lifetime,
             "import_delay": self.import_delay,
             "faults": [fault.to_data() for fault in self.faults],
@@ -91,6 +98,7 @@ def load_settings(path: str) -> Settings | None:
             lifetime=float(data["lifetime"]),
             import_delay=float(data["import_delay"]),
             faults=tuple(catalogue.from_data(fault) for fault in data.get("faults", ())),
+            protocols=tuple(str(name) for name in data.get("protocols", ())),
         )
     except (AttributeError, KeyError, TypeError, ValueError, InputError) as error:
         raise InputError(
@@ -123,6 +131,17 @@ def save_serving(path: str, serving: Serving | None) -> None:
     else:
         data = {"pid": serving.pid, "port": serving.port, "settings": serving.settings}
         _replace(name, json.dumps(data).encode("ascii"))
+
+
+def load_ports(path: str) -> dict[str, int]:
+    """Read the ports of FTP and FTPS that the sandbox had last, by name."""
+    data = _load(os.path.join(path, "ports.json")) or {}
+    return {name: port for name, port in data.items() if isinstance(port, int)}
+
+
+def save_ports(path: str, ports: Mapping[str, int]) -> None:
+    """Record the ports of FTP and FTPS."""
+    _replace(os.path.join(path, "ports.json"), json.dumps(ports).encode("ascii"))
 
 
 def check_folder(path: str) -> None:

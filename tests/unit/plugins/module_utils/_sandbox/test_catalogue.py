@@ -39,7 +39,9 @@ def _values(known: Known) -> str:
 def test_the_table_for_users_is_the_catalogue() -> None:
     text = (ROOT / "docs" / "faults.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|", text, re.MULTILINE)
-    assert rows == [(name, known.does, _values(known)) for name, known in sorted(CATALOGUE.items())]
+    only_ftp = [name for name, known in CATALOGUE.items() if known.over == "ftp"]
+    names = [*sorted(set(CATALOGUE) - set(only_ftp)), *sorted(only_ftp)]
+    assert rows == [(name, CATALOGUE[name].does, _values(CATALOGUE[name])) for name in names]
 
 
 def test_the_module_tells_of_every_fault_and_parameter() -> None:

@@ -14,7 +14,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.accounts
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.state import Settings
 from support.sandbox_client import Key
 
-NOTHING: dict[str, Any] = {"accounts": None, "port": None, "lifetime": None, "import_delay": None}
+NOTHING: dict[str, Any] = dict.fromkeys(("accounts", "port", "protocols", "lifetime", "import_delay"))
 
 
 @pytest.fixture
@@ -30,13 +30,14 @@ def test_what_is_not_given_stays(before: Settings) -> None:
 def test_what_is_given_again_changes_nothing(before: Settings, key: Key) -> None:
     alice = {"username": "alice", "public_keys": [key.public], "password": "correct horse"}
     options = {"accounts": [alice], "port": 4000, "lifetime": 5.0, "import_delay": 1.0}
-    assert plan.wanted(options, before) == before
+    assert plan.wanted({**NOTHING, **options}, before) == before
 
 
 def test_what_is_given_counts(before: Settings) -> None:
     bob = {"username": "bob", "public_keys": None, "password": "x"}
-    wanted = plan.wanted({"accounts": [bob], "port": 5000, "lifetime": 6.0, "import_delay": 0.0}, before)
-    assert (wanted.port, wanted.lifetime, wanted.import_delay) == (5000, 6.0, 0.0)
+    options = {"accounts": [bob], "port": 5000, "protocols": ["ftp", "sftp"], "lifetime": 6.0, "import_delay": 0.0}
+    wanted = plan.wanted(options, before)
+    assert (wanted.port, wanted.protocols, wanted.lifetime, wanted.import_delay) == (5000, ("ftp",), 6.0, 0.0)
     assert [one.username for one in wanted.accounts] == ["bob"]
 
 
