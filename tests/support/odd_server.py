@@ -130,7 +130,7 @@ class OddServer(Fault):
     def _serve_pipe(self, end: socket.socket) -> None:
         files = self.sandbox._files[USERNAME]
         with end, suppress(OSError, Cut, BadMessage):
-            sftp_server.Session(end, files, username=USERNAME, faults=[self]).run()
+            sftp_server.Session(files, username=USERNAME, faults=[self]).run(end)
 
 
 class OddSshServer(OddServer):

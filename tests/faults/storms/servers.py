@@ -134,8 +134,8 @@ class SshSandbox:
 
     def settle(self) -> None:
         deadline = time.monotonic() + PATIENCE
-        server = self._sandbox._server
-        while server is not None and server._current():
+        server = self._sandbox._servers["sftp"]
+        while server._current():
             if time.monotonic() > deadline:
                 raise RuntimeError("the sandbox does not see the end of a connection")
             time.sleep(0.005)

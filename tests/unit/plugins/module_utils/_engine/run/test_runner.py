@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
@@ -265,7 +266,7 @@ def test_a_closed_port_is_tried_again_and_then_given_up(ssh_desk: Desk, closed_p
 def test_a_server_without_room_is_tried_again(ssh_desk: Desk, ssh_server: OddSshServer, pauses: list[float]) -> None:
     desk = ssh_desk
     desk.fill(1)
-    ssh_server.sandbox._server.max_sessions = 0  # type: ignore[union-attr]
+    cast(Any, ssh_server.sandbox._servers["sftp"]).max_sessions = 0
     result = desk.run(desk.dropoff())
     assert isinstance(result.error, ServerBusy)
     assert pauses == list(runner.PAUSES)

@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import paramiko
 import pytest
@@ -138,7 +138,7 @@ def test_a_server_that_cuts_the_connection_at_its_beginning_is_told(ssh_server: 
 
 
 def test_a_server_without_room_for_a_session_is_busy(ssh_server: OddSshServer) -> None:
-    ssh_server.sandbox._server.max_sessions = 0  # type: ignore[union-attr]
+    cast(Any, ssh_server.sandbox._servers["sftp"]).max_sessions = 0
     with pytest.raises(ServerBusy) as caught:
         ssh_server.connect()
     assert caught.value.reason == "session_refused"
