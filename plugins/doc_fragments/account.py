@@ -35,31 +35,37 @@ options:
   protocol:
     description:
       - The protocol of the server.
+      - V(ftps) is FTP over TLS. The control connection and every data connection are encrypted. TLS 1.2 is the minimum.
+      - V(ftp) is FTP without encryption. It needs O(allow_cleartext=true).
       - V(folder) is a folder of the host that runs the module, or of a network mount on it, that is used as a mailbox.
         It needs O(root), and has no host, port, user, keys or connections.
       - "Default: V(sftp), unless O(preset) has another one."
     type: str
     choices:
       - sftp
+      - ftps
+      - ftp
       - folder
   host:
     description:
       - The name or the address of the server, without protocol, user name or port.
-      - Required with O(protocol=sftp), unless O(preset) has a default.
+      - Required, except with O(protocol=folder), unless O(preset) has a default.
     type: str
   port:
     description:
       - The server's port, from 1 to 65535.
-      - "Default: V(22), unless O(preset) has another one."
+      - "Default: V(22) with O(protocol=sftp), V(990) with O(tls=implicit), and otherwise V(21), unless O(preset) has
+        another one."
     type: int
   username:
     description:
-      - The user name, as the provider gave it. Required with O(protocol=sftp). For Amili this is the creditor number.
+      - The user name, as the provider gave it. Required, except with O(protocol=folder). For Amili this is the creditor
+        number.
     type: str
   private_key_file:
     description:
       - Path of the private key, on the host that runs the module. Only its owner may be able to read it.
-      - Required with O(protocol=sftp), unless O(password) is set.
+      - Required with O(protocol=sftp), unless O(password) is set. Other protocols have no keys of this kind.
       - A key in the format of OpenSSH, PKCS#8 or OpenSSL, as text. It may be in UTF-16, have escaped line breaks, or be
         the base64 of such a file. A key in the format of PuTTY, ssh.com, DER or PKCS#12 is refused with the command
         that converts it.
@@ -75,6 +81,7 @@ options:
       - A password, for servers that require one. If O(private_key_file) is set as well, the key is tried first.
       - A server may require both, in any order. The password also answers a question for it (keyboard-interactive).
         Questions for one-time codes cannot be answered.
+      - Required with O(protocol=ftps) and O(protocol=ftp).
     type: str
   host_keys:
     description:
@@ -96,6 +103,8 @@ options:
     description:
       - The maximum number of open connections to the server, from 1 to 16. One is enough for SFTP, which transfers
         many files at the same time over one connection. One large file is split over them only with OpenSSH servers.
+      - FTP moves one file at a time over each connection, so several make it faster. If the server allows fewer, the
+        run uses those that it got.
       - "Default: V(1), unless O(preset) has another one."
     type: int
   max_open:
@@ -118,9 +127,68 @@ options:
       - Remote folders are inside it, whether or not they begin with a slash. No link below it is followed.
       - Without O(account), this path is the account's name in the ledger.
     type: path
+  tls:
+    description:
+      - How TLS begins with O(protocol=ftps). V(explicit) asks for it with C(AUTH TLS). V(implicit) begins with it.
+      - "Default: V(explicit), unless O(preset) has another one."
+    type: str
+    choices:
+      - explicit
+      - implicit
+  ca_file:
+    description:
+      - Path of a file with the certificates of the authorities that the account trusts, in PEM form, with
+        O(protocol=ftps).
+      - "Default: the certificate authorities of the system."
+    type: path
+  tls_fingerprints:
+    description:
+      - Pins of the server's certificate, with O(protocol=ftps). Each is C(SHA256:) and the unpadded base64 of the
+        SHA-256 of the certificate in DER form.
+      - With pins, only they count. The authority, the name and the dates of the certificate are not checked.
+      - Without pins, the certificate must be valid, be issued by a trusted authority, and contain the name in O(host).
+        The error of a certificate that is not trusted shows its fingerprint.
+      - The certificate is checked before the user name is sent.
+    type: list
+    elements: str
+  client_certificate_file:
+    description:
+      - Path of a client certificate in PEM form, for servers that require one, with O(protocol=ftps).
+    type: path
+  client_key_file:
+    description:
+      - Path of the private key of O(client_certificate_file), in PEM form and without a passphrase. Only its owner may
+        be able to read it.
+      - "Default: the key is in O(client_certificate_file)."
+    type: path
+  allow_cleartext:
+    description:
+      - Allows O(protocol=ftp), which sends the password and every file unencrypted. Every run notes it as C(cleartext).
+      - It has no effect with O(protocol=ftps), which never falls back to an unencrypted connection.
+      - "Default: V(false), unless O(preset) has another one."
+    type: bool
+  passive_host:
+    description:
+      - Where FTP opens its data connections, if the server answers C(PASV) with an address.
+      - V(control) is the server's address of the control connection. It is right for most servers, also behind NAT.
+      - V(given) is the address in the answer. Some load balancers need it. The account then trusts the server to name
+        any address.
+      - "Default: V(control), unless O(preset) has another one."
+    type: str
+    choices:
+      - control
+      - given
+  encoding:
+    description:
+      - The encoding of file names over FTP. V(latin-1) is for old servers without UTF-8.
+      - "Default: V(utf-8), unless O(preset) has another one."
+    type: str
+    choices:
+      - utf-8
+      - latin-1
 requirements:
   - Python 3.9 or newer, on the host that runs the module
-  - paramiko 2.12 or newer, on the host that runs the module
+  - paramiko 2.12 or newer, on the host that runs the module, with O(protocol=sftp)
 notes:
   - The module runs on the host of the play and connects to the provider from there. To connect from another host, use
     C(delegate_to) or C(connection=local).
@@ -144,6 +212,8 @@ options:
     type: str
     choices:
       - sftp
+      - ftps
+      - ftp
       - folder
   host:
     description:
@@ -194,6 +264,48 @@ options:
     description:
       - The folder that is the mailbox, as in the jobs. Used only for the account's name.
     type: path
+  tls:
+    description:
+      - How TLS begins, as in the jobs. It determines the default of O(port).
+    type: str
+    choices:
+      - explicit
+      - implicit
+  ca_file:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: path
+  tls_fingerprints:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: list
+    elements: str
+  client_certificate_file:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: path
+  client_key_file:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: path
+  allow_cleartext:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: bool
+  passive_host:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: str
+    choices:
+      - control
+      - given
+  encoding:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: str
+    choices:
+      - utf-8
+      - latin-1
 requirements:
   - Python 3.9 or newer, on the host that runs the module
 """

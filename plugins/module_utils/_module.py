@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._engine._deps import PARAMIKO_IMPORT_ERROR, require
-from ._engine.config.account import account_from_options
+from ._engine.config.account import account_from_options, protocol_of
 from ._engine.config.files import GivenConfiguration
 from ._engine.config.job import Job
 from ._engine.config.options import clean
@@ -41,7 +41,7 @@ Result = dict[str, Any]
 ACCOUNT_SPEC: dict[str, Any] = {
     "account": {"type": "str"},
     "preset": {"type": "str"},
-    "protocol": {"type": "str", "choices": ["sftp", "folder"]},
+    "protocol": {"type": "str", "choices": ["sftp", "ftps", "ftp", "folder"]},
     "host": {"type": "str"},
     "port": {"type": "int"},
     "username": {"type": "str"},
@@ -54,6 +54,14 @@ ACCOUNT_SPEC: dict[str, Any] = {
     "max_open": {"type": "int"},
     "bandwidth_limit": {"type": "str"},
     "root": {"type": "path"},
+    "tls": {"type": "str", "choices": ["explicit", "implicit"]},
+    "ca_file": {"type": "path"},
+    "tls_fingerprints": {"type": "list", "elements": "str"},
+    "client_certificate_file": {"type": "path"},
+    "client_key_file": {"type": "path", "no_log": False},
+    "allow_cleartext": {"type": "bool"},
+    "passive_host": {"type": "str", "choices": ["control", "given"]},
+    "encoding": {"type": "str", "choices": ["utf-8", "latin-1"]},
 }
 
 FOLDER_SPEC: dict[str, Any] = {
@@ -111,10 +119,7 @@ def run_module(module: AnsibleModule, work: Callable[[], Result], *, offline: bo
     :param offline: the module does not connect, so the libraries for connections may be missing.
     """
     with FailJson(module):
-        connects = not offline and module.params.get("protocol") != "folder"
-        respawn_if_needed(needs_library=connects)
-        if connects:
-            require()
+        _be_able_to_connect(module.params, offline=offline)
         result = work()
     module.exit_json(**presentable(result))
 
@@ -163,7 +168,7 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
     """
     given = module.params
     with FailJson(module):
-        _be_able_to_connect(given["protocol"])
+        _be_able_to_connect(given)
         job = job_from_options(given, preset_named(given["preset"]))
         account = account_from_options(given)
         found = _run(module, job, account)
@@ -178,7 +183,7 @@ def transfer_of_inventory(module: AnsibleModule) -> None:
     given = module.params
     name, secrets = given["name"], dict(given["secrets"])
     with FailJson(module):
-        _be_able_to_connect(given["account"].get("protocol"))
+        _be_able_to_connect(given["account"])
         options = {**given["account"], **secrets}
         if "private_key" in secrets:
             options["private_key_file"] = _key_file(module, options.pop("private_key"))
@@ -194,10 +199,11 @@ def transfer_of_inventory(module: AnsibleModule) -> None:
     _exit(module, found, job.job, told=name)
 
 
-def _be_able_to_connect(protocol: str | None) -> None:
-    connects = protocol != "folder"
-    respawn_if_needed(needs_library=connects)
-    if connects:
+def _be_able_to_connect(account: Mapping[str, Any], *, offline: bool = False) -> None:
+    """Ensure that paramiko is there, if the account's protocol needs it."""
+    needs_library = not offline and protocol_of(account) == "sftp"
+    respawn_if_needed(needs_library=needs_library)
+    if needs_library:
         require()
 
 

@@ -121,16 +121,19 @@ reason:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import (
+    OF_PROTOCOL,
+    account_from_options,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.connect import offered_host_keys
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.hostkeys import TrustedKeys
 from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, LEDGER_SPEC, run_module
 
 # An account requires credentials, but this module does not log in.
-NOBODY = {
+NOBODY: dict[str, Any] = {
+    **{name: None for names in OF_PROTOCOL.values() for name in names if name not in OF_PROTOCOL["sftp"]},
     "account": None,
     "protocol": "sftp",
-    "root": None,
     "username": "nobody",
     "private_key_file": None,
     "passphrase": None,

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ..module_utils._engine.config import options as read
+from ..module_utils._engine.config.account import protocol_of
 from ..module_utils._engine.config.credentials import REFERENCE, resolve_reference
-from ..module_utils._engine.config.files import ACCOUNT_OPTIONS, SECRETS, ConfiguredJob, GivenConfiguration
+from ..module_utils._engine.config.files import ACCOUNT_OPTIONS, KEY_FILES, SECRETS, ConfiguredJob, GivenConfiguration
 from ..module_utils._engine.errors import FiledropError
 from ..module_utils._engine.keys.armour import find_pem, no_key
 from ..module_utils._engine.remote.ssh.hostkeys import TrustedKeys
@@ -36,10 +37,13 @@ _NO_HOST_KEYS = (
     "host_keys: this option is missing, and a job connects only to a server that its account trusts. The module "
     "courier.filedrop.host_keys_info shows what the server offers; compare that with what the provider published."
 )
-_PATHS = ("src", "dest", "archive_dir", "root", "private_key_file", "password_file", "passphrase_file")
+_PATHS = (
+    *("src", "dest", "archive_dir", "root", "private_key_file", "password_file", "passphrase_file"),
+    *("ca_file", "client_certificate_file", "client_key_file"),
+)
 _SAFE_PATH = re.compile(r"/[A-Za-z0-9_./@+-]+")
 _STAND_INS = {"account": "x", "src": "/srv", "dest": "/srv", "remote_dir": ".", "move_dir": "x", "root": "/srv"}
-_STAND_INS.update(host="x", username="x", private_key_file="/srv")
+_STAND_INS.update(host="x", username="x", private_key_file="/srv", client_certificate_file="/srv")
 """Values for missing options, so that the options after them are validated too."""
 
 _WORDS = {
@@ -170,7 +174,15 @@ def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: H
 
 
 def _lacks_host_keys(options: Mapping[str, Any]) -> bool:
-    return not options.get("host_keys") and options.get("protocol") != "folder"
+    return not options.get("host_keys") and _has_ssh_keys(options)
+
+
+def _has_ssh_keys(options: Mapping[str, Any]) -> bool:
+    """Return whether the account's protocol uses host keys and private keys. An invalid one counts as SFTP."""
+    try:
+        return protocol_of(options) == "sftp"
+    except FiledropError:
+        return True
 
 
 def of_variable(variable: str, error: Exception) -> str:
@@ -187,12 +199,12 @@ class _WithoutSecrets(GivenConfiguration):
 
     def _with_secrets(self, options: Mapping[str, object]) -> dict[str, object]:
         found = dict(options)
-        for option in ("private_key_file", *(f"{secret}_file" for secret in SECRETS)):
+        for option in (*KEY_FILES, *(f"{secret}_file" for secret in SECRETS)):
             path = read.text(options, option)
             if path is None:
                 continue
             path = read.absolute(resolve_reference(path, KEYS, option=option), name=option)
-            found[option.removesuffix("_file") if option != "private_key_file" else option] = path
+            found[option if option in KEY_FILES else option.removesuffix("_file")] = path
         return found
 
 
@@ -301,7 +313,9 @@ def _without_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return an account's options with a placeholder for its key; what is wrong with secrets is told elsewhere."""
     secrets = ("private_key", "private_key_file", *SECRETS, *(f"{secret}_file" for secret in SECRETS))
     found = {key: value for key, value in options.items() if value is not None and key not in secrets}
-    return found if found.get("protocol") == "folder" else {**found, "private_key_file": "/x"}
+    if found.get("protocol") == "folder":
+        return found
+    return {**found, "private_key_file": "/x"} if _has_ssh_keys(found) else {**found, "password": "x"}
 
 
 def nearest(name: object, known: Iterable[object]) -> str:
@@ -358,11 +372,14 @@ def _account(name: str, options: Mapping[str, Any], host: Host) -> InventoryAcco
         raise InvalidOption("private_key_file: cannot be used together with private_key. Remove one of the two.")
     if key is not None:
         body = key.encode()
-        if find_pem(body) is None and account.options.get("protocol") != "folder":
+        if find_pem(body) is None and _has_ssh_keys(account.options):
             raise InvalidOption(f"private_key: the text is no private key that can be used. {no_key(body, 'It')}")
         account.secrets[name] = key if key.endswith("\n") else key + "\n"
-    if account.options.get("protocol") == "folder" and path is None and key is None:
-        return account  # nobody logs in
+    client_key = read.text(account.options, "client_key_file")
+    if client_key is not None:
+        _refer_to_secret(account, name, "client_key_file", client_key, host)
+    if not _has_ssh_keys(account.options) and path is None and key is None:
+        return account
     has_password = f"{name}.password" in account.secrets or "password_file" in account.options
     if path is None and key is None and has_password:
         return account

@@ -15,22 +15,32 @@ from ..errors import InputError
 from . import options as read
 from .presets import Preset, preset_named
 
-PORTS: Mapping[str, int] = {"sftp": 22}
+PORTS: Mapping[str, int] = {"sftp": 22, "ftps": 21, "ftp": 21}
 """The usual port of each protocol that has ports."""
 
+IMPLICIT_PORT = 990
+"""The usual port of ``ftps`` with ``tls: implicit``."""
+
+_OF_HOST = ("host", "port", "username", "password", "password_file", "connections")
+_OF_FTP = (*_OF_HOST, "allow_cleartext", "passive_host", "encoding")
+
 OF_PROTOCOL: Mapping[str, tuple[str, ...]] = {
-    "sftp": (
-        *("host", "port", "username", "host_keys", "connections", "max_open"),
-        *("private_key_file", "passphrase", "passphrase_file", "password", "password_file"),
-    ),
+    "sftp": (*_OF_HOST, "host_keys", "max_open", "private_key_file", "passphrase", "passphrase_file"),
+    "ftps": (*_OF_FTP, "tls", "ca_file", "tls_fingerprints", "client_certificate_file", "client_key_file"),
+    "ftp": _OF_FTP,
     "folder": ("root",),
 }
 """The protocols, and the options that each has beside those of every protocol."""
+
+TLS = ("explicit", "implicit")
+PASSIVE_HOSTS = ("control", "given")
+ENCODINGS = ("utf-8", "latin-1")
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})")
 _MAX_CONNECTIONS = 16
 _DAY = 86400
 _SLOWEST = 1024  # bytes a second
+_FINGERPRINT = re.compile(r"SHA256:([A-Za-z0-9+/]{43})=?")
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,7 @@ class Account:
 
     ``timeout`` is in seconds without an answer. ``host_keys`` are public keys or ``SHA256:`` fingerprints, as given.
     ``bandwidth_limit`` is in bytes per second; None means no limit. ``root`` is an absolute path, for the protocol
-    ``folder``, which has no host, no user and no key.
+    ``folder``, which has no host, no user and no key. ``tls_fingerprints`` begin with ``SHA256:`` and have no ``=``.
     """
 
     name: str
@@ -57,6 +67,22 @@ class Account:
     bandwidth_limit: int | None = None
     preset: str | None = None
     root: str | None = None
+    tls: str = "explicit"
+    ca_file: str | None = None
+    tls_fingerprints: tuple[str, ...] = ()
+    client_certificate_file: str | None = None
+    client_key_file: str | None = None
+    passive_host: str = "control"
+    encoding: str = "utf-8"
+
+
+def protocol_of(options: Mapping[str, object]) -> str:
+    """Return the protocol of an account, from its options or its preset.
+
+    :raises InputError: the preset or the protocol is unknown.
+    """
+    preset = preset_named(read.text(options, "preset"))
+    return read.choice(read.merged(options, preset.account), "protocol", tuple(OF_PROTOCOL), "sftp")
 
 
 def account_from_options(options: Mapping[str, object]) -> Account:
@@ -69,14 +95,20 @@ def account_from_options(options: Mapping[str, object]) -> Account:
     preset_name = read.text(options, "preset")
     preset = preset_named(preset_name)
     found = read.merged(options, preset.account)
-    protocol = read.choice(found, "protocol", tuple(OF_PROTOCOL), "sftp")
+    protocol = protocol_of(options)
     _refuse_other_protocols(options, protocol)
     if protocol == "folder":
         return _folder_account(found)
     host = _host(_required(found, "host", preset))
-    port = read.integer(found, "port", PORTS[protocol], low=1, high=65535)
+    tls = read.choice(found, "tls", TLS, Account.tls)
+    usual_port = IMPLICIT_PORT if tls == "implicit" else PORTS[protocol]
+    port = read.integer(found, "port", usual_port, low=1, high=65535)
     username = _username(_required(found, "username", preset))
-    private_key_file, passphrase, password = _credentials(found)
+    if protocol == "sftp":
+        private_key_file, passphrase, password = _credentials(found)
+    else:
+        private_key_file, passphrase, password = None, None, _password(found, protocol)
+    client_certificate_file, client_key_file = _client_certificate(found)
     return Account(
         name=_name(found, username, host, port),
         protocol=protocol,
@@ -92,6 +124,13 @@ def account_from_options(options: Mapping[str, object]) -> Account:
         max_open=read.limit(found, "max_open"),
         bandwidth_limit=_bandwidth_limit(found),
         preset=preset_name,
+        tls=tls,
+        ca_file=read.local_path(found, "ca_file"),
+        tls_fingerprints=_tls_fingerprints(found),
+        client_certificate_file=client_certificate_file,
+        client_key_file=client_key_file,
+        passive_host=read.choice(found, "passive_host", PASSIVE_HOSTS, Account.passive_host),
+        encoding=read.choice(found, "encoding", ENCODINGS, Account.encoding),
     )
 
 
@@ -129,6 +168,49 @@ def _refuse_other_protocols(options: Mapping[str, object], protocol: str) -> Non
                 )
 
 
+def _password(options: Mapping[str, object], protocol: str) -> str:
+    """Return the password for FTP, which has no keys. Without TLS, ``allow_cleartext`` is required."""
+    if protocol == "ftp" and not read.boolean(options, "allow_cleartext", default=False):
+        raise read.missing(
+            "allow_cleartext",
+            "the protocol ftp sends the password and every file unencrypted, so it must be allowed",
+            "Set protocol to ftps. If the provider has no TLS at all, set allow_cleartext to true.",
+        )
+    password = read.text(options, "password", secret=True)
+    if password is None:
+        finding = f"this option is missing, and the protocol {protocol} has no other login"
+        raise read.missing("password", finding, "Set password, or password_file.")
+    if not password.isprintable():
+        way_out = "Write the password exactly as the provider gave it."
+        raise InputError("option_invalid", "password: the value has a line break or a control character.", way_out)
+    return password
+
+
+def _client_certificate(options: Mapping[str, object]) -> tuple[str | None, str | None]:
+    """Return the paths of the client's certificate and its key; the key may be in the certificate's file."""
+    certificate = read.local_path(options, "client_certificate_file")
+    key = read.local_path(options, "client_key_file")
+    if key is not None and certificate is None:
+        finding = "this option is missing, but client_key_file is given"
+        raise read.missing("client_certificate_file", finding, "Set both, or remove client_key_file.")
+    return certificate, key
+
+
+def _tls_fingerprints(options: Mapping[str, object]) -> tuple[str, ...]:
+    found = []
+    for given in read.strings(options, "tls_fingerprints") or ():
+        match = _FINGERPRINT.fullmatch(given)
+        if match is None:
+            why = "is not the fingerprint of a certificate"
+            way_out = (
+                "Write SHA256: and the base64 of the SHA-256 of the certificate in DER form. Without a pin, the error "
+                "of a certificate that is not trusted shows it."
+            )
+            raise read.invalid("tls_fingerprints", given, why, way_out)
+        found.append(f"SHA256:{match[1]}")
+    return tuple(found)
+
+
 def account_name(options: Mapping[str, object]) -> str | None:
     """Return the account's name in the ledger, from as many options as are given; None if none of them is given.
 
@@ -141,7 +223,9 @@ def account_name(options: Mapping[str, object]) -> str | None:
         return given
     if options.get("root") is not None:
         return account_from_options({**options, **dict.fromkeys(OF_PROTOCOL["sftp"])}).name
-    nobody = {"private_key_file": None, "passphrase": None, "password": "none"}
+    nobody: dict[str, object] = {"private_key_file": None, "passphrase": None, "password": "none"}
+    if protocol_of(options) == "ftp":
+        nobody["allow_cleartext"] = True
     return account_from_options({**options, **nobody}).name
 
 

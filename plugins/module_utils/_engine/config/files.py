@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..errors import FiledropError, InputError
 from . import options as read
-from .account import OF_PROTOCOL, Account, account_from_options
+from .account import Account, account_from_options, protocol_of
 from .credentials import read_secret, require_private, require_reachable, resolve_reference
 from .job import READERS, Job, default_max_age
 from .presets import Preset, preset_named
@@ -47,7 +47,10 @@ ACCOUNT_OPTIONS = (
         "root",
     ),
     *("private_key_file", "passphrase", "passphrase_file", "password", "password_file"),
+    *("tls", "ca_file", "tls_fingerprints", "client_certificate_file", "client_key_file"),
+    *("allow_cleartext", "passive_host", "encoding"),
 )
+KEY_FILES = ("private_key_file", "client_key_file")
 SECRETS = ("passphrase", "password")
 
 _COMMON = (
@@ -173,8 +176,7 @@ class Configuration:
         """Read what a job must know of its account."""
         found = self._load("accounts", account)
         with found.named_in_errors():
-            preset = preset_named(read.text(found.options, "preset"))
-            return preset, read.choice({**preset.account, **found.options}, "protocol", tuple(OF_PROTOCOL), "sftp")
+            return preset_named(read.text(found.options, "preset")), protocol_of(found.options)
 
     def _load(self, kind: str, name: str) -> _Loaded:
         path = self._path(kind, name)
@@ -183,9 +185,10 @@ class Configuration:
     def _with_secrets(self, options: Mapping[str, object]) -> dict[str, object]:
         """Replace the options that name files of secrets by the content of these files."""
         keys, found = self._keys, self._with_key(options)
-        key = found.get("private_key_file")
-        if isinstance(key, str):
-            require_reachable(key, option="private_key_file")
+        for option in KEY_FILES:
+            key = found.get(option)
+            if isinstance(key, str):
+                require_reachable(key, option=option)
         for secret in SECRETS:
             option = f"{secret}_file"
             reference = read.text(options, option)
@@ -200,11 +203,11 @@ class Configuration:
         return found
 
     def _with_key(self, options: Mapping[str, object]) -> dict[str, object]:
-        """Replace the reference to a private key by the path of its file."""
-        key = read.text(options, "private_key_file")
-        found = (
-            {} if key is None else {"private_key_file": resolve_reference(key, self._keys, option="private_key_file")}
-        )
+        """Replace the references to private keys by the paths of their files."""
+        given = {option: read.text(options, option) for option in KEY_FILES}
+        found = {
+            key: resolve_reference(path, self._keys, option=key) for key, path in given.items() if path is not None
+        }
         return {**options, **found}
 
     @property

@@ -221,3 +221,95 @@ def test_a_root_is_an_option_of_a_folder_only() -> None:
     with pytest.raises(InputError) as caught:
         account_from_options({**GIVEN, "root": "/srv/box"})
     assert caught.value.finding == "root: unknown option for protocol sftp."
+
+
+# --- FTP
+
+FTPS = {"protocol": "ftps", "host": "ftp.example.com", "username": "acme", "password": "word"}
+PIN = "SHA256:" + "A" * 43
+
+
+def test_ftps_has_its_own_defaults() -> None:
+    assert account_from_options(FTPS) == Account(
+        name="acme@ftp.example.com:21",
+        protocol="ftps",
+        host="ftp.example.com",
+        port=21,
+        username="acme",
+        password="word",
+        tls="explicit",
+        tls_fingerprints=(),
+        passive_host="control",
+        encoding="utf-8",
+    )
+
+
+def test_all_options_of_ftps() -> None:
+    found = account_from_options(
+        FTPS
+        | {
+            "tls": "implicit",
+            "ca_file": "/ca.pem",
+            "tls_fingerprints": [PIN, PIN + "="],
+            "client_certificate_file": "/client.pem",
+            "client_key_file": "/client.key",
+            "passive_host": "given",
+            "encoding": "latin-1",
+            "connections": 4,
+        }
+    )
+    assert (found.port, found.tls, found.ca_file, found.connections) == (990, "implicit", "/ca.pem", 4)
+    assert found.tls_fingerprints == (PIN, PIN)
+    assert (found.client_certificate_file, found.client_key_file) == ("/client.pem", "/client.key")
+    assert (found.passive_host, found.encoding) == ("given", "latin-1")
+
+
+def test_ftp_needs_permission_to_send_cleartext() -> None:
+    plain = {**FTPS, "protocol": "ftp"}
+    for options in (plain, {**plain, "allow_cleartext": False}):
+        with pytest.raises(InputError, match="allow_cleartext") as caught:
+            account_from_options(options)
+        assert "ftps" in caught.value.way_out
+    assert account_from_options({**plain, "allow_cleartext": True}).port == 21
+    assert account_name({**plain, "password": None}) == "acme@ftp.example.com:21"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "option", "value"),
+    [
+        ("ftps", "private_key_file", "/key"),
+        ("ftps", "host_keys", ["ssh-ed25519 AAAA"]),
+        ("ftps", "max_open", 3),
+        ("ftps", "root", "/srv"),
+        ("ftp", "tls", "implicit"),
+        ("ftp", "tls_fingerprints", [PIN]),
+        ("sftp", "tls_fingerprints", [PIN]),
+        ("sftp", "allow_cleartext", True),
+        ("folder", "encoding", "latin-1"),
+    ],
+)
+def test_an_option_of_another_protocol_is_refused_by_name(protocol: str, option: str, value: object) -> None:
+    with pytest.raises(InputError, match=f"^{option}: unknown option for protocol {protocol}"):
+        account_from_options({"protocol": protocol, option: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"password": None}, "password"),
+        ({"password": "two\nlines"}, "password"),
+        ({"tls": "none"}, "tls"),
+        ({"tls_fingerprints": ["SHA256:abc"]}, "tls_fingerprints"),
+        ({"tls_fingerprints": ["AA:BB"]}, "tls_fingerprints"),
+        ({"client_key_file": "/client.key"}, "client_certificate_file"),
+        ({"ca_file": "ca.pem"}, "ca_file"),
+        ({"passive_host": "other"}, "passive_host"),
+        ({"encoding": "utf-16"}, "encoding"),
+    ],
+    ids=str,
+)
+def test_invalid_options_of_ftps_are_refused(options: dict[str, object], named: str) -> None:
+    with pytest.raises(InputError, match=f"^{named}:") as caught:
+        account_from_options({**FTPS, **options})
+    assert caught.value.way_out
+    assert "two" not in str(caught.value)
