@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import ftplib
 import json
 import os
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -160,6 +162,36 @@ def test_faults_begin_and_end_while_it_runs_and_are_idempotent(run: Run, path: P
     ]
     assert (ended["changed"], ended["pid"]) == (True, first["pid"])
     connect(server, key).close()  # type: ignore[arg-type]
+
+
+def test_ftps_begins_and_ends_while_it_runs_and_tells_how_to_trust_it(run: Run, path: Path) -> None:
+    accounts = [{"username": "alice", "password": "correct horse"}]
+    first, predicted, begun, again, kept = run(
+        {"accounts": accounts},
+        {"protocols": ["sftp", "ftps"], "check": True},
+        {"protocols": ["sftp", "ftps"]},
+        {"protocols": ["ftps"]},
+        {},
+    )
+    assert (first["ftp_port"], first["ca_file"], first["tls_fingerprints"]) == (None, None, [])
+    assert predicted["diff"] == begun["diff"]
+    assert begun["diff"]["after"]["protocols"] == ["sftp", "ftps"]
+    assert [one["changed"] for one in (predicted, begun, again, kept)] == [True, True, False, False]
+    assert [kept[name] for name in ("pid", "ftp_port")] == [first["pid"], begun["ftp_port"]]
+    for port, client in (
+        (begun["ftp_port"], ftplib.FTP_TLS(context=ssl.create_default_context(cafile=begun["ca_file"]))),
+        (begun["implicit_port"], None),
+    ):
+        if client is None:
+            assert ssl.get_server_certificate((begun["host"], port), ca_certs=begun["ca_file"])
+        else:
+            client.connect(begun["host"], port, timeout=10)
+            assert client.login("alice", "correct horse").startswith("230")
+            client.close()
+    (ended,) = run({"protocols": ["sftp"]})
+    assert (ended["pid"], ended["ftp_port"]) == (first["pid"], None)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((begun["host"], begun["ftp_port"]))
 
 
 def test_in_check_mode_it_changes_nothing_on_the_first_day(run: Run, path: Path, key: Key) -> None:
