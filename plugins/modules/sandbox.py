@@ -22,6 +22,12 @@ description:
     and names that end in C(.tmp), C(.part), C(.filepart), C(.temp), C(.inprocess) or C(.uploading).
   - The server continues after the task. It ends with O(state=stopped), when its folder is removed, or by itself after
     O(lifetime).
+  - An account with O(accounts[].billit) is one of Billit's instead. Billit is a client of its user's server, so the
+    sandbox plays both. Whoever logs in may do everything in C(input), C(pickup) and C(success), and Billit looks at
+    them from time to time. It reads UBL invoices, PDFs and images from C(input), and writes invoices to C(pickup).
+  - So jobs can stand on either side. They run the server, and feed and empty its folders with C(protocol=folder) and
+    RV(accounts[].root). Or they move files over the network, as Billit does, with
+    O(accounts[].billit.poll_every=0).
   - To place files for clients to pick up, write them elsewhere and move them into RV(accounts[].pickup).
 requirements:
   - pyftpdlib >= 2.0 and pyOpenSSL, for the protocols V(ftps) and V(ftp)
@@ -66,6 +72,39 @@ options:
           - A password for the login, instead of a key or in addition to one. Only a salted hash of it is stored.
           - FTPS and FTP always require one.
         type: str
+      billit:
+        description:
+          - Makes it an account of Billit. An empty dictionary is enough.
+          - Billit reads what is complete when it looks, as far as it can tell. UBL invoices and credit notes, PDFs and
+            images are copied to RV(accounts[].imported). A ZIP is read only after the XML with its name. Everything
+            else stays, and so does an XML that is no UBL or is damaged.
+          - It ignores hidden names, and names that end in C(.tmp) or another temporary suffix.
+          - It writes the files in RV(accounts[].issued) to C(pickup), each under a temporary name first. A name that is
+            taken there waits. What was removed from C(pickup) is not written again.
+        type: dict
+        suboptions:
+          poll_every:
+            description:
+              - The number of seconds between two looks, up to 86400. With V(0), it never looks. The real one looks
+                every 30 minutes.
+            type: float
+            default: 5
+          require_pdf:
+            description:
+              - Whether an XML and the PDF with its name are read only together, as with Billit's setting "Insert PDF
+                into folder".
+            type: bool
+            default: false
+          after:
+            description:
+              - What it does with a file that it has read. V(delete) deletes it, V(move) moves it to C(success), and
+                V(move_daily) moves it to a folder in C(success) that is named by the day, such as C(2026-11-29).
+            type: str
+            choices:
+              - delete
+              - move
+              - move_daily
+            default: delete
   port:
     description:
       - The port to listen on, from 1 to 65535.
@@ -308,6 +347,17 @@ EXAMPLES = r"""
     path: ~/filedrop/provider
     faults: []
 
+- name: Start a provider with an account of Billit, which reads pairs of XML and PDF every minute
+  courier.filedrop.sandbox:
+    path: ~/filedrop/billit
+    accounts:
+      - username: company
+        password: "{{ vault_sandbox_password }}"
+        billit:
+          poll_every: 60
+          require_pdf: true
+          after: move_daily
+
 - name: Stop the provider
   courier.filedrop.sandbox:
     path: ~/filedrop/provider
@@ -386,9 +436,19 @@ accounts:
       type: str
       sample: /home/alice/filedrop/provider/accounts/2001234/pickup
     imported:
-      description: The folder for the files that the import monitor has taken. Clients do not see it.
+      description: The folder for the files that the import monitor has taken, or that Billit has read. Clients do
+        not see it.
       type: str
       sample: /home/alice/filedrop/provider/imported/2001234
+    success:
+      description: The folder to which Billit moves what it has read. Only for accounts of Billit.
+      type: str
+      sample: /home/alice/filedrop/provider/accounts/2001234/success
+    issued:
+      description: The folder with the invoices that Billit will write to C(pickup). Place files there by moving
+        them. Only for accounts of Billit.
+      type: str
+      sample: /home/alice/filedrop/provider/issued/2001234
 """
 
 import os
@@ -414,6 +474,14 @@ def main() -> None:
                     "username": {"type": "str", "required": True},
                     "public_keys": {"type": "list", "elements": "str", "no_log": False},
                     "password": {"type": "str", "no_log": True},
+                    "billit": {
+                        "type": "dict",
+                        "options": {
+                            "poll_every": {"type": "float", "default": 5.0},
+                            "require_pdf": {"type": "bool", "default": False},
+                            "after": {"type": "str", "choices": ["delete", "move", "move_daily"], "default": "delete"},
+                        },
+                    },
                 },
             },
             "port": {"type": "int"},
@@ -495,7 +563,11 @@ def sandbox_result(path: str, settings: Settings | None, serving: Serving | None
         "accounts": [
             {
                 "username": one.username,
-                **{name: str(where) for name, where in vars(folders_of(path, one.username)).items()},
+                **{
+                    name: str(where)
+                    for name, where in vars(folders_of(path, one.username)).items()
+                    if one.billit is not None or name not in ("success", "issued")
+                },
             }
             for one in accounts
         ],

@@ -11,10 +11,11 @@ import hmac
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from .._engine.errors import InputError
 from .._engine.keys.formats import parse_line
+from .billit import Habits
 
 _USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@-]{0,63}")
 _ROUNDS = 50_000
@@ -26,11 +27,13 @@ class Account:
 
     :param public_keys: lines as in a ``.pub`` file: type, base64, and an optional comment.
     :param password: the result of ``hash_password``, never the password itself.
+    :param billit: how Billit treats the account; ``None``: an import monitor like Amili's takes its files.
     """
 
     username: str
     public_keys: tuple[str, ...] = ()
     password: str | None = field(default=None, repr=False)
+    billit: Habits | None = None
 
     @property
     def blobs(self) -> frozenset[bytes]:
@@ -44,7 +47,12 @@ class Account:
 
     def to_data(self) -> dict[str, object]:
         """Convert the account to plain data for the settings file."""
-        return {"username": self.username, "public_keys": list(self.public_keys), "password": self.password}
+        return {
+            "username": self.username,
+            "public_keys": list(self.public_keys),
+            "password": self.password,
+            "billit": None if self.billit is None else asdict(self.billit),
+        }
 
     @classmethod
     def from_data(cls, data: Mapping[str, object]) -> Account:
@@ -52,11 +60,22 @@ class Account:
         keys, password = data.get("public_keys"), data.get("password")
         if not isinstance(keys, list) or not (password is None or isinstance(password, str)):
             raise ValueError("an account has no keys")
-        return cls(checked_username(str(data.get("username"))), tuple(checked_key(str(key)) for key in keys), password)
+        billit = data.get("billit")
+        return cls(
+            checked_username(str(data.get("username"))),
+            tuple(checked_key(str(key)) for key in keys),
+            password,
+            Habits(**billit) if isinstance(billit, dict) else None,
+        )
 
 
 def account(
-    username: str, *, public_keys: Sequence[str] = (), password: str | None = None, known: Account | None = None
+    username: str,
+    *,
+    public_keys: Sequence[str] = (),
+    password: str | None = None,
+    billit: Habits | None = None,
+    known: Account | None = None,
 ) -> Account:
     """Build an account from a user's input.
 
@@ -79,7 +98,7 @@ def account(
             )
         same = known is not None and known.password is not None and password_matches(password, known.password)
         hashed = known.password if known is not None and same else hash_password(password)
-    return Account(checked_username(username), keys, hashed)
+    return Account(checked_username(username), keys, hashed, billit)
 
 
 def by_name(accounts: Iterable[Account]) -> dict[str, Account]:

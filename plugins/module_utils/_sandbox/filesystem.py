@@ -34,12 +34,16 @@ _FILE_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 @dataclass(frozen=True)
 class Rights:
-    """Define what clients may do with the files in a folder. A rename between folders requires ``rename`` on both."""
+    """Define what clients may do with the files in a folder. A rename between folders requires ``rename`` on both.
+
+    :param make: whether they may create folders in it.
+    """
 
     read: bool = False
     write: bool = False
     remove: bool = False
     rename: bool = False
+    make: bool = False
 
 
 #: A drop box as Amili describes it: dropped off files cannot be read, and files in ``pickup`` can only be read and
@@ -180,6 +184,14 @@ class Filesystem:
         with self._parent(parts) as (parent, name):
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
             return OpenFolder(os.open(name, flags, dir_fd=parent), parts, None)
+
+    def make_folder(self, path: bytes) -> None:
+        """Create a folder."""
+        parts = resolve(path)
+        if not self._file_rights(parts).make:
+            raise Refused(Code.PERMISSION_DENIED, "folders cannot be created here")
+        with self._parent(parts) as (parent, name):
+            os.mkdir(name, 0o700, dir_fd=parent)
 
     def remove(self, path: bytes) -> None:
         """Remove a file, or a link itself, but never a folder."""

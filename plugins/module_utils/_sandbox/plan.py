@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from .._engine.errors import InputError
 from . import catalogue
 from .accounts import Account, account, by_name
+from .billit import Habits
 from .state import PROTOCOLS, Settings
 
 _DEFAULT = Settings(accounts=())
@@ -61,6 +63,7 @@ def diff_state(settings: Settings | None, *, started: bool, before: Settings | N
                 "username": one.username,
                 "public_keys": list(one.public_keys),
                 "password": _password_shown(one.password, earlier.get(one.username)),
+                **({} if one.billit is None else {"billit": asdict(one.billit)}),
             }
             for one in settings.accounts
         ],
@@ -88,6 +91,7 @@ def _accounts(options: list[dict[str, Any]] | None, known: Settings) -> tuple[Ac
                 one["username"],
                 public_keys=one["public_keys"] or (),
                 password=one["password"],
+                billit=_habits(one.get("billit")),
                 known=earlier.get(one["username"]),
             )
             for one in options
@@ -100,6 +104,13 @@ def _accounts(options: list[dict[str, Any]] | None, known: Settings) -> tuple[Ac
             "Set at least one in accounts, with the public key that its client will use.",
         )
     return accounts
+
+
+def _habits(options: Mapping[str, Any] | None) -> Habits | None:
+    if options is None:
+        return None
+    every = _seconds("poll_every", options["poll_every"], 0.0, least=0.0, most=_DAY)
+    return Habits(every, options["require_pdf"], options["after"])
 
 
 def _seconds(name: str, value: float | None, known: float, *, least: float, most: float) -> float:

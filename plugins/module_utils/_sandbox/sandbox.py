@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Union
 
 from .._engine._deps import require
+from . import billit, hostkeys, state
 from . import faults as hooks
-from . import hostkeys, state
 from .accounts import Account, by_name
 from .catalogue import Chosen, made
 from .filesystem import DROP_BOX, Filesystem, Rights
@@ -42,12 +42,22 @@ class Folders:
     input: Path
     pickup: Path
     imported: Path
+    #: For accounts of Billit: what it has read, if it moves that, and the invoices that it shall write.
+    success: Path
+    issued: Path
 
 
 def folders_of(path: str | os.PathLike[str], username: str) -> Folders:
     """Return the folders of an account within a sandbox's folder."""
-    root = Path(path) / "accounts" / username
-    return Folders(root, root / "input", root / "pickup", Path(path) / "imported" / username)
+    top, root = Path(path), Path(path) / "accounts" / username
+    return Folders(
+        root,
+        root / "input",
+        root / "pickup",
+        top / "imported" / username,
+        root / "success",
+        top / "issued" / username,
+    )
 
 
 def tls_folder_of(path: str | os.PathLike[str]) -> str:
@@ -62,6 +72,7 @@ class Sandbox:
     :param port: 0 for a free one.
     :param import_delay: seconds from the end of an upload until its file is taken; 0: before the client is answered.
     :param folders: the folders in each account's root, with their rights. The import monitor watches only ``input``.
+        Accounts of Billit have ``billit.FOLDERS``.
     :param protocols: any of ``sftp``, ``ftps`` and ``ftp``. SFTP is always served.
     :param faults: faults, or names of the catalogue; the first one sees a request first and its answer last.
     :param listener: a listening socket to use instead of ``port``.
@@ -85,6 +96,7 @@ class Sandbox:
         require()
         self.path = Path(os.path.abspath(path))
         self.importer = Importer(delay=import_delay)
+        self.billit = billit.Billit()
         self._port = port
         self._listener = listener
         self._folders = folders
@@ -102,10 +114,13 @@ class Sandbox:
     def set_accounts(self, accounts: Iterable[Account]) -> None:
         """Allow only these accounts to log in from now on. Sessions continue, and files of other accounts are kept."""
         found = by_name(accounts)
-        for username in found:
-            if username not in self._files:
-                self._files[username] = self._make_folders(username)
+        for username, account in found.items():
+            before = self._accounts.get(username)
+            of_billit = account.billit is not None
+            if before is None or of_billit != (before.billit is not None):
+                self._files[username] = self._make_folders(username, of_billit=of_billit)
         self._accounts = found
+        self.billit.set_places({self._place(name): one.billit for name, one in found.items() if one.billit is not None})
 
     def set_faults(self, faults: Sequence[AnyFault]) -> None:
         """Apply only these faults from the next connection on. Active connections keep their faults.
@@ -126,6 +141,7 @@ class Sandbox:
         listener = self._listener or listen(self._port)
         self._port = listener.getsockname()[1]
         self.importer.start()
+        self.billit.start()
         ssh = SshServer(host_keys=keys, max_sessions=self._max_sessions, **self._common(listener))
         self._servers["sftp"] = ssh
         ssh.start()
@@ -177,6 +193,7 @@ class Sandbox:
                 server.stop()
             self._servers.clear()
             self.importer.stop()
+            self.billit.stop()
 
     def __enter__(self) -> Sandbox:
         self.start()
@@ -228,14 +245,29 @@ class Sandbox:
         """Wait until all complete files are imported and have reports. Return False after ``timeout`` seconds."""
         return self.importer.wait(timeout)
 
-    def _make_folders(self, username: str) -> Filesystem:
+    def poll(self) -> None:
+        """Let Billit look at all its accounts now."""
+        for name, one in self._accounts.items():
+            if one.billit is not None:
+                self.billit.poll(self._place(name), one.billit)
+
+    def _place(self, username: str) -> billit.Place:
         where = folders_of(self.path, username)
-        files = Filesystem(
-            str(where.root), self._folders, on_complete=lambda parts: self.importer.completed(mailbox, parts)
-        )
-        mailbox = Mailbox(username, files, str(where.imported), str(where.pickup), str(self.path / "work"))
-        files.create()
+        names = ("input", "pickup", "success", "issued", "imported")
+        return billit.Place(username, *(str(getattr(where, name)) for name in names))
+
+    def _make_folders(self, username: str, *, of_billit: bool) -> Filesystem:
+        where = folders_of(self.path, username)
         where.imported.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if of_billit:
+            where.issued.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files = Filesystem(str(where.root), billit.FOLDERS)
+        else:
+            files = Filesystem(
+                str(where.root), self._folders, on_complete=lambda parts: self.importer.completed(mailbox, parts)
+            )
+            mailbox = Mailbox(username, files, str(where.imported), str(where.pickup), str(self.path / "work"))
+        files.create()
         return files
 
     def _account(self, username: str) -> Account | None:

@@ -279,8 +279,13 @@ def _rename(session: Session, request: Request) -> Answer:
     return _DONE
 
 
+def _mkdir(session: Session, request: Request) -> Answer:
+    session.files.make_folder(request.path)
+    return _DONE
+
+
 def _refused(_session: Session, _request: Request) -> Answer:
-    return Status(Code.PERMISSION_DENIED, "folders and links cannot be created or removed here")
+    return Status(Code.PERMISSION_DENIED, "folders cannot be removed here, nor links be created")
 
 
 def _unknown(_session: Session, _request: Request) -> Answer:
@@ -330,7 +335,7 @@ _SERVE: dict[int, _Serve] = {
     Kind.OPENDIR: _opendir,
     Kind.READDIR: _readdir,
     Kind.REMOVE: _remove,
-    Kind.MKDIR: _refused,
+    Kind.MKDIR: _mkdir,
     Kind.RMDIR: _refused,
     Kind.REALPATH: _realpath,
     Kind.STAT: _stat,

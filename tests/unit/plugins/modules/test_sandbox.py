@@ -12,6 +12,7 @@ import os
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -192,6 +193,25 @@ def test_ftps_begins_and_ends_while_it_runs_and_tells_how_to_trust_it(run: Run, 
     assert (ended["pid"], ended["ftp_port"]) == (first["pid"], None)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((begun["host"], begun["ftp_port"]))
+
+
+def test_an_account_of_billit_has_its_folders_and_habits(run: Run, path: Path) -> None:
+    alice = {"username": "alice", "password": "correct horse", "billit": {"poll_every": 0.1, "after": "move"}}
+    first, again, changed = run(
+        {"accounts": [alice]},
+        {"accounts": [alice]},
+        {"accounts": [{**alice, "billit": {"poll_every": 90000}}]},
+    )
+    (told,) = first["accounts"]
+    assert (told["success"], told["issued"]) == (f"{path}/accounts/alice/success", f"{path}/issued/alice")
+    assert first["diff"]["after"]["accounts"][0]["billit"] == {"poll_every": 0.1, "require_pdf": False, "after": "move"}
+    assert not again["changed"]
+    assert changed["reason"] == "poll_every_invalid"
+    (Path(told["input"]) / "a.pdf").write_bytes(b"%PDF")
+    end = time.monotonic() + 20
+    while not os.listdir(told["success"]) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert os.listdir(told["success"]) == os.listdir(told["imported"]) == ["a.pdf"]
 
 
 def test_in_check_mode_it_changes_nothing_on_the_first_day(run: Run, path: Path, key: Key) -> None:
