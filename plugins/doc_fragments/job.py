@@ -48,6 +48,27 @@ options:
         November, set O(modified_from=2026-11-01) and O(modified_to=2026-12-01).
       - A date or a time with its zone, and with the same limits, as O(modified_from).
     type: str
+  companions:
+    description:
+      - Files that belong together, such as C(invoice-1.pdf) and C(invoice-1.xml). The list has their patterns, in the
+        order of sending. Each entry is a pattern, or a dictionary.
+      - In a dictionary, C(pattern) is the pattern. With C(optional) V(true), a set is complete without such a file.
+      - With C(after_taken) V(true), such a file goes only once the file before it in its set is gone from the server.
+        Later runs look at the server. This is for drop-offs only, and not with V(close) for O(ignore:verify).
+      - Files with the same stem are one set. The stem is the name without what the end of its pattern matches, from the
+        last V(*) on. So V(*.coda.zip) gives C(a.coda.zip) the stem C(a). Patterns and stems are case-sensitive. If
+        several patterns match a name, the one with the longest end counts. A file that matches none goes by itself.
+      - Nothing of a set starts until all its files that are not optional are there, all its files that are there are
+        settled, and their names are free. For a pickup, that is their names in O(ignore:dest). Until then, they wait.
+        O(include) and O(exclude) must select all files of a set.
+      - The files of a set go one after the other. If one of them cannot go, those after it do not go either. The
+        originals are archived, deleted or moved when the whole set has arrived.
+      - An optional file that comes late goes if the other files of its set were moved before.
+      - For O(max_files), a set counts as one file. O(modified_from) and O(modified_to) compare the time of its newest
+        file.
+      - A set that stays incomplete fails the task after 24 hours, like every file that waits.
+    type: list
+    elements: raw
   settle:
     description:
       - Ignore a file until it is settled, so that a file that is still being written is not moved.

@@ -78,6 +78,7 @@ JOB_SPEC: dict[str, Any] = {
     **LEDGER_SPEC,
     "modified_from": {"type": "str"},
     "modified_to": {"type": "str"},
+    "companions": {"type": "list", "elements": "raw"},
     "settle": {"type": "float"},
     "empty": {"type": "str", "choices": ["transfer", "skip", "refuse"]},
     "max_files": {"type": "int"},

@@ -41,6 +41,7 @@ class State(str, Enum):
     WRITTEN = "written", "the server acknowledged every byte and, if it tells sizes then, the right size"
     CLOSED = "closed", "the server acknowledged the close"
     RENAMED = "renamed", "the server confirmed the final name"
+    SENT = "sent", "the server has it; its original waits until all files of its set are delivered"
     AWAITING_NAME = "awaiting_name", "waiting: the upload is whole, and another file has its final name"
     # A pickup on its way.
     CLAIMING = "claiming", "the file is about to be renamed to this host's claim, or has been"
@@ -79,11 +80,14 @@ CAME = frozenset({S.FETCHED, S.KEPT, S.DISCARDED})
 SECURED = frozenset({S.FETCHED, S.KEPT})
 """History of a pickup whose copy was published."""
 
-PROGRESS = frozenset({S.CLOSED, S.RENAMED, S.PLACED, *HISTORY}) - {S.ABANDONED, S.FORGOTTEN}
+PROGRESS = frozenset({S.CLOSED, S.RENAMED, S.SENT, S.PLACED, *HISTORY}) - {S.ABANDONED, S.FORGOTTEN}
 """States that bring a file further: its bytes have been moved, or nothing more has to be done."""
 
-SETTLED = frozenset({S.DELIVERED, S.ACCEPTED})
+SETTLED = frozenset({S.SENT, S.DELIVERED, S.ACCEPTED})
 """A drop-off that counts as delivered: only the original is still to be disposed of."""
+
+MOVED = frozenset({S.SENT, S.PLACED, S.DELIVERED, S.FETCHED, S.KEPT})
+"""The copy of a file is complete, whatever is still to be done with its original."""
 
 STAYS = frozenset({S.KEPT, S.DISCARDED})
 """History whose original stays on the server: forgetting it would fetch the file again."""
@@ -128,6 +132,7 @@ _DROPOFF = (
     Step(_UNFINISHED, S.HELD, "only a person can decide"),
     Step([S.NEW], S.HELD, "it was delivered and archived before, and is back in its place"),
     Step([*_UNFINISHED, S.RESEND], S.ABANDONED, "nothing of it is left on the server"),
+    Step([S.SENT], S.DELIVERED, "its set is delivered, and the original is disposed of"),
     Step([S.DELIVERED], S.DELIVERED, "the original is disposed of by a later run"),
     Step(_DECIDED_OR_HELD, S.RESEND, "decision: resend"),
     Step(_DECIDED_OR_HELD, S.DELIVERED, "decision: delivered"),
@@ -137,12 +142,14 @@ _DROPOFF = (
 STEPS: Mapping[str, tuple[Step, ...]] = {
     "direct": (
         *_DROPOFF,
+        Step([S.CLOSED], S.SENT, "other files of its set are still to be delivered"),
         Step([S.CLOSED], S.DELIVERED, "the original is disposed of"),
     ),
     "rename": (
         *_DROPOFF,
         Step([S.CLOSED], S.RENAMED, "the server renamed it, or it was found under its final name"),
         Step([S.RENAMED], S.HELD, "what the server shows under the final name is not what was sent"),
+        Step([S.RENAMED], S.SENT, "other files of its set are still to be delivered"),
         Step([S.RENAMED], S.DELIVERED, "the original is disposed of"),
         Step([S.CLOSED], S.AWAITING_NAME, "another file has the final name"),
         Step([S.AWAITING_NAME], S.HELD, "the upload is gone or changed: only a person can decide"),
@@ -294,7 +301,7 @@ V = Verdict
 def _any_dropoff(second: type[Enum]) -> Iterator[Rule]:
     """What does not depend on what the server shows."""
     for states, verdict in (
-        ((S.RENAMED, S.ACCEPTED, S.DELIVERED), V.DELIVERED),
+        ((S.RENAMED, S.SENT, S.ACCEPTED, S.DELIVERED), V.DELIVERED),
         ((S.RESEND,), V.SEND),
         ((S.DISCARDING, S.DISCARDED), V.DISCARDED),
         ((S.HELD,), V.HELD),

@@ -55,8 +55,8 @@ SECRETS = ("passphrase", "password")
 
 _COMMON = (
     *("account", "direction", "enabled", "every", "on_calendar", "time_limit", "retention", "max_age", "share"),
-    *("remote_dir", "include", "exclude", "modified_from", "modified_to", "settle", "empty"),
-    *("max_files", "max_bytes", "max_results", "after"),
+    *("remote_dir", "include", "exclude", "modified_from", "modified_to", "companions", "settle"),
+    *("empty", "max_files", "max_bytes", "max_results", "after"),
 )
 JOB_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "dropoff": (

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Callable, ClassVar, NamedTuple, Protocol
 
 from . import options as read
+from .companions import Companion, companions_from_options
 from .presets import Preset
 
 UPLOADS = ("rename", "direct")
@@ -72,6 +73,8 @@ class Job(Protocol):
     def exclude(self) -> tuple[str, ...]: ...
     @property
     def modified(self) -> read.TimeFrame: ...
+    @property
+    def companions(self) -> tuple[Companion, ...]: ...
     @property
     def settle(self) -> float: ...
     @property
@@ -136,6 +139,7 @@ class Dropoff:
     exclude: tuple[str, ...] = ()
     modified: read.TimeFrame = read.ANY_TIME
     settle: float = 5.0
+    companions: tuple[Companion, ...] = ()
     upload: str = "rename"
     temp_name: str = ".{random}.part"
     verify: str = "size"
@@ -189,6 +193,7 @@ class Pickup:
     exclude: tuple[str, ...] = ()
     modified: read.TimeFrame = read.ANY_TIME
     settle: float = 5.0
+    companions: tuple[Companion, ...] = ()
     after: str = "delete"
     move_dir: str | None = None
     verify: str = "size"
@@ -249,6 +254,7 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
     """
     found = read.merged(options, preset.of("dropoff"))
     sources = _sources(found)
+    verify = read.choice(found, "verify", VERIFY_DROPOFF, Dropoff.verify)
     archive_dir = read.local_path(found, "archive_dir")
     if archive_dir in sources:
         why = "is also in src, so archived files would be sent again"
@@ -261,9 +267,10 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
         exclude=read.patterns(found, "exclude"),
         modified=read.time_frame(found, "modified_from", "modified_to"),
         settle=read.number(found, "settle", Dropoff.settle, low=0, high=_DAY),
+        companions=_companions_of_dropoff(found, verify),
         upload=read.choice(found, "upload", UPLOADS, Dropoff.upload),
         temp_name=_temp_name(found, Dropoff.temp_name),
-        verify=read.choice(found, "verify", VERIFY_DROPOFF, Dropoff.verify),
+        verify=verify,
         after=read.choice(found, "after", AFTER_DROPOFF, Dropoff.after),
         archive_dir=archive_dir,
         ambiguous=read.choice(found, "ambiguous", AMBIGUOUS, Dropoff.ambiguous),
@@ -297,6 +304,7 @@ def pickup_from_options(options: Mapping[str, object], preset: Preset, *, name: 
         exclude=read.patterns(found, "exclude"),
         modified=read.time_frame(found, "modified_from", "modified_to"),
         settle=read.number(found, "settle", Pickup.settle, low=0, high=_DAY),
+        companions=_companions_of_pickup(found),
         after=after,
         move_dir=_move_dir(found, after, remote_dir),
         verify=read.choice(found, "verify", VERIFY_PICKUP, Pickup.verify),
@@ -341,6 +349,22 @@ def folders_from_options(options: Mapping[str, object], preset: Preset) -> tuple
 
 READERS: Mapping[str, Callable[..., Job]] = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}
 """By direction, what reads a job from its options."""
+
+
+def _companions_of_dropoff(options: Mapping[str, object], verify: str) -> tuple[Companion, ...]:
+    found = companions_from_options(options)
+    if verify == "close" and any(one.after_taken for one in found):
+        why = "needs to look whether a file was taken, but verify=close does not look at the server"
+        raise read.invalid("companions", "after_taken", why, "Set verify to size, or remove after_taken.")
+    return found
+
+
+def _companions_of_pickup(options: Mapping[str, object]) -> tuple[Companion, ...]:
+    found = companions_from_options(options)
+    if any(one.after_taken for one in found):
+        why = "is for drop-offs: on a pickup, nobody but the job itself takes the files"
+        raise read.invalid("companions", "after_taken", why, "Remove it. The order of the list counts without it.")
+    return found
 
 
 def _sources(options: Mapping[str, object]) -> tuple[str, ...]:

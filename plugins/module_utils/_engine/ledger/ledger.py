@@ -23,7 +23,7 @@ from typing import Any, Callable, TypeVar
 
 from ..errors import InputError, LedgerError, TransferError
 from ..loop.loop import Batch, Future
-from ..states import PROGRESS, State, require_step, state_of, track_of
+from ..states import MOVED, PROGRESS, State, require_step, state_of, track_of
 from .database import ledger_error, open_database, prove, transaction
 from .owner import as_owner
 from .soundness import NUMBER, Kinds, require_identity, require_kinds, require_sound
@@ -277,6 +277,13 @@ class Ledger(Batch):
                 (row.name, row) for row in self.rows(f"{where} AND state != ? ORDER BY id", (*values, but.value))
             )
         return found
+
+    def moved_with(self, account: str, direction: str, folder: str, stem: str) -> set[str]:
+        """Return the names that begin with a stem, and whose newest row says that the file was moved."""
+        where = "account = ? AND direction = ? AND folder = ? AND name >= ? AND name < ? ORDER BY id"
+        key = (account, direction, folder, stem, f"{stem}\U0010ffff")
+        newest = dict(self.look(f"SELECT name, state FROM transfer WHERE {where}", key))
+        return {name for name, state in newest.items() if state_of(state) in MOVED}
 
     def each_past(
         self, account: str, direction: str, folder: str, names: Iterable[str]

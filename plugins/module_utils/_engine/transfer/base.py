@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import posixpath
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Callable, Generic, TypeVar
 
 from ..errors import (
     ENDS_THE_RUN,
@@ -27,6 +27,7 @@ from ..errors import (
 from ..local.permissions import Permissions, permissions_for
 from ..loop.deadline import Deadline, Interruption
 from .canary import ALL
+from .companions import Copied, FileSet, SetMove, Turn, files_of
 from .result import FileOutcome, RunResult
 from .selection import Only
 from .tally import Tally
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from .observer import Observer
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Allowance:
@@ -79,11 +81,14 @@ class Allowance:
         some = files if self._files_now is None else min(files, self._files_now)
         return some, size if self._bytes_now is None else min(size, self._bytes_now)
 
-    def spend(self, size: int) -> None:
-        """Count one transferred file of this size in bytes."""
+    def spend(self, size: int, files: int = 1) -> None:
+        """Count one transferred file of this size in bytes.
+
+        :param files: 0 if it is part of a set that counts with another of its files.
+        """
         self._has_moved = True
         if self._files is not None:
-            self._files = max(0, self._files - 1)
+            self._files = max(0, self._files - files)
         if self._bytes is not None:
             self._bytes = max(0, self._bytes - size)
 
@@ -122,11 +127,11 @@ class JobRun(ABC, Generic[Item]):
         self._ledger = ledger
         self._syncer = syncer
         self._check = check
-        self.only = Only() if only is None else only
+        self.only = (Only() if only is None else only).of_sets(job.companions)
         self._allowance = Allowance(job.max_files, job.max_bytes)
-        self._rounds: Iterator[Iterator[Item]] = iter(())
-        self._round: Iterator[Item] = iter(())
-        self._waiting: dict[int, Item] = {}  # by identity: handed out, and not begun yet
+        self._rounds: Iterator[Iterator[Turn[Item]]] = iter(())
+        self._round: Iterator[Turn[Item]] = iter(())
+        self._waiting: dict[int, Turn[Item]] = {}  # by identity: handed out, and not begun yet
         self._under_way = 0
         self._cut_off_at = 0  # how many were under way when the attempt began to end
         self._last: dict[str, None] = {}  # paths of originals that go last, in their order
@@ -167,22 +172,26 @@ class JobRun(ABC, Generic[Item]):
         self._round, self._rounds = iter(()), iter(())
         self._waiting.clear()
 
-    def rounds(self) -> Iterator[Iterator[Item]]:
-        """The items, in rounds that follow one another. Each item is made when its turn comes."""
+    def rounds(self) -> Iterator[Iterator[Turn[Item]]]:
+        """The turns, in rounds that follow one another. Each is made when it comes."""
         for items in self._rounds:
             self._round = items
             yield self._handed_out(items)
 
-    def _handed_out(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items, each of which waits for its turn until `process` begins it."""
-        last: dict[str, Item] = {}
-        for item in items:
-            self._waiting[id(item)] = item
-            if self._last and (origin := self.outcome_of(item).origin) in self._last:
-                last[origin] = item
+    def _handed_out(self, turns: Iterator[Turn[Item]]) -> Iterator[Turn[Item]]:
+        """The turns, each of which waits until `process` begins it."""
+        last: dict[str, Turn[Item]] = {}
+        for turn in turns:
+            self._waiting[id(turn)] = turn
+            origin = next((one for one in self._origins(turn) if one in self._last), "") if self._last else ""
+            if origin:
+                last[origin] = turn
             else:
-                yield item
+                yield turn
         yield from (last[origin] for origin in self._last if origin in last)
+
+    def _origins(self, turn: Turn[Item]) -> Iterator[str]:
+        return (self.outcome_of(item).origin for item in files_of(turn))
 
     def reduce(self) -> bool:
         """Let the next attempt have less under way, because sessions end before a file is through.
@@ -211,7 +220,7 @@ class JobRun(ABC, Generic[Item]):
         """See `plan`, and for a direction that plans here `_prepare`."""
 
     @abstractmethod
-    def _plan_rounds(self) -> Iterator[Iterator[Item]]:
+    def _plan_rounds(self) -> Iterator[Iterator[Turn[Item]]]:
         """See `rounds`."""
 
     @abstractmethod
@@ -225,6 +234,32 @@ class JobRun(ABC, Generic[Item]):
     @abstractmethod
     async def predict(self, item: Item) -> FileOutcome:
         """Find out what `transfer` would do; change nothing."""
+
+    @abstractmethod
+    async def require_startable(self, item: Item) -> bool:
+        """Require that the copy of a file of a set can be begun: its name is free. Return True."""
+
+    async def require_taken(self, names: Sequence[str]) -> None:
+        """Require that delivered files of a set are gone from the server.
+
+        :raises WaitError: ``companion_not_taken``.
+        """
+
+    async def copy(self, item: Item) -> Copied:
+        """Do the first part of `transfer` with a file of a set: all but the disposal of its original."""
+        return Copied(await self.predict(item), None) if self._check else await self._copy(item)
+
+    async def complete(self, item: Item, copied: Copied) -> FileOutcome:
+        """Do the second part: dispose of the original; return the outcome."""
+        return copied.outcome if self._check else await self._complete(item, copied)
+
+    @abstractmethod
+    async def _copy(self, item: Item) -> Copied:
+        """See `copy`."""
+
+    @abstractmethod
+    async def _complete(self, item: Item, copied: Copied) -> FileOutcome:
+        """See `complete`."""
 
     @property
     @abstractmethod
@@ -247,27 +282,36 @@ class JobRun(ABC, Generic[Item]):
         """Remove the file that the job archived, if it is unchanged; return whether one was removed."""
         return False
 
-    async def process(self, item: Item) -> None:
-        """See one item through to an outcome.
+    async def process(self, turn: Turn[Item]) -> None:
+        """See one file, or one set of files, through to an outcome.
 
         :raises FiledropError: what ends the attempt.
         """
-        self._waiting.pop(id(item), None)
+        self._waiting.pop(id(turn), None)
         self._under_way += 1
-        if self.observer is not None:
-            self.observer.began(self.outcome_of(item).name)
         try:
-            await self._process(item)
+            if isinstance(turn, FileSet):
+                await SetMove(turn, self).move()
+            else:
+                outcome = await self.attempt(turn, self.predict if self._check else self.transfer)
+                if outcome is not None:
+                    self.count(outcome)
         except Exception:
             self._cut_off_at = self._cut_off_at or self._under_way
             raise
         finally:
             self._under_way -= 1
 
-    async def _process(self, item: Item) -> None:
+    async def attempt(self, item: Item, work: Callable[[Item], Awaitable[Result]]) -> Result | None:
+        """Do some work with one item, and return the result. If it fails, tell the outcome, and return None.
+
+        :raises FiledropError: what ends the attempt.
+        """
+        if self.observer is not None:
+            self.observer.began(self.outcome_of(item).name)
         try:
             self.deadline.check()
-            outcome = await (self.predict(item) if self._check else self.transfer(item))
+            return await work(item)
         except (NotReached, RunEnded):  # nothing of it was begun
             self.tally.interrupt(self.outcome_of(item).blame(NotReached()))
             raise
@@ -281,11 +325,10 @@ class JobRun(ABC, Generic[Item]):
             if isinstance(error, RemoteBusy) and self._under_way > 1:
                 self.tally.interrupt(self.outcome_of(item).blame(error))
                 raise
-            self._count(_blamed(self.outcome_of(item), error))
+            self.count(_blamed(self.outcome_of(item), error))
         except Exception as error:  # a mistake in the code; the next run recovers the file from its row
-            self._count(_blamed(self.outcome_of(item), unexpected(error)))
-        else:
-            self._count(outcome)
+            self.count(_blamed(self.outcome_of(item), unexpected(error)))
+        return None
 
     def result(self, error: FiledropError | None) -> RunResult:
         """All outcomes. Files whose turn did not come wait."""
@@ -293,24 +336,30 @@ class JobRun(ABC, Generic[Item]):
 
     def _not_reached(self) -> Iterator[FileOutcome]:
         with suppress(FiledropError):  # a ledger that has just failed
-            for item in chain(self._waiting.values(), self._round, *self._rounds):
-                yield self.outcome_of(item).blame(NotReached())
+            for turn in chain(self._waiting.values(), self._round, *self._rounds):
+                for item in files_of(turn):
+                    yield self.outcome_of(item).blame(NotReached())
 
-    def _allowed(self, item: Item, size: int) -> bool:
-        """Whether this run may move one more file of so many bytes. If not, that is its outcome."""
-        if self._allowance.admit(size):
+    def _allowed(self, turn: Turn[Item]) -> bool:
+        """Whether this run may move one more file, or one more set of files. If not, that is their outcome."""
+        if self._allowance.admit(sum(self.outcome_of(item).size or 0 for item in files_of(turn))):
             return True
-        self.tally.add(self.outcome_of(item).blame(beyond_allowance()))
+        for item in files_of(turn):
+            self.tally.add(self.outcome_of(item).blame(beyond_allowance()))
         return False
 
     def _announce(self, files: int, size: int) -> None:
         if self.observer is not None:
             self.observer.planned(*self._allowance.at_most(files, size))
 
-    def _count(self, outcome: FileOutcome) -> None:
+    def count(self, outcome: FileOutcome, *, files: int = 1) -> None:
+        """Tell an outcome.
+
+        :param files: how many files of `max_files` it counts; see `Allowance.spend`.
+        """
         self.tally.add(outcome)
         if outcome.outcome == "delivered":
-            self._allowance.spend(outcome.size or 0)
+            self._allowance.spend(outcome.size or 0, files)
 
 
 def _blamed(outcome: FileOutcome, error: FiledropError) -> FileOutcome:

@@ -12,15 +12,17 @@ import re
 import time
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from ..config.companions import Place, place_of
 from ..errors import TransferError, WaitError
 from ..local.folder import bounded_time
 from ..local.names import is_ours, is_temporary, quoted
 
 if TYPE_CHECKING:
+    from ..config.companions import Companion
     from ..config.job import Share
     from ..config.options import TimeFrame
     from ..ledger.ledger import Ledger, Row
@@ -47,10 +49,13 @@ class Patterns(Protocol):
 
 
 class Selection(Patterns, Protocol):
-    """Anything that has the options `share`, `modified_from` and `modified_to`, too."""
+    """Anything that has the options `share`, `companions`, `modified_from` and `modified_to`, too."""
 
     @property
     def share(self) -> Share | None: ...
+
+    @property
+    def companions(self) -> Sequence[Companion]: ...
 
     @property
     def modified(self) -> TimeFrame: ...
@@ -159,21 +164,27 @@ def sidecar_key(name: str) -> str:
     return stem + dot + suffix.lower()
 
 
-def is_in_share(name: str, share: Share | None) -> bool:
+def place_with(name: str, companions: Sequence[Companion]) -> Place | None:
+    """Return the place of a file in its set, or for a checksum file that of its file; None if it goes by itself."""
+    return place_of(name, companions) or place_of(vouched_by(name), companions)
+
+
+def is_in_share(name: str, share: Share | None, companions: Sequence[Companion] = ()) -> bool:
     """Return whether a file belongs to this host's share of the files.
 
-    Only the name decides, so all hosts of a mailbox always get the same answer. A checksum file belongs to the share of
-    its file.
+    Only the name decides, so all hosts of a mailbox always get the same answer. All files of a set belong to one share.
     """
     if share is None:
         return True
-    digest = hashlib.sha256((vouched_by(name) or name).encode("utf-8", "surrogateescape")).digest()
+    place = place_with(name, companions)
+    unit = (vouched_by(name) or name) if place is None else place.stem
+    digest = hashlib.sha256(unit.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") % share.count == share.index
 
 
 def is_chosen(name: str, mtime_ns: int | None, job: Selection) -> bool:
     """Return whether the options of a job select a file of this name and mtime, in ns or None if it is unknown."""
-    return is_selected(name, job) and is_in_share(name, job.share) and job.modified.includes(mtime_ns)
+    return is_selected(name, job) and is_in_share(name, job.share, job.companions) and job.modified.includes(mtime_ns)
 
 
 @dataclass(frozen=True)
@@ -198,7 +209,7 @@ class Export:
 
 
 class Only:
-    """Narrow a run to the files that its caller names. The checksum file of a named file belongs to it.
+    """Narrow a run to the files that its caller names, and to those that belong to them: of a set, or a checksum.
 
     :param names: the exact names of files; empty: all files, so nothing is narrowed.
     :param export: what else a person has chosen, for an export by hand; None: this is a run.
@@ -206,6 +217,8 @@ class Only:
 
     def __init__(self, names: Collection[str] = (), export: Export | None = None) -> None:
         self._names = frozenset(names)
+        self._companions: Sequence[Companion] = ()
+        self._stems: set[str] = set()
         self._unmet = set(names)
         self._export = export
 
@@ -213,8 +226,19 @@ class Only:
         return bool(self._names)
 
     def __contains__(self, name: str) -> bool:
-        is_named = not self._names or name in self._names or vouched_by(name) in self._names
+        is_named = not self._names or name in self._names or vouched_by(name) in self._names or self._has_set(name)
         return is_named and (self._export is None or self._export.takes(name))
+
+    def _has_set(self, name: str) -> bool:
+        """Return whether a file of the same set is named."""
+        place = place_with(name, self._companions) if self._stems else None
+        return place is not None and place.stem in self._stems
+
+    def of_sets(self, companions: Sequence[Companion]) -> Only:
+        """Let the names stand for the sets that they are part of; return self."""
+        self._companions = companions
+        self._stems = {place.stem for name in self._names if (place := place_of(name, companions))}
+        return self
 
     @property
     def is_partial(self) -> bool:
@@ -264,7 +288,7 @@ class Only:
             elif self._export is not None and not self._export.takes(name):
                 finding = f"{quoted(name)} is not of a kind that this export takes."
                 yield name, TransferError("not_selected", finding, "Choose its kind, if the protocol may carry it.")
-            elif not is_in_share(name, job.share):
+            elif not is_in_share(name, job.share, job.companions):
                 finding = f"{quoted(name)} belongs to the share of another host."
                 yield name, TransferError("other_share", finding, "Run the job with this name on that host.")
             else:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...local.folder import sha256_of
+from ...states import SETTLED, State
 from ..result import FileOutcome
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class DropoffItem:
     def size(self) -> int:
         """Return the size in bytes; 0 if the file is missing."""
         return self.file.size if self.file else 0
+
+    @property
+    def is_copied(self) -> bool:
+        """Return whether an earlier run has delivered the file, so only its original is left."""
+        return self.row is not None and self.row.state in (*SETTLED, State.RENAMED)
 
     @property
     def outcome(self) -> FileOutcome:

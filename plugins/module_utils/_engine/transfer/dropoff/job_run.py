@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -16,11 +16,12 @@ from ...config.job import ARCHIVE
 from ...errors import JobStopped, RemoteError
 from ...ledger.decisions import Discarded
 from ...local.folder import Folder
-from ...remote import Remote
+from ...remote import Remote, join
 from ...states import State
 from ..base import JobRun
 from ..canary import CanaryGate
 from ..capabilities import EXCLUSIVE_CREATE, RENAME
+from ..companions import Copied, Turn, companion_not_taken
 from ..result import FileOutcome, RunResult
 from ..selection import is_selected
 from .evidence import NOT_SEEN, WRITE_ONLY
@@ -43,6 +44,7 @@ class DropoffRun(JobRun[DropoffItem]):
 
     job: Dropoff
     _plan_of_files: DropoffPlan | None = None
+    _remote: Remote
     _workflow: DropoffWorkflow
     _unseen = 0
 
@@ -63,18 +65,19 @@ class DropoffRun(JobRun[DropoffItem]):
 
     async def _plan(self, remote: Remote) -> None:
         renaming = CanaryGate(self._ledger, self.account, RENAME, self.deadline, is_needed=self.job.upload == "rename")
+        self._remote = remote
         uploads = Uploads(self.job, self.account, remote, self._ledger, renaming)
         self._workflow = DropoffWorkflow(self.job, self.account, remote, self._ledger, self._syncer, uploads, self.only)
         if uploads.looks:
             await _require_folder(remote, self.job.remote_dir)
 
-    def _plan_rounds(self) -> Iterator[Iterator[DropoffItem]]:
+    def _plan_rounds(self) -> Iterator[Iterator[Turn[DropoffItem]]]:
         yield self._round
         if self._plan_of_files is not None:
             yield from map(self._admitted, self._plan_of_files.twins())
 
-    def _admitted(self, items: Iterator[DropoffItem]) -> Iterator[DropoffItem]:
-        return (item for item in items if self._allowed(item, item.size))
+    def _admitted(self, turns: Iterator[Turn[DropoffItem]]) -> Iterator[Turn[DropoffItem]]:
+        return filter(self._allowed, turns)
 
     async def finish(self, remote: Remote) -> None:
         """Remember the server's clock, for pickups from it."""
@@ -92,8 +95,33 @@ class DropoffRun(JobRun[DropoffItem]):
             outcome = await self._workflow.deliver(item)
         except Discarded as error:
             return item.outcome.deliver().skip(error)
+        return self._noted(outcome)
+
+    def _noted(self, outcome: FileOutcome) -> FileOutcome:
         self._unseen += outcome.message == NOT_SEEN
         return outcome
+
+    async def require_startable(self, item: DropoffItem) -> bool:
+        if self._check:
+            await self._workflow.predict(item)
+        else:
+            await self._workflow.require_startable(item)
+        return True
+
+    async def require_taken(self, names: Sequence[str]) -> None:
+        for name in names:
+            if await self._workflow.uploads.seen(self._remote.stat(join(self.job.remote_dir, name))) is not None:
+                raise companion_not_taken(name)
+
+    async def _copy(self, item: DropoffItem) -> Copied:
+        past = self._workflow.past_of(item)
+        row = await self._workflow.send(item)
+        await self._workflow.keep_open(row)
+        return Copied(self._workflow.outcome_of(item, row), (row, past))
+
+    async def _complete(self, item: DropoffItem, copied: Copied) -> FileOutcome:
+        row, past = copied.rest
+        return self._noted(await self._workflow.complete(item, row, past))
 
     async def predict(self, item: DropoffItem) -> FileOutcome:
         return await self._workflow.predict(item)

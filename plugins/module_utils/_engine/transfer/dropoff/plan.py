@@ -11,6 +11,7 @@ import stat as modes
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ...config.job import ARCHIVE
@@ -22,6 +23,7 @@ from ...local.folder import Folder, LocalFile, disk_error, regular, sha256_of
 from ...local.walk import LinkRefused, way_to
 from ...remote import join
 from ...states import NAME_TAKEN, State
+from ..companions import Sets, Turn, files_of
 from ..left_alone import LeftAlone
 from ..result import FileOutcome
 from ..selection import (
@@ -85,27 +87,32 @@ class DropoffPlan:
         self._remote_names: set[str] = set()
         self._names = NameMarks()
         self._taken: set[str] = set()  # folded names of this round, of those that may be there twice
-        self._twins: list[DropoffItem] = []
+        self._twins: list[Turn[DropoffItem]] = []
+        self._sets: Sets[DropoffItem] = Sets(
+            job.companions,
+            name_of=attrgetter("name"),
+            is_copied=attrgetter("is_copied"),
+            moved_before=self._moved_before,
+            refuse=lambda item, error: self._refuse(item.folder, item.name, error, item.size),
+        )
         self.known = 0
         self.files = 0
         self.size = 0
 
-    def twins(self) -> Iterator[Iterator[DropoffItem]]:
+    def twins(self) -> Iterator[Iterator[Turn[DropoffItem]]]:
         """Yield rounds of items whose names a server may take for those of earlier rounds. Call this after `items`."""
         while self._twins:
             others, self._twins = self._twins, []
             self._taken.clear()
-            yield (item for item in others if self._has_its_turn(item))
+            yield (turn for turn in others if self._has_its_turn(turn))
 
-    def _has_its_turn(self, item: DropoffItem) -> bool:
-        """Return whether no item of this round has a similar name. Else the item waits for the next round."""
-        name = names.folded(item.name)
-        if not self._names.is_perhaps_twice(name):
-            return True
-        if name in self._taken:
-            self._twins.append(item)
+    def _has_its_turn(self, turn: Turn[DropoffItem]) -> bool:
+        """Return whether no file of this round has a similar name. Else the item or set waits for the next round."""
+        similar = {name for item in files_of(turn) if self._names.is_perhaps_twice(name := names.folded(item.name))}
+        if similar & self._taken:
+            self._twins.append(turn)
             return False
-        self._taken.add(name)
+        self._taken |= similar
         return True
 
     def notes(self) -> Iterator[str]:
@@ -134,9 +141,13 @@ class DropoffPlan:
         for name, error in self._only.unmet(self._job, ", ".join(self._job.sources)):
             self._tally.add(self._outcome(os.path.join(self._job.sources[0], name), name).blame(error))
 
-    def items(self) -> Iterator[DropoffItem]:
-        """Yield the items, oldest first. Each is built when it is needed, so a large folder needs little memory."""
-        waiting = self._oldest.take()
+    def items(self) -> Iterator[Turn[DropoffItem]]:
+        """Yield the items and sets, oldest first. Each is built when it is needed, so a large folder needs little
+        memory."""
+        yield from (turn for turn in self._sets.gathered(self._each()) if self._has_its_turn(turn))
+
+    def _each(self) -> Iterator[DropoffItem]:
+        waiting = self._sets.in_order(self._oldest.take(), self._is_set_in_frame)
         while some := list(islice(waiting, LOOKED_UP_AT_ONCE)):
             yield from self._items_of([(one.name, int(one.rest)) for one in some])
         for source in self._sources if not self._only else ():
@@ -176,6 +187,7 @@ class DropoffPlan:
                 is_same = (files[name].size, files[name].mtime_ns) == (size, mtime_ns)
                 if state is State.DELIVERED and is_same and not self._only.again:
                     file = files.pop(name)
+                    self._sets.note_moved(name)
                     self.known += not self._only.tells_past
                     if self._only.tells_past:
                         self._skip(source.folder, file, self._only.moved_before(moved_at))
@@ -217,7 +229,11 @@ class DropoffPlan:
         narrow = bool(self._only)
         for name, status in folder.listing():
             chosen = name in wanted if wanted is not None else self._selector.selects(name)
-            if not chosen or self._is_archive(folder, name) or not is_in_share(name, self._job.share):
+            if (
+                not chosen
+                or self._is_archive(folder, name)
+                or not is_in_share(name, self._job.share, self._job.companions)
+            ):
                 continue
             if name not in self._only:
                 continue
@@ -233,7 +249,8 @@ class DropoffPlan:
             except TransferError as error:
                 self._refuse(folder, name, error)
                 continue
-            if name not in unfinished and not self._selector.is_in_frame(file.mtime_ns):
+            is_open = name in unfinished or self._sets.place(name) is not None  # a set has the time of its newest file
+            if not is_open and not self._selector.is_in_frame(file.mtime_ns):
                 if narrow:
                     self._refuse(folder, name, not_in_frame(name), file.size)
             elif self._may_be_empty(folder, file):
@@ -262,7 +279,7 @@ class DropoffPlan:
             found.update(((number, item.name), item) for item in self._items_in(source, wanted))
         for name, number in some:
             item = found.get((number, name))
-            if item is not None and self._is_first_of_name(item) and self._has_its_turn(item):
+            if item is not None and self._is_first_of_name(item):
                 yield item
 
     def _items_in(self, source: _Source, wanted: Sequence[str]) -> Iterator[DropoffItem]:
@@ -358,7 +375,8 @@ class DropoffPlan:
         self._remote_names.add(item.name)
         if is_first or (item.row is not None and item.row.open):
             return True
-        self._refuse(item.folder, item.name, _name_twice(item.name))
+        # The set of this name, if it is in one, goes with the first file.
+        self._tally.add(self._outcome(item.path, item.name).blame(_name_twice(item.name)))
         return False
 
     # --- items and outcomes
@@ -370,10 +388,29 @@ class DropoffPlan:
         remote_path = join(self._job.remote_dir, name)
         return FileOutcome(name, path, remote_path=remote_path, local_path=path, size=size)
 
+    def _is_set_in_frame(self, files: Sequence[Candidate]) -> bool:
+        """Return whether the time frame selects a set: by the time of its newest file, unless it is unfinished."""
+        if not self._job.modified.is_limited:
+            return True
+        for one in files:
+            if (self._sources[int(one.rest)].folder.path, one.name) in self._unfinished:
+                return True
+        if self._selector.is_in_frame(max(one.time for one in files)):
+            return True
+        for one in files if self._only else ():
+            self._refuse(self._sources[int(one.rest)].folder, one.name, not_in_frame(one.name))
+        return False
+
+    def _moved_before(self, stem: str) -> Iterator[str]:
+        for source in self._sources:
+            yield from self._ledger.moved_with(*source.key, stem)
+
     def _skip(self, folder: Folder, file: LocalFile, why: FiledropError) -> None:
+        self._sets.note_blocked(file.name, why)
         self._tally.add(self._outcome(folder.path_of(file.name), file.name, file.size).skip(why))
 
     def _refuse(self, folder: Folder, name: str, error: FiledropError, size: int | None = None) -> None:
+        self._sets.note_blocked(name, error)
         self._tally.add(self._outcome(folder.path_of(name), name, size).blame(error))
 
 

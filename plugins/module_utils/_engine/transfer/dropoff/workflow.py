@@ -59,18 +59,49 @@ class DropoffWorkflow:
         :raises OriginalStays: the file was delivered, but its original could not be disposed of.
         :raises FiledropError: the file was not delivered, and its original is unchanged.
         """
+        past = self.past_of(item)
+        return await self.complete(item, await self.send(item), past)
+
+    async def send(self, item: DropoffItem) -> Row:
+        """Do the first part of `deliver`: ensure that the server has the file; return its row."""
         if item.is_back:
             await self._hold_sent_before(item)
-        was_delivered = item.row is not None and item.row.state in SETTLED
-        past = self._past(item.row) if item.row is not None and was_delivered else None
         if item.row is None:
             await self.uploads.require_free_name(item.remote_path)
         async with self.uploads.renaming:
-            row = await self._ensure_delivered(item)
+            return await self._ensure_delivered(item)
+
+    async def complete(self, item: DropoffItem, row: Row, past: TransferError | None) -> FileOutcome:
+        """Do the second part of `deliver`: dispose of the original.
+
+        :param past: what was `past_of` the item before the first part.
+        """
         await self._dispose_of_source(item, row)
-        outcome = item.outcome.deliver()
+        outcome = self.outcome_of(item, row)
         if past is not None and row is item.row:
             outcome.skip(past)
+        return outcome
+
+    async def require_startable(self, item: DropoffItem) -> None:
+        """Require that a file of a set can go as soon as its turn comes, as far as that can be seen now.
+
+        :raises HoldError, WaitError: in the same cases as `deliver`.
+        """
+        if item.is_back:
+            await self._hold_sent_before(item)
+        elif item.row is None:
+            await self.uploads.require_free_name(item.remote_path)
+        elif item.row.state is State.HELD:
+            raise self._still_held(item.row)
+
+    async def keep_open(self, row: Row) -> None:
+        """Record that a delivered file waits for the rest of its set."""
+        if row.open and row.state is not State.SENT:
+            await self.ledger.commit(row, State.SENT)
+
+    def outcome_of(self, item: DropoffItem, row: Row) -> FileOutcome:
+        """Return the outcome of a file that the server has."""
+        outcome = item.outcome.deliver()
         outcome.size, outcome.sha256, outcome.local_path = row.size, row.sha256, row.local_path or outcome.local_path
         if row.reason != RESOLVED:
             outcome.verified_by = row.verified_by
@@ -95,14 +126,18 @@ class DropoffWorkflow:
             await self.uploads.require_free_name(item.remote_path)
         outcome = item.outcome.deliver()
         outcome.reason = "predicted"
-        if verdict is Verdict.DELIVERED and item.row and item.row.state in SETTLED:
-            outcome.skip(self._past(item.row))
+        past = self.past_of(item)
+        if verdict is Verdict.DELIVERED and past is not None:
+            outcome.skip(past)
         elif verdict is Verdict.DISCARDED:
             outcome.skip(Discarded())
         return outcome
 
-    def _past(self, row: Row) -> TransferError:
-        """Build the reason to skip a delivered file of which only the original was left."""
+    def past_of(self, item: DropoffItem) -> TransferError | None:
+        """Return the reason to skip a file that an earlier run delivered, of which only the original is left."""
+        row = item.row
+        if row is None or row.state not in SETTLED:
+            return None
         is_past = self.job.after == "keep" and row.reason != RESOLVED
         return self.only.moved_before(row.changed_at) if is_past else _already_delivered(row)
 
@@ -152,9 +187,7 @@ class DropoffWorkflow:
         :raises WaitError: the upload is whole, and the name is taken.
         """
         if row.state is State.HELD:
-            raise self.uploads.held(
-                row, row.reason or "held", f"{names.quoted(row.name)} was held by an earlier run and needs a decision."
-            )
+            raise self._still_held(row)
         asked = self.remote.stat(row.remote_path)
         asked_temporary = self.remote.stat(row.temporary) if row.temporary else None
         final = await self.uploads.seen(asked)
@@ -171,6 +204,10 @@ class DropoffWorkflow:
             cut_off = f"{names.quoted(row.name)} was interrupted in an earlier run, and {finding}."
             raise self.uploads.held(row, reason, cut_off)
         return verdict
+
+    def _still_held(self, row: Row) -> HoldError:
+        finding = f"{names.quoted(row.name)} was held by an earlier run and needs a decision."
+        return self.uploads.held(row, row.reason or "held", finding)
 
     async def _resume(self, row: Row) -> Verdict:
         """Finish an earlier run's work as far as possible; return DELIVERED, DISCARDED, SEND or REWRITE.
@@ -189,7 +226,7 @@ class DropoffWorkflow:
             await self.uploads.finish_rename(row)
             verdict = Verdict.DELIVERED
         confirmed = State.RENAMED if row.temporary else State.CLOSED
-        if verdict is Verdict.DELIVERED and row.open and row.state is not confirmed:
+        if verdict is Verdict.DELIVERED and row.open and row.state not in (confirmed, State.SENT):
             # Record it now: the file on the server may be gone before the original is disposed of.
             await self.ledger.commit(row, confirmed)
         if verdict is Verdict.SEND_ANEW:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...ledger.ledger import SECOND, Row
 from ...local.folder import bounded_time
+from ...states import State
 from ..result import FileOutcome
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class PickupItem:
     def size(self) -> int:
         """Return the size in bytes; 0 if the server does not report it."""
         return self.entry.size or 0
+
+    @property
+    def is_copied(self) -> bool:
+        """Return whether an earlier run has published the file, so only its original is left."""
+        return self.latest is not None and self.latest.state is State.PLACED
 
     @property
     def outcome(self) -> FileOutcome:

@@ -30,6 +30,7 @@ from ...remote import Entry, Remote, join
 from ...states import STAYS, LocalPart, Original, State, Verdict, verdict_on
 from ..base import JobRun
 from ..capabilities import STAT
+from ..companions import Copied, Turn, files_of
 from ..result import FileOutcome, RunResult
 from ..selection import Only, is_selected
 from .claims import REFUSED, ClaimedElsewhere, Claims
@@ -128,14 +129,15 @@ class PickupRun(JobRun[PickupItem]):
             plan.told = await self._resume(rows, self._present)
         self.tally.skip_known(plan.known)
         self._announce(plan.files, plan.size)
-        items = (item for item in plan.items() if self._allowed(item, item.size))
+        items = filter(self._allowed, plan.items())
         first = next(items, None)
         self._round = iter(()) if first is None else chain([first], items)
         if first is not None and self._lock is not None:
             self._lock.make_durable()
             self._dest.require_safe_rename(self._workflow.part_prefix)
         if first is not None and not looks.is_known:
-            listed = first.claimed or first.entry
+            item = files_of(first)[0]
+            listed = item.claimed or item.entry
             looks.learn(listed, await self._first_look(remote, listed.path))
 
     async def _wait(self, remote: Remote, seconds: float) -> None:
@@ -151,7 +153,7 @@ class PickupRun(JobRun[PickupItem]):
         for outcome in await self._lost_claims.still_there(remote):
             self.tally.add(outcome)
 
-    def _plan_rounds(self) -> Iterator[Iterator[PickupItem]]:
+    def _plan_rounds(self) -> Iterator[Iterator[Turn[PickupItem]]]:
         """Yield the files, then the checksum files whose files have been delivered."""
         yield self._round
         if self._plan_of_files is not None:
@@ -233,7 +235,7 @@ class PickupRun(JobRun[PickupItem]):
         elif verdict is Verdict.FINISHED:
             await self._ledger.commit(row, State.FETCHED)
             if row.reason != RESOLVED:
-                self._count(_completed(row))
+                self.count(_completed(row))
         elif verdict is Verdict.ABANDON:
             if self._workflow.is_kept_elsewhere(row):
                 self.tally.add(_earlier(row).blame(await self._workflow.hold_elsewhere(row)))
@@ -247,7 +249,7 @@ class PickupRun(JobRun[PickupItem]):
         except (DiskError, TransferError) as error:
             self.tally.add(_earlier(row).blame(error))
         else:
-            self._count(_completed(row))
+            self.count(_completed(row))
 
     def _to_watch(self) -> set[str]:
         """Return the names whose history may be forgotten only if they are no longer on the server."""
@@ -281,10 +283,28 @@ class PickupRun(JobRun[PickupItem]):
             outcome = await self._workflow.fetch(item)
         except ClaimedElsewhere as error:
             return item.outcome.skip(error)
+        return self._noted(item, outcome)
+
+    def _noted(self, item: PickupItem, outcome: FileOutcome) -> FileOutcome:
         self._gone += outcome.reason == GONE.reason
         if self.job.verify == "sidecar" and (outcome.outcome == "delivered" or outcome.reason == DUPLICATE.reason):
             self._came.add(item.entry.name)
         return outcome
+
+    async def require_startable(self, item: PickupItem) -> bool:
+        self._workflow.require_free_name(item)
+        return True
+
+    async def _copy(self, item: PickupItem) -> Copied:
+        """Publish a file of a set. One that an earlier run published is fetched and compared when its set is whole."""
+        if item.is_copied:
+            return Copied(item.outcome, None)
+        return Copied(*await self._workflow.copy(item))
+
+    async def _complete(self, item: PickupItem, copied: Copied) -> FileOutcome:
+        if copied.rest is None:
+            return await self.transfer(item)
+        return self._noted(item, await self._workflow.complete(item, copied.rest))
 
     async def predict(self, item: PickupItem) -> FileOutcome:
         outcome = item.outcome.deliver()

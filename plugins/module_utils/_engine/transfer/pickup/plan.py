@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Callable
 
 from ...errors import FiledropError, TransferError, WaitError
 from ...ledger.decisions import Discarded, held_error
+from ...ledger.ledger import SECOND
 from ...ledger.locks import JobKey, is_running
 from ...local import names
 from ...remote import Entry, join
 from ...states import CAME, SECURED, State
+from ..companions import Sets, Turn
 from ..left_alone import LeftAlone
 from ..result import FileOutcome
 from ..selection import (
@@ -101,6 +104,14 @@ class PickupPlan:
         self.needs_second_look = False
         self._oldest = Oldest()
         self._selector = Selector(job)
+        self._sets: Sets[PickupItem] = Sets(
+            job.companions,
+            name_of=attrgetter("entry.name"),
+            is_copied=attrgetter("is_copied"),
+            moved_before=lambda stem: ledger.moved_with(*self._key, stem),
+            refuse=lambda item, error: self._refuse(item.entry, error),
+        )
+        self._of_others: dict[str, list[Entry]] = {}  # files of sets that belong to the shares of others, by stem
         self._left_alone = LeftAlone("remote_dir")
         self._oldest_checksums = Oldest()
         self._names = NameMarks()
@@ -152,6 +163,8 @@ class PickupPlan:
                     self._accept(entry)
                 elif self._only:
                     self._refuse(entry, not_in_frame(entry.name))
+            elif self._job.share and (place := self._sets.place(entry.name)) and self._selector.selects(entry.name):
+                self._of_others.setdefault(place.stem, []).append(entry)
 
     def close(self, claimed: dict[str, Entry]) -> None:
         """Complete the plan after the last page of the listing.
@@ -170,6 +183,10 @@ class PickupPlan:
                 sidecar = self._sidecars.get(f"{name}.{digest}")
                 if sidecar and sidecar.name not in claimed and not self._is_asked_for(sidecar.name):
                     self._accept(sidecar)
+            place = self._sets.place(name)
+            for companion in self._of_others.pop(place.stem, ()) if place else ():  # the same
+                if companion.name not in claimed:
+                    self._accept(companion)
         self._ask_ledger()
         for name in claimed:
             self._only.meet(name)
@@ -178,12 +195,17 @@ class PickupPlan:
             self._tally.add(FileOutcome(name, path, remote_path=path).blame(error))
 
     def _is_asked_for(self, name: str) -> bool:
-        return self._selector.selects(name) and is_in_share(name, self._job.share) and name in self._only
+        is_ours = is_in_share(name, self._job.share, self._job.companions)
+        return self._selector.selects(name) and is_ours and name in self._only
 
     def _is_in_frame(self, entry: Entry) -> bool:
-        """Return whether the time frame selects a file. The time of a checksum file does not matter."""
-        is_checksum = self._job.verify == "sidecar" and vouched_by(entry.name)
-        return bool(is_checksum) or self._selector.is_in_frame(mtime_ns_of(entry))
+        """Return whether the time frame selects a file. That of a checksum or of a set is judged later."""
+        is_judged_later = self._is_checksum(entry.name) or self._sets.place(entry.name) is not None
+        return is_judged_later or self._selector.is_in_frame(mtime_ns_of(entry))
+
+    def _is_checksum(self, name: str) -> bool:
+        """Return whether a file is fetched after the file that it is the checksum of."""
+        return self._job.verify == "sidecar" and bool(vouched_by(name)) and self._sets.place(name) is None
 
     def _leave_alone(self, entry: Entry) -> None:
         """Take note of what is not a regular file. If it was named, that is an error."""
@@ -207,7 +229,7 @@ class PickupPlan:
             self._refuse(entry, error)
             return
         if entry.size == 0 and self._job.empty == "skip":
-            self._tally.add(outcome_of(entry).skip(empty_refused()))
+            self._skip(entry, empty_refused())
             return
         if len(self._page) == LOOKED_UP_AT_ONCE or entry.name in self._page:
             self._ask_ledger()
@@ -226,12 +248,12 @@ class PickupPlan:
                     compared.add(name)
                 else:
                     entry = page.pop(name)
+                    self._sets.note_moved(name)
                     self.known += not self._only.tells_past
                     if self._only.tells_past:
                         self._tally.add(outcome_of(entry).skip(self._only.moved_before(moved_at)))
         for entry in page.values():
-            is_checksum = self._job.verify == "sidecar" and vouched_by(entry.name)
-            oldest = self._oldest_checksums if is_checksum else self._oldest
+            oldest = self._oldest_checksums if self._is_checksum(entry.name) else self._oldest
             time = _LAST if entry.name in compared else entry.mtime or 0
             oldest.add(Candidate(time, entry.name, f"{_told(entry.size)}/{_told(entry.mtime)}"))
             self.files += 1
@@ -258,8 +280,12 @@ class PickupPlan:
 
     # --- the work to do
 
-    def items(self) -> Iterator[PickupItem]:
-        """Yield the items, oldest first. Each is built when it is needed, so a large folder needs little memory."""
+    def items(self) -> Iterator[Turn[PickupItem]]:
+        """Yield the items and sets, oldest first. Each is built when it is needed, so a large folder needs little
+        memory."""
+        yield from self._sets.gathered(self._each())
+
+    def _each(self) -> Iterator[PickupItem]:
         for item in self._in_turn(self._oldest):
             if self._job.verify == "sidecar":
                 self._coming.add(item.entry.name)
@@ -289,7 +315,7 @@ class PickupPlan:
         return row is not None and row.state in CAME and (item.entry.mtime or 0) <= row.changed_at
 
     def _in_turn(self, oldest: Oldest) -> Iterator[PickupItem]:
-        entries = self._each_once(oldest.take())
+        entries = self._each_once(self._sets.in_order(oldest.take(), self._is_set_in_frame))
         while some := list(islice(entries, LOOKED_UP_AT_ONCE)):
             yield from self._items_of(some)
 
@@ -307,6 +333,8 @@ class PickupPlan:
 
     def _items_of(self, entries: Sequence[Entry]) -> Iterator[PickupItem]:
         files = {entry.name: entry for entry in entries if entry.name not in self.told}
+        for name in {entry.name for entry in entries} & self.told:
+            self._sets.note_blocked(name, _told_before(name))
         latest = self._ledger.latest(*self._key, files)
         for name, row in latest.items():
             if not self._is_open(files[name], row):
@@ -340,7 +368,7 @@ class PickupPlan:
             self._refuse(entry, other_job(latest))
             return False
         if latest.state is State.DISCARDED and is_same(entry, latest.size, latest.mtime_ns):
-            self._tally.add(outcome_of(entry).skip(Discarded()))
+            self._skip(entry, Discarded())
             return False
         return True
 
@@ -350,7 +378,7 @@ class PickupPlan:
         unsettled = self._settling.unsettled(_sight(entry) for entry in looked_at.values())
         waiting = {name for name, voucher in vouchers.items() if voucher.name in unsettled} | unsettled
         for name in [name for name in files if name in waiting]:
-            self._tally.add(outcome_of(files.pop(name)).blame(unsettled_error(self._job.settle)))
+            self._refuse(files.pop(name), unsettled_error(self._job.settle))
 
     def _vouchers(self, files: Iterable[str]) -> dict[str, Entry]:
         """Return the strongest checksum file of each file that has one, even if `include` does not select it."""
@@ -375,7 +403,24 @@ class PickupPlan:
         outcome = outcome_of(entry).blame(error)
         if again:
             outcome.origin += " (listed again)"
+        else:
+            self._sets.note_blocked(entry.name, error)
         self._tally.add(outcome)
+
+    def _skip(self, entry: Entry, why: FiledropError) -> None:
+        self._sets.note_blocked(entry.name, why)
+        self._tally.add(outcome_of(entry).skip(why))
+
+    def _is_set_in_frame(self, files: Sequence[Candidate]) -> bool:
+        """Return whether the time frame selects a set: by the time of its newest file, unless it was begun."""
+        names = [one.name for one in files]
+        if not self._job.modified.is_limited or any(name in self._begun or name in self._claimed for name in names):
+            return True
+        if self._selector.is_in_frame(max(one.time * SECOND for one in files if one.time != _LAST)):
+            return True
+        for name in names if self._only else ():
+            self._refuse(Entry(name, join(self._job.remote_dir, name), None, None, None), not_in_frame(name))
+        return False
 
 
 def _sight(entry: Entry) -> Sight:
@@ -392,6 +437,10 @@ def _file_awaited(stem: str) -> WaitError:
         f"This is the checksum of {stem!r}, which was not fetched yet, so it stays on the server.",
         "A later run fetches it after its file.",
     )
+
+
+def _told_before(name: str) -> TransferError:
+    return TransferError("unfinished", f"An earlier run left {names.quoted(name)} unfinished.", "See its own message.")
 
 
 def _listed_twice(entry: Entry) -> TransferError:

@@ -16,18 +16,27 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import closing, suppress
+from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import DiskError, HoldError, OriginalStays, RemoteError, RemoteMissing, Replaced, TransferError
+from ...errors import (
+    DiskError,
+    HoldError,
+    OriginalStays,
+    RemoteError,
+    RemoteMissing,
+    Replaced,
+    TransferError,
+    WaitError,
+)
 from ...ledger.decisions import RESOLVED, held_error
 from ...local import names
 from ...local.folder import Folder, make_durable, sha256_of
 from ...local.parts import Part, PartMissing, publish, remove_parts
 from ...remote import Entry, Remote
-from ...states import CAME, LocalPart, Original, State, Verdict, verdict_on
+from ...states import CAME, NAME_TAKEN, LocalPart, Original, State, Verdict, verdict_on
 from ..selection import vouched_by
 from .item import PickupItem, mtime_ns_of, row_of
 from .verify import changed_while_read, compare_with_sidecar, download_whole, reread
@@ -68,28 +77,62 @@ class PickupWorkflow:
         :raises FiledropError: the file was not fetched, or not deleted on the server. No data is lost.
         """
         async with self.claims.hold(item) as claim:
-            with Part(self.dest, self.part_prefix) as part, self.space.reserve(part, item.size):
-                await claim.take()
-                before, is_gone = await self._download(item, claim, part)
-                row = self._came_before(item, part) or self._published_elsewhere(item, claim, part)
-                was_kept = _was_kept(item, part)
-                is_duplicate = row is not None and row.state is not State.PLACED and not was_kept
-                if row is None:
-                    row = await self._place(item, claim, part)
-                elif is_duplicate and self.job.on_duplicate == "hold":
-                    raise await self._hold_duplicate(item, claim, part, row)
-                elif row.id is None or row.state is State.CLAIMING:
-                    await self._adopt_copy(row, claim)
-                part.discard()
-                await self._dispose_of_source(row, item, claim, None if is_gone else before)
+            return await self._complete(item, claim, await self._copy(item, claim))
+
+    def require_free_name(self, item: PickupItem) -> None:
+        """Require that a file of a set can have its own name in `dest`.
+
+        :raises WaitError: the name is taken.
+        """
+        is_ours = item.latest is not None and item.latest.state is State.KEPT
+        if not is_ours and self.dest.status(item.entry.name) is not None:
+            raise WaitError(
+                NAME_TAKEN,
+                f"{self.dest.path_of(item.entry.name)!r} exists, and a file of a set keeps its name.",
+                "The set is fetched once the name is free. Move the existing file away.",
+            )
+
+    async def copy(self, item: PickupItem) -> tuple[FileOutcome, Opened]:
+        """Do the first part of `fetch`: the copy is published. The claim stays until `complete`, or the next run."""
+        async with AsyncExitStack() as scope:
+            claim = await scope.enter_async_context(self.claims.hold(item))
+            copy = await self._copy(item, claim)
+            return self._outcome_of(item, copy), Opened(claim, copy, scope.pop_all())
+
+    async def complete(self, item: PickupItem, opened: Opened) -> FileOutcome:
+        """Do the second part of `fetch`: dispose of the original."""
+        async with opened.scope:
+            return await self._complete(item, opened.claim, opened.copy)
+
+    async def _copy(self, item: PickupItem, claim: Claim) -> Copy:
+        with Part(self.dest, self.part_prefix) as part, self.space.reserve(part, item.size):
+            await claim.take()
+            before, is_gone = await self._download(item, claim, part)
+            row = self._came_before(item, part) or self._published_elsewhere(item, claim, part)
+            was_kept = _was_kept(item, part)
+            is_duplicate = row is not None and row.state is not State.PLACED and not was_kept
+            if row is None:
+                row = await self._place(item, claim, part)
+            elif is_duplicate and self.job.on_duplicate == "hold":
+                raise await self._hold_duplicate(item, claim, part, row)
+            elif row.id is None or row.state is State.CLAIMING:
+                await self._adopt_copy(row, claim)
+            part.discard()
+        return Copy(row, None if is_gone else before, is_new=not (is_duplicate or was_kept))
+
+    async def _complete(self, item: PickupItem, claim: Claim, copy: Copy) -> FileOutcome:
+        await self._dispose_of_source(copy.row, item, claim, copy.before)
+        return self._outcome_of(item, copy)
+
+    def _outcome_of(self, item: PickupItem, copy: Copy) -> FileOutcome:
         outcome = item.outcome.deliver()
         outcome.verified_by = self.job.verify
-        if is_duplicate or was_kept or row.reason == RESOLVED:
+        if not copy.is_new or copy.row.reason == RESOLVED:
             outcome.skip(DUPLICATE)
             outcome.changed = self.job.after != "keep"
-        elif is_gone:
+        elif copy.before is None:
             outcome.reason, outcome.message = GONE.reason, str(GONE)
-        outcome.sha256, outcome.local_path = row.sha256, row.local_path or ""
+        outcome.sha256, outcome.local_path = copy.row.sha256, copy.row.local_path or ""
         return outcome
 
     # --- download
@@ -367,6 +410,26 @@ class PickupWorkflow:
     @cached_property
     def part_prefix(self) -> str:
         return names.part_prefix(self.ledger.identity, self.account, self.job.name)
+
+
+class Copy(NamedTuple):
+    """A published copy.
+
+    :ivar before: what the original is compared with; None if it is gone.
+    :ivar is_new: whether this run published it.
+    """
+
+    row: Row
+    before: Entry | None
+    is_new: bool
+
+
+class Opened(NamedTuple):
+    """A published copy whose original is not disposed of. The scope holds its claim."""
+
+    claim: Claim
+    copy: Copy
+    scope: AsyncExitStack
 
 
 RECENT = 24 * 3600.0

@@ -17,6 +17,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.dead
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Remote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.base import JobRun
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.companions import Copied
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
 
 NAME = "a.xml"
@@ -56,6 +57,15 @@ class Run(JobRun[str]):
 
     async def predict(self, item: str) -> FileOutcome:
         return self.outcome_of(item)
+
+    async def require_startable(self, item: str) -> bool:
+        return True
+
+    async def _copy(self, item: str) -> Copied:
+        return Copied(await self.transfer(item), None)
+
+    async def _complete(self, item: str, copied: Copied) -> FileOutcome:
+        return copied.outcome
 
 
 @pytest.fixture

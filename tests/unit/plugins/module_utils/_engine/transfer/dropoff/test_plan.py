@@ -16,6 +16,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jo
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.companions import files_of
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.item import DropoffItem
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.plan import DropoffPlan
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
@@ -61,7 +62,7 @@ def plan(ledger: Ledger, *folders: Path, note: bool = True, **options: Any) -> P
     tally = Tally(1000)
     made = DropoffPlan(replace(job, **options), "acme", ledger, tally, check=not note)
     made.scan()
-    items = list(made.items())
+    items = [item for turn in made.items() for item in files_of(turn)]
     return Planned(items, tally.result(None).outcomes, made.known, list(made.notes()))
 
 

@@ -17,6 +17,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.le
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.companions import files_of
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.item import PickupItem
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.plan import PickupPlan
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
@@ -58,7 +59,7 @@ def plan(ledger: Ledger, *entries: Entry, claimed: Collection[str] = (), note: b
     made = PickupPlan(replace(job, **options), "acme", ledger, tally, check=not note, watched=())
     made.take([one for one in entries if one.name not in claimed])
     made.close(claims)
-    items = list(made.items())
+    items = [item for turn in made.items() for item in files_of(turn)]
     sidecars = list(made.checksums({item.entry.name for item in items}))
     return Planned(items, sidecars, tally.result(None).outcomes, made.known)
 

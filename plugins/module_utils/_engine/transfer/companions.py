@@ -1,0 +1,361 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Move files that belong together as one set.
+
+- A set begins once all files that are not optional are there and can go: each is settled, and its name is free.
+- Its files go one after the other, in the order of the companions. After one that cannot go, no other goes.
+- The originals are disposed of when the whole set is delivered.
+
+The ledger has the evidence: a copied file has an open row until its original is disposed of. So the next run continues
+a set that was interrupted anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Callable, Generic, NamedTuple, Protocol, TypeVar, Union
+
+from ..config.companions import Companion, Place, place_of
+from ..errors import FiledropError, NotReached, WaitError
+from ..ledger.decisions import Discarded
+from ..local.names import quoted
+
+if TYPE_CHECKING:
+    from .result import FileOutcome
+    from .selection import Candidate
+    from .tally import Tally
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class FileSet(Generic[Item]):
+    """Hold the files of one set that need work, in the order of sending.
+
+    :ivar copied: which of them were copied by an earlier run, so only their originals are left.
+    :ivar leaders: by the place in ``items``: the names of the files that must be taken before that one goes.
+    """
+
+    items: Sequence[Item]
+    copied: frozenset[int]
+    leaders: Mapping[int, Sequence[str]] = field(default_factory=dict)
+
+
+Turn = Union[Item, FileSet[Item]]
+"""What is moved at a time: a file that goes by itself, or a set."""
+
+
+def files_of(turn: Turn[Item]) -> Sequence[Item]:
+    """Return the files of a turn."""
+    return turn.items if isinstance(turn, FileSet) else [turn]
+
+
+class Copied(NamedTuple):
+    """A file whose copy is complete and whose original is not disposed of.
+
+    :ivar outcome: what is told of it if its set is not complete.
+    :ivar rest: what the direction needs to dispose of the original.
+    """
+
+    outcome: FileOutcome
+    rest: Any
+
+
+# --- from files to sets
+
+
+@dataclass
+class _Others:
+    """Hold the files of one set that need no work, or cannot go, by their names."""
+
+    moved: set[str] = field(default_factory=set)
+    blocked: dict[str, FiledropError] = field(default_factory=dict)
+
+
+class Sets(Generic[Item]):
+    """Put the files of a plan into sets. Without companions, every file goes by itself.
+
+    :param name_of: returns the name of an item.
+    :param is_copied: returns whether an earlier run copied the file of an item.
+    :param moved_before: returns names that begin with a stem, and that an earlier run moved.
+    :param refuse: receives each item that cannot go, and why.
+    """
+
+    def __init__(
+        self,
+        companions: Sequence[Companion],
+        *,
+        name_of: Callable[[Item], str],
+        is_copied: Callable[[Item], bool],
+        moved_before: Callable[[str], Iterable[str]],
+        refuse: Callable[[Item, FiledropError], None],
+    ) -> None:
+        self._companions = companions
+        self._name_of = name_of
+        self._is_copied = is_copied
+        self._moved_before = moved_before
+        self._refuse = refuse
+        self._others: dict[str, _Others] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._companions)
+
+    def place(self, name: str) -> Place | None:
+        """Return the place of a file in its set; None if it goes by itself."""
+        return place_of(name, self._companions)
+
+    def note_moved(self, name: str) -> None:
+        """Note a file that is there, and needs no work because an earlier run moved it."""
+        place = self.place(name)
+        if place is not None:
+            self._others_of(place.stem).moved.add(name)
+
+    def note_blocked(self, name: str, error: FiledropError) -> None:
+        """Note a file that is there, and cannot go."""
+        place = self.place(name)
+        if place is not None:
+            self._others_of(place.stem).blocked[name] = error
+
+    def _others_of(self, stem: str) -> _Others:
+        return self._others.setdefault(stem, _Others())
+
+    def in_order(
+        self, candidates: Iterable[Candidate], is_wanted: Callable[[Sequence[Candidate]], bool]
+    ) -> Iterator[Candidate]:
+        """Yield the candidates; all files of a set when the turn of its oldest file comes.
+
+        :param is_wanted: whether the files of a set are selected.
+        """
+        if not self._companions:
+            yield from candidates
+            return
+        found: dict[object, list[tuple[Place, Candidate]]] = {}
+        for number, one in enumerate(candidates):
+            place = self.place(one.name)
+            if place is None:
+                found[number] = [(Place("", 0), one)]
+            else:
+                found.setdefault(place.stem, []).append((place, one))
+        for key, together in found.items():
+            together.sort(key=lambda each: (each[0].number, each[1].name))
+            some = [one for _place, one in together]
+            if isinstance(key, int) or is_wanted(some):
+                yield from some
+
+    def gathered(self, items: Iterable[Item]) -> Iterator[Turn[Item]]:
+        """Yield the items, and those of a set together. The files of a set must follow one another."""
+        stem, together = "", list[Item]()
+        for item in items:
+            place = self.place(self._name_of(item))
+            if together and (place is None or place.stem != stem):
+                yield from self._set(stem, together)
+                together = []
+            if place is None:
+                yield item
+            else:
+                stem = place.stem
+                together.append(item)
+        if together:
+            yield from self._set(stem, together)
+
+    def _set(self, stem: str, items: Sequence[Item]) -> Iterator[FileSet[Item]]:
+        """Yield a set that can begin, or go on. Refuse the files of any other."""
+        copied = frozenset(number for number, item in enumerate(items) if self._is_copied(item))
+        names = [self._name_of(item) for item in items]
+        others = self._others_of(stem)
+        to_copy = [name for number, name in enumerate(names) if number not in copied]
+        error = self._why_not(stem, names, to_copy, others)
+        if error is None:
+            yield FileSet(items, copied, self._leaders(names, others.moved))
+            return
+        for item in items:
+            self._refuse(item, error)
+
+    def _why_not(self, stem: str, names: Sequence[str], to_copy: Sequence[str], others: _Others) -> WaitError | None:
+        """Return why a set cannot go on now; None if it can."""
+        for name, error in others.blocked.items():
+            if to_copy or not isinstance(error, Discarded):
+                return companion_waiting(name, error)
+        if not to_copy:
+            return None
+        missing = self._missing([*names, *others.moved])
+        if missing and self._are_optional(to_copy):  # they are late: the set may have been moved before
+            others.moved.update(name for name in self._moved_before(stem) if self._is_of(name, stem))
+            missing = self._missing([*names, *others.moved])
+        return companion_missing(stem, self._companions[missing[0]].pattern) if missing else None
+
+    def _missing(self, names: Iterable[str]) -> Sequence[int]:
+        there = self._numbers(names)
+        return [n for n, one in enumerate(self._companions) if not one.optional and n not in there]
+
+    def _numbers(self, names: Iterable[str]) -> set[int]:
+        return {place.number for place in map(self.place, names) if place is not None}
+
+    def _are_optional(self, names: Iterable[str]) -> bool:
+        return all(self._companions[number].optional for number in self._numbers(names))
+
+    def _is_of(self, name: str, stem: str) -> bool:
+        place = self.place(name)
+        return place is not None and place.stem == stem
+
+    def _leaders(self, names: Sequence[str], moved: Iterable[str]) -> Mapping[int, Sequence[str]]:
+        numbers = {name: place.number for name in (*names, *moved) if (place := self.place(name)) is not None}
+        found = {}
+        for at, name in enumerate(names):
+            before = [number for number in numbers.values() if number < numbers[name]]
+            if before and self._companions[numbers[name]].after_taken:
+                found[at] = [leader for leader, number in numbers.items() if number == max(before)]
+        return found
+
+
+# --- the way of a set
+
+
+class Mover(Protocol[Item]):
+    """What a run does with the files of a set; see `base.JobRun`."""
+
+    tally: Tally
+
+    async def attempt(self, item: Item, work: Callable[[Item], Awaitable[Result]]) -> Result | None: ...
+
+    def outcome_of(self, item: Item) -> FileOutcome: ...
+
+    def count(self, outcome: FileOutcome, *, files: int) -> None: ...
+
+    async def require_startable(self, item: Item) -> bool: ...
+
+    async def require_taken(self, names: Sequence[str]) -> None: ...
+
+    async def copy(self, item: Item) -> Copied: ...
+
+    async def complete(self, item: Item, copied: Copied) -> FileOutcome: ...
+
+
+class SetMove(Generic[Item]):
+    """One set on its way through a run."""
+
+    def __init__(self, files: FileSet[Item], run: Mover[Item]) -> None:
+        self._files = files
+        self._run = run
+        self._copies: dict[int, Copied] = {}
+        self._told: set[int] = set()  # the files that have their outcomes
+
+    async def move(self) -> None:
+        """See the set through as far as possible, and give each file its outcome.
+
+        :raises FiledropError: what ends the attempt.
+        """
+        stopped_by = None
+        try:
+            stopped_by = await self._not_startable()
+            if stopped_by is None:
+                stopped_by = await self._copy_all()
+            if stopped_by is None:
+                await self._complete_all()
+        finally:
+            self._tell_rest(stopped_by)
+
+    async def _step(self, number: int, work: Callable[[Item], Awaitable[Result]]) -> Result | None:
+        """Do one step with one file. If it fails, the file is told, and the result is None."""
+        self._told.add(number)
+        found = await self._run.attempt(self._files.items[number], work)
+        if found is not None:
+            self._told.discard(number)
+        return found
+
+    async def _not_startable(self) -> Item | None:
+        """Return a file of the set that cannot go now, if there is one."""
+        for number, item in enumerate(self._files.items):
+            if number not in self._files.copied and await self._step(number, self._run.require_startable) is None:
+                return item
+        return None
+
+    async def _copy_all(self) -> Item | None:
+        """Copy all files in their order. Return the first one that cannot go."""
+        for number, item in enumerate(self._files.items):
+            copied = await self._step(number, partial(self._copy, number))
+            if copied is None:
+                return item
+            self._copies[number] = copied
+        return None
+
+    async def _copy(self, number: int, item: Item) -> Copied:
+        if number not in self._files.copied:
+            await self._require_taken(self._files.leaders.get(number, ()))
+        return await self._run.copy(item)
+
+    async def _require_taken(self, names: Sequence[str]) -> None:
+        """Require that files of the set are gone from the server.
+
+        A file that this run has sent does not count: a server may show a new file late.
+        """
+        for number in self._copies.keys() - self._files.copied:
+            name = self._run.outcome_of(self._files.items[number]).name
+            if name in names:
+                raise companion_not_taken(name)
+        await self._run.require_taken(names)
+
+    async def _complete_all(self) -> None:
+        last = len(self._copies) - 1
+        for number, copied in self._copies.items():
+            outcome = await self._step(number, partial(self._run.complete, copied=copied))
+            self._told.add(number)
+            if outcome is not None:
+                self._run.count(outcome, files=int(number == last))
+
+    def _tell_rest(self, stopped_by: Item | None) -> None:
+        """Give each file an outcome that has none: the run has ended, or a file of the set cannot go."""
+        for number, item in enumerate(self._files.items):
+            if number in self._told:
+                continue
+            outcome = self._run.outcome_of(item)
+            if number in self._copies and number not in self._files.copied:
+                self._run.count(self._copies[number].outcome, files=0)
+            elif stopped_by is None:
+                self._run.tally.interrupt(outcome.blame(NotReached()))
+            elif number in self._files.copied:
+                self._run.tally.add(outcome.blame(original_waits(self._run.outcome_of(stopped_by).name)))
+            else:
+                self._run.tally.add(outcome.blame(companion_waiting(self._run.outcome_of(stopped_by).name)))
+
+
+# --- why a file of a set waits
+
+
+def companion_missing(stem: str, pattern: str) -> WaitError:
+    return WaitError(
+        "companion_missing",
+        f"No file {quoted(pattern)} with the stem {quoted(stem)} is there, and the files of a set go together.",
+        "A later run moves the set once it is complete. If no such file will come, remove the others, or make the "
+        "companion optional.",
+    )
+
+
+def companion_waiting(name: str, why: FiledropError | None = None) -> WaitError:
+    finding = f" {why.finding}" if why else ""
+    return WaitError(
+        "companion_waiting",
+        f"{quoted(name)} belongs to the same set and cannot go now, so this file does not go either.{finding}",
+        "A later run goes on with the set.",
+    )
+
+
+def companion_not_taken(name: str) -> WaitError:
+    return WaitError(
+        "companion_not_taken",
+        f"This file goes only once {quoted(name)} was taken from the server.",
+        "A later run looks again.",
+    )
+
+
+def original_waits(name: str) -> WaitError:
+    return WaitError(
+        "companion_waiting",
+        f"An earlier run copied this file. Its original stays until {quoted(name)} and the rest of its set are moved.",
+        "A later run goes on with the set.",
+    )
