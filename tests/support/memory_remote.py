@@ -106,6 +106,7 @@ class MemoryRemote:
     identity = "memory"
     clock = 0.0
     most_open = 0
+    notes: Sequence[str] = ()
 
     def __init__(self, server: MemoryServer) -> None:
         self.server = server
@@ -196,6 +197,7 @@ class MemoryRemote:
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
         ask_size: bool = True,
+        final: str | None = None,
     ) -> MemoryUpload:
         def rewrite() -> MemoryFile:
             file = self.server.file(path)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -68,7 +68,7 @@ def folder_remote(account: Account, permissions: Permissions) -> ThreadedRemote:
         features=FEATURES,
         clock=0.0,
         identity=f"folder {os.path.realpath(root)}",
-        info={"root": root},
+        info=lambda: {"root": root},
         timeout=account.timeout,
         bandwidth_limit=account.bandwidth_limit,
     )
@@ -82,7 +82,7 @@ class _FolderConnection:
         self._permissions = permissions
         self._open: set[_File] = set()
 
-    def list(self, folder: str) -> Iterator[Sequence[Entry]]:
+    def list(self, folder: str) -> Generator[Sequence[Entry], None, None]:
         with _errors(f"to list the folder {folder!r}"), self._folder(folder) as opened, os.scandir(opened.fd) as names:
             while some := list(islice(names, PAGE)):
                 found = []
@@ -100,7 +100,8 @@ class _FolderConnection:
     def open(self, path: str) -> _File:
         return self._opened(path, os.O_RDONLY)
 
-    def create(self, path: str) -> _File:
+    def create(self, path: str, temporary: bool) -> _File:
+        del temporary
         file = self._opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             self._give_permissions(file)
@@ -223,7 +224,8 @@ class _File:
                 os.posix_fadvise(self.fd, self._begun, self._written - self._begun, os.POSIX_FADV_DONTNEED)
             self._begun = self._written
 
-    def size(self) -> int:
+    def size(self, final: str | None) -> int:
+        del final
         with _errors(f"to tell the size of {self._path!r}"):
             return os.fstat(self.fd).st_size
 

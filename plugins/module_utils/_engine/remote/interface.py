@@ -46,6 +46,7 @@ class Features(NamedTuple):
     :ivar partial_uploads: True: a file is visible under its name while it is written. False: it is not. None: that
         depends on the server.
     :ivar max_in_flight: how many files to work on at once.
+    :ivar stat_while_open: a file can be looked at while it is uploaded.
     """
 
     stat: bool
@@ -53,6 +54,7 @@ class Features(NamedTuple):
     exclusive_create: bool
     partial_uploads: bool | None
     max_in_flight: int
+    stat_while_open: bool = True
 
 
 class Outgoing(Protocol):
@@ -143,6 +145,10 @@ class Remote(Protocol):
         """
 
     @property
+    def notes(self) -> Sequence[str]:
+        """Return what people should know of a run over this session. It grows while the session lasts."""
+
+    @property
     def most_open(self) -> int:
         """Return to how many open files the server's refusals have reduced this session; 0 if they have not."""
 
@@ -187,6 +193,7 @@ class Remote(Protocol):
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
         ask_size: bool = True,
+        final: str | None = None,
     ) -> Uploaded:
         """Upload a file; return when every byte has been handed to the transport.
 
@@ -202,6 +209,7 @@ class Remote(Protocol):
             several connections.
         :param created: awaited once the name is ours and before the first byte is sent: the durable point. It gets
             the upload, so that the caller can discard it whatever happens later.
+        :param final: the name that a temporary file gets afterwards. The caller looks at it right behind the upload.
         :param ask_size: False if the account may not look at files. Then `Uploaded.size` is None.
         """
 

@@ -58,10 +58,17 @@ class _Watched:
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
         ask_size: bool,
+        final: str | None = None,
     ) -> Uploaded:
         watched_source = _Outgoing(source, self._observer)
         return await self._remote.upload(
-            path, watched_source, over=over, temporary=temporary, created=created, ask_size=ask_size
+            path,
+            watched_source,
+            over=over,
+            temporary=temporary,
+            created=created,
+            ask_size=ask_size,
+            final=final,
         )
 
 

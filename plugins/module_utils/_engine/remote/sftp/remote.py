@@ -35,6 +35,7 @@ class SftpRemote:
 
     features = FEATURES
     batches: Sequence[Batch] = ()
+    notes: Sequence[str] = ()
 
     def __init__(self, account: Account) -> None:
         self._sessions = Sessions(account)
@@ -92,7 +93,9 @@ class SftpRemote:
         temporary: bool,
         created: Callable[[Uploaded], Awaitable[None]],
         ask_size: bool = True,
+        final: str | None = None,
     ) -> Upload:
+        del final  # a look of its own costs nothing, because it does not wait for other answers
         open_file = requests.rewrite if over else requests.create
         handle = await open_file(self._sessions.idlest(), path)
         upload = Upload(self._sessions, handle, temporary=temporary, ask_size=ask_size)

@@ -30,7 +30,7 @@ from ..._deps import paramiko
 from ...errors import ProtocolError, ServerBusy, TrustError, UnreachableError
 from ...keys.formats import PublicKey, parse_blob
 from ..channel import ended
-from .tcp import open_connection
+from ..tcp import open_connection
 
 if TYPE_CHECKING:
     from paramiko import Message, Transport

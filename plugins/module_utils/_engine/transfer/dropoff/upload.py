@@ -146,6 +146,8 @@ class Uploads:
     def partial_uploads(self) -> bool | None:
         """Return what is known about that; None if nothing is known."""
         known = self.remote.features.partial_uploads
+        if known is None and not self.remote.features.stat_while_open:
+            return None
         return self.ledger.capability(self.account, PARTIAL_UPLOADS) if known is None else known
 
     # --- intent, created
@@ -206,6 +208,7 @@ class Uploads:
                 temporary=row.temporary is not None,
                 created=created,
                 ask_size=self.looks,
+                final=row.remote_path,
             )
             return await self._check_size(upload, row)
         except Exception as error:

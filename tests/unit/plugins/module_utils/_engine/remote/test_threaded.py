@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -49,9 +49,9 @@ class Slow:
         name = what.split()[0]
         return self.answers[name]() if name in self.answers else default
 
-    def list(self, folder: str) -> Iterator[Sequence[Entry]]:
+    def list(self, folder: str) -> Generator[Sequence[Entry], None, None]:
         self._do(f"list {folder}")
-        return iter(())
+        return (page for page in ())
 
     def stat(self, path: str) -> Entry | None:
         found: Entry | None = self._do(f"stat {path}")
@@ -61,7 +61,7 @@ class Slow:
         self._do(f"open {path}")
         return self
 
-    def create(self, path: str) -> Slow:
+    def create(self, path: str, temporary: bool) -> Slow:
         self._do(f"create {path}")
         return self
 
@@ -88,7 +88,7 @@ class Slow:
         self._do(f"write {len(data)}")
         self.content += data
 
-    def size(self) -> int | None:
+    def size(self, final: str | None) -> int | None:
         size: int | None = self._do("size", len(self.content))
         return size
 
@@ -108,7 +108,7 @@ def connections() -> list[Slow]:
 
 def remote_of(connections: Sequence[Slow], *, timeout: float = 30.0, rate: int | None = None) -> ThreadedRemote:
     return ThreadedRemote(
-        connections, features=FEATURES, identity="", clock=None, info={}, timeout=timeout, bandwidth_limit=rate
+        connections, features=FEATURES, identity="", clock=None, info=dict, timeout=timeout, bandwidth_limit=rate
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import ServerBusy, UnreachableError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import tcp
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import tcp
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import Any
 
-from ...errors import FiledropError, ServerBusy, UnreachableError
+from ..errors import FiledropError, ServerBusy, UnreachableError
 
 # An address as getaddrinfo gives it: family, kind, protocol, canonical name, socket address.
 AddressInfo = tuple[Any, Any, int, str, Any]
@@ -45,10 +45,11 @@ class Connection(socket.socket):
         return bytes(self._ahead[start : self._taken])
 
 
-def open_connection(host: str, port: int, timeout: float) -> socket.socket:
+def open_connection(host: str, port: int, timeout: float, make: type[socket.socket] = Connection) -> socket.socket:
     """Connect to the first address of a host that answers.
 
     :param timeout: seconds for the name and all addresses together; later, seconds without any answer from the peer.
+    :param make: the class of the socket.
     :raises UnreachableError: ``host_unknown``, ``port_closed``, ``no_answer``, ``no_route``.
     :raises ServerBusy: the server closed the connection at once.
     """
@@ -59,7 +60,7 @@ def open_connection(host: str, port: int, timeout: float) -> socket.socket:
         # Each address gets a share of the remaining time, so that a dead one does not use up all of it.
         share = max(0.1, (deadline - time.monotonic()) / (len(addresses) - number))
         try:
-            connection = Connection(family, kind, protocol)
+            connection = make(family, kind, protocol)
         except OSError as error:
             failures.append((address[0], error))
             continue
@@ -70,7 +71,7 @@ def open_connection(host: str, port: int, timeout: float) -> socket.socket:
             connection.close()
             failures.append((address[0], error))
         else:
-            _detect_dead_peer(connection, timeout)
+            detect_dead_peer(connection, timeout)
             return connection
     raise _unreachable(host, port, timeout, failures)
 
@@ -104,7 +105,7 @@ def _resolve(host: str, port: int, timeout: float) -> list[AddressInfo]:
     return answer
 
 
-def _detect_dead_peer(connection: socket.socket, timeout: float) -> None:
+def detect_dead_peer(connection: socket.socket, timeout: float) -> None:
     """Send small messages at once, and detect a peer that acknowledges nothing or is gone while the line is idle."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
