@@ -109,8 +109,9 @@ class _Worker:
                 break
             self.began = time.monotonic()
             try:
-                named = isinstance(call.function, str)
-                function = getattr(self.connection, call.function) if named else call.function
+                function = call.function
+                if isinstance(function, str):
+                    function = getattr(self.connection, function)
                 done = _Done(call, function(*call.arguments), None)
             except Exception as error:
                 done = _Done(call, None, error)

@@ -139,7 +139,7 @@ class ThreadedRemote(Lanes):
     async def list(self, folder: str, take: Callable[[Sequence[Entry]], None]) -> None:
         lane = self.lane_for(folder)
         self.hold(lane)
-        pages = None
+        pages: Any = None
         try:
             pages = await self.call(lane, "list", folder)
             while (page := await self.call(lane, next, pages, None)) is not None:
@@ -159,8 +159,7 @@ class ThreadedRemote(Lanes):
         return self.call(self.lane_for(path), "remove", path, paths=(path,))
 
     def make_folder(self, path: str) -> Future[None]:
-        worker = self.worker_for(path)
-        return self.call(worker, worker.connection.make_folder, path, paths=(path,))
+        return self.call(self.lane_for(path), "make_folder", path, paths=(path,))
 
     async def download(self, path: str, into: Incoming, *, size: int) -> Received:
         lane = self.lane_for(path)

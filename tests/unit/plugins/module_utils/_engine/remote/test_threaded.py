@@ -51,7 +51,7 @@ class Slow:
 
     def list(self, folder: str) -> Generator[Sequence[Entry], None, None]:
         self._do(f"list {folder}")
-        return (page for page in ())
+        yield from ()
 
     def stat(self, path: str) -> Entry | None:
         found: Entry | None = self._do(f"stat {path}")
