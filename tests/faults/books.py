@@ -36,6 +36,7 @@ KINDS = (
     "touched",
     "unrecorded",
     "restless",
+    "out of order",
     "limit",
 )
 
@@ -104,7 +105,21 @@ def at_any_instant(world: World, variant: Variant, puts: Puts) -> Found:
     for put in puts:
         if not put.gone and _original_gone(world, variant, put):
             _settled_rightly(world, variant, puts, put, copies[put.name, put.content], found)
+    _in_order(world, variant, puts, arrived, found)
     return found
+
+
+def _in_order(world: World, variant: Variant, puts: Puts, arrived: Arrivals, found: Found) -> None:
+    """Of files that belong together, none is there without those before it, and the originals stay until all are."""
+    names = {plain_name(name) for name, _content in arrived}
+    whole = [name for name in variant.order if any(_is_one_of(*one, puts) for one in arrived if one[0] == name)]
+    for place, name in enumerate(variant.order):
+        missing = set(variant.order[:place]) - set(whole)
+        if name in names and missing:
+            found.add("out of order", f"{name} is there without {missing}")
+    for put in puts:
+        if put.name in variant.order and len(whole) < len(variant.order) and _original_gone(world, variant, put):
+            found.add("out of order", f"the original of {put.name} is gone, and only {whole} are there")
 
 
 def at_the_end(
@@ -155,7 +170,7 @@ def _ended_well(
             found.add("lost", f"{put.name} is held, and its original is gone")
     elif not has_arrived:
         found.add("lost" if gone else "not told", f"{put.name} did not arrive")
-    elif not gone and variant.settles:
+    elif not gone and variant.settles and not (put.name in variant.order and waiting.keys() & set(variant.order)):
         found.add("left over", f"the original of {put.name}")
 
 

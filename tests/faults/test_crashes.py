@@ -23,6 +23,7 @@ from faults.variants import (
     FOLDERS,
     OTHERS,
     OVER_SSH,
+    SETS,
     SINGLES,
     TO_THE_END,
     Variant,
@@ -66,6 +67,12 @@ def test_a_batch_is_killed_at_every_step(variant: Variant, full: bool, seed: int
         explorer.crash(Limits(depth=3, sample=3, seed=seed) if full else Limits(depth=1))
 
 
+@pytest.mark.parametrize("variant", _named(SETS))
+def test_a_set_is_killed_at_every_step(variant: Variant, full: bool, seed: int, reports: list[Report]) -> None:
+    with _explored(variant, variant.name, reports) as explorer:
+        explorer.crash(Limits(depth=2, sample=8 if full else 1, seed=seed))
+
+
 @pytest.mark.parametrize("variant", _named(OVER_SSH))
 def test_a_run_over_ssh_is_killed(variant: Variant, full: bool, seed: int, reports: list[Report]) -> None:
     with _explored(variant, variant.name, reports) as explorer:
@@ -80,7 +87,9 @@ def test_the_next_run_need_not_wait_until_the_server_has_noticed(
         explorer.crash_and_hurry(Limits(steps=24 if full else 6, seed=seed))
 
 
-@pytest.mark.parametrize("variant", _named((*SINGLES, *OTHERS, *BATCHES)))
+@pytest.mark.parametrize(
+    "variant", _named((*SINGLES, *OTHERS, *BATCHES, *(one for one in SETS if one.server != "folder")))
+)
 def test_a_connection_is_cut_at_every_request(variant: Variant, reports: list[Report]) -> None:
     with _explored(variant, f"{variant.name}, cut", reports) as explorer:
         explorer.cut()

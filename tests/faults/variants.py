@@ -23,6 +23,7 @@ ONE = {"invoice.xml": content("invoice", 3000)}
 LARGE = {"large.xml": content("large", 600 * KIB)}  # three requests of the largest size
 EMPTY = {"empty.xml": b""}
 SIDECAR = {**ONE, "invoice.xml.sha256": hashlib.sha256(ONE["invoice.xml"]).hexdigest().encode()}
+PAIR = {"invoice.pdf": content("picture", 5000), "invoice.xml": ONE["invoice.xml"]}
 BATCH = {**ONE, **LARGE, **EMPTY, "tiny.xml": b"x", "report.xml": content("report", 40 * KIB)}
 
 
@@ -57,10 +58,17 @@ class Variant:
         return self.options["after"] in ("archive", "move")
 
     @property
+    def order(self) -> tuple[str, ...]:
+        """The names of the files that belong together, in the order of sending."""
+        return tuple(PAIR) if "companions" in self.options else ()
+
+    @property
     def states_that_settle(self) -> frozenset[str]:
         """What must stand in the ledger before an original may leave its place."""
         if self.direction == "pickup":
             return frozenset({"placed", "fetched"})
+        if self.order:
+            return frozenset({"sent", "delivered"})
         upload = {"closed", "delivered"} if self.options["upload"] == "direct" else {"renamed", "delivered"}
         return frozenset(upload)
 
@@ -134,6 +142,30 @@ def _batches() -> Iterator[Variant]:
     yield Variant("batch-share-delete", "pickup", {"after": "delete", "share": {"index": 0, "count": 1}}, BATCH)
 
 
+def _sets() -> Iterator[Variant]:
+    """Two files that belong together."""
+    together = {"companions": ["*.pdf", "*.xml"]}
+    waits = frozenset({"companion_waiting"})
+    for upload, after, server in (
+        ("rename", "archive", "openssh"),
+        ("rename", "delete", "taking"),
+        ("rename", "keep", "openssh"),
+        ("direct", "archive", "hiding"),
+        ("direct", "delete", "openssh"),
+        ("rename", "archive", "folder"),
+    ):
+        held = _HELD_DROPOFFS[server][upload] if server != "folder" else frozenset()
+        options = {**together, "upload": upload, "after": after}
+        yield Variant(
+            f"set-{upload}-{after}-{server}", "dropoff", options, PAIR, server, held | waits if held else held
+        )
+    for after in ("delete", "move", "keep"):
+        yield Variant(f"set-pickup-{after}", "pickup", {**together, "after": after}, PAIR)
+    shared = {**together, "after": "delete", "share": {"index": 0, "count": 1}}
+    yield Variant("set-share-delete", "pickup", shared, PAIR)
+    yield Variant("set-pickup-delete-folder", "pickup", {**together, "after": "delete"}, PAIR, "folder")
+
+
 def _folders() -> Iterator[Variant]:
     """Jobs whose server is a folder of the same host."""
     for upload, after in (("rename", "archive"), ("direct", "delete"), ("rename", "keep")):
@@ -163,10 +195,11 @@ def _over_ssh() -> Iterator[Variant]:
 SINGLES = (*_dropoffs(), *_pickups())
 OTHERS = tuple(_others())
 BATCHES = tuple(_batches())
+SETS = tuple(_sets())
 FOLDERS = tuple(_folders())
 FOLDER_BATCHES = tuple(_folder_batches())
 OVER_SSH = tuple(_over_ssh())
-ALL = {variant.name: variant for variant in (*SINGLES, *OTHERS, *BATCHES, *FOLDERS, *FOLDER_BATCHES, *OVER_SSH)}
+ALL = {variant.name: variant for variant in (*SINGLES, *OTHERS, *BATCHES, *SETS, *FOLDERS, *FOLDER_BATCHES, *OVER_SSH)}
 
 TO_THE_END = frozenset(
     {
@@ -180,6 +213,7 @@ EVERY_DAY = TO_THE_END | frozenset(
     {
         *("rename-keep-openssh", "rename-fresh", "rename-other-disk", "direct-large", "pickup-empty", "pickup-sidecar"),
         *("batch-rename-archive-openssh", "batch-direct-delete-hiding", "batch-pickup-delete"),
+        *("set-rename-archive-openssh", "set-direct-archive-hiding", "set-pickup-delete"),
         *("ssh-rename-archive", "ssh-pickup-delete"),
         *("rename-archive-folder", "direct-delete-folder", "pickup-delete-folder", "batch-rename-archive-folder"),
     }

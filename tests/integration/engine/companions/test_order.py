@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Any
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 from support.desk import Desk, assert_delivered, digests, outcomes
 from support.sshd import SshServer
@@ -81,6 +82,16 @@ def test_a_set_waits_until_it_is_complete(side: Side, missing: str) -> None:
     side.put(missing)
     assert_delivered(side.run(), ["a.pdf", "a.xml"])
     assert side.left() == set()
+
+
+def test_a_set_that_stays_incomplete_needs_a_person(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    side.put("a.xml")
+    result = side.run()
+    assert (result.stuck, result.blocked) == (0, 0)
+    monkeypatch.setattr(runner, "default_max_age", lambda _settle: 0)
+    result = side.run()
+    assert told(result) == {"a.xml": "companion_missing"}
+    assert result.stuck == 1
 
 
 def test_an_optional_file_is_not_waited_for_and_goes_in_its_turn(side: Side) -> None:
