@@ -278,12 +278,16 @@ class Ledger(Batch):
             )
         return found
 
-    def moved_with(self, account: str, direction: str, folder: str, stem: str) -> set[str]:
-        """Return the names that begin with a stem, and whose newest row says that the file was moved."""
+    def moved_with(self, account: str, direction: str, folder: str, stem: str) -> dict[str, float]:
+        """Return the names that begin with a stem, and whose newest row says that the file was moved.
+
+        Return for each when that was, in seconds since 1970.
+        """
         where = "account = ? AND direction = ? AND folder = ? AND name >= ? AND name < ? ORDER BY id"
         key = (account, direction, folder, stem, f"{stem}\U0010ffff")
-        newest = dict(self.look(f"SELECT name, state FROM transfer WHERE {where}", key))
-        return {name for name, state in newest.items() if state_of(state) in MOVED}
+        records = self.look(f"SELECT name, state, changed_at FROM transfer WHERE {where}", key, (str, str, NUMBER))
+        newest = {name: (state_of(state), at) for name, state, at in records}
+        return {name: at for name, (state, at) in newest.items() if state in MOVED}
 
     def each_past(
         self, account: str, direction: str, folder: str, names: Iterable[str]

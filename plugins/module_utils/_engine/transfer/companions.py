@@ -82,7 +82,8 @@ class Sets(Generic[Item]):
 
     :param name_of: returns the name of an item.
     :param is_copied: returns whether an earlier run copied the file of an item.
-    :param moved_before: returns names that begin with a stem, and that an earlier run moved.
+    :param moved_before: returns names that begin with a stem, and that earlier runs moved as part of the same set. Its
+        second parameter has the files that are still to be moved, without optional ones.
     :param refuse: receives each item that cannot go, and why.
     """
 
@@ -92,7 +93,7 @@ class Sets(Generic[Item]):
         *,
         name_of: Callable[[Item], str],
         is_copied: Callable[[Item], bool],
-        moved_before: Callable[[str], Iterable[str]],
+        moved_before: Callable[[str, Sequence[Item]], Iterable[str]],
         refuse: Callable[[Item, FiledropError], None],
     ) -> None:
         self._companions = companions
@@ -166,38 +167,38 @@ class Sets(Generic[Item]):
     def _set(self, stem: str, items: Sequence[Item]) -> Iterator[FileSet[Item]]:
         """Yield a set that can begin, or go on. Refuse the files of any other."""
         copied = frozenset(number for number, item in enumerate(items) if self._is_copied(item))
-        names = [self._name_of(item) for item in items]
         others = self._others_of(stem)
-        to_copy = [name for number, name in enumerate(names) if number not in copied]
-        error = self._why_not(stem, names, to_copy, others)
+        to_copy = [item for number, item in enumerate(items) if number not in copied]
+        error = self._why_not(stem, items, to_copy, others)
         if error is None:
-            yield FileSet(items, copied, self._leaders(names, others.moved))
+            yield FileSet(items, copied, self._leaders([self._name_of(item) for item in items], others.moved))
             return
         for item in items:
             self._refuse(item, error)
 
-    def _why_not(self, stem: str, names: Sequence[str], to_copy: Sequence[str], others: _Others) -> WaitError | None:
+    def _why_not(self, stem: str, items: Sequence[Item], to_copy: Sequence[Item], others: _Others) -> WaitError | None:
         """Return why a set cannot go on now; None if it can."""
         for name, error in others.blocked.items():
             if to_copy or not isinstance(error, Discarded):
                 return companion_waiting(name, error)
         if not to_copy:
             return None
+        names = [self._name_of(item) for item in items]
         missing = self._missing([*names, *others.moved])
-        if missing and self._are_optional(to_copy):  # they are late: the set may have been moved before
-            others.moved.update(name for name in self._moved_before(stem) if self._is_of(name, stem))
+        if missing:
+            required = [item for item in to_copy if not self._is_optional(item)]
+            moved = self._moved_before(stem, required)
+            others.moved.update(name for name in moved if self._is_of(name, stem))
             missing = self._missing([*names, *others.moved])
         return companion_missing(stem, self._companions[missing[0]].pattern) if missing else None
 
     def _missing(self, names: Iterable[str]) -> Sequence[int]:
-        there = self._numbers(names)
+        there = {place.number for place in map(self.place, names) if place is not None}
         return [n for n, one in enumerate(self._companions) if not one.optional and n not in there]
 
-    def _numbers(self, names: Iterable[str]) -> set[int]:
-        return {place.number for place in map(self.place, names) if place is not None}
-
-    def _are_optional(self, names: Iterable[str]) -> bool:
-        return all(self._companions[number].optional for number in self._numbers(names))
+    def _is_optional(self, item: Item) -> bool:
+        place = self.place(self._name_of(item))
+        return place is not None and self._companions[place.number].optional
 
     def _is_of(self, name: str, stem: str) -> bool:
         place = self.place(name)

@@ -401,8 +401,9 @@ class DropoffPlan:
             self._refuse(self._sources[int(one.rest)].folder, one.name, not_in_frame(one.name))
         return False
 
-    def _moved_before(self, stem: str) -> Iterator[str]:
-        for source in self._sources:
+    def _moved_before(self, stem: str, required: Sequence[DropoffItem]) -> Iterator[str]:
+        """Yield what counts as moved for files that are late. A new file that is not optional needs a new set."""
+        for source in self._sources if not required else ():
             yield from self._ledger.moved_with(*source.key, stem)
 
     def _skip(self, folder: Folder, file: LocalFile, why: FiledropError) -> None:

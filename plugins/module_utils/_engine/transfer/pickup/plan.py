@@ -108,7 +108,7 @@ class PickupPlan:
             job.companions,
             name_of=attrgetter("entry.name"),
             is_copied=attrgetter("is_copied"),
-            moved_before=lambda stem: ledger.moved_with(*self._key, stem),
+            moved_before=self._moved_before,
             refuse=lambda item, error: self._refuse(item.entry, error),
         )
         self._of_others: dict[str, list[Entry]] = {}  # files of sets that belong to the shares of others, by stem
@@ -406,6 +406,17 @@ class PickupPlan:
         else:
             self._sets.note_blocked(entry.name, error)
         self._tally.add(outcome)
+
+    def _moved_before(self, stem: str, required: Sequence[PickupItem]) -> Iterator[str]:
+        """Yield the names of files that were moved when the required ones were there already, and were not moved since.
+
+        So they are of the same set. Their originals may be gone: some servers remove what was read.
+        """
+        times: list[float] = [item.entry.mtime or _LAST for item in required]
+        times += [item.latest.changed_at for item in required if item.latest is not None]
+        for name, moved_at in self._ledger.moved_with(*self._key, stem).items():
+            if max(times, default=0.0) <= moved_at:
+                yield name
 
     def _skip(self, entry: Entry, why: FiledropError) -> None:
         self._sets.note_blocked(entry.name, why)
