@@ -39,6 +39,7 @@ OF_ROLE = (*ACCOUNTS, *JOBS, *CHOICES, *TEXTS, *LISTS, *NUMBERS, *FLAGS)
 
 OF_PLAYBOOKS = (
     *("filedrop_hosts", "filedrop_serial", "filedrop_job", "filedrop_ledger", "filedrop_quickstart_folder"),
+    "filedrop_quickstart_provider",
     *("filedrop_export_job", *OF_EXPORT.values()),
 )
 

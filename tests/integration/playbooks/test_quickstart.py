@@ -49,3 +49,37 @@ def test_check_mode_on_an_empty_host_says_where_it_ends_and_leaves_no_trace(stag
     assert played.status == 0
     assert "Check mode starts no provider" in played.output
     assert not folder.exists()
+
+
+def test_with_billit_pairs_go_out_invoices_come_in_and_an_export_is_by_hand(stage: Stage, tmp_path: Path) -> None:
+    folder = tmp_path / "try"
+    choice = {"filedrop_quickstart_folder": str(folder), "filedrop_quickstart_provider": "billit"}
+    first = stage.play(QUICKSTART, **choice)
+    assert first.status == 0
+    pairs = [f"invoices-{number}.{kind}" for number in (1, 2) for kind in ("pdf", "xml")]
+    assert listed(folder / "outbox" / "archive") == listed(folder / "provider" / "imported" / "company") == pairs
+    assert listed(folder / "outbox") == ["invoices-3.xml"]
+    (day,) = (folder / "provider" / "accounts" / "company" / "success").iterdir()
+    assert listed(day) == pairs
+    assert listed(folder / "inbox") == ["received-1.xml"]
+    exported = folder / "provider" / "accounts" / "customer" / "input"
+    assert listed(exported) == ["issued-1.xml", "statement-1.cod"]
+    assert "Waiting in outbox for a PDF of the same name: invoices-3.xml." in first.output
+    assert "Exported issued-1.xml, statement-1.cod over FTPS" in first.output
+
+    again = stage.play(QUICKSTART, **choice)
+    assert (again.status, again.counts["changed"]) == (0, 0)
+    assert "Nothing to do." in again.output
+
+    (folder / "outbox" / "invoices-3.pdf").write_bytes(b"%PDF")
+    assert stage.play(QUICKSTART, **choice).status == 0
+    assert listed(day) == [*pairs, "invoices-3.pdf", "invoices-3.xml"]
+    assert listed(exported) == ["issued-1.xml", "statement-1.cod"]
+
+
+def test_an_unknown_provider_is_refused_with_the_known_ones(stage: Stage, tmp_path: Path) -> None:
+    folder = tmp_path / "try"
+    played = stage.play(QUICKSTART, filedrop_quickstart_folder=str(folder), filedrop_quickstart_provider="bilit")
+    assert played.status != 0
+    assert "unknown provider 'bilit'. Use one of: amili, billit." in played.output
+    assert not folder.exists()

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Serve FTP and FTPS: connections, certificates, and what pyftpdlib asks of its server."""
+"""Serve FTP and FTPS: connections, certificates, and what pyftpdlib asks of its server.
+
+Each control connection has a thread, with an event loop of pyftpdlib for it and for its data connections. So a fault
+that waits holds up no other connection.
+"""
 
 from __future__ import annotations
 
