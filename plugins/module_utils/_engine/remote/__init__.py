@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Callable
 
 from ..local.permissions import Permissions
 from .folder import folder_remote
+from .ftp.connection import ftp_remote
 from .interface import (
     Entry,
     Features,
@@ -53,6 +54,8 @@ __all__ = [
 
 PROTOCOLS: Mapping[str, Callable[[Account, Permissions], Remote]] = {
     "sftp": lambda account, _permissions: SftpRemote(account),
+    "ftps": ftp_remote,
+    "ftp": ftp_remote,
     "folder": folder_remote,
 }
 

@@ -1,0 +1,630 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""FTP as a Remote: files, names and listings over control connections. See `threaded.BlockingConnection`."""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import ssl
+import stat as modes
+import struct
+import tempfile
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ...errors import (
+    UNSTATED,
+    ConnectionLost,
+    FiledropError,
+    ProtocolError,
+    RemoteDenied,
+    RemoteError,
+    RemoteMissing,
+    RemoteUnsupported,
+)
+from ..channel import ended, silent
+from ..interface import Entry, Features, join
+from ..threaded import ThreadedRemote
+from . import listing
+from .control import GRACE, LONGEST_LINE, PORT_BLOCKED, Control, OutOfStep, Refused, Reply
+
+if TYPE_CHECKING:
+    from ...config.account import Account
+    from ...local.permissions import Permissions
+
+FEATURES = Features(
+    stat=True, rename=True, exclusive_create=False, partial_uploads=None, max_in_flight=8, stat_while_open=False
+)
+CHUNK = 64 * 1024
+"""Bytes of one call: so many must pass within the account's timeout."""
+
+PAGE = 100  # names whose sizes are asked for in one call
+FRESH = 2.0  # seconds for which a look at a name is good enough to rename a file to it
+
+_MISSING = re.compile(r"no such|not found|(does not|doesn't) exist|cannot find|can't find|not exist", re.IGNORECASE)
+_DENIED = re.compile(r"denied|not permitted|permission|not allowed|forbidden|read.only|unauthorized", re.IGNORECASE)
+_FULL = re.compile(r"quota|no space|disk full|exceeded", re.IGNORECASE)
+_EXISTS = re.compile(r"exists|already", re.IGNORECASE)
+_NO_FILES = re.compile(r"no files|no such file|not found|empty", re.IGNORECASE)
+_UNKNOWN = (500, 502, 504)
+_NO_DATA = (425, 521, 522, 534)
+_CLEARTEXT = (
+    "cleartext: the protocol ftp sends the password and every file unencrypted, because `allow_cleartext` allows it."
+)
+
+
+class _Session:
+    """What all connections of a session know.
+
+    :ivar notes: for people, each once.
+    :ivar free: names that were looked at and are free: when that was, by the monotonic clock in seconds.
+    :ivar with_files: folders in which there are files, so that a name there is hardly one of a folder.
+    :ivar lacks: commands that the server does not know, whatever it says of itself.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.notes: dict[str, None] = {_CLEARTEXT: None} if account.protocol == "ftp" else {}
+        self.free: dict[str, float] = {}
+        self.with_files: set[str] = set()
+        self.lacks: set[str] = set()
+
+    def note(self, text: str) -> None:
+        self.notes.setdefault(text)
+
+    def connect(self) -> _FtpConnection | None:
+        """Make a further connection; None where the server allows no more."""
+        try:
+            return _FtpConnection(self, Control(self.account))
+        except FiledropError as error:
+            self.note(f"The server accepts fewer connections than `connections` says. The reason: {error.finding}")
+        return None
+
+
+def ftp_remote(account: Account, permissions: Permissions) -> ThreadedRemote:
+    """A mailbox over FTP or FTPS as a Remote.
+
+    :param permissions: not used; the server decides.
+    :raises TrustError, AuthenticationError, UnreachableError, ServerBusy, InputError: see `errors`.
+    """
+    del permissions
+    session = _Session(account)
+    control = Control(account)
+    return ThreadedRemote(
+        [_FtpConnection(session, control)],
+        features=FEATURES._replace(max_in_flight=max(FEATURES.max_in_flight, 3 * account.connections)),
+        identity=f"ftp {account.host} {account.port} {account.username}",
+        clock=None,
+        info=lambda: {**_info(control, account), "notes": list(session.notes)},
+        notes=lambda: tuple(session.notes),
+        timeout=account.timeout,
+        bandwidth_limit=account.bandwidth_limit,
+        exclusive=True,
+        more=[session.connect] * (account.connections - 1),
+        chunk=CHUNK,
+    )
+
+
+def _info(control: Control, account: Account) -> Mapping[str, Any]:
+    found: dict[str, Any] = {
+        "protocol": account.protocol,
+        "server_version": control.greeting,
+        "extensions": dict(control.features),
+    }
+    if control.fingerprint is not None:
+        found["certificate"] = {"fingerprint": control.fingerprint}
+        found["tls"] = control.tls
+    return found
+
+
+class _FtpConnection:
+    """The calls of one thread; see `threaded.BlockingConnection`."""
+
+    def __init__(self, session: _Session, control: Control) -> None:
+        self.session = session
+        self._control = control
+        self._transfer: _Transfer | None = None
+        self._ahead: tuple[str, Entry | None] | None = None
+
+    @property
+    def control(self) -> Control:
+        """The control connection, free for a command. One that was dropped is made again."""
+        self._ahead = None
+        if self._transfer is not None:
+            self._transfer.abandon()
+        if self._control.sock is None:
+            try:
+                self._control = Control(self.session.account)
+            except FiledropError as error:
+                raise ConnectionLost("connection_lost", error.finding, error.way_out) from error
+        return self._control
+
+    def close(self) -> None:
+        if self._transfer is not None:
+            self._transfer.abandon()
+        self._control.leave()
+
+    # --- looks
+
+    def stat(self, path: str) -> Entry | None:
+        if self._ahead is not None and self._ahead[0] == path:
+            found, self._ahead = self._ahead[1], None
+            return found
+        if isinstance(self._transfer, _Writer):
+            raise RemoteUnsupported("remote_unsupported", f"FTP cannot look at {path!r} while a file is uploaded.")
+        control = self.control
+        if self._has("MLST"):
+            reply = control.ask(f"MLST {path or '.'}")
+            if reply.is_ok:
+                return listing.looked_entry(path, reply.text)
+            if not self._is_unknown("MLST", reply) and reply.code != 501:
+                return self._nothing(reply, path)
+        if not self._has("SIZE"):
+            return self._listed(path)
+        size = self._size(path)
+        if size is None:
+            return self._folder(path)
+        return Entry(_name(path), path, size, self._mtime(path), modes.S_IFREG)
+
+    def _has(self, command: str) -> bool:
+        """Return whether the server knows a command. A server without FEAT is asked."""
+        features = self._control.features
+        return command not in self.session.lacks and (command in features or (not features and command != "MLST"))
+
+    def _is_unknown(self, command: str, reply: Reply) -> bool:
+        if reply.code in _UNKNOWN:
+            self.session.lacks.add(command)
+        return reply.code in _UNKNOWN
+
+    def _nothing(self, reply: Reply, path: str) -> None:
+        """Return None if a refusal to look means that nothing is there."""
+        if reply.code not in (450, 550, 553) or (_DENIED.search(reply.said) and not _MISSING.search(reply.said)):
+            raise self.refusal(f"to look at {path!r}", reply)
+
+    def _size(self, path: str) -> int | None:
+        """Return the size of a file; None if there is no file of that name."""
+        reply = self.control.ask(f"SIZE {path or '.'}")
+        if reply.code == 550 and "ascii" in reply.said.lower():
+            self._control.use_binary()
+            reply = self._control.ask(f"SIZE {path}")
+        if reply.code == 213:
+            return listing.size_of(reply.text[4:].strip())
+        self._is_unknown("SIZE", reply)
+        self._nothing(reply, path)
+        return None
+
+    def _mtime(self, path: str) -> int | None:
+        if not self._has("MDTM"):
+            return None
+        reply = self.control.ask(f"MDTM {path}")
+        self._is_unknown("MDTM", reply)
+        return listing.time_of(reply.text[4:]) if reply.code == 213 else None
+
+    def _folder(self, path: str) -> Entry | None:
+        """Return a folder; None if there is none. The only question for a folder that all servers know is CWD."""
+        if path.rpartition("/")[0] in self.session.with_files or not self._can_enter(path or "."):
+            return None
+        return Entry(_name(path), path, None, None, modes.S_IFDIR)
+
+    def _can_enter(self, folder: str) -> bool:
+        if not self.control.ask(f"CWD {folder}").is_ok:
+            return False
+        self._go_home()
+        return True
+
+    def _go_home(self) -> None:
+        """Go back to the folder of the login. Where it is unknown, a new session begins there."""
+        if self._control.home is None or not self._control.ask(f"CWD {self._control.home}").is_ok:
+            self._control.drop()
+
+    def _listed(self, path: str) -> Entry | None:
+        """Find a file in the listing of its folder, for a server that tells nothing of one file."""
+        if path in ("", ".", "/"):
+            return Entry(path, path, None, None, modes.S_IFDIR)
+        folder, slash, name = path.rstrip("/").rpartition("/")
+        with suppress(RemoteMissing):
+            for page in self.list(folder or slash):
+                for entry in page:
+                    if entry.name == name:
+                        return entry._replace(path=path)
+        return None
+
+    # --- listings
+
+    def list(self, folder: str) -> Generator[Sequence[Entry], None, None]:
+        if self._has("MLST"):
+            try:
+                yield from self._pages(f"MLSD {folder}".rstrip(), folder, listing.machine_entry)
+                return
+            except RemoteUnsupported:
+                self.session.lacks.add("MLST")
+        reply = self.control.ask(f"CWD {folder or '.'}")  # a path as an argument may be taken for options or a pattern
+        if not reply.is_ok:
+            raise self.refusal(f"to list the folder {folder!r}", reply, missing=True)
+        try:
+            yield from self._plain_pages(folder)
+        finally:
+            if self._control.sock is not None:
+                self._go_home()
+
+    def _plain_pages(self, folder: str) -> Iterator[Sequence[Entry]]:
+        """List the folder that we are in, with a server that has no MLSD."""
+        if self._has("SIZE") and self._has("MDTM"):
+            command = "NLST -a" if "vsftpd" in self._control.greeting.lower() else "NLST"
+            try:
+                yield from self._names(command, folder)
+                return
+            except RemoteUnsupported:
+                pass
+        yield from self._pages("LIST", folder, listing.text_entry)
+
+    def _names(self, command: str, folder: str) -> Iterator[Sequence[Entry]]:
+        """List names, and ask for the size and the time of each. The names wait in a file: there may be a million."""
+        with tempfile.TemporaryFile() as spool:
+            for lines in self._lines(command, folder):
+                spool.writelines(line + b"\n" for line in lines)
+                yield ()
+            spool.seek(0)
+            while some := spool.readlines(PAGE * 40):
+                found = [self._named(folder, self._decoded(line[:-1])) for line in some]
+                yield [entry for entry in found if entry is not None]
+
+    def _named(self, folder: str, name: str) -> Entry | None:
+        """Return the entry of a name in the folder that we are in; None if it is gone."""
+        path = join(folder, name)
+        if name in ("", ".", ".."):
+            return None
+        if "/" in name:
+            return listing.unreadable(folder, name)  # such a name never reaches a command
+        try:
+            size = self._size(name)
+            if size is not None:
+                return Entry(name, path, size, self._mtime(name), modes.S_IFREG)
+            if not self._control.ask(f"CWD {name}").is_ok:
+                return None
+        except RemoteError:
+            return listing.unreadable(folder, name)
+        if not self._control.ask("CDUP").is_ok:
+            raise ended("the server does not go back to a folder")
+        return Entry(name, path, None, None, modes.S_IFDIR)
+
+    def _pages(self, command: str, folder: str, read: Any) -> Iterator[Sequence[Entry]]:
+        """List a folder, and read each line."""
+        for lines in self._lines(command, folder):
+            entries = [read(folder, self._decoded(line)) for line in lines]
+            for entry in entries:
+                if entry is not None and listing.is_unreadable(entry):
+                    self.session.note(
+                        f"The listing of {folder!r} has lines that cannot be read, such as {entry.name!r}."
+                    )
+            yield [entry for entry in entries if entry is not None]
+
+    def _decoded(self, line: bytes) -> str:
+        return line.decode(self._control.encoding, "surrogateescape")
+
+    def _lines(self, command: str, folder: str) -> Generator[Sequence[bytes], None, None]:
+        """The lines of a listing, some at a time.
+
+        :raises RemoteError: the server refuses it, or it is not whole.
+        """
+        doing = f"to list the folder {folder!r}"
+        try:
+            transfer = _Transfer(self, *self.control.begin(command))
+        except Refused as refused:
+            if command.startswith("NLST") and _is_empty(refused.reply):
+                return
+            raise self.refusal(doing, refused.reply, missing=True) from refused
+        rest = b""
+        try:
+            while data := transfer.receive(CHUNK):
+                *lines, rest = (rest + data).split(b"\n")
+                if len(rest) > LONGEST_LINE or any(len(line) > LONGEST_LINE for line in lines):
+                    raise ProtocolError("protocol_error", f"A line of a listing has more than {LONGEST_LINE} bytes.")
+                yield [line.rstrip(b"\r") for line in lines]
+            reply = transfer.finish()
+            if not reply.is_ok and not (command.startswith("NLST") and not rest and _is_empty(reply)):
+                raise self.refusal(doing, reply, missing=True)
+        finally:
+            transfer.abandon()
+        if rest or listing.TRUNCATED.search(reply.text):
+            raise RemoteError(
+                "listing_incomplete",
+                f"The server sent only a part of the listing of {folder!r}: {reply.said}",
+                "No file was judged by it. Ask the provider to raise the limit of listings, or remove old files there.",
+            )
+
+    # --- files
+
+    def open(self, path: str) -> _Reader:
+        try:
+            return _Reader(self, path, *self.control.begin(f"RETR {path}"))
+        except Refused as refused:
+            raise self._explained(f"to read {path!r}", refused.reply, path) from refused
+
+    def create(self, path: str, temporary: bool) -> _Writer:
+        if not temporary and self.stat(path) is not None:
+            raise RemoteError("remote_exists", f"There is a file {path!r} on the server already.")
+        return self._store(path, temporary=temporary)
+
+    def rewrite(self, path: str) -> _Writer:
+        if self.stat(path) is None:
+            raise RemoteMissing("remote_missing", f"There is no file {path!r} on the server.")
+        return self._store(path, temporary=False)
+
+    def _store(self, path: str, *, temporary: bool) -> _Writer:
+        command = f"STOR {path}"
+        try:
+            try:
+                opened = self.control.begin(command, ours=temporary)
+            except OutOfStep:
+                self._control.go_one_by_one()
+                self._control.drop()
+                opened = self.control.begin(command)
+        except Refused as refused:
+            reply, folder = refused.reply, path.rpartition("/")[0]
+            if reply.code in (550, 553) and not _MISSING.search(reply.said) and folder and not self._can_enter(folder):
+                raise RemoteMissing("remote_missing", f"There is no folder {folder!r} on the server.") from refused
+            raise self.refusal(f"to create {path!r}", reply, missing=bool(_MISSING.search(reply.said))) from refused
+        self.session.with_files.add(path.rpartition("/")[0])
+        return _Writer(self, path, *opened, temporary=temporary)
+
+    def sizes(self, path: str, final: str | None) -> int | None:
+        """Return the size of a complete upload, and look at its final name ahead of `stat`."""
+        control = self.control
+        if not self._has("SIZE") or final is None or not control.in_one_write:
+            if self._has("SIZE"):
+                return self._size(path)
+            entry = self.stat(path)
+            return None if entry is None else entry.size
+        control.send(f"SIZE {path}", f"SIZE {final}")
+        ours = control.reply()
+        try:
+            theirs = control.reply()
+            if any(reply.code != 213 and reply.code < 400 for reply in (ours, theirs)):
+                raise OutOfStep
+        except (ConnectionLost, OutOfStep, ProtocolError) as error:
+            control.go_one_by_one()
+            if isinstance(error, ConnectionLost):
+                raise
+            control.drop()
+            return self._size(path)
+        if theirs.code == 213:
+            self._ahead = (
+                final,
+                Entry(_name(final), final, listing.size_of(theirs.text[4:].strip()), None, modes.S_IFREG),
+            )
+        else:
+            with suppress(RemoteError):  # then `stat` asks once more, and tells the reason
+                self._nothing(theirs, final)
+                self._ahead = final, None
+                self.session.free[final] = time.monotonic()
+        return listing.size_of(ours.text[4:].strip()) if ours.code == 213 else None
+
+    # --- names
+
+    def rename(self, old: str, new: str) -> None:
+        looked_at = self.session.free.pop(new, None)
+        if (looked_at is None or time.monotonic() - looked_at > FRESH) and self.stat(new) is not None:
+            raise RemoteError("remote_exists", f"There is a file {new!r} on the server already.")
+        control = self.control
+        if control.in_one_write:
+            control.send(f"RNFR {old}", f"RNTO {new}")
+            first, second = control.reply(), control.reply()
+            if first.code != 350 and second.is_ok:
+                control.go_one_by_one()
+                raise ended(f"the server answered out of step: {first.said} {second.said}")
+        else:
+            first = second = control.ask(f"RNFR {old}")
+            if first.code == 350:
+                second = control.ask(f"RNTO {new}")
+        if first.code != 350:
+            raise self._explained(f"to rename {old!r}", first, old)
+        if not second.is_ok:
+            folder = new.rpartition("/")[0]
+            is_missing = bool(_MISSING.search(second.said)) or (bool(folder) and not self._can_enter(folder))
+            raise self.refusal(f"to rename {old!r} to {new!r}", second, missing=is_missing)
+
+    def remove(self, path: str) -> None:
+        reply = self.control.ask(f"DELE {path}")
+        if not reply.is_ok:
+            raise self._explained(f"to delete {path!r}", reply, path)
+
+    # --- errors
+
+    def _explained(self, doing: str, reply: Reply, path: str) -> FiledropError:
+        """Build the error for a refusal about a file. Many servers have one text for all reasons, so look for it."""
+        missing = bool(_MISSING.search(reply.said))
+        if reply.code == 550 and not missing and not _DENIED.search(reply.said):
+            with suppress(RemoteError):
+                missing = self.stat(path) is None
+        return self.refusal(doing, reply, missing=missing)
+
+    def refusal(self, doing: str, reply: Reply, *, missing: bool = False) -> FiledropError:
+        """Build the error for a refused command.
+
+        :param missing: what the command is about is not there.
+        """
+        finding, code = f"The server refused {doing}: {reply.said}", reply.code
+        if code in _NO_DATA:
+            return ConnectionLost("data_connection_failed", finding, PORT_BLOCKED)
+        if code in _UNKNOWN:
+            return RemoteUnsupported("remote_unsupported", finding)
+        if code in (452, 552) or _FULL.search(reply.said):
+            return RemoteError("remote_full", finding)
+        if missing and code in (450, 550, 553):
+            return RemoteMissing("remote_missing", finding)
+        if _EXISTS.search(reply.said):
+            return RemoteError("remote_exists", finding)
+        if code in (501, 530, 532, 553) or _DENIED.search(reply.said):
+            return RemoteDenied("remote_denied", finding)
+        return RemoteError(UNSTATED, finding)
+
+    def begun(self, transfer: _Transfer) -> None:
+        self._transfer = transfer
+
+    def ended(self, transfer: _Transfer) -> None:
+        if self._transfer is transfer:
+            self._transfer = None
+
+
+class _Transfer:
+    """One data connection.
+
+    :param done: the last reply, if it has come already.
+    :ivar is_over: it was finished or abandoned.
+    """
+
+    def __init__(self, owner: _FtpConnection, connection: socket.socket, done: Reply | None) -> None:
+        self._owner = owner
+        self._control = owner._control
+        self._connection = connection
+        self._done = done
+        self._has_answer = done is not None
+        self.is_ragged = False
+        self.is_over = False
+        owner.begun(self)
+
+    def send(self, data: bytes) -> None:
+        with self._control.lost():
+            self._connection.sendall(data)
+
+    def receive(self, length: int) -> bytes:
+        """Return the next bytes; none at the end."""
+        pending = getattr(self._connection, "pending", int)
+        try:
+            if not pending():
+                self._wait()
+            return self._connection.recv(length)
+        except (socket.timeout, TimeoutError) as error:
+            if self._has_answer:  # some servers never end the data connection
+                self.is_ragged = True
+                return b""
+            raise silent(self._control.seconds) from error
+        except ssl.SSLError as error:
+            if isinstance(error, ssl.SSLEOFError) or "EOF" in str(error):
+                self.is_ragged = True
+                return b""
+            raise ended(error) from error
+        except OSError:  # a reset: the reply and the size decide
+            return b""
+
+    def _wait(self) -> None:
+        """Wait for data. Once the reply has come, the rest must come soon."""
+        control = self._control.sock
+        ready: Sequence[Any] = ()
+        if not self._has_answer:
+            ready = select.select([self._connection, control], [], [], self._control.seconds)[0]
+            self._has_answer = control in ready
+        if self._has_answer and self._connection not in ready:
+            self._connection.settimeout(GRACE)
+
+    def _over(self) -> None:
+        self.is_over = True
+        self._owner.ended(self)
+
+    def finish(self) -> Reply:
+        """End the data connection, and return the last reply of the transfer."""
+        connection = self._connection
+        try:
+            if isinstance(connection, ssl.SSLSocket) and self._done is None:
+                connection.settimeout(0)
+                with suppress(OSError, ValueError):  # our close_notify is sent; the server's may never come
+                    connection.unwrap()
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_WR)
+            # It is closed after the reply: closing with unread bytes would reset it, and the server could lose data.
+            return self._done or self._control.reply()
+        finally:
+            connection.close()
+            self._over()
+
+    def abandon(self) -> None:
+        """Close both connections in the middle of a transfer.
+
+        The data connection is reset. To a server, one that ends politely is a complete upload.
+        """
+        if self.is_over:
+            return
+        self._over()
+        with suppress(OSError):
+            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._connection.close()
+        self._control.drop()
+
+
+class _Reader(_Transfer):
+    """See `threaded.Reader`."""
+
+    def __init__(self, owner: _FtpConnection, path: str, connection: socket.socket, done: Reply | None) -> None:
+        super().__init__(owner, connection, done)
+        self._path = path
+
+    def read(self, length: int) -> bytes:
+        data = b"" if self.is_over else self.receive(length)
+        if not data and not self.is_over:
+            reply = self.finish()
+            if not reply.is_ok:
+                raise self._owner.refusal(f"to read {self._path!r} to its end", reply)
+            if self.is_ragged:
+                self._owner.session.note(
+                    "The server ends downloads without the end of TLS (close_notify), or does not end them. Only the "
+                    "size and the server's reply show that they are whole."
+                )
+        return data
+
+    def close(self) -> None:
+        self.abandon()
+
+
+class _Writer(_Transfer):
+    """See `threaded.Writer`."""
+
+    def __init__(
+        self, owner: _FtpConnection, path: str, connection: socket.socket, done: Reply | None, *, temporary: bool
+    ) -> None:
+        super().__init__(owner, connection, done)
+        self._path = path
+        self._temporary = temporary
+
+    def write(self, data: bytes) -> None:
+        try:
+            self.send(data)
+        except ConnectionLost as error:
+            with suppress(ConnectionLost, ProtocolError):  # the server may have said why it takes no more
+                reply = self._control.reply(GRACE)
+                self.abandon()
+                raise self._refused(reply) from error
+            raise
+
+    def size(self, final: str | None) -> int | None:
+        if not self._temporary:  # it must not be complete before this is recorded
+            return None
+        self.close()
+        return self._owner.sizes(self._path, final)
+
+    def close(self) -> None:
+        if not self.is_over:
+            reply = self.finish()
+            if not reply.is_ok:
+                raise self._refused(reply)
+
+    def _refused(self, reply: Reply) -> FiledropError:
+        return self._owner.refusal(f"to complete {self._path!r}", reply)
+
+    def abort(self) -> None:
+        self.abandon()
+
+
+def _name(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def _is_empty(reply: Reply) -> bool:
+    """Return whether a refusal to list names says that there are none. The folder was entered before."""
+    return reply.code in (450, 550) and bool(_NO_FILES.search(reply.said))

@@ -1,0 +1,458 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A control connection of FTP, logged in, and its data connections (RFC 959, 2228, 2428, 4217).
+
+Python's ftplib reads replies of any length, decodes strictly, and raises errors without their code. So what reads and
+writes lines is replaced here. Every reply stays visible to the caller.
+"""
+
+from __future__ import annotations
+
+import ftplib
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from ...errors import (
+    AuthenticationError,
+    ConnectionLost,
+    FiledropError,
+    ProtocolError,
+    RemoteError,
+    ServerBusy,
+    TrustError,
+    UnreachableError,
+)
+from ..channel import ended, silent
+from ..tcp import CLOSED, detect_dead_peer, open_connection
+from ..tls import fingerprint_of, tls_context
+
+if TYPE_CHECKING:
+    from ...config.account import Account
+
+LONGEST_LINE = 16 * 1024  # bytes
+LONGEST_SHOWN = 500  # characters of a reply in a message
+LONGEST_REPLY = 256 * 1024  # bytes of all its lines
+GRACE = 5.0  # seconds that the end of a data connection may come after the reply
+TLS_FAILED = "Ask the provider for TLS 1.2 or newer, which port and kind of TLS it uses, and whether it needs a client certificate."
+PORT_BLOCKED = "Ask the provider which ports are for passive FTP, and let the firewalls pass them."
+
+_FORBIDDEN = re.compile(rb"[\r\n\0\xff]")
+"""What must not be in a command: the ends of lines, NUL, and the escape of Telnet (IAC)."""
+
+_ONE_BY_ONE: set[tuple[str, int]] = set()
+"""Servers that answered several commands in one write out of step."""
+
+
+class Reply(NamedTuple):
+    """An answer of the server: its code, all its lines, and the same in one line for people, without the password."""
+
+    code: int
+    text: str
+    said: str
+
+    @property
+    def is_ok(self) -> bool:
+        return 200 <= self.code < 400
+
+
+class Refused(Exception):
+    """A command that the server refused. It never leaves this folder."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.said)
+        self.reply = reply
+
+
+class OutOfStep(Exception):
+    """A server answered commands of one write in another way than one by one. It never leaves this folder."""
+
+
+class Control(ftplib.FTP):
+    """One control connection.
+
+    :param account: where to connect, and as whom.
+    :raises TrustError, AuthenticationError, UnreachableError, ServerBusy, InputError: see `errors`.
+    """
+
+    sock: Any
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(timeout=account.timeout, encoding=account.encoding)
+        self._account = account
+        self.seconds = account.timeout
+        self._buffer = bytearray()
+        self._context = None if account.protocol == "ftp" else tls_context(account)
+        self.fingerprint: str | None = None
+        self.tls: Mapping[str, str] = {}
+        self.greeting = ""
+        self.features: Mapping[str, str] = {}
+        self.home: str | None = None
+        self.epsv: bool | None = None
+        try:
+            self._open()
+        except ConnectionLost as error:
+            self.drop()
+            raise self._not_opened(error) from error
+        except BaseException:
+            self.drop()
+            raise
+
+    # --- login
+
+    def _not_opened(self, error: ConnectionLost) -> FiledropError:
+        where = f"{self._account.host} port {self._account.port}"
+        if isinstance(error.__cause__, ssl.SSLError):
+            return UnreachableError("tls_failed", f"TLS with {where} failed: {error.finding}", TLS_FAILED)
+        if isinstance(error.__cause__, (socket.timeout, TimeoutError)):
+            return UnreachableError("no_answer", f"No answer from {where}. {error.finding}", CLOSED)
+        return _busy(error.finding)
+
+    def _open(self) -> None:
+        account = self._account
+        self.sock = open_connection(account.host, account.port, self.seconds, socket.socket)
+        self.sock.settimeout(self.seconds)
+        self._peer = self.sock.getpeername()[0]
+        self.af = self.sock.family
+        if self._context and account.tls == "implicit":
+            self._secure()
+        greeting = self.reply()
+        while greeting.code == 120:  # it is ready in some minutes
+            greeting = self.reply()
+        self.greeting = greeting.said
+        if not greeting.is_ok:
+            raise _busy(f"The server greets with a refusal: {greeting.said}")
+        if self._context and account.tls == "explicit":
+            answer = self.ask("AUTH TLS")
+            if answer.code != 234:
+                raise UnreachableError(
+                    "tls_refused",
+                    f"The server refuses to use TLS ({answer.said}), so neither user name nor password were sent.",
+                    "Ask the provider how TLS begins: `tls: implicit` (usually port 990) or explicit.",
+                )
+            self._secure()
+        self._log_in()
+        if self._context:
+            for command in ("PBSZ 0", "PROT P"):
+                answer = self.ask(command)
+                if not answer.is_ok:
+                    finding = f"The server refuses to protect data connections with TLS ({command}: {answer.said})."
+                    raise UnreachableError("tls_refused", finding, "Ask the provider to allow PROT P.")
+        self._learn()
+
+    def _log_in(self) -> None:
+        answer = self.ask(f"USER {self._account.username}")
+        if answer.code == 331:
+            answer = self.ask(f"PASS {self._account.password}")
+        if answer.code in (230, 202, 232):
+            return
+        finding = f"The server refuses the login of {self._account.username!r}: {answer.said}"
+        if 400 <= answer.code < 500 or any(word in answer.said.lower() for word in ("too many", "maximum", "limit")):
+            raise _busy(finding)
+        raise AuthenticationError("login_refused", finding, "Check username and password with the provider.")
+
+    def _learn(self) -> None:
+        answer = self.ask("FEAT")
+        if answer.code == 211:
+            lines = [line.strip().partition(" ") for line in answer.text.split("\n")[1:-1]]
+            self.features = {name.upper(): parameters for name, _space, parameters in lines if name}
+        if "UTF8" in self.features and self._account.encoding == "utf-8":
+            self.ask("OPTS UTF8 ON")  # needed by IIS; others refuse it, and use UTF-8 all the same
+        self.use_binary()
+        answer = self.ask("PWD")
+        if answer.code == 257:
+            with suppress(ftplib.Error, ValueError):
+                self.home = ftplib.parse257(answer.text) or None
+
+    def use_binary(self) -> None:
+        answer = self.ask("TYPE I")
+        if not answer.is_ok:
+            raise ProtocolError("protocol_error", f"The server refuses binary transfers (TYPE I: {answer.said}).")
+
+    # --- TLS
+
+    def _secure(self) -> None:
+        """Begin TLS, and check the certificate before anything else is sent."""
+        if self._buffer:
+            raise ProtocolError("protocol_error", "The server sent text between its answer to AUTH TLS and TLS.")
+        try:
+            self.sock = self._wrapped(self.sock, None)
+        except ssl.SSLCertVerificationError as error:
+            raise self._untrusted(error) from error
+        except (OSError, ValueError) as error:
+            finding = f"TLS cannot be started with {self._account.host}: {error}."
+            raise UnreachableError("tls_failed", finding, TLS_FAILED) from error
+        self._check_pin(self.sock)
+        self.fingerprint = fingerprint_of(self.sock)
+        self.tls = {"version": self.sock.version() or "", "cipher": (self.sock.cipher() or ("",))[0]}
+
+    def _wrapped(self, raw: socket.socket, session: ssl.SSLSession | None) -> ssl.SSLSocket:
+        return cast("ssl.SSLContext", self._context).wrap_socket(
+            raw, server_hostname=self._account.host, session=session, suppress_ragged_eofs=False
+        )
+
+    def _check_pin(self, connection: ssl.SSLSocket) -> None:
+        pins = self._account.tls_fingerprints
+        found = fingerprint_of(connection)
+        if pins and found not in pins:
+            raise TrustError(
+                "certificate_not_pinned",
+                f"The server shows the certificate {found}, which is not in tls_fingerprints.",
+                "Ask the provider whether the certificate was replaced. Add its fingerprint only if that is confirmed.",
+            )
+
+    def _untrusted(self, error: ssl.SSLCertVerificationError) -> TrustError:
+        why = error.verify_message or str(error)
+        shown = _fingerprint_offered(self._account)
+        which = f" (fingerprint {shown})" if shown else ""
+        return TrustError(
+            "certificate_untrusted",
+            f"The certificate of {self._account.host}{which} is not trusted: {why}. Neither user name nor password were "
+            "sent.",
+            "Set ca_file to the authority that issued it. Or compare the fingerprint with the one that the provider "
+            "published, and set tls_fingerprints.",
+        )
+
+    # --- commands and replies
+
+    def putline(self, line: str) -> None:
+        self._send([line])
+
+    def send(self, *commands: str) -> None:
+        """Send commands in one write."""
+        self._send(commands)
+
+    def _send(self, lines: Sequence[str]) -> None:
+        data = b"".join(self.encoded(line) + b"\r\n" for line in lines)
+        with self.lost():
+            self.sock.settimeout(self.seconds)
+            self.sock.sendall(data)
+
+    def encoded(self, line: str) -> bytes:
+        """Return a command in the encoding of the account.
+
+        :raises RemoteError: ``name_refused``: it has a character that FTP cannot carry.
+        """
+        try:
+            data = line.encode(self.encoding, "surrogateescape")
+        except UnicodeEncodeError:
+            data = b"\0"
+        if _FORBIDDEN.search(data):
+            argument = "The password" if line.startswith("PASS ") else repr(line.partition(" ")[2])
+            raise RemoteError(
+                "name_refused",
+                f"{argument} has a character that a command of FTP cannot have in the encoding {self.encoding}.",
+                "Rename the file, or exclude it. Other files are not affected.",
+            )
+        return data
+
+    def ask(self, command: str) -> Reply:
+        """Send a command, and return the reply, whatever it is."""
+        self._send([command])
+        return self.reply()
+
+    def reply(self, seconds: float | None = None) -> Reply:
+        """Read one reply.
+
+        :param seconds: a shorter time than the account's timeout.
+        :raises ConnectionLost: the server ended the session (421), or did not answer in time.
+        :raises ProtocolError: it is no reply, or too long.
+        """
+        self._deadline = time.monotonic() + min(self.seconds, seconds or self.seconds)
+        with self.lost():
+            text = self.getmultiline()
+        if not (text[:3].isdecimal() and text[:3].isascii()) or not "1" <= text[0] <= "6":
+            raise ProtocolError("protocol_error", f"The server sent no reply of FTP: {text[:200]!r}.")
+        reply = Reply(int(text[:3]), text, self._for_people(text))
+        if reply.code == 421:
+            raise ended(reply.said)
+        return reply
+
+    def _for_people(self, text: str) -> str:
+        password = self._account.password
+        masked = text.replace(password, "***") if password else text
+        return masked[:LONGEST_SHOWN].replace("\n", " ")
+
+    def getmultiline(self) -> str:
+        """Read the lines of one reply; the first and the last have the same code."""
+        lines = [self.getline()]
+        length = len(lines[0])
+        while lines[0][3:4] == "-" and (len(lines) == 1 or not _is_last(lines[-1], lines[0])):
+            lines.append(self.getline())
+            length += len(lines[-1]) + 1
+            if length > LONGEST_REPLY:
+                raise ProtocolError("protocol_error", f"A reply of the server has more than {LONGEST_REPLY} bytes.")
+        return "\n".join(lines)
+
+    def getline(self) -> str:
+        """Read one line, without its end."""
+        checked = 0
+        while (end := self._buffer.find(b"\n", checked)) < 0:
+            checked = len(self._buffer)
+            if checked > LONGEST_LINE:
+                raise ProtocolError("protocol_error", f"A line of the server has more than {LONGEST_LINE} bytes.")
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self.sock.settimeout(left)
+            data = self.sock.recv(8192)
+            if not data:
+                raise ended("it was closed by the server")
+            self._buffer += data
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line.rstrip(b"\r").decode(self.encoding, "surrogateescape")
+
+    @contextmanager
+    def lost(self) -> Iterator[None]:
+        """Turn an error of the connection into ConnectionLost."""
+        try:
+            yield
+        except (socket.timeout, TimeoutError) as error:
+            raise silent(self.seconds) from error
+        except (OSError, EOFError, ValueError) as error:
+            raise ended(error) from error
+
+    def drop(self) -> None:
+        """Close the connection without a word. A transfer that is under way ends (no ABOR: servers differ too much)."""
+        with suppress(OSError):
+            if self.sock is not None:
+                self.sock.close()
+        self.sock = None
+
+    def leave(self) -> None:
+        """Say goodbye, and close the connection; nobody waits for the answer."""
+        with suppress(OSError, ConnectionLost, RemoteError):
+            if self.sock is not None:
+                self.sock.settimeout(0.2)
+                self.sock.sendall(b"QUIT\r\n")
+        self.drop()
+
+    # --- several commands in one write
+
+    @property
+    def in_one_write(self) -> bool:
+        """Return whether several commands may be sent in one write."""
+        return (self._account.host, self._account.port) not in _ONE_BY_ONE
+
+    def go_one_by_one(self) -> None:
+        _ONE_BY_ONE.add((self._account.host, self._account.port))
+
+    # --- data connections
+
+    def begin(self, command: str, *, ours: bool = False) -> tuple[socket.socket, Reply | None]:
+        """Begin a transfer; return its data connection, and its last reply if that has come already.
+
+        :param ours: the command writes a temporary name of ours, so that it may follow EPSV in one write.
+        :raises Refused: the server does not begin the transfer.
+        :raises OutOfStep: EPSV was refused after it had worked before.
+        """
+        if ours and self.epsv and self.in_one_write:
+            self.send("EPSV", command)
+            answer = self.reply()
+            if answer.code != 229:
+                raise OutOfStep
+            address = self._peer, self._extended_port(answer)
+        else:
+            address = self._passive()
+            self.send(command)
+        raw, failure = None, None
+        try:
+            raw = socket.create_connection(address, timeout=self.seconds)
+        except OSError as error:
+            failure = error
+        try:
+            answer = self.reply()
+            if answer.code >= 300:
+                raise Refused(answer)
+            if raw is None:
+                raise _no_data(f"{address[0]} port {address[1]}: {(failure and failure.strerror) or failure}")
+            if answer.code >= 200 and command.startswith("STOR"):
+                raise ProtocolError("protocol_error", f"The server has a file before it was sent: {answer.said}")
+            return self._secured(raw), answer if answer.code >= 200 else None
+        except BaseException:
+            if raw is not None:
+                raw.close()
+            raise
+
+    def _passive(self) -> tuple[str, int]:
+        """Ask for a port of the server; return the address to connect to."""
+        if self.epsv is not False:
+            answer = self.ask("EPSV")
+            if answer.code == 229:
+                self.epsv = True
+                return self._peer, self._extended_port(answer)
+            if answer.code < 500:
+                raise Refused(answer)
+            self.epsv = False
+        answer = self.ask("PASV")
+        if answer.code != 227:
+            raise Refused(answer)
+        try:
+            host, port = ftplib.parse227(answer.text)
+        except (ftplib.Error, ValueError) as error:
+            raise ProtocolError("protocol_error", f"PASV was answered without an address: {answer.said}") from error
+        return (host if self._account.passive_host == "given" else self._peer), _port(port, answer)
+
+    def _extended_port(self, answer: Reply) -> int:
+        try:
+            return _port(ftplib.parse229(answer.text, (self._peer, 0))[1], answer)
+        except (ftplib.Error, ValueError) as error:
+            raise ProtocolError("protocol_error", f"EPSV was answered without a port: {answer.said}") from error
+
+    def _secured(self, raw: socket.socket) -> socket.socket:
+        detect_dead_peer(raw, self.seconds)
+        raw.settimeout(self.seconds)
+        if not self._context:
+            return raw
+        # With TLS 1.3 a session can be resumed only once its ticket has come, which is after the first read.
+        with self.lost():
+            try:
+                secured = self._wrapped(raw, self.sock.session)
+            except (ssl.SSLError, ConnectionError, EOFError) as error:
+                with suppress(ConnectionLost, ProtocolError):
+                    raise _no_data(self.reply(GRACE).said) from error
+                raise _no_data(f"TLS: {error}") from error
+        self._check_pin(secured)
+        return secured
+
+
+def _fingerprint_offered(account: Account) -> str | None:
+    """Ask once more for a certificate that is not trusted, to show its fingerprint. Nothing else is sent."""
+    found: list[str] = []
+
+    class _Asking(Control):
+        def _check_pin(self, connection: ssl.SSLSocket) -> None:
+            found.append(fingerprint_of(connection))
+            raise TrustError("certificate_not_pinned", "")
+
+    pinned = replace(account, tls_fingerprints=("",), client_certificate_file=None, client_key_file=None)
+    with suppress(Exception):
+        _Asking(pinned)
+    return found[0] if found else None
+
+
+def _is_last(line: str, first: str) -> bool:
+    return line[:3] == first[:3] and line[3:4] != "-"
+
+
+def _port(port: int, answer: Reply) -> int:
+    if not 0 < port < 65536:
+        raise ProtocolError("protocol_error", f"The server names the port {port}, which does not exist: {answer.said}")
+    return port
+
+
+def _no_data(why: str) -> ConnectionLost:
+    return ConnectionLost("data_connection_failed", f"The data connection could not be opened ({why}).", PORT_BLOCKED)
+
+
+def _busy(finding: str) -> ServerBusy:
+    way_out = "Try again later. If it persists, ask the provider how many connections it allows."
+    return ServerBusy("server_busy", finding, way_out)
