@@ -435,6 +435,11 @@ class _FtpConnection:
         if not reply.is_ok:
             raise self._explained(f"to delete {path!r}", reply, path)
 
+    def make_folder(self, path: str) -> None:
+        reply = self.control.ask(f"MKD {path}")
+        if not reply.is_ok:
+            raise self.refusal(f"to make the folder {path!r}", reply, missing=bool(_MISSING.search(reply.said)))
+
     # --- errors
 
     def _explained(self, doing: str, reply: Reply, path: str) -> FiledropError:
