@@ -168,7 +168,9 @@ help: ## this text
 packages-lint:
 	@tests/tools/debian-packages shellcheck
 packages-tests:
-	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone strace time python3-paramiko
+	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone strace time python3-paramiko \
+	    proftpd-core proftpd-mod-crypto libwrap0 libpam-modules
+	@tests/tools/debian-unpacked vsftpd
 packages-docs:
 	@tests/tools/debian-packages graphviz
 packages-bench:

@@ -38,6 +38,8 @@ from cryptography.x509.oid import NameOID
 KINDS = ("vsftpd", "proftpd", "pyftpdlib")
 USER = "filedropftp"
 PASSWORD = "a pass word"
+CLOSED = "closed"
+"""A folder that the user may read and not write to."""
 START_SECONDS = 30.0
 ROOT = Path(__file__).parents[2]
 UNPACKED = ROOT / "build" / "servers"
@@ -188,6 +190,7 @@ class FtpServer:
             path.chmod(0o755)
         for path in (self.input, self.pickup):
             self.give(path)
+        (self.root / CLOSED).mkdir(mode=0o555)
         try:
             self.start()
         except BaseException:
@@ -337,6 +340,7 @@ def main(host: str, port: str, root: str, *tls: str) -> int:
 
     authorizer = DummyAuthorizer()
     authorizer.add_user(USER, PASSWORD, root, perm="elradfmwMT")
+    authorizer.override_perm(USER, os.path.join(root, CLOSED), perm="elr")
     handler = TLS_FTPHandler if tls else FTPHandler
     if tls:
         handler.certfile, handler.keyfile = tls

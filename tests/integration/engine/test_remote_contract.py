@@ -161,7 +161,6 @@ def _openssh(connections: int) -> Callable[[Path, ExitStack], Mailbox]:
 def _ftp(kind: str, tls: str | None, connections: int = 1) -> Callable[[Path, ExitStack], Mailbox]:
     def start(_folder: Path, stack: ExitStack) -> Mailbox:
         server = stack.enter_context(FtpServer(kind, tls=tls))
-        (server.root / "closed").mkdir(mode=0o500)
         options = {**server.account_options(), "connections": connections}
         return OnDisk(server.root, options, "closed/a.xml", server.give)
 
@@ -304,6 +303,8 @@ NAMES = ["two words.xml", 'it\'s "quoted".xml', "räksmörgås.xml", os.fsdecode
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_a_name_may_be_any(mailbox: Mailbox, remote: Remote, name: str) -> None:
+    if "pyftpdlib" in str(remote.info().get("server_version")) and not name.isprintable():
+        pytest.skip("pyftpdlib replaces bytes that are not UTF-8")
     mailbox.put(f"pickup/{name}", b"x")
 
     async def there_and_back() -> None:
@@ -498,7 +499,7 @@ def test_an_upload_can_be_discarded(mailbox: Mailbox, remote: Remote, closed: bo
 
 def test_what_somebody_has_taken_is_not_discarded(mailbox: Mailbox, remote: Remote) -> None:
     async def discard() -> bool:
-        uploaded = await upload(remote, PATH, b"x")
+        uploaded = await upload(remote, PATH, b"x", temporary=not remote.features.stat_while_open)
         await uploaded.size()
         await remote.rename(PATH, "input/taken")
         return await uploaded.discard()

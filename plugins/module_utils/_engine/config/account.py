@@ -32,6 +32,11 @@ OF_PROTOCOL: Mapping[str, tuple[str, ...]] = {
 }
 """The protocols, and the options that each has beside those of every protocol."""
 
+CLEARTEXT = (
+    "cleartext: the protocol ftp sends the password and every file unencrypted, because `allow_cleartext` allows it."
+)
+"""What every run over ``ftp`` says in its notes."""
+
 TLS = ("explicit", "implicit")
 PASSIVE_HOSTS = ("control", "given")
 ENCODINGS = ("utf-8", "latin-1")

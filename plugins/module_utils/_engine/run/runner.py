@@ -118,7 +118,7 @@ def run(
             work.deadline, work.tally.observer = deadline, observer
             if retention is not None and not check:
                 work.prune_before = began - retention
-            troubles = Troubles()
+            troubles = Troubles(account.protocol)
             result = _persist(work, account, book, syncer, troubles, patient=patient and not check)
             result.notes.extend(troubles.notes())
             if work.prune_before is not None and result.error is None:
@@ -214,6 +214,7 @@ def _attempt(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer
             flow.run(_work_through(work, watched(remote, work.observer), flow))
         finally:
             troubles.most_open = remote.most_open or troubles.most_open
+            troubles.hear(remote.notes)
 
 
 async def _work_through(work: JobRun[Any], remote: Remote, flow: Loop) -> None:

@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Count what a run overcame, and tell it in its notes: lost connections, busy servers, closed ports."""
+"""Collect what a run has to say in its notes: lost connections, busy servers, closed ports, and the remote's notes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from ..config.account import CLEARTEXT
 from ..errors import ConnectionLost, UnreachableError
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ _LOST, _CLOSED, _BUSY = "the connection was lost", "the port was closed", "the s
 class Troubles:
     """Count the errors after which a run tried again.
 
+    :param protocol: of the account.
     :ivar has_connected: whether an attempt of this run has had a connection.
     :ivar most_open: to how many open files the server has reduced the run; 0 if it has not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, protocol: str = "") -> None:
         self.has_connected = False
+        self._said: dict[str, None] = {CLEARTEXT: None} if protocol == "ftp" else {}
         self.most_open = 0
         self._counts: dict[str, int] = {}
         self._first: dict[str, str] = {}
@@ -41,8 +44,13 @@ class Troubles:
         self._first.setdefault(kind, error.finding)
         self._width = self._width if width is None else width
 
+    def hear(self, notes: Iterable[str]) -> None:
+        """Take the notes of a session."""
+        self._said.update(dict.fromkeys(notes))
+
     def notes(self) -> Iterator[str]:
-        """Yield a note for each kind of trouble."""
+        """Yield each note of the sessions once, and a note for each kind of trouble."""
+        yield from self._said
         for kind, count in self._counts.items():
             times = "once" if count == 1 else f"{count} times"
             yield f"During this run, {kind} {times}, and the run tried again. The first reason: {self._first[kind]}"

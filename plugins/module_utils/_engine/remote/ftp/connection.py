@@ -18,6 +18,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ...config.account import CLEARTEXT
 from ...errors import (
     UNSTATED,
     ConnectionLost,
@@ -48,15 +49,14 @@ PAGE = 100  # names whose sizes are asked for in one call
 FRESH = 2.0  # seconds for which a look at a name is good enough to rename a file to it
 
 _MISSING = re.compile(r"no such|not found|(does not|doesn't) exist|cannot find|can't find|not exist", re.IGNORECASE)
-_DENIED = re.compile(r"denied|not permitted|permission|not allowed|forbidden|read.only|unauthorized", re.IGNORECASE)
+_DENIED = re.compile(
+    r"denied|privilege|not permitted|permission|not allowed|forbidden|read.only|unauthorized", re.IGNORECASE
+)
 _FULL = re.compile(r"quota|no space|disk full|exceeded", re.IGNORECASE)
 _EXISTS = re.compile(r"exists|already", re.IGNORECASE)
 _NO_FILES = re.compile(r"no files|no such file|not found|empty", re.IGNORECASE)
 _UNKNOWN = (500, 502, 504)
 _NO_DATA = (425, 521, 522, 534)
-_CLEARTEXT = (
-    "cleartext: the protocol ftp sends the password and every file unencrypted, because `allow_cleartext` allows it."
-)
 
 
 class _Session:
@@ -70,7 +70,7 @@ class _Session:
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        self.notes: dict[str, None] = {_CLEARTEXT: None} if account.protocol == "ftp" else {}
+        self.notes: dict[str, None] = {CLEARTEXT: None} if account.protocol == "ftp" else {}
         self.free: dict[str, float] = {}
         self.with_files: set[str] = set()
         self.lacks: set[str] = set()
@@ -208,15 +208,24 @@ class _FtpConnection:
 
     def _folder(self, path: str) -> Entry | None:
         """Return a folder; None if there is none. The only question for a folder that all servers know is CWD."""
-        if path.rpartition("/")[0] in self.session.with_files or not self._can_enter(path or "."):
+        if path.rpartition("/")[0] in self.session.with_files or not self._enter(path or ".").is_ok:
             return None
         return Entry(_name(path), path, None, None, modes.S_IFDIR)
 
-    def _can_enter(self, folder: str) -> bool:
-        if not self.control.ask(f"CWD {folder}").is_ok:
-            return False
-        self._go_home()
-        return True
+    def _enter(self, folder: str) -> Reply:
+        """Try whether a folder can be entered; return the reply."""
+        reply = self.control.ask(f"CWD {folder}")
+        if reply.is_ok:
+            self._go_home()
+        return reply
+
+    def _lacks_folder_of(self, path: str, reply: Reply) -> bool:
+        """Return whether a refusal to write a file is for a missing folder."""
+        folder = path.rpartition("/")[0]
+        if _DENIED.search(reply.said) or _MISSING.search(reply.said) or reply.code not in (550, 553) or not folder:
+            return bool(_MISSING.search(reply.said))
+        entered = self._enter(folder)
+        return not entered.is_ok and not _DENIED.search(entered.said)
 
     def _go_home(self) -> None:
         """Go back to the folder of the login. Where it is unknown, a new session begins there."""
@@ -246,7 +255,7 @@ class _FtpConnection:
                 self.session.lacks.add("MLST")
         reply = self.control.ask(f"CWD {folder or '.'}")  # a path as an argument may be taken for options or a pattern
         if not reply.is_ok:
-            raise self.refusal(f"to list the folder {folder!r}", reply, missing=True)
+            raise self.refusal(f"to list the folder {folder!r}", reply, missing=_may_be_missing(reply))
         try:
             yield from self._plain_pages(folder)
         finally:
@@ -319,7 +328,7 @@ class _FtpConnection:
         except Refused as refused:
             if command.startswith("NLST") and _is_empty(refused.reply):
                 return
-            raise self.refusal(doing, refused.reply, missing=True) from refused
+            raise self.refusal(doing, refused.reply, missing=_may_be_missing(refused.reply)) from refused
         rest = b""
         try:
             while data := transfer.receive(CHUNK):
@@ -329,7 +338,7 @@ class _FtpConnection:
                 yield [line.rstrip(b"\r") for line in lines]
             reply = transfer.finish()
             if not reply.is_ok and not (command.startswith("NLST") and not rest and _is_empty(reply)):
-                raise self.refusal(doing, reply, missing=True)
+                raise self.refusal(doing, reply, missing=_may_be_missing(reply))
         finally:
             transfer.abandon()
         if rest or listing.TRUNCATED.search(reply.text):
@@ -367,10 +376,8 @@ class _FtpConnection:
                 self._control.drop()
                 opened = self.control.begin(command)
         except Refused as refused:
-            reply, folder = refused.reply, path.rpartition("/")[0]
-            if reply.code in (550, 553) and not _MISSING.search(reply.said) and folder and not self._can_enter(folder):
-                raise RemoteMissing("remote_missing", f"There is no folder {folder!r} on the server.") from refused
-            raise self.refusal(f"to create {path!r}", reply, missing=bool(_MISSING.search(reply.said))) from refused
+            is_missing = self._lacks_folder_of(path, refused.reply)
+            raise self.refusal(f"to create {path!r}", refused.reply, missing=is_missing) from refused
         self.session.with_files.add(path.rpartition("/")[0])
         return _Writer(self, path, *opened, temporary=temporary)
 
@@ -426,8 +433,7 @@ class _FtpConnection:
         if first.code != 350:
             raise self._explained(f"to rename {old!r}", first, old)
         if not second.is_ok:
-            folder = new.rpartition("/")[0]
-            is_missing = bool(_MISSING.search(second.said)) or (bool(folder) and not self._can_enter(folder))
+            is_missing = self._lacks_folder_of(new, second)
             raise self.refusal(f"to rename {old!r} to {new!r}", second, missing=is_missing)
 
     def remove(self, path: str) -> None:
@@ -462,7 +468,7 @@ class _FtpConnection:
             return RemoteUnsupported("remote_unsupported", finding)
         if code in (452, 552) or _FULL.search(reply.said):
             return RemoteError("remote_full", finding)
-        if missing and code in (450, 550, 553):
+        if missing and code in (450, 501, 550, 553):
             return RemoteMissing("remote_missing", finding)
         if _EXISTS.search(reply.said):
             return RemoteError("remote_exists", finding)
@@ -628,6 +634,11 @@ class _Writer(_Transfer):
 
 def _name(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
+
+
+def _may_be_missing(reply: Reply) -> bool:
+    """Return whether a folder that cannot be listed is missing, for all that the server says."""
+    return bool(_MISSING.search(reply.said)) or not _DENIED.search(reply.said)
 
 
 def _is_empty(reply: Reply) -> bool:

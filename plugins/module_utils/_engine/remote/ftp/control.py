@@ -41,7 +41,7 @@ LONGEST_LINE = 16 * 1024  # bytes
 LONGEST_SHOWN = 500  # characters of a reply in a message
 LONGEST_REPLY = 256 * 1024  # bytes of all its lines
 GRACE = 5.0  # seconds that the end of a data connection may come after the reply
-TLS_FAILED = "Ask the provider for TLS 1.2 or newer, which port and kind of TLS it uses, and whether it needs a client certificate."
+TLS_FAILED = "Ask the provider for TLS 1.2 or newer, for its kind of TLS (explicit or implicit), and for client certificates."
 PORT_BLOCKED = "Ask the provider which ports are for passive FTP, and let the firewalls pass them."
 
 _FORBIDDEN = re.compile(rb"[\r\n\0\xff]")
@@ -214,8 +214,8 @@ class Control(ftplib.FTP):
         which = f" (fingerprint {shown})" if shown else ""
         return TrustError(
             "certificate_untrusted",
-            f"The certificate of {self._account.host}{which} is not trusted: {why}. Neither user name nor password were "
-            "sent.",
+            f"The certificate of {self._account.host}{which} is not trusted: {why}. Neither user name nor password "
+            "were sent.",
             "Set ca_file to the authority that issued it. Or compare the fingerprint with the one that the provider "
             "published, and set tls_fingerprints.",
         )
