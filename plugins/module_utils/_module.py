@@ -326,7 +326,7 @@ _TROUBLES = (
     ),
     _Trouble(
         "files_blocked",
-        "waiting for a name that is taken on the server",
+        "waiting for a name that is taken",
         lambda found: found.blocked - sum(one.is_blocked and one.is_stuck for one in found.outcomes),
         lambda one: one.is_blocked and not one.is_stuck,
     ),

@@ -176,6 +176,22 @@ EXAMPLES = r"""
     temp_name: "{name}.tmp"
     after: keep
 
+- name: Send each PDF before its XML, and a ZIP of attachments once the XML was taken
+  courier.filedrop.dropoff:
+    account: customer
+    host: sftp.example.com
+    username: acme
+    private_key_file: ~/.ssh/customer
+    host_keys: SHA256:DYddm5LAMMuLHf5HvHNX5wuB0ufhqSCiyn+1Z0aTXwQ
+    src: /srv/invoices/out
+    remote_dir: to_billit
+    companions:
+      - "*.pdf"
+      - "*.xml"
+      - pattern: "*.zip"
+        optional: true
+        after_taken: true
+
 - name: Drop off from several tasks, and set the account only once
   module_defaults:
     group/courier.filedrop.remote:
@@ -214,6 +230,8 @@ summary:
         - Files that a later run sends. RV(files[].reason) says what they wait for.
         - With V(name_taken), another file has the name on the server. This fails the task.
         - V(unsettled), V(limit_reached) and V(not_reached) do not fail the task before the file has waited too long.
+        - Nor do V(companion_missing), V(companion_waiting) and V(companion_not_taken), for O(companions). The original
+          of a file that was sent also waits with V(companion_waiting) until its whole set is sent.
       type: int
       sample: 0
     held:

@@ -19,8 +19,8 @@ description:
   - After a kill or a network failure at any moment, the next run with the same ledger completes the work, or reports
     which files need a person's decision.
   - A file that cannot be fetched does not stop the others. The task fails at its end, with the full result, if a file
-    failed or is held. It also fails if a file has waited for longer than 24 hours, for whatever reason (or twice
-    O(settle), if that is longer).
+    failed or is held, or if a file of a set (O(companions)) waits for its name in O(dest). It also fails if a file has
+    waited for longer than 24 hours, for whatever reason (or twice O(settle), if that is longer).
 options:
   dest:
     description:
@@ -177,6 +177,23 @@ EXAMPLES = r"""
     dest: /srv/bank/statements
     after: move
     move_dir: /outgoing/done
+
+- name: Fetch November's invoices with their pictures, and move the originals to a folder a day
+  courier.filedrop.pickup:
+    account: customer
+    host: sftp.example.com
+    username: acme
+    private_key_file: ~/.ssh/customer
+    host_keys: SHA256:DYddm5LAMMuLHf5HvHNX5wuB0ufhqSCiyn+1Z0aTXwQ
+    remote_dir: /invoices
+    dest: /srv/invoices/in
+    companions:
+      - "*.pdf"
+      - "*.xml"
+    modified_from: "2026-11-01"
+    modified_to: "2026-12-01"
+    after: move
+    move_dir: /invoices/success/{date}
 """
 
 RETURN = r"""
@@ -196,8 +213,10 @@ summary:
     waiting:
       description:
         - Files that a later run fetches. RV(files[].reason) says what they wait for, such as V(unsettled),
-          V(limit_reached), V(not_reached), V(file_awaited) or V(earlier_first).
+          V(limit_reached), V(not_reached), V(file_awaited) or V(earlier_first), and for O(companions)
+          V(companion_missing) or V(companion_waiting).
         - They do not fail the task before they have waited too long.
+        - With V(name_taken), a file of a set waits for its name in O(dest). This fails the task.
       type: int
       sample: 0
     held:
@@ -275,7 +294,7 @@ reason:
     - A stable code for the reason why the task failed.
     - The code of the error that ended the run, such as V(port_closed). Without such an error, V(files_failed) if files
       failed, or else V(files_held) if files are held, or else V(files_stuck) if files have waited for
-      too long.
+      too long, or else V(files_blocked) if files wait for a name that is taken in O(dest).
   returned: on failure
   type: str
   sample: host_key_changed

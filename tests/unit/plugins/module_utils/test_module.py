@@ -141,7 +141,7 @@ def waiting(name: str, reason: str, *, is_stuck: bool = False) -> FileOutcome:
 def test_a_taken_name_and_a_long_wait_fail_and_other_files_that_wait_do_not() -> None:
     assert _module.verdict(result_of([waiting("a", "unsettled")])) == ("", "")
     reason, text = _module.verdict(result_of([waiting("a", "unsettled"), waiting("b", "name_taken")]))
-    assert (reason, text) == ("files_blocked", "1 file waiting for a name that is taken on the server. b: name_taken.")
+    assert (reason, text) == ("files_blocked", "1 file waiting for a name that is taken. b: name_taken.")
     found = result_of([waiting("a", "unsettled", is_stuck=True), waiting("b", "name_taken")])
     found.stuck = 1
     reason, text = _module.verdict(found)
@@ -156,8 +156,7 @@ def test_a_file_that_waits_too_long_for_a_taken_name_is_told_once() -> None:
     found = result_of([waiting("a", "name_taken", is_stuck=True), waiting("b", "name_taken")])
     found.stuck = 1
     assert _module.verdict(found)[1] == (
-        "1 file waiting for too long. a: name_taken. "
-        "1 file waiting for a name that is taken on the server. b: name_taken."
+        "1 file waiting for too long. a: name_taken. 1 file waiting for a name that is taken. b: name_taken."
     )
 
 
