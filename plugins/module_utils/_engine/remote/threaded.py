@@ -139,7 +139,7 @@ class ThreadedRemote(Lanes):
     async def list(self, folder: str, take: Callable[[Sequence[Entry]], None]) -> None:
         lane = self.lane_for(folder)
         self.hold(lane)
-        pages: Any = None
+        pages: Generator[Sequence[Entry], None, None] | None = None
         try:
             pages = await self.call(lane, "list", folder)
             while (page := await self.call(lane, next, pages, None)) is not None:

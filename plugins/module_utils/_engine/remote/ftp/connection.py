@@ -164,7 +164,8 @@ class _FtpConnection:
             if reply.is_ok:
                 return listing.looked_entry(path, reply.text)
             if not self._is_unknown("MLST", reply) and reply.code != 501:
-                return self._nothing(reply, path)
+                self._nothing(reply, path)
+                return None
         if not self._has("SIZE"):
             return self._listed(path)
         size = self._size(path)
@@ -183,7 +184,7 @@ class _FtpConnection:
         return reply.code in _UNKNOWN
 
     def _nothing(self, reply: Reply, path: str) -> None:
-        """Return None if a refusal to look means that nothing is there."""
+        """Return if a refusal to look means that nothing is there; else raise it."""
         if reply.code not in (450, 550, 553) or (_DENIED.search(reply.said) and not _MISSING.search(reply.said)):
             raise self.refusal(f"to look at {path!r}", reply)
 

@@ -41,7 +41,7 @@ LONGEST_LINE = 16 * 1024  # bytes
 LONGEST_SHOWN = 500  # characters of a reply in a message
 LONGEST_REPLY = 256 * 1024  # bytes of all its lines
 GRACE = 5.0  # seconds that the end of a data connection may come after the reply
-TLS_FAILED = "Ask the provider for TLS 1.2 or newer, for its kind of TLS (explicit or implicit), and for client certificates."
+TLS_FAILED = "Ask the provider for TLS 1.2 or newer, for its kind (explicit or implicit), and for client certificates."
 PORT_BLOCKED = "Ask the provider which ports are for passive FTP, and let the firewalls pass them."
 
 _FORBIDDEN = re.compile(rb"[\r\n\0\xff]")
