@@ -47,6 +47,8 @@ class Features(NamedTuple):
         depends on the server.
     :ivar max_in_flight: how many files to work on at once.
     :ivar stat_while_open: a file can be looked at while it is uploaded.
+    :ivar size_is_final: `Uploaded.size` of a temporary file is told after the file was closed, and its final name is
+        looked at then. So neither an earlier look nor one after the rename shows more.
     """
 
     stat: bool
@@ -55,6 +57,7 @@ class Features(NamedTuple):
     partial_uploads: bool | None
     max_in_flight: int
     stat_while_open: bool = True
+    size_is_final: bool = False
 
 
 class Outgoing(Protocol):

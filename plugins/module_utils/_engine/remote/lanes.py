@@ -149,6 +149,7 @@ class Lanes:
         self._pending: set[Future[Any]] = set()
         self._paths: dict[str, tuple[Lane, Future[Any] | None]] = {}
         self._waiting: deque[Lane] = deque()
+        self._waiting_short: deque[Lane] = deque()  # they go first: what they finish was begun before
         self._done: deque[_Done] = deque()
         self._made: deque[Closable] = deque()
         self._wake = threading.Event()
@@ -229,7 +230,7 @@ class Lanes:
         if free:
             lane.worker, free[0].lane = free[0], lane
             return
-        self._waiting.append(lane)
+        (self._waiting if lane.held else self._waiting_short).append(lane)
         more, self._more = self._more, ()
         for make in more:
             threading.Thread(target=self._make, args=(make,), name="filedrop-connect", daemon=True).start()
@@ -243,11 +244,12 @@ class Lanes:
 
     def _serve(self) -> None:
         for worker in self._workers:
-            if self._waiting and worker.lane is None and self._error is None:
-                lane = self._waiting.popleft()
+            waiting = self._waiting_short or self._waiting
+            if waiting and worker.lane is None and self._error is None:
+                lane = waiting.popleft()
                 lane.worker, worker.lane = worker, lane
-                waiting, lane.waiting = lane.waiting, []
-                for call in waiting:
+                calls, lane.waiting = lane.waiting, []
+                for call in calls:
                     worker.put(call)
                 self._end(lane)
 
@@ -335,3 +337,4 @@ class Lanes:
         self.rate_limiter.fail(error)
         self._paths.clear()
         self._waiting.clear()
+        self._waiting_short.clear()

@@ -40,7 +40,13 @@ if TYPE_CHECKING:
     from ...local.permissions import Permissions
 
 FEATURES = Features(
-    stat=True, rename=True, exclusive_create=False, partial_uploads=None, max_in_flight=8, stat_while_open=False
+    stat=True,
+    rename=True,
+    exclusive_create=False,
+    partial_uploads=None,
+    max_in_flight=8,
+    stat_while_open=False,
+    size_is_final=True,
 )
 CHUNK = 64 * 1024
 """Bytes of one call: so many must pass within the account's timeout."""
@@ -266,7 +272,7 @@ class _FtpConnection:
     def _plain_pages(self, folder: str) -> Iterator[Sequence[Entry]]:
         """List the folder that we are in, with a server that has no MLSD."""
         if self._has("SIZE") and self._has("MDTM"):
-            command = "NLST -a" if "vsftpd" in self._control.greeting.lower() else "NLST"
+            command = "NLST -a" if self._control.is_vsftpd else "NLST"
             try:
                 yield from self._names(command, folder)
                 return

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from .item import DropoffItem
 
 
+SMALL = 256 * 1024
+"""Bytes that may be sent in vain, in place of a question for each file."""
+
 _RENAME_NEEDED = (
     "Ask the provider for the permission to rename. Or set `upload: direct`, if the provider does not take files "
     "before they are complete."
@@ -104,6 +107,19 @@ class Uploads:
         """
         if self.looks and await self.seen(self.remote.stat(path)) is not None:
             raise name_taken(path)
+
+    async def require_likely_name(self, item: DropoffItem) -> None:
+        """Do the same before a new upload. A small file is not worth a question that is asked again behind it.
+
+        :raises WaitError, JobStopped: see `require_free_name`.
+        """
+        asks_again = self.job.upload == "rename" and self.remote.features.size_is_final
+        if not (asks_again and item.size <= SMALL):
+            await self.require_free_name(item.remote_path)
+
+    def _is_final(self, row: Row) -> bool:
+        """Return whether the size that was told is that of the complete file."""
+        return row.temporary is not None and self.looks and self.remote.features.size_is_final
 
     @property
     def looks(self) -> bool:
@@ -260,7 +276,7 @@ class Uploads:
         if row.visible and final is None:
             await self._taken_too_early(row)
         if size == row.size:
-            verified_by = BY_HANDLE
+            verified_by = BY_SIZE if self._is_final(row) else BY_HANDLE
         elif not self.looks:
             verified_by = BY_CLOSE
         elif size is None and row.temporary:
@@ -332,7 +348,8 @@ class Uploads:
     async def _rename_and_check(self, row: Row) -> None:
         """Rename the file to its final name if it has a temporary one, and check the file under the final name."""
         renaming = self.remote.rename(row.temporary, row.remote_path) if row.temporary else None
-        asked = self.remote.stat(row.remote_path) if self.looks else None
+        looks = self.looks and not self._is_final(row)
+        asked = self.remote.stat(row.remote_path) if looks else None
         if renaming:
             await self._confirm_rename(row, renaming)
         if asked:

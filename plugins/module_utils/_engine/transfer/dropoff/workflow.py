@@ -67,7 +67,7 @@ class DropoffWorkflow:
         if item.is_back:
             await self._hold_sent_before(item)
         if item.row is None:
-            await self.uploads.require_free_name(item.remote_path)
+            await self.uploads.require_likely_name(item)
         async with self.uploads.renaming:
             return await self._ensure_delivered(item)
 
