@@ -13,7 +13,7 @@ for user in $BILLIT_USERS; do
     getent passwd "$user" >/dev/null || useradd --create-home --home-dir "/srv/billit/$user" --shell /bin/sh "$user"
     echo "$user:$BILLIT_PASSWORD" | chpasswd
     chmod 750 "/srv/billit/$user"
-    for folder in to_billit from_billit success export; do
+    for folder in to_billit from_billit success export cleartext; do
         install -d -m 2770 -o "$user" -g "$user" "/srv/billit/$user/$folder"
     done
     for folder in outbox inbox; do
