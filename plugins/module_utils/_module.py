@@ -52,6 +52,7 @@ ACCOUNT_SPEC: dict[str, Any] = {
     "timeout": {"type": "float"},
     "connections": {"type": "int"},
     "max_open": {"type": "int"},
+    "transport": {"type": "str", "choices": ["paramiko", "openssh", "auto"]},
     "bandwidth_limit": {"type": "str"},
     "root": {"type": "path"},
     "tls": {"type": "str", "choices": ["explicit", "implicit"]},

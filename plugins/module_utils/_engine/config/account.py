@@ -25,7 +25,7 @@ _OF_HOST = ("host", "port", "username", "password", "password_file", "connection
 _OF_FTP = (*_OF_HOST, "allow_cleartext", "passive_host", "encoding")
 
 OF_PROTOCOL: Mapping[str, tuple[str, ...]] = {
-    "sftp": (*_OF_HOST, "host_keys", "max_open", "private_key_file", "passphrase", "passphrase_file"),
+    "sftp": (*_OF_HOST, "host_keys", "max_open", "private_key_file", "passphrase", "passphrase_file", "transport"),
     "ftps": (*_OF_FTP, "tls", "ca_file", "tls_fingerprints", "client_certificate_file", "client_key_file"),
     "ftp": _OF_FTP,
     "folder": ("root",),
@@ -37,6 +37,7 @@ CLEARTEXT = (
 )
 """What every run over ``ftp`` says in its notes."""
 
+TRANSPORTS = ("paramiko", "openssh", "auto")
 TLS = ("explicit", "implicit")
 PASSIVE_HOSTS = ("control", "given")
 ENCODINGS = ("utf-8", "latin-1")
@@ -69,6 +70,7 @@ class Account:
     timeout: float = 30.0
     connections: int = 1
     max_open: int | None = None
+    transport: str = "paramiko"
     bandwidth_limit: int | None = None
     preset: str | None = None
     root: str | None = None
@@ -127,6 +129,7 @@ def account_from_options(options: Mapping[str, object]) -> Account:
         timeout=_timeout(found),
         connections=read.integer(found, "connections", 1, low=1, high=_MAX_CONNECTIONS),
         max_open=read.limit(found, "max_open"),
+        transport=read.choice(found, "transport", TRANSPORTS, Account.transport),
         bandwidth_limit=_bandwidth_limit(found),
         preset=preset_name,
         tls=tls,

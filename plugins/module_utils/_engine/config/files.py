@@ -43,6 +43,7 @@ ACCOUNT_OPTIONS = (
         "timeout",
         "connections",
         "max_open",
+        "transport",
         "bandwidth_limit",
         "root",
     ),

@@ -140,13 +140,7 @@ def load_private_key(path: str, passphrase: str | None) -> PKey:
     """
     require()
     body, status = read_private(path)
-    mode = stat.S_IMODE(status.st_mode)
-    if mode & forbidden_mode(path):
-        raise AuthenticationError(
-            "key_exposed",
-            f"The private key file {path} has mode {mode:04o}: users other than its owner can use it.",
-            f"Run: chmod 600 {path}. If others may have read it, make a new key and have this one removed.",
-        )
+    require_unexposed(path, status)
     key = decode_private(body, path, passphrase)
     # paramiko reads this format for all key types since 2.12.
     plain = io.StringIO(encode_private(key, None).decode("ascii"))
@@ -156,6 +150,17 @@ def load_private_key(path: str, passphrase: str | None) -> PKey:
     if type_name == "ssh-rsa":
         return paramiko.RSAKey.from_private_key(plain)
     return paramiko.ECDSAKey.from_private_key(plain)
+
+
+def require_unexposed(path: str, status: os.stat_result) -> None:
+    """:raises AuthenticationError: ``key_exposed``: users other than the owner of a private key file can use it."""
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & forbidden_mode(path):
+        raise AuthenticationError(
+            "key_exposed",
+            f"The private key file {path} has mode {mode:04o}: users other than its owner can use it.",
+            f"Run: chmod 600 {path}. If others may have read it, make a new key and have this one removed.",
+        )
 
 
 def read_private(path: str, *, folder: int | None = None) -> tuple[bytes, os.stat_result]:
@@ -208,6 +213,14 @@ def _cannot_open(path: str, error: OSError) -> AuthenticationError:
     )
 
 
+def encrypted_error(path: str) -> AuthenticationError:
+    return AuthenticationError(
+        "key_encrypted",
+        f"The private key {path} is encrypted, but no passphrase is given.",
+        "Set passphrase, or use a key without one.",
+    )
+
+
 def decode_private(body: bytes, path: str, passphrase: str | None) -> PrivateKey:
     """Decode the content of a private key file, to a key object of the library cryptography.
 
@@ -223,11 +236,7 @@ def decode_private(body: bytes, path: str, passphrase: str | None) -> PrivateKey
         raise no_key(body, path)
     encrypted = is_encrypted(body)
     if encrypted and not passphrase:
-        raise AuthenticationError(
-            "key_encrypted",
-            f"The private key {path} is encrypted, but no passphrase is given.",
-            "Set passphrase, or use a key without one.",
-        )
+        raise encrypted_error(path)
     secret = passphrase.encode("utf-8", "surrogateescape") if encrypted and passphrase else None
     load = load_ssh_private_key if pem.label == b"OPENSSH " else load_pem_private_key
     try:

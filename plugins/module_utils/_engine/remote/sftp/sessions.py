@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import FiledropError
 from ...loop.limiter import CapacityLimiter
 from ..rate_limiter import RateLimiter
-from ..ssh.connection import open_connection
+from ..ssh.transports import open_connection
 from . import packets
 from .session import Habits, Session
 

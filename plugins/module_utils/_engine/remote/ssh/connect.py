@@ -74,6 +74,15 @@ def offered_host_keys(host: str, port: int, timeout: float) -> list[HostKey]:
     return keys
 
 
+def require_trusted_server(account: Account, trusted: TrustedKeys) -> None:
+    """Exchange keys with a server, and end the connection.
+
+    :raises UnreachableError, ServerBusy, ProtocolError, TrustError: as :func:`open_transport`.
+    """
+    require()
+    _trusted_transport(account, trusted).close()
+
+
 def _trusted_transport(account: Account, trusted: TrustedKeys) -> Transport:
     """Return a transport whose server has proved to own a key that the account trusts."""
     offered = []

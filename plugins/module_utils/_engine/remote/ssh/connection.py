@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING, Any
 from ..._deps import paramiko
 from ...errors import FiledropError, ServerBusy, UnreachableError
 from ..channel import ChannelEnded, ended, silent
-from .connect import agreed_algorithms, banner_of, host_key_of, open_transport
+from .connect import agreed_algorithms, banner_of, host_key_of
 from .handshake import WINDOW
 from .receive_buffer import replace_buffers
 
 if TYPE_CHECKING:
     from paramiko import Transport
-
-    from ...config.account import Account
 
 OPENSSH = "SSH-2.0-OpenSSH_"
 """How the servers of OpenSSH introduce themselves."""
@@ -31,11 +29,6 @@ OPENSSH = "SSH-2.0-OpenSSH_"
 PIECE = 32 * 1024 - 64  # what paramiko sends in one SSH packet to a server with the usual limit
 
 ENDING = 0.5  # seconds that a lost connection may take to be known as such
-
-
-def open_connection(account: Account) -> SshConnection:
-    """Connect, check the host key, log in; see `connect.open_transport` for the errors. The caller closes."""
-    return SshConnection(open_transport(account), timeout=account.timeout)
 
 
 class SshConnection:
