@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import paramiko
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
     ConnectionLost,
     FiledropError,
@@ -24,9 +25,9 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.channel import ChannelEnded
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import receive_buffer
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.connection import (
-    SshConnection,
-    open_connection,
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.connection import SshConnection
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.transports import (
+    open_connection as open_any,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import ssh_server as ssh_server_module
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Serve
@@ -40,6 +41,13 @@ def test_a_connection_tells_who_the_server_is(ssh_server: OddSshServer) -> None:
     assert info["host_key"]["fingerprint"].startswith("SHA256:")
     assert info["server_version"] == "SSH-2.0-filedrop_sandbox"
     assert info["algorithms"].keys() == {"kex", "host_key", "cipher", "mac"}
+
+
+def open_connection(account: Account) -> SshConnection:
+    """A connection by paramiko, the default."""
+    found = open_any(account)
+    assert isinstance(found, SshConnection)
+    return found
 
 
 @pytest.fixture
