@@ -88,8 +88,8 @@ def test_nothing_pinned_trusts_nothing() -> None:
         (line(ED25519).replace("ssh-ed25519", "ssh-rsa"), "its type is ssh-rsa, but"),
         ("ssh-dss AAAAB3NzaC1kc3MAAAA=", "type ssh-dss are not supported"),
         ("sk-ssh-ed25519@openssh.com AAAA", "not supported"),
-        (f"@cert-authority * {line(ED25519)}", "markers"),
-        (f"@revoked * {line(ED25519)}", "markers"),
+        (f"@trusted * {line(ED25519)}", "the marker @trusted is unknown"),
+        ("@revoked *", "does not begin with a known key type"),
         ("SHA256:tooshort", "43 characters"),
         ("sha256:" + "A" * 43, "does not begin with a known key type"),
         ("MD5:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff", "MD5"),
@@ -119,3 +119,42 @@ def test_an_endless_entry_is_cut() -> None:
     with pytest.raises(InputError) as caught:
         TrustedKeys.parse(["x" * 100_000])
     assert len(str(caught.value)) < 1000
+
+
+def test_a_revoked_key_is_never_trusted_whatever_else_is_pinned() -> None:
+    for pin in (line(ED25519), sha256(ED25519)):
+        trusted = TrustedKeys.parse([pin, f"@revoked * {line(ED25519)}", line(RSA)])
+        assert not trusted.trusts("ssh-ed25519", ED25519)
+        assert trusted.trusts("ssh-rsa", RSA)
+
+
+def test_an_authority_is_no_key_of_the_server() -> None:
+    trusted = TrustedKeys.parse([f"@cert-authority *.example.com {line(ED25519)}"])
+    assert trusted
+    assert not trusted.trusts("ssh-ed25519", ED25519)
+    assert [key.type for key in trusted.authorities] == ["ssh-ed25519"]
+
+
+HOPS = [("jump.example.com", 22), ("10.0.0.1", 2222)]
+
+
+@pytest.mark.parametrize(
+    ("whose", "expected"),
+    [
+        (("sftp.example.com", 22), {"ssh-rsa"}),
+        (HOPS[0], {"ssh-ed25519"}),
+        (HOPS[1], {"ecdsa-sha2-nistp256"}),
+    ],
+)
+def test_each_hop_has_the_lines_that_name_it_and_the_server_all_others(
+    whose: tuple[str, int], expected: set[str]
+) -> None:
+    entries = [line(RSA), f"jump.example.com {line(ED25519)}", f"[10.0.0.1]:2222 {line(ECDSA)}"]
+    assert {key.type for key in TrustedKeys.parse(entries, whose, hops=HOPS).keys} == expected
+
+
+def test_a_line_for_both_is_for_both() -> None:
+    entries = [f"@cert-authority *.example.com {line(ED25519)}"]
+    for whose in (("sftp.example.com", 22), HOPS[0]):
+        assert TrustedKeys.parse(entries, whose, hops=HOPS).authorities
+    assert not TrustedKeys.parse(entries, HOPS[1], hops=HOPS)
