@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..errors import InputError
 from . import options as read
@@ -24,8 +25,10 @@ IMPLICIT_PORT = 990
 _OF_HOST = ("host", "port", "username", "password", "password_file", "connections")
 _OF_FTP = (*_OF_HOST, "allow_cleartext", "passive_host", "encoding")
 
+_OF_SSH = ("transport", "certificate_file", "proxy_jump", "legacy_algorithms")
+
 OF_PROTOCOL: Mapping[str, tuple[str, ...]] = {
-    "sftp": (*_OF_HOST, "host_keys", "max_open", "private_key_file", "passphrase", "passphrase_file", "transport"),
+    "sftp": (*_OF_HOST, "host_keys", "max_open", "private_key_file", "passphrase", "passphrase_file", *_OF_SSH),
     "ftps": (*_OF_FTP, "tls", "ca_file", "tls_fingerprints", "client_certificate_file", "client_key_file"),
     "ftp": _OF_FTP,
     "folder": ("root",),
@@ -36,6 +39,14 @@ CLEARTEXT = (
     "cleartext: the protocol ftp sends the password and every file unencrypted, because `allow_cleartext` allows it."
 )
 """What every run over ``ftp`` says in its notes."""
+LEGACY_ALGORITHMS: Mapping[str, str] = {
+    **dict.fromkeys(("diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"), "kex"),
+    "diffie-hellman-group-exchange-sha1": "kex",
+    **dict.fromkeys(("ssh-rsa", "ssh-dss"), "key"),
+    **dict.fromkeys(("aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"), "cipher"),
+    **dict.fromkeys(("hmac-sha1", "hmac-sha1-96", "hmac-md5", "hmac-md5-96", "hmac-sha1-etm@openssh.com"), "mac"),
+}
+"""Weak algorithms of SSH that an account may allow, and what each is for. ``ssh-rsa`` is the signature with SHA-1."""
 
 TRANSPORTS = ("paramiko", "openssh", "auto")
 TLS = ("explicit", "implicit")
@@ -49,13 +60,26 @@ _SLOWEST = 1024  # bytes a second
 _FINGERPRINT = re.compile(r"SHA256:([A-Za-z0-9+/]{43})=?")
 
 
+class Hop(NamedTuple):
+    """A host on the way to the server, through which ssh connects."""
+
+    username: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.username}@{host}:{self.port}"
+
+
 @dataclass(frozen=True)
 class Account:
     """Hold the account's settings. Secrets do not appear in its repr.
 
     ``timeout`` is in seconds without an answer. ``host_keys`` are public keys or ``SHA256:`` fingerprints, as given.
     ``bandwidth_limit`` is in bytes per second; None means no limit. ``root`` is an absolute path, for the protocol
-    ``folder``, which has no host, no user and no key. ``tls_fingerprints`` begin with ``SHA256:`` and have no ``=``.
+    ``folder``, which has no host, no user and no key. ``proxy_jump`` has the hops in the order of the way.
+    ``tls_fingerprints`` begin with ``SHA256:`` and have no ``=``.
     """
 
     name: str
@@ -71,6 +95,9 @@ class Account:
     connections: int = 1
     max_open: int | None = None
     transport: str = "paramiko"
+    certificate_file: str | None = None
+    proxy_jump: tuple[Hop, ...] = ()
+    legacy_algorithms: tuple[str, ...] = ()
     bandwidth_limit: int | None = None
     preset: str | None = None
     root: str | None = None
@@ -130,6 +157,9 @@ def account_from_options(options: Mapping[str, object]) -> Account:
         connections=read.integer(found, "connections", 1, low=1, high=_MAX_CONNECTIONS),
         max_open=read.limit(found, "max_open"),
         transport=read.choice(found, "transport", TRANSPORTS, Account.transport),
+        certificate_file=_certificate(found),
+        proxy_jump=tuple(_hop(entry, username) for entry in read.strings(found, "proxy_jump") or ()),
+        legacy_algorithms=_legacy_algorithms(found),
         bandwidth_limit=_bandwidth_limit(found),
         preset=preset_name,
         tls=tls,
@@ -192,6 +222,38 @@ def _password(options: Mapping[str, object], protocol: str) -> str:
         way_out = "Write the password exactly as the provider gave it."
         raise InputError("option_invalid", "password: the value has a line break or a control character.", way_out)
     return password
+
+
+def _certificate(options: Mapping[str, object]) -> str | None:
+    certificate = read.local_path(options, "certificate_file")
+    if certificate is not None and options.get("private_key_file") is None:
+        finding = "this option is missing, but certificate_file is given, and a certificate is for a key"
+        raise read.missing("private_key_file", finding, "Set private_key_file, or remove certificate_file.")
+    return certificate
+
+
+def _hop(given: str, username: str) -> Hop:
+    """Read an entry of ``proxy_jump``: ``user@host:port``. The account's user and port 22 are the defaults."""
+    user, at, place = given.rpartition("@")
+    found = re.fullmatch(r"(\[[^\[\]]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?", place)
+    port = int(found[2] or PORTS["sftp"]) if found else 0
+    if found is None or not 0 < port < 65536 or (at and not user) or ":" in user:
+        why = "is not user@host:port"
+        raise InputError(
+            "option_invalid",
+            f"proxy_jump: {read.abbreviated(given) if ':' not in user else 'an entry (not shown)'} {why}.",
+            "Write each hop as user@host:port, in the order of the way. An IPv6 address is in brackets.",
+        )
+    return Hop(_username(user or username), _host(found[1]), port)
+
+
+def _legacy_algorithms(options: Mapping[str, object]) -> tuple[str, ...]:
+    found = read.strings(options, "legacy_algorithms") or ()
+    for name in found:
+        if name not in LEGACY_ALGORITHMS:
+            way_out = f"Use names of these: {', '.join(LEGACY_ALGORITHMS)}."
+            raise read.invalid("legacy_algorithms", name, "is not a weak algorithm that can be allowed", way_out)
+    return tuple(dict.fromkeys(found))
 
 
 def _client_certificate(options: Mapping[str, object]) -> tuple[str | None, str | None]:

@@ -33,20 +33,8 @@ DEFAULT_FOLDER = "/etc/filedrop"
 LONGEST_FILE = 1024**2  # bytes
 
 ACCOUNT_OPTIONS = (
-    *(
-        "preset",
-        "protocol",
-        "host",
-        "port",
-        "username",
-        "host_keys",
-        "timeout",
-        "connections",
-        "max_open",
-        "transport",
-        "bandwidth_limit",
-        "root",
-    ),
+    *("preset", "protocol", "host", "port", "username", "host_keys", "timeout", "connections", "max_open"),
+    *("transport", "certificate_file", "proxy_jump", "legacy_algorithms", "bandwidth_limit", "root"),
     *("private_key_file", "passphrase", "passphrase_file", "password", "password_file"),
     *("tls", "ca_file", "tls_fingerprints", "client_certificate_file", "client_key_file"),
     *("allow_cleartext", "passive_host", "encoding"),

@@ -152,6 +152,22 @@ def load_private_key(path: str, passphrase: str | None) -> PKey:
     return paramiko.ECDSAKey.from_private_key(plain)
 
 
+def add_certificate(key: PKey, path: str) -> None:
+    """Let a key log in with a certificate, the public one that ssh-keygen makes (``...-cert.pub``).
+
+    :raises AuthenticationError: ``certificate_unusable``.
+    """
+    try:
+        with as_started():
+            key.load_certificate(path)
+    except Exception as error:  # paramiko raises what it meets in the file, of whatever kind
+        raise AuthenticationError(
+            "certificate_unusable",
+            f"The certificate {path} (certificate_file) cannot be used for the key: {error or type(error).__name__}.",
+            "Set certificate_file to the certificate that the provider made of this key's public part.",
+        ) from None
+
+
 def require_unexposed(path: str, status: os.stat_result) -> None:
     """:raises AuthenticationError: ``key_exposed``: users other than the owner of a private key file can use it."""
     mode = stat.S_IMODE(status.st_mode)

@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from ..._deps import require
-from ...errors import InputError, TrustError
-from ...keys.formats import load_private_key
-from .handshake import agreed_algorithms, banner_of, host_key_of, negotiate
-from .hostkeys import SIGNATURES, HostKey, TrustedKeys
+from ..._deps import paramiko, require
+from ...errors import InputError, TrustError, UnreachableError
+from ...keys.formats import add_certificate, load_private_key
+from .handshake import Dial, agreed_algorithms, banner_of, host_key_of, negotiate
+from .hostkeys import SIGNATURES, HostKey, TrustedKeys, signatures_of
 from .login import log_in
 
 if TYPE_CHECKING:
-    from paramiko import Transport
+    from paramiko import PKey, Transport
 
     from ...config.account import Account
 
@@ -43,22 +45,67 @@ def open_transport(account: Account) -> Transport:
     :raises ProtocolError: the server broke the rules of the key exchange.
     """
     require()
-    trusted = TrustedKeys.parse(account.host_keys)
+    hops = [(hop.host, hop.port) for hop in account.proxy_jump]
+    trusted = [TrustedKeys.parse(account.host_keys, whose, hops=hops) for whose in (*hops, None)]
     # Report errors on our side before connecting.
     key = None
     if account.private_key_file is not None:
         key = load_private_key(account.private_key_file, account.passphrase)
+        if account.certificate_file is not None:
+            add_certificate(key, account.certificate_file)
     elif account.password is None:
         raise InputError(
             "no_credentials",
             f"The account {account.name} has neither a private key nor a password.",
             "Set private_key_file or password.",
         )
-    transport = _trusted_transport(account, trusted)
+    return _open(account, trusted, key)
+
+
+def _open(account: Account, trusted: Sequence[TrustedKeys], key: PKey | None) -> Transport:
+    """Connect through the hops, and log in.
+
+    :param trusted: the keys of each hop, and those of the server.
+    """
+
+    dial = partial(_through, account, trusted, key) if account.proxy_jump else None
+    transport = _trusted_transport(account, trusted[-1], dial)
     with _closed_on_error(transport):
         log_in(transport, account, key)
         transport.set_keepalive(KEEPALIVE)
     return transport
+
+
+def _through(account: Account, trusted: Sequence[TrustedKeys], key: PKey | None) -> _Through:
+    """Connect to the last hop, and from there to the server. Hops get the key, and never the password."""
+    *before, last = account.proxy_jump
+    at_hop = replace(account, username=last.username, host=last.host, port=last.port, password=None)
+    hop = _open(replace(at_hop, proxy_jump=tuple(before)), trusted[:-1], key)
+    with _closed_on_error(hop):
+        try:
+            where = (account.host, account.port)
+            return _Through(hop, hop.open_channel("direct-tcpip", where, ("127.0.0.1", 0), timeout=account.timeout))
+        except paramiko.SSHException as error:
+            raise UnreachableError(
+                "jump_refused",
+                f"The hop {last} does not connect to {account.host} port {account.port}: {error or 'no answer'}.",
+                "Check host and port, and ask whether the hop may forward to them.",
+            ) from error
+
+
+class _Through:
+    """A channel through a hop, in the place of a socket. The connection to the hop ends with it."""
+
+    def __init__(self, hop: Transport, channel: Any) -> None:
+        self._hop = hop
+        self._channel = channel
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._channel, name)
+
+    def close(self) -> None:
+        self._channel.close()
+        self._hop.close()
 
 
 def offered_host_keys(host: str, port: int, timeout: float) -> list[HostKey]:
@@ -83,10 +130,12 @@ def require_trusted_server(account: Account, trusted: TrustedKeys) -> None:
     _trusted_transport(account, trusted).close()
 
 
-def _trusted_transport(account: Account, trusted: TrustedKeys) -> Transport:
+def _trusted_transport(account: Account, trusted: TrustedKeys, dial: Dial | None = None) -> Transport:
     """Return a transport whose server has proved to own a key that the account trusts."""
     offered = []
-    for transport, key in _offers(account.host, account.port, account.timeout, trusted.algorithms()):
+    legacy = account.legacy_algorithms
+    first = trusted.algorithms(legacy)
+    for transport, key in _offers(account.host, account.port, account.timeout, first, legacy=legacy, dial=dial):
         if trusted.trusts(key.type, key.blob):
             return transport
         transport.close()
@@ -101,7 +150,20 @@ def _not_trusted(account: Account, trusted: TrustedKeys, offered: Sequence[HostK
         f"{key.type} {key.fingerprint}" for key in offered
     )
     entry = f"'{offered[0].line}'" if len(offered) == 1 else "the fingerprint"
-    if not trusted:
+    if any(trusted.is_revoked(key.blob) for key in offered):
+        return TrustError(
+            "host_key_revoked",
+            f"{shows}, which host_keys of the account revokes. No secret was sent.",
+            "Do not connect, and ask the provider for its present key.",
+        )
+    if not (trusted.keys or trusted.digests):
+        if trusted.authorities:
+            return TrustError(
+                "host_key_unknown",
+                f"{shows}, and host_keys of the account has only authorities, whose certificates the transport "
+                "paramiko cannot check.",
+                "Set transport to openssh, or add the key itself.",
+            )
         return TrustError(
             "host_key_unknown",
             f"{shows}, and host_keys of the account is empty.",
@@ -116,21 +178,23 @@ def _not_trusted(account: Account, trusted: TrustedKeys, offered: Sequence[HostK
     )
 
 
-def _offers(host: str, port: int, timeout: float, first: Sequence[str]) -> Iterator[tuple[Transport, HostKey]]:
+def _offers(
+    host: str, port: int, timeout: float, first: Sequence[str], *, legacy: Sequence[str] = (), dial: Dial | None = None
+) -> Iterator[tuple[Transport, HostKey]]:
     """Yield a transport after its key exchange for each host key of a server: the preferred one, then each other type.
 
     The caller closes each transport before asking for the next one.
     """
-    transport = negotiate(host, port, timeout, first)
+    transport = negotiate(host, port, timeout, first, legacy=legacy, dial=dial)
     with _closed_on_error(transport):
         seen = host_key_of(transport)
     names = banner_of(transport).algorithms.get("host_key", ())
     yield transport, seen
-    for type_name, signatures in SIGNATURES.items():
-        wanted = [name for name in signatures if name in names]
+    for type_name in SIGNATURES:
+        wanted = [name for name in signatures_of(type_name, legacy) if name in names]
         if type_name == seen.type or not wanted:
             continue
-        transport = negotiate(host, port, timeout, wanted, only=True)
+        transport = negotiate(host, port, timeout, wanted, only=True, legacy=legacy, dial=dial)
         with _closed_on_error(transport):
             key = host_key_of(transport)
         yield transport, key

@@ -24,7 +24,7 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Union, cast
+from typing import TYPE_CHECKING, Any, Callable, Union, cast
 
 from ..._deps import paramiko
 from ...errors import ProtocolError, ServerBusy, TrustError, UnreachableError
@@ -112,29 +112,43 @@ def agreed_algorithms(transport: Transport) -> dict[str, str]:
     }
 
 
+Dial = Callable[[], Any]
+"""Connects to a server, and returns the socket, or what stands for it."""
+
+
 def negotiate(
-    host: str, port: int, timeout: float, host_key_algorithms: Sequence[str] = (), *, only: bool = False
+    host: str,
+    port: int,
+    timeout: float,
+    host_key_algorithms: Sequence[str] = (),
+    *,
+    only: bool = False,
+    legacy: Sequence[str] = (),
+    dial: Dial | None = None,
 ) -> Transport:
     """Connect and exchange keys. The host key is not checked yet, and nobody is logged in. The caller closes it.
 
     :param timeout: seconds for the connection, and again for the key exchange.
     :param host_key_algorithms: preferred signature algorithms for the host key; with ``only``, no others are allowed.
+    :param legacy: weak algorithms that are allowed.
+    :param dial: connects in another way than directly.
     :raises UnreachableError, ServerBusy, TrustError, ProtocolError: see :func:`.connect.open_transport`.
     """
     _silence_paramiko()
-    connection = open_connection(host, port, timeout)
+    connection = dial() if dial else open_connection(host, port, timeout)
+    weak = [name for name in WEAK_SIGNATURES if name not in legacy]
     try:
         transport = paramiko.Transport(
             connection,
             default_window_size=WINDOW,
             default_max_packet_size=MAX_PACKET,
-            disabled_algorithms={"pubkeys": WEAK_SIGNATURES, "keys": WEAK_SIGNATURES},
+            disabled_algorithms={"pubkeys": weak, "keys": weak},
         )
     except BaseException:
         connection.close()
         raise
     try:
-        _configure(transport, timeout, host_key_algorithms, only=only)
+        _configure(transport, timeout, host_key_algorithms, only=only, legacy=legacy)
         banner = _record_banner(transport)
         done = threading.Event()
         transport.start_client(event=done)
@@ -161,13 +175,17 @@ def quoted(text: str) -> str:
     return f'The server says: "{printable(text)}".'
 
 
-def _configure(transport: Transport, timeout: float, host_key_algorithms: Sequence[str], *, only: bool) -> None:
+def _configure(
+    transport: Transport, timeout: float, host_key_algorithms: Sequence[str], *, only: bool, legacy: Sequence[str] = ()
+) -> None:
     options = transport.get_security_options()
-    options.ciphers = _without_weak(options.ciphers, CIPHERS)
-    options.digests = _without_weak(options.digests, _macs(transport))
+    options.ciphers = _without_weak(options.ciphers, CIPHERS, legacy)
+    options.digests = _without_weak(options.digests, _macs(transport), legacy)
     # In a group exchange the server chooses the group, and paramiko accepts small ones. So fixed groups go first.
-    options.kex = _without_weak(options.kex, [name for name in options.kex if "group-exchange" not in name])
-    options.key_types = tuple(host_key_algorithms) if only else _without_weak(options.key_types, host_key_algorithms)
+    fixed = [name for name in options.kex if "group-exchange" not in name and name not in legacy]
+    options.kex = _without_weak(options.kex, fixed, legacy)
+    wanted = [name for name in host_key_algorithms if name in options.key_types or not only]
+    options.key_types = tuple(wanted) if only else _without_weak(options.key_types, wanted, legacy)
     inner = cast(Any, transport)
     inner.packetizer.REKEY_BYTES = REKEY_BYTES
     # paramiko has time limits of its own; ours are shorter, so that the error is ours.
@@ -196,10 +214,11 @@ def _macs(transport: Transport) -> Sequence[str]:
     return sorted(MACS, key=lambda name: "-etm" in name)
 
 
-def _without_weak(available: Sequence[str], preferred: Sequence[str]) -> tuple[str, ...]:
-    """Return the available algorithms that are not weak, the preferred ones first."""
+def _without_weak(available: Sequence[str], preferred: Sequence[str], legacy: Sequence[str]) -> tuple[str, ...]:
+    """Return the available algorithms that are not weak, the preferred ones first, and those that are allowed last."""
     sound = [name for name in available if not WEAK.search(name)]
-    return tuple([name for name in preferred if name in sound] + [name for name in sound if name not in preferred])
+    sound = [name for name in preferred if name in sound] + [name for name in sound if name not in preferred]
+    return (*sound, *(name for name in legacy if name in available))
 
 
 def _skip_log_formatting(transport: Any) -> None:
@@ -272,7 +291,8 @@ def _no_session(
             "no_common_algorithm",
             f"The server on {where} offers no secure algorithm: {printable(str(error))}. "
             f"It offers {offer or banner.version}.",
-            "Ask the provider to support current algorithms; filedrop uses no SHA-1, MD5, DSA, 3DES or CBC.",
+            "Ask the provider to support current algorithms. If it cannot, legacy_algorithms allows weak ones for this "
+            "account: SHA-1, MD5, DSA, 3DES or CBC, as far as the transport still has them (openssh has more).",
         )
     if banner.farewell is not None:
         return _disconnected(where, banner.farewell)

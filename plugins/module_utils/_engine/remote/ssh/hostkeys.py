@@ -32,6 +32,16 @@ SIGNATURES = {
     "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
     "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
 }
+
+
+def signatures_of(type_name: str, legacy: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the signature algorithms of a type of keys, best first, with those that an account allows.
+
+    The weak one of RSA keys has the name of their type.
+    """
+    return (*SIGNATURES[type_name], *([type_name] if type_name == "ssh-rsa" and type_name in legacy else []))
+
+
 # ``SHA256:...`` alone, or a line as printed by ``ssh-keygen -l``: bits, fingerprint, comment, type.
 FINGERPRINT = re.compile(r"(?:\d{3,5} )?SHA256:([A-Za-z0-9+/]{43})=?(?: .*)?")
 MAX_SHOWN = 80  # characters of a malformed entry
@@ -86,9 +96,9 @@ class TrustedKeys:
             + [f"certificates by {key.type} {key.fingerprint}" for key in self.authorities]
         )
 
-    def algorithms(self) -> tuple[str, ...]:
+    def algorithms(self, legacy: Sequence[str] = ()) -> tuple[str, ...]:
         """Return signature algorithms of the pinned keys, in their order; empty if only fingerprints are pinned."""
-        return tuple(dict.fromkeys(name for key in self.keys for name in SIGNATURES[key.type]))
+        return tuple(dict.fromkeys(name for key in self.keys for name in signatures_of(key.type, legacy)))
 
     def trusts(self, type_name: str, blob: bytes) -> bool:
         """Whether the account trusts a key that the server has proved to own."""

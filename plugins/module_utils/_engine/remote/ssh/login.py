@@ -136,14 +136,19 @@ class _Login:
         its configuration does not accept them, and other servers name none.
         """
         inner = cast(Any, self._transport)
-        inner.disabled_algorithms = {"pubkeys": WEAK_SIGNATURES}
+        weak = tuple(name for name in WEAK_SIGNATURES if name not in self._account.legacy_algorithms)
         offer = partial(self._transport.auth_publickey, self._account.username, key)
+        strong = ("rsa-sha2-512", "rsa-sha2-256")
+        inner.disabled_algorithms = {"pubkeys": WEAK_SIGNATURES}
         answer = self._attempt(offer)
         if answer.accepted or answer.methods or "rsa" not in key.get_name():
             return answer
-        if "rsa-sha2-256" not in (_signatures(self._transport) or ("rsa-sha2-256",)):
+        if "rsa-sha2-256" in (_signatures(self._transport) or ("rsa-sha2-256",)):
+            inner.disabled_algorithms = {"pubkeys": (*WEAK_SIGNATURES, strong[0])}
+            answer = self._attempt(offer)
+        if answer.accepted or answer.methods or "ssh-rsa" in weak:
             return answer
-        inner.disabled_algorithms = {"pubkeys": (*WEAK_SIGNATURES, "rsa-sha2-512")}
+        inner.disabled_algorithms = {"pubkeys": (*weak, *strong)}
         return self._attempt(offer)
 
     def _allowed_methods(self) -> tuple[str, ...]:
@@ -299,7 +304,10 @@ class _Login:
         return not {"rsa-sha2-256", "rsa-sha2-512"} & set(banner_of(self._transport).algorithms.get("host_key", ()))
 
 
-OTHER_KEY = "Register a key of another type, such as ed25519, or ask the provider to accept rsa-sha2-256."
+OTHER_KEY = (
+    "Register a key of another type, such as ed25519, or ask the provider to accept rsa-sha2-256. If neither is possible, "
+    "set transport to openssh and legacy_algorithms to ssh-rsa: that is weak."
+)
 
 
 def _signatures(transport: Transport) -> tuple[str, ...] | None:
