@@ -39,6 +39,7 @@ CLEARTEXT = (
     "cleartext: the protocol ftp sends the password and every file unencrypted, because `allow_cleartext` allows it."
 )
 """What every run over ``ftp`` says in its notes."""
+
 LEGACY_ALGORITHMS: Mapping[str, str] = {
     **dict.fromkeys(("diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"), "kex"),
     "diffie-hellman-group-exchange-sha1": "kex",

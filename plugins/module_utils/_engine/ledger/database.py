@@ -68,6 +68,10 @@ CREATE TABLE capability (          -- what earlier runs learned about a server
 CREATE TABLE clock (               -- by how many seconds a server's clock is ahead of ours
     account TEXT NOT NULL PRIMARY KEY, ahead REAL NOT NULL, learned_at REAL NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE host_key (            -- whole keys of servers whose account pins only a fingerprint
+    account TEXT NOT NULL, line TEXT NOT NULL, learned_at REAL NOT NULL,
+    PRIMARY KEY (account, line)
+) WITHOUT ROWID;
 CREATE TABLE waiting (             -- files that waited at the end of the latest run of their job
     account TEXT NOT NULL, direction TEXT NOT NULL, job TEXT NOT NULL, folder TEXT NOT NULL, name TEXT NOT NULL,
     size INTEGER NOT NULL, remote_path TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL,

@@ -395,6 +395,13 @@ class Ledger(Batch):
     def learn_clock(self, account: str, ahead: float) -> None:
         self.change("INSERT OR REPLACE INTO clock VALUES (?, ?, ?)", [(account, ahead, time.time())])
 
+    def host_keys(self, account: str) -> list[str]:
+        """Return the lines of the host keys that an earlier run found. The caller compares them with its pins."""
+        return [line for (line,) in self.look("SELECT line FROM host_key WHERE account = ?", (account,), (str,))]
+
+    def learn_host_key(self, account: str, line: str) -> None:
+        self.change("INSERT OR REPLACE INTO host_key VALUES (?, ?, ?)", [(account, line, time.time())])
+
     def learn(self, account: str, name: str, *, allowed: bool) -> None:
         self.change("INSERT OR REPLACE INTO capability VALUES (?, ?, ?, ?)", [(account, name, allowed, time.time())])
 

@@ -18,6 +18,7 @@ from ..ledger.ledger import Ledger
 from ..loop.loop import Loop
 from ..remote import Entry, Remote, Uploaded, connect, entries_in, join, try_look
 from ..transfer.capabilities import ALL, EXCLUSIVE_CREATE, PARTIAL_UPLOADS, RENAME
+from .whole_keys import with_whole_keys
 
 if TYPE_CHECKING:
     from ..config.account import Account
@@ -34,8 +35,11 @@ def describe(account: Account, folders: Sequence[str], probe_dir: str | None, *,
         The result is recorded in the ledger, which is created if it is missing. None: no probe.
     :raises FiledropError: the connection or the probe failed; the error has the exact reason.
     """
-    with closing(Ledger(ledger, create=True, read_only=probe_dir is None)) as book, closing(connect(account)) as remote:
-        return Loop(remote, remote.batches).run(_describe(remote, account.name, folders, probe_dir, book))
+    may_write = probe_dir is not None
+    with closing(Ledger(ledger, create=True, read_only=not may_write)) as book:
+        account = with_whole_keys(account, book, keep=may_write)
+        with closing(connect(account)) as remote:
+            return Loop(remote, remote.batches).run(_describe(remote, account.name, folders, probe_dir, book))
 
 
 async def _describe(

@@ -40,6 +40,7 @@ from .last_run import remember
 from .retention import prune
 from .stuck import mark_stuck
 from .troubles import Troubles
+from .whole_keys import with_whole_keys
 
 if TYPE_CHECKING:
     from ..config.account import Account
@@ -119,7 +120,7 @@ def run(
             if retention is not None and not check:
                 work.prune_before = began - retention
             troubles = Troubles(account.protocol)
-            result = _persist(work, account, book, syncer, troubles, patient=patient and not check)
+            result = _persist(work, account, book, syncer, troubles, patient=patient and not check, check=check)
             result.notes.extend(troubles.notes())
             if work.prune_before is not None and result.error is None:
                 _prune(result, work, book, before=work.prune_before)
@@ -163,7 +164,14 @@ def _prune(result: RunResult, work: JobRun[Any], ledger: Ledger, *, before: floa
 
 
 def _persist(
-    work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer, troubles: Troubles, *, patient: bool
+    work: JobRun[Any],
+    account: Account,
+    ledger: Ledger,
+    syncer: Syncer,
+    troubles: Troubles,
+    *,
+    patient: bool,
+    check: bool,
 ) -> RunResult:
     """Make attempts until one ends the run.
 
@@ -178,7 +186,7 @@ def _persist(
     while True:
         secured = ledger.secured
         try:
-            _attempt(work, account, ledger, syncer, troubles)
+            _attempt(work, account, ledger, syncer, troubles, check=check)
             return work.result(None)
         except (ConnectionLost, RemoteBusy, ServerBusy, UnreachableError) as error:
             width = None
@@ -202,11 +210,14 @@ def _is_worth_another_try(error: FiledropError, *, patient: bool) -> bool:
     return not isinstance(error, UnreachableError) or (patient and error.reason == "port_closed")
 
 
-def _attempt(work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer, troubles: Troubles) -> None:
+def _attempt(
+    work: JobRun[Any], account: Account, ledger: Ledger, syncer: Syncer, troubles: Troubles, *, check: bool
+) -> None:
     """Connect, plan, and execute the plan. Each attempt plans again, because earlier ones may have changed anything."""
     ledger.begin_plan()
     if not work.begin_attempt():
         return
+    account = with_whole_keys(account, ledger, keep=not check)
     with closing(connect(account, work.permissions)) as remote:
         troubles.has_connected = True
         flow = Loop(work.deadline.watch(remote), [syncer, ledger, *remote.batches])
@@ -243,6 +254,6 @@ def list_folder(account: Account, remote_dir: str) -> Sequence[Entry]:
     :raises JobStopped: the folder is missing, or the server refuses to list it.
     """
     entries: list[Entry] = []
-    with closing(connect(account)) as remote:
+    with closing(connect(with_whole_keys(account, None, keep=False))) as remote:
         Loop(remote, remote.batches).run(list_into(remote, remote_dir, entries.extend))
     return entries

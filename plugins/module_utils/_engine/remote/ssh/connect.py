@@ -121,13 +121,15 @@ def offered_host_keys(host: str, port: int, timeout: float) -> list[HostKey]:
     return keys
 
 
-def require_trusted_server(account: Account, trusted: TrustedKeys) -> None:
-    """Exchange keys with a server, and end the connection.
+def trusted_host_key(account: Account) -> HostKey:
+    """Return the key of the server that the account trusts, by one key exchange or several, and no login.
 
     :raises UnreachableError, ServerBusy, ProtocolError, TrustError: as :func:`open_transport`.
     """
     require()
-    _trusted_transport(account, trusted).close()
+    transport = _trusted_transport(account, TrustedKeys.parse(account.host_keys))
+    with contextlib.closing(transport):
+        return host_key_of(transport)
 
 
 def _trusted_transport(account: Account, trusted: TrustedKeys, dial: Dial | None = None) -> Transport:

@@ -305,8 +305,8 @@ class _Login:
 
 
 OTHER_KEY = (
-    "Register a key of another type, such as ed25519, or ask the provider to accept rsa-sha2-256. If neither is possible, "
-    "set transport to openssh and legacy_algorithms to ssh-rsa: that is weak."
+    "Register a key of another type, such as ed25519, or ask the provider to accept rsa-sha2-256. If neither is "
+    "possible, set transport to openssh and legacy_algorithms to ssh-rsa: that is weak."
 )
 
 

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import AuthenticationError, FiledropError, ServerBusy, UnreachableError
 from ..channel import ChannelEnded, ended, silent
-from .connect import require_trusted_server
+from .connect import open_transport
 from .handshake import printable, quoted
 from .hostkeys import TrustedKeys
-from .openssh_config import TARGET, OpenSshFiles, require_whole_keys
+from .openssh_config import TARGET, OpenSshFiles
 
 if TYPE_CHECKING:
     from ...config.account import Account
@@ -47,7 +47,7 @@ _FACTS = {
     "server_version": re.compile(r"debug1: Remote protocol version [\d.]+, remote software version (.*)"),
     "kex": re.compile(r"debug1: kex: algorithm: (\S+)"),
     "host_key": re.compile(r"debug1: kex: host key algorithm: (\S+)"),
-    "fingerprint": re.compile(r"debug1: Server host key: \S+ (SHA256:\S+)"),
+    "fingerprint": re.compile(r"debug1: Server host (?:key|certificate): \S+ (SHA256:[^\s,]+)"),
     "cipher": re.compile(r"debug1: kex: client->server cipher: (\S+)"),
     "mac": re.compile(r"debug1: kex: client->server cipher: \S+ MAC: (\S+)"),
 }
@@ -112,14 +112,15 @@ class OpenSshConnection:
 
     Each channel would be a connection of its own, so there is one.
 
-    :param trusted: the host keys of the account; fingerprints are resolved to whole keys.
+    :raises InputError: ``host_keys`` has only fingerprints.
+    :raises AuthenticationError: the private key cannot be used.
     """
 
-    def __init__(self, account: Account, trusted: TrustedKeys) -> None:
-        require_whole_keys(trusted)
+    def __init__(self, account: Account) -> None:
+        hops = [(hop.host, hop.port) for hop in account.proxy_jump]
         self._account = account
-        self._trusted = trusted
-        self._files = OpenSshFiles(account, trusted)
+        self._trusted = TrustedKeys.parse(account.host_keys, hops=hops)
+        self._files = OpenSshFiles(account)
         self._channel: OpenSshChannel | None = None
 
     def open_channel(self) -> OpenSshChannel:
@@ -130,7 +131,7 @@ class OpenSshConnection:
                 "Set connections to a larger number if the provider allows more.",
             )
         try:
-            child = _start(self._files.configuration)
+            child = _start(self._files)
         except OSError as error:
             raise UnreachableError(
                 "ssh_failed", f"ssh cannot be started: {(error.strerror or str(error)).lower()}.", _OTHER
@@ -159,7 +160,7 @@ class OpenSshConnection:
         account = self._account
         where = f"{account.host} port {account.port}"
         denied = _DENIED.search(words.text)
-        if denied:
+        if denied and not account.proxy_jump:
             key = f"the key {account.private_key_file}"
             return AuthenticationError(
                 "user_refused",
@@ -169,9 +170,13 @@ class OpenSshConnection:
                 "A new key may become valid only after some time.",
             )
         try:
-            require_trusted_server(account, self._trusted)
+            open_transport(account).close()
+        except AuthenticationError as error:
+            if not error.reason.startswith(("key_", "certificate_")):  # ssh reads keys that paramiko does not
+                return error
         except FiledropError as error:
-            return error
+            if not (error.reason == "no_common_algorithm" and account.legacy_algorithms):  # ssh has more of them
+                return error
         said = f" {quoted(words.text)}".replace("The server says", "It says") if words.lines else ""
         return UnreachableError("ssh_failed", f"ssh cannot log in on {where}.{said}", _OTHER)
 
@@ -185,11 +190,16 @@ class OpenSshConnection:
 
     def info(self) -> Mapping[str, Any]:
         facts = self._facts
-        key = next(key for key in self._trusted.keys if key.fingerprint == facts.get("fingerprint"))
+        fingerprint = facts.get("fingerprint", "")
+        pinned = next((key for key in self._trusted.keys if key.fingerprint == fingerprint), None)
         algorithms = {name: facts.get(name, "") for name in ("kex", "host_key", "cipher", "mac")}
         algorithms["mac"] = algorithms["mac"].strip("<>")
         return {
-            "host_key": {"type": key.type, "fingerprint": key.fingerprint, "line": key.line},
+            "host_key": {
+                "type": pinned.type if pinned else facts.get("host_key", ""),
+                "fingerprint": fingerprint,
+                "line": pinned.line if pinned else "",  # a certificate of an authority
+            },
             "server_version": f"SSH-2.0-{facts.get('server_version', '')}",
             "algorithms": algorithms,
         }
@@ -284,16 +294,18 @@ class OpenSshChannel:
             child.wait()
 
 
-def _start(configuration: str) -> subprocess.Popen[bytes]:
+def _start(files: OpenSshFiles) -> subprocess.Popen[bytes]:
+    names = ("PATH", "SSH_AUTH_SOCK") if files.uses_agent else ("PATH",)
+    environment = {name: os.environ[name] for name in names if name in os.environ}
     return subprocess.Popen(
-        ["ssh", "-F", configuration, "-s", TARGET, "sftp"],
+        ["ssh", "-F", files.configuration, "-s", TARGET, "sftp"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         bufsize=0,
         start_new_session=True,
         cwd="/",
-        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+        env={"PATH": os.defpath, **environment, "LC_ALL": "C"},
     )
 
 

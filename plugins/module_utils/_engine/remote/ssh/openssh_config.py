@@ -10,14 +10,16 @@ Each file is in memory. ``ssh`` opens it as ``/proc/PID/fd/N`` of this process, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ...errors import FiledropError, InputError
-from ...keys.armour import find_pem
+from ...config.account import LEGACY_ALGORITHMS, Hop
+from ...errors import InputError
+from ...keys.armour import find_pem, no_key
 from ...keys.formats import encrypted_error, is_encrypted, read_private, require_unexposed
-from .hostkeys import SIGNATURES, TrustedKeys
+from .hostkeys import AUTHORITY, REVOKED, SIGNATURES, TrustedKeys
 
 if TYPE_CHECKING:
     from ...config.account import Account
@@ -56,11 +58,19 @@ _COMMON: Mapping[str, str] = {
     "TCPKeepAlive": "yes",
     "ServerAliveCountMax": "2",
     "RekeyLimit": "default none",
+}
+
+_OPTIONS_OF_ALGORITHMS: Mapping[str, str] = {
     "Ciphers": "^aes128-gcm@openssh.com,aes256-gcm@openssh.com",
     "MACs": "-*sha1*,*md5*,umac-64*",
     "KexAlgorithms": "-*sha1",
     "PubkeyAcceptedAlgorithms": "-ssh-rsa,ssh-rsa-cert-v01@openssh.com,ssh-dss*",
 }
+"""``^`` puts the fastest first, and ``-`` leaves weak ones out."""
+
+_OPTION_OF = {"kex": "KexAlgorithms", "key": "PubkeyAcceptedAlgorithms", "cipher": "Ciphers", "mac": "MACs"}
+
+_PUBLIC = re.compile(rb"(?:ssh|ecdsa|sk)-\S+ AAAA")
 
 
 def why_not(account: Account) -> str | None:
@@ -69,7 +79,8 @@ def why_not(account: Account) -> str | None:
         return "it has a password, and ssh could be made to send it to another host"
     if account.passphrase is not None:
         return "its key has a passphrase, and ssh could be made to send it to another host"
-    if not set(account.username) <= set(_PLAIN_USER) or account.username.startswith("-"):
+    users = {account.username, *(hop.username for hop in account.proxy_jump)}
+    if any(not set(user) <= set(_PLAIN_USER) or user.startswith("-") for user in users):
         return "its user name has characters that ssh does not take as they are"
     if not hasattr(os, "memfd_create") or not os.path.isdir("/proc/self/fd"):
         return "this system has neither files in memory nor /proc"
@@ -98,22 +109,58 @@ class MemoryFile:
 
 
 class OpenSshFiles:
-    """The files for ``ssh`` of one account: configuration, known hosts, and the private key.
+    """The files for ``ssh`` of one account: configuration, known hosts, the private key and its certificate.
 
-    :raises InputError: ``host_keys`` has no whole key; the caller resolves fingerprints before.
-    :raises AuthenticationError: the private key cannot be read.
+    :raises InputError: a host on the way has no whole key; the caller resolves fingerprints before.
+    :raises AuthenticationError: the private key or its certificate cannot be read.
     """
 
-    def __init__(self, account: Account, trusted: TrustedKeys) -> None:
+    def __init__(self, account: Account) -> None:
         self._files: list[MemoryFile] = []
         try:
-            known = self._add("known_hosts", "".join(f"{TARGET} {key.line}\n" for key in trusted.keys).encode())
-            key = self._add("key", private_key(account))
-            text = configuration(account, trusted, known_hosts=known, key=key)
-            self.configuration = self._add("ssh_config", text.encode())
+            self.uses_agent, key = _key(account)
+            self._identity = {"IdentityFile": self._add("key", key)}
+            if self.uses_agent:
+                self._identity["IdentityAgent"] = "SSH_AUTH_SOCK"
+            if account.certificate_file is not None:
+                certificate = self._add("certificate", _certificate(account.certificate_file))
+                self._identity["CertificateFile"] = certificate
+            self.configuration = self._add("ssh_config", "".join(self._blocks(account)).encode())
         except BaseException:
             self.close()
             raise
+
+    def _blocks(self, account: Account) -> Iterator[str]:
+        """Yield a block for each hop, in the order of the way, and one for the server."""
+        hops = [(hop.host, hop.port) for hop in account.proxy_jump]
+        before = "none"
+        for number, hop in enumerate(account.proxy_jump):
+            trusted = TrustedKeys.parse(account.host_keys, hops[number], hops=hops)
+            name = f"filedrop-hop-{number + 1}"
+            yield self._block(name, account, trusted, hop, {"ProxyJump": before, "LogLevel": "INFO"})
+            before = name
+        trusted = TrustedKeys.parse(account.host_keys, hops=hops)
+        target = Hop(account.username, account.host, account.port)
+        # DEBUG1 is the only level that tells what was agreed on.
+        yield self._block(TARGET, account, trusted, target, {"ProxyJump": before, "LogLevel": "DEBUG1"})
+
+    def _block(self, name: str, account: Account, trusted: TrustedKeys, host: Hop, more: Mapping[str, str]) -> str:
+        known = self._add(f"known_hosts_{name}", known_hosts(trusted, host).encode())
+        options = {
+            **_COMMON,
+            **_legacy(account.legacy_algorithms),
+            "HostName": host.host.replace("%", "%%"),
+            "Port": str(host.port),
+            "User": f'"{host.username}"',
+            "HostKeyAlias": host.host,  # so the port does not count in the file of known hosts
+            "UserKnownHostsFile": known,
+            "HostKeyAlgorithms": ",".join(_signatures(trusted, account.legacy_algorithms)),
+            "ConnectTimeout": str(max(1, round(account.timeout))),
+            "ServerAliveInterval": str(max(1, round(account.timeout / 3))),
+            **self._identity,
+            **more,
+        }
+        return "".join([f"Host {name}\n", *(f"    {option} {value}\n" for option, value in options.items())])
 
     def _add(self, name: str, content: bytes) -> str:
         self._files.append(MemoryFile(name, content))
@@ -124,62 +171,63 @@ class OpenSshFiles:
             file.close()
 
 
-def private_key(account: Account) -> bytes:
-    """Return the private key in the form that ssh reads. It may be one that only ssh supports, such as a FIDO key.
+def known_hosts(trusted: TrustedKeys, host: Hop) -> str:
+    """Return the lines of known_hosts for one host.
 
-    :raises AuthenticationError: it cannot be read, or others than its owner can read it.
+    :raises InputError: it has no whole key.
+    """
+    if not trusted.keys and not trusted.authorities:
+        raise InputError(
+            "host_keys_malformed",
+            f"host_keys has no whole key for {host.host} port {host.port}, and the transport openssh needs one.",
+            "Add a line of known_hosts with its name and its key, or set transport to paramiko.",
+        )
+    lines = [
+        *(f"{host.host} {key.line}" for key in trusted.keys),
+        *(f"{REVOKED} {host.host} {key.line}" for key in trusted.revoked),
+        *(f"{AUTHORITY} {host.host} {key.line}" for key in trusted.authorities),
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _key(account: Account) -> tuple[bool, bytes]:
+    """Return whether the private key is in an agent, and what ssh needs: the key, or its public part.
+
+    It may be a type of key that only ssh supports, such as a FIDO key.
+
+    :raises AuthenticationError: the key cannot be read, is encrypted, or others than its owner can read it.
     """
     path = account.private_key_file or ""
     body, status = read_private(path)
+    if _PUBLIC.match(body) and os.environ.get("SSH_AUTH_SOCK"):
+        return True, body
     require_unexposed(path, status)
     if is_encrypted(body):
         raise encrypted_error(path)
     found = find_pem(body)
-    return body if found is None else found.text
+    if found is None:
+        raise no_key(body, path)
+    return False, found.text
 
 
-def configuration(account: Account, trusted: TrustedKeys, *, known_hosts: str, key: str) -> str:
-    """Return the text of the configuration."""
-    alive = max(1, round(account.timeout / 3))
-    options = {
-        **_COMMON,
-        "HostName": account.host.replace("%", "%%"),
-        "Port": str(account.port),
-        "User": f'"{account.username}"',
-        "HostKeyAlias": TARGET,
-        "UserKnownHostsFile": known_hosts,
-        "IdentityFile": key,
-        "HostKeyAlgorithms": ",".join(_signatures(trusted)),
-        "ConnectTimeout": str(max(1, round(account.timeout))),
-        "ServerAliveInterval": str(alive),
-        "LogLevel": "DEBUG1",  # the only one that tells what was agreed on
-    }
-    return _block(TARGET, options)
+def _certificate(path: str) -> bytes:
+    body, _status = read_private(path)
+    return body
 
 
-def _block(name: str, options: Mapping[str, str]) -> str:
-    return "".join([f"Host {name}\n", *(f"    {option} {value}\n" for option, value in options.items())])
+def _signatures(trusted: TrustedKeys, legacy: Sequence[str]) -> Sequence[str]:
+    """Return the algorithms of the pinned types, so that no other key is asked for."""
+    names = [*trusted.algorithms(legacy)]
+    if trusted.authorities:
+        names += [f"{name}-cert-v01@openssh.com" for each in SIGNATURES.values() for name in each]
+    return names
 
 
-def _signatures(trusted: TrustedKeys) -> Sequence[str]:
-    """Return the signature algorithms of the pinned types, so that no other key is asked for."""
-    names: Iterable[str] = dict.fromkeys(name for key in trusted.keys for name in SIGNATURES[key.type])
-    return list(names)
-
-
-def require_whole_keys(trusted: TrustedKeys) -> None:
-    """:raises InputError: no entry of ``host_keys`` is a whole key."""
-    if not trusted.keys:
-        raise InputError(
-            "host_keys_malformed",
-            "host_keys has only fingerprints, and the transport openssh needs whole keys.",
-            "Add the whole key, or set transport to paramiko.",
-        )
-
-
-def usable(account: Account) -> bool:
-    """Return whether this account can use the system's ssh."""
-    try:
-        return why_not(account) is None and bool(private_key(account))
-    except FiledropError:
-        return False
+def _legacy(names: Sequence[str]) -> Mapping[str, str]:
+    """Return the options for the weak algorithms that an account allows, in place of those that exclude them."""
+    found = dict(_OPTIONS_OF_ALGORITHMS)
+    for kind, option in _OPTION_OF.items():
+        allowed = [name for name in names if LEGACY_ALGORITHMS[name] == kind]
+        if allowed:
+            found[option] = f"+{','.join(allowed)}"
+    return found

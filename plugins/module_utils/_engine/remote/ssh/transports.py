@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from ...errors import InputError
 from .connect import open_transport
 from .connection import SshConnection
-from .hostkeys import TrustedKeys
 from .openssh import OLDEST, OpenSshConnection, openssh_release
 from .openssh_config import why_not
 
@@ -30,7 +29,7 @@ def open_connection(account: Account) -> Connection:
     :raises FiledropError: see `connect.open_transport`.
     """
     if uses_openssh(account):
-        return OpenSshConnection(account, TrustedKeys.parse(account.host_keys))
+        return OpenSshConnection(account)
     return SshConnection(open_transport(account), timeout=account.timeout)
 
 
