@@ -86,7 +86,11 @@ options:
   host_keys:
     description:
       - The host keys that the account trusts. Each entry is a public key, such as C(ssh-ed25519 AAAAC3...), a line
-        of a C(known_hosts) file, or a fingerprint, such as C(SHA256:3pq...).
+        of a C(known_hosts) file, or a fingerprint, such as C(SHA256:3pq...). Several can stand side by side, such as an
+        old and a new key.
+      - A line with C(@revoked) is a key that is never trusted. A line with C(@cert-authority) is a key whose
+        certificates are trusted as host keys, with O(transport=openssh).
+      - A line of C(known_hosts) that names a host of O(proxy_jump) is for that host. Everything else is for the server.
       - Without an entry, no server is trusted. If the server's key is not in the list, the task fails before any
         secret or file is sent. The error shows the key that the server offered.
       - M(courier.filedrop.host_keys_info) shows a server's keys. Compare them with those that the provider published
@@ -115,6 +119,41 @@ options:
         another way, such as by ending the session.
       - "Default: what the server tells (C(limits@openssh.com)), or else 64 for each connection."
     type: int
+  transport:
+    description:
+      - What carries SSH, with O(protocol=sftp).
+      - V(paramiko) is the Python library. It takes keys with a passphrase, and passwords.
+      - V(openssh) is the system's C(ssh), with a configuration of its own, so no file of the user or the system counts.
+        It has post-quantum key exchange from OpenSSH 9.0 on, FIDO keys, host certificates, old algorithms, and keys in
+        an agent (then O(private_key_file) is the public key). It needs OpenSSH 8.5, and an account without a passphrase
+        and without a password.
+      - V(auto) is V(openssh) where the host and the account allow that, and else V(paramiko).
+      - "Default: V(paramiko), unless O(preset) has another one."
+    type: str
+    choices:
+      - paramiko
+      - openssh
+      - auto
+  certificate_file:
+    description:
+      - Path of the certificate of the private key (C(...-cert.pub)), with O(protocol=sftp), if the provider wants one.
+    type: path
+  proxy_jump:
+    description:
+      - The hosts through which the connection goes, with O(protocol=sftp), in their order. Each is
+        C(user@host:port); the defaults are O(username) and port 22. An IPv6 address is in brackets.
+      - The login on each of them is with the same private key. A password is for the server only.
+      - Each of them is pinned by a line of known_hosts in O(host_keys) that names it.
+    type: list
+    elements: str
+  legacy_algorithms:
+    description:
+      - Weak algorithms that are allowed for this account, with O(protocol=sftp), by their names in SSH, such as
+        V(ssh-rsa) (signatures with SHA-1), V(diffie-hellman-group14-sha1), V(aes256-cbc) or V(hmac-sha1).
+      - They are used only if the server has nothing better. Every run says in its notes that they are allowed.
+      - paramiko has no SHA-1 from release 4 on. V(openssh) in O(transport) still has it.
+    type: list
+    elements: str
   bandwidth_limit:
     description:
       - The maximum number of bytes per second, in both directions and over all connections together. A number, or a
@@ -256,6 +295,28 @@ options:
     description:
       - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
     type: int
+  transport:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: str
+    choices:
+      - paramiko
+      - openssh
+      - auto
+  certificate_file:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: path
+  proxy_jump:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: list
+    elements: str
+  legacy_algorithms:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: list
+    elements: str
   bandwidth_limit:
     description:
       - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.

@@ -146,13 +146,13 @@ def _sandbox(folder: Path, stack: ExitStack) -> Mailbox:
     return OnDisk(sandbox.folders(USERNAME).root, options, "a.xml", lambda _path: None)
 
 
-def _openssh(connections: int) -> Callable[[Path, ExitStack], Mailbox]:
+def _openssh(connections: int, transport: str = "paramiko") -> Callable[[Path, ExitStack], Mailbox]:
     def start(_folder: Path, stack: ExitStack) -> Mailbox:
         server = stack.enter_context(SshServer())
         closed = server.root / "closed"
         closed.mkdir(mode=0o500 if server.chrooted else 0o000)
         stack.callback(closed.chmod, 0o700)
-        options = {**server.account_options(), "connections": connections}
+        options = {**server.account_options(), "connections": connections, "transport": transport}
         return OnDisk(server.root, options, "closed/a.xml", server.give)
 
     return start
@@ -173,6 +173,8 @@ MAILBOXES: dict[str, Callable[[Path, ExitStack], Mailbox]] = {
     "sandbox": _sandbox,
     "openssh": _openssh(1),
     "openssh-3": _openssh(3),
+    "openssh-by-ssh": _openssh(1, "openssh"),
+    "openssh-by-ssh-3": _openssh(3, "openssh"),
     **{f"{kind}-ftp": _ftp(kind, None) for kind in FTP_SERVERS},
     **{f"{kind}-ftps": _ftp(kind, "explicit", 3) for kind in FTP_SERVERS},
 }

@@ -110,6 +110,12 @@ class Account:
     passive_host: str = "control"
     encoding: str = "utf-8"
 
+    @property
+    def weaknesses(self) -> tuple[str, ...]:
+        """What the account allows although it is not secure. Every run says so in its notes."""
+        legacy = f"The account allows weak algorithms (`legacy_algorithms`): {', '.join(self.legacy_algorithms)}."
+        return (*([CLEARTEXT] if self.protocol == "ftp" else []), *([legacy] if self.legacy_algorithms else []))
+
 
 def protocol_of(options: Mapping[str, object]) -> str:
     """Return the protocol of an account, from its options or its preset.

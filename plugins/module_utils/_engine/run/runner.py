@@ -119,7 +119,7 @@ def run(
             work.deadline, work.tally.observer = deadline, observer
             if retention is not None and not check:
                 work.prune_before = began - retention
-            troubles = Troubles(account.protocol)
+            troubles = Troubles(account.weaknesses)
             result = _persist(work, account, book, syncer, troubles, patient=patient and not check, check=check)
             result.notes.extend(troubles.notes())
             if work.prune_before is not None and result.error is None:

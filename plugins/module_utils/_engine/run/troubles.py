@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from ..config.account import CLEARTEXT
 from ..errors import ConnectionLost, UnreachableError
 
 if TYPE_CHECKING:
@@ -21,14 +20,14 @@ _LOST, _CLOSED, _BUSY = "the connection was lost", "the port was closed", "the s
 class Troubles:
     """Count the errors after which a run tried again.
 
-    :param protocol: of the account.
+    :param weaknesses: of the account; each is a note.
     :ivar has_connected: whether an attempt of this run has had a connection.
     :ivar most_open: to how many open files the server has reduced the run; 0 if it has not.
     """
 
-    def __init__(self, protocol: str = "") -> None:
+    def __init__(self, weaknesses: Iterable[str] = ()) -> None:
         self.has_connected = False
-        self._said: dict[str, None] = {CLEARTEXT: None} if protocol == "ftp" else {}
+        self._said: dict[str, None] = dict.fromkeys(weaknesses)
         self.most_open = 0
         self._counts: dict[str, int] = {}
         self._first: dict[str, str] = {}

@@ -104,8 +104,7 @@ class _Through:
         return getattr(self._channel, name)
 
     def close(self) -> None:
-        self._channel.close()
-        self._hop.close()
+        self._hop.close()  # the channel ends with it, without a word to a hop that may be gone
 
 
 def offered_host_keys(host: str, port: int, timeout: float) -> list[HostKey]:

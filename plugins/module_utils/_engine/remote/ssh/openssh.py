@@ -51,6 +51,7 @@ _FACTS = {
     "cipher": re.compile(r"debug1: kex: client->server cipher: (\S+)"),
     "mac": re.compile(r"debug1: kex: client->server cipher: \S+ MAC: (\S+)"),
 }
+SHA1 = "ssh-rsa"
 _DENIED = re.compile(r"Permission denied \((.*)\)")
 _NO_SFTP = re.compile(r"subsystem request failed|Session open refused|open failed", re.IGNORECASE)
 
@@ -130,30 +131,31 @@ class OpenSshConnection:
                 "The transport openssh has one session for each connection.",
                 "Set connections to a larger number if the provider allows more.",
             )
+        channel = self._channel = self._logged_in()
+        if not channel.words.is_in and SHA1 in self._account.legacy_algorithms:
+            # Servers name algorithms that they do not take, and ssh tries only the best one that is named.
+            channel = self._channel = self._logged_in("-o", f"PubkeyAcceptedAlgorithms={SHA1}")
+        if not channel.words.is_in:
+            raise self._why(channel.words)
+        return channel
+
+    def _logged_in(self, *options: str) -> OpenSshChannel:
+        """Start ssh, and wait until the user is logged in, or that has failed."""
         try:
-            child = _start(self._files)
+            child = _start(self._files, *options)
         except OSError as error:
             raise UnreachableError(
                 "ssh_failed", f"ssh cannot be started: {(error.strerror or str(error)).lower()}.", _OTHER
             ) from error
-        self._channel = channel = OpenSshChannel(child, timeout=self._account.timeout)
+        channel = OpenSshChannel(child, timeout=self._account.timeout)
         try:
-            self._log_in(channel)
+            channel.words.is_decided.wait(2 * self._account.timeout)
         except BaseException:
             channel.close()
             raise
-        return channel
-
-    def _log_in(self, channel: OpenSshChannel) -> None:
-        """Wait until the user is logged in.
-
-        :raises FiledropError: why that fails, as with paramiko.
-        """
-        words = channel.words
-        words.is_decided.wait(2 * self._account.timeout)
-        if not words.is_in:
+        if not channel.words.is_in:
             channel.close()
-            raise self._why(words)
+        return channel
 
     def _why(self, words: _Words) -> FiledropError:
         """Find out why there is no login. ssh tells it in words; the key exchange of our own tells the exact reason."""
@@ -294,11 +296,11 @@ class OpenSshChannel:
             child.wait()
 
 
-def _start(files: OpenSshFiles) -> subprocess.Popen[bytes]:
+def _start(files: OpenSshFiles, *options: str) -> subprocess.Popen[bytes]:
     names = ("PATH", "SSH_AUTH_SOCK") if files.uses_agent else ("PATH",)
     environment = {name: os.environ[name] for name in names if name in os.environ}
     return subprocess.Popen(
-        ["ssh", "-F", files.configuration, "-s", TARGET, "sftp"],
+        ["ssh", "-F", files.configuration, *options, "-s", TARGET, "sftp"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
