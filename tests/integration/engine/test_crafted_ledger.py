@@ -108,7 +108,7 @@ COLUMNS = {
     "size beyond all": {"size": "1e300"},
     "time that is text": {"changed_at": "'soon'"},
     "time beyond the calendar": {"changed_at": "1e300"},
-    "unknown state": {"state": "'sent'"},
+    "unknown state": {"state": "'on_its_way'"},
     "state that is a number": {"state": "x'01'"},
     "reason that is a blob": {"reason": "x'01'"},
     "folder with a NUL": {"local_path": "'/srv' || char(0) || '/a.xml'"},
