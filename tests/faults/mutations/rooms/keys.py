@@ -10,7 +10,7 @@ from ..mutation import SYNC
 from ..operations import Change, drop_keyword, drop_statement, never, replace, set_argument
 
 CHANGES = (
-    Change("load_private_key", never("_ & forbidden_mode(_)"), "a private key may be readable by all"),
+    Change("require_unexposed", never("_ & forbidden_mode(_)"), "a private key may be readable by all"),
     Change("_write_pair", replace("0o600", "0o640"), "a group may read a new private key"),
     Change("_write_pair", set_argument("_place(...)", "over", "True"), "a pair that has just come is replaced"),
     Change("_write_beside", drop_statement("os.fsync(_)"), "a new key file is not synced", SYNC),

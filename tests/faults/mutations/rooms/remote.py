@@ -66,7 +66,7 @@ CHANGES = (
     Change("LONGEST_PACKET", value("2**32"), "a packet may have any length"),
     Change("_trusted_transport", always("_.trusts(...)"), "the host key is not compared"),
     Change(
-        "open_transport",
+        "_open",
         replace("_trusted_transport(...)", "negotiate(account.host, account.port, account.timeout)"),
         "any host key will do",
     ),
