@@ -66,6 +66,8 @@ Type=oneshot
 ExecStart={command} run %i
 # The status when another run of the job is active. This is not a failure.
 SuccessExitStatus=4
+# An ssh that carries the connection must not be stopped before the run, which ends it.
+KillMode=mixed
 User={user}
 Group={user}
 UMask=0027
