@@ -6,12 +6,7 @@
 
 from __future__ import annotations
 
-import re
-import select
-import socket
-import ssl
 import stat as modes
-import struct
 import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -20,20 +15,30 @@ from typing import TYPE_CHECKING, Any
 
 from ...config.account import CLEARTEXT
 from ...errors import (
-    UNSTATED,
     ConnectionLost,
     FiledropError,
     ProtocolError,
-    RemoteDenied,
     RemoteError,
     RemoteMissing,
     RemoteUnsupported,
 )
-from ..channel import ended, silent
+from ..channel import ended
 from ..interface import Entry, Features, join
 from ..threaded import ThreadedRemote
-from . import listing
-from .control import GRACE, LONGEST_LINE, PORT_BLOCKED, Control, OutOfStep, Refused, Reply
+from . import data
+from .control import (
+    DENIED,
+    LONGEST_LINE,
+    MISSING,
+    UNKNOWN,
+    Control,
+    OutOfStep,
+    Refused,
+    Reply,
+    is_empty,
+    may_be_missing,
+    refusal,
+)
 
 if TYPE_CHECKING:
     from ...config.account import Account
@@ -53,16 +58,6 @@ CHUNK = 64 * 1024
 
 PAGE = 100  # names whose sizes are asked for in one call
 FRESH = 2.0  # seconds for which a look at a name is good enough to rename a file to it
-
-_MISSING = re.compile(r"no such|not found|(does not|doesn't) exist|cannot find|can't find|not exist", re.IGNORECASE)
-_DENIED = re.compile(
-    r"denied|privilege|not permitted|permission|not allowed|forbidden|read.only|unauthorized", re.IGNORECASE
-)
-_FULL = re.compile(r"quota|no space|disk full|exceeded", re.IGNORECASE)
-_EXISTS = re.compile(r"exists|already", re.IGNORECASE)
-_NO_FILES = re.compile(r"no files|no such file|not found|empty", re.IGNORECASE)
-_UNKNOWN = (500, 502, 504)
-_NO_DATA = (425, 521, 522, 534)
 
 
 class _Session:
@@ -135,7 +130,7 @@ class _FtpConnection:
     def __init__(self, session: _Session, control: Control) -> None:
         self.session = session
         self._control = control
-        self._transfer: _Transfer | None = None
+        self._transfer: data.Transfer | None = None
         self._ahead: tuple[str, Entry | None] | None = None
 
     @property
@@ -162,13 +157,13 @@ class _FtpConnection:
         if self._ahead is not None and self._ahead[0] == path:
             found, self._ahead = self._ahead[1], None
             return found
-        if isinstance(self._transfer, _Writer):
+        if isinstance(self._transfer, data.Writer):
             raise RemoteUnsupported("remote_unsupported", f"FTP cannot look at {path!r} while a file is uploaded.")
         control = self.control
         if self._has("MLST"):
             reply = control.ask(f"MLST {path or '.'}")
             if reply.is_ok:
-                return listing.looked_entry(path, reply.text)
+                return data.looked_entry(path, reply.text)
             if not self._is_unknown("MLST", reply) and reply.code != 501:
                 self._nothing(reply, path)
                 return None
@@ -185,14 +180,14 @@ class _FtpConnection:
         return command not in self.session.lacks and (command in features or (not features and command != "MLST"))
 
     def _is_unknown(self, command: str, reply: Reply) -> bool:
-        if reply.code in _UNKNOWN:
+        if reply.code in UNKNOWN:
             self.session.lacks.add(command)
-        return reply.code in _UNKNOWN
+        return reply.code in UNKNOWN
 
     def _nothing(self, reply: Reply, path: str) -> None:
         """Return if a refusal to look means that nothing is there; else raise it."""
-        if reply.code not in (450, 550, 553) or (_DENIED.search(reply.said) and not _MISSING.search(reply.said)):
-            raise self.refusal(f"to look at {path!r}", reply)
+        if reply.code not in (450, 550, 553) or (DENIED.search(reply.said) and not MISSING.search(reply.said)):
+            raise refusal(f"to look at {path!r}", reply)
 
     def _size(self, path: str) -> int | None:
         """Return the size of a file; None if there is no file of that name."""
@@ -201,7 +196,7 @@ class _FtpConnection:
             self._control.use_binary()
             reply = self._control.ask(f"SIZE {path}")
         if reply.code == 213:
-            return listing.size_of(reply.text[4:].strip())
+            return data.size_of(reply.text[4:].strip())
         self._is_unknown("SIZE", reply)
         self._nothing(reply, path)
         return None
@@ -211,7 +206,7 @@ class _FtpConnection:
             return None
         reply = self.control.ask(f"MDTM {path}")
         self._is_unknown("MDTM", reply)
-        return listing.time_of(reply.text[4:]) if reply.code == 213 else None
+        return data.time_of(reply.text[4:]) if reply.code == 213 else None
 
     def _folder(self, path: str) -> Entry | None:
         """Return a folder; None if there is none. The only question for a folder that all servers know is CWD."""
@@ -229,10 +224,10 @@ class _FtpConnection:
     def _lacks_folder_of(self, path: str, reply: Reply) -> bool:
         """Return whether a refusal to write a file is for a missing folder."""
         folder = path.rpartition("/")[0]
-        if _DENIED.search(reply.said) or _MISSING.search(reply.said) or reply.code not in (550, 553) or not folder:
-            return bool(_MISSING.search(reply.said))
+        if DENIED.search(reply.said) or MISSING.search(reply.said) or reply.code not in (550, 553) or not folder:
+            return bool(MISSING.search(reply.said))
         entered = self._enter(folder)
-        return not entered.is_ok and not _DENIED.search(entered.said)
+        return not entered.is_ok and not DENIED.search(entered.said)
 
     def _go_home(self) -> None:
         """Go back to the folder of the login. Where it is unknown, a new session begins there."""
@@ -256,13 +251,13 @@ class _FtpConnection:
     def list(self, folder: str) -> Generator[Sequence[Entry], None, None]:
         if self._has("MLST"):
             try:
-                yield from self._pages(f"MLSD {folder}".rstrip(), folder, listing.machine_entry)
+                yield from self._pages(f"MLSD {folder}".rstrip(), folder, data.machine_entry)
                 return
             except RemoteUnsupported:
                 self.session.lacks.add("MLST")
         reply = self.control.ask(f"CWD {folder or '.'}")  # a path as an argument may be taken for options or a pattern
         if not reply.is_ok:
-            raise self.refusal(f"to list the folder {folder!r}", reply, missing=_may_be_missing(reply))
+            raise refusal(f"to list the folder {folder!r}", reply, missing=may_be_missing(reply))
         try:
             yield from self._plain_pages(folder)
         finally:
@@ -278,7 +273,7 @@ class _FtpConnection:
                 return
             except RemoteUnsupported:
                 pass
-        yield from self._pages("LIST", folder, listing.text_entry)
+        yield from self._pages("LIST", folder, data.text_entry)
 
     def _names(self, command: str, folder: str) -> Iterator[Sequence[Entry]]:
         """List names, and ask for the size and the time of each. The names wait in a file: there may be a million."""
@@ -297,7 +292,7 @@ class _FtpConnection:
         if name in ("", ".", ".."):
             return None
         if "/" in name:
-            return listing.unreadable(folder, name)  # such a name never reaches a command
+            return data.unreadable(folder, name)  # such a name never reaches a command
         try:
             size = self._size(name)
             if size is not None:
@@ -305,7 +300,7 @@ class _FtpConnection:
             if not self._control.ask(f"CWD {name}").is_ok:
                 return None
         except RemoteError:
-            return listing.unreadable(folder, name)
+            return data.unreadable(folder, name)
         if not self._control.ask("CDUP").is_ok:
             raise ended("the server does not go back to a folder")
         return Entry(name, path, None, None, modes.S_IFDIR)
@@ -315,7 +310,7 @@ class _FtpConnection:
         for lines in self._lines(command, folder):
             entries = [read(folder, self._decoded(line)) for line in lines]
             for entry in entries:
-                if entry is not None and listing.is_unreadable(entry):
+                if entry is not None and data.is_unreadable(entry):
                     self.session.note(
                         f"The listing of {folder!r} has lines that cannot be read, such as {entry.name!r}."
                     )
@@ -331,24 +326,24 @@ class _FtpConnection:
         """
         doing = f"to list the folder {folder!r}"
         try:
-            transfer = _Transfer(self, *self.control.begin(command))
+            transfer = data.Transfer(self, self.control, data.begin(self.control, command))
         except Refused as refused:
-            if command.startswith("NLST") and _is_empty(refused.reply):
+            if command.startswith("NLST") and is_empty(refused.reply):
                 return
-            raise self.refusal(doing, refused.reply, missing=_may_be_missing(refused.reply)) from refused
+            raise refusal(doing, refused.reply, missing=may_be_missing(refused.reply)) from refused
         rest = b""
         try:
-            while data := transfer.receive(CHUNK):
-                *lines, rest = (rest + data).split(b"\n")
+            while block := transfer.receive(CHUNK):
+                *lines, rest = (rest + block).split(b"\n")
                 if len(rest) > LONGEST_LINE or any(len(line) > LONGEST_LINE for line in lines):
                     raise ProtocolError("protocol_error", f"A line of a listing has more than {LONGEST_LINE} bytes.")
                 yield [line.rstrip(b"\r") for line in lines]
             reply = transfer.finish()
-            if not reply.is_ok and not (command.startswith("NLST") and not rest and _is_empty(reply)):
-                raise self.refusal(doing, reply, missing=_may_be_missing(reply))
+            if not reply.is_ok and not (command.startswith("NLST") and not rest and is_empty(reply)):
+                raise refusal(doing, reply, missing=may_be_missing(reply))
         finally:
             transfer.abandon()
-        if rest or listing.TRUNCATED.search(reply.text):
+        if rest or transfer.was_reset or data.TRUNCATED.search(reply.text):
             raise RemoteError(
                 "listing_incomplete",
                 f"The server sent only a part of the listing of {folder!r}: {reply.said}",
@@ -357,36 +352,36 @@ class _FtpConnection:
 
     # --- files
 
-    def open(self, path: str) -> _Reader:
+    def open(self, path: str) -> data.Reader:
         try:
-            return _Reader(self, path, *self.control.begin(f"RETR {path}"))
+            return data.Reader(self, self.control, data.begin(self._control, f"RETR {path}"), path)
         except Refused as refused:
             raise self._explained(f"to read {path!r}", refused.reply, path) from refused
 
-    def create(self, path: str, temporary: bool) -> _Writer:
+    def create(self, path: str, temporary: bool) -> data.Writer:
         if not temporary and self.stat(path) is not None:
             raise RemoteError("remote_exists", f"There is a file {path!r} on the server already.")
         return self._store(path, temporary=temporary)
 
-    def rewrite(self, path: str) -> _Writer:
+    def rewrite(self, path: str) -> data.Writer:
         if self.stat(path) is None:
             raise RemoteMissing("remote_missing", f"There is no file {path!r} on the server.")
         return self._store(path, temporary=False)
 
-    def _store(self, path: str, *, temporary: bool) -> _Writer:
+    def _store(self, path: str, *, temporary: bool) -> data.Writer:
         command = f"STOR {path}"
         try:
             try:
-                opened = self.control.begin(command, ours=temporary)
+                begun = data.begin(self.control, command, ours=temporary)
             except OutOfStep:
                 self._control.go_one_by_one()
                 self._control.drop()
-                opened = self.control.begin(command)
+                begun = data.begin(self.control, command)
         except Refused as refused:
             is_missing = self._lacks_folder_of(path, refused.reply)
-            raise self.refusal(f"to create {path!r}", refused.reply, missing=is_missing) from refused
+            raise refusal(f"to create {path!r}", refused.reply, missing=is_missing) from refused
         self.session.with_files.add(path.rpartition("/")[0])
-        return _Writer(self, path, *opened, temporary=temporary)
+        return data.Writer(self, self._control, begun, path, temporary=temporary)
 
     def sizes(self, path: str, final: str | None) -> int | None:
         """Return the size of a complete upload, and look at its final name ahead of `stat`."""
@@ -411,14 +406,14 @@ class _FtpConnection:
         if theirs.code == 213:
             self._ahead = (
                 final,
-                Entry(_name(final), final, listing.size_of(theirs.text[4:].strip()), None, modes.S_IFREG),
+                Entry(_name(final), final, data.size_of(theirs.text[4:].strip()), None, modes.S_IFREG),
             )
         else:
             with suppress(RemoteError):  # then `stat` asks once more, and tells the reason
                 self._nothing(theirs, final)
                 self._ahead = final, None
                 self.session.free[final] = time.monotonic()
-        return listing.size_of(ours.text[4:].strip()) if ours.code == 213 else None
+        return data.size_of(ours.text[4:].strip()) if ours.code == 213 else None
 
     # --- names
 
@@ -441,7 +436,7 @@ class _FtpConnection:
             raise self._explained(f"to rename {old!r}", first, old)
         if not second.is_ok:
             is_missing = self._lacks_folder_of(new, second)
-            raise self.refusal(f"to rename {old!r} to {new!r}", second, missing=is_missing)
+            raise refusal(f"to rename {old!r} to {new!r}", second, missing=is_missing)
 
     def remove(self, path: str) -> None:
         reply = self.control.ask(f"DELE {path}")
@@ -451,203 +446,31 @@ class _FtpConnection:
     def make_folder(self, path: str) -> None:
         reply = self.control.ask(f"MKD {path}")
         if not reply.is_ok:
-            raise self.refusal(f"to make the folder {path!r}", reply, missing=bool(_MISSING.search(reply.said)))
+            raise refusal(f"to make the folder {path!r}", reply, missing=bool(MISSING.search(reply.said)))
 
     # --- errors
 
     def _explained(self, doing: str, reply: Reply, path: str) -> FiledropError:
         """Build the error for a refusal about a file. Many servers have one text for all reasons, so look for it."""
-        missing = bool(_MISSING.search(reply.said))
-        if reply.code == 550 and not missing and not _DENIED.search(reply.said):
+        missing = bool(MISSING.search(reply.said))
+        if reply.code == 550 and not missing and not DENIED.search(reply.said):
             with suppress(RemoteError):
                 missing = self.stat(path) is None
-        return self.refusal(doing, reply, missing=missing)
+        return refusal(doing, reply, missing=missing)
 
-    def refusal(self, doing: str, reply: Reply, *, missing: bool = False) -> FiledropError:
-        """Build the error for a refused command.
+    def refusal(self, doing: str, reply: Reply) -> FiledropError:
+        return refusal(doing, reply)
 
-        :param missing: what the command is about is not there.
-        """
-        finding, code = f"The server refused {doing}: {reply.said}", reply.code
-        if code in _NO_DATA:
-            return ConnectionLost("data_connection_failed", finding, PORT_BLOCKED)
-        if code in _UNKNOWN:
-            return RemoteUnsupported("remote_unsupported", finding)
-        if code in (452, 552) or _FULL.search(reply.said):
-            return RemoteError("remote_full", finding)
-        if missing and code in (450, 501, 550, 553):
-            return RemoteMissing("remote_missing", finding)
-        if _EXISTS.search(reply.said):
-            return RemoteError("remote_exists", finding)
-        if code in (501, 530, 532, 553) or _DENIED.search(reply.said):
-            return RemoteDenied("remote_denied", finding)
-        return RemoteError(UNSTATED, finding)
+    def note(self, text: str) -> None:
+        self.session.note(text)
 
-    def begun(self, transfer: _Transfer) -> None:
+    def begun(self, transfer: data.Transfer) -> None:
         self._transfer = transfer
 
-    def ended(self, transfer: _Transfer) -> None:
+    def ended(self, transfer: data.Transfer) -> None:
         if self._transfer is transfer:
             self._transfer = None
 
 
-class _Transfer:
-    """One data connection.
-
-    :param done: the last reply, if it has come already.
-    :ivar is_over: it was finished or abandoned.
-    """
-
-    def __init__(self, owner: _FtpConnection, connection: socket.socket, done: Reply | None) -> None:
-        self._owner = owner
-        self._control = owner._control
-        self._connection = connection
-        self._done = done
-        self._has_answer = done is not None
-        self.is_ragged = False
-        self.is_over = False
-        owner.begun(self)
-
-    def send(self, data: bytes) -> None:
-        with self._control.lost():
-            self._connection.sendall(data)
-
-    def receive(self, length: int) -> bytes:
-        """Return the next bytes; none at the end."""
-        pending = getattr(self._connection, "pending", int)
-        try:
-            if not pending():
-                self._wait()
-            return self._connection.recv(length)
-        except (socket.timeout, TimeoutError) as error:
-            if self._has_answer:  # some servers never end the data connection
-                self.is_ragged = True
-                return b""
-            raise silent(self._control.seconds) from error
-        except ssl.SSLError as error:
-            if isinstance(error, ssl.SSLEOFError) or "EOF" in str(error):
-                self.is_ragged = True
-                return b""
-            raise ended(error) from error
-        except OSError:  # a reset: the reply and the size decide
-            return b""
-
-    def _wait(self) -> None:
-        """Wait for data. Once the reply has come, the rest must come soon."""
-        control = self._control.sock
-        ready: Sequence[Any] = ()
-        if not self._has_answer:
-            ready = select.select([self._connection, control], [], [], self._control.seconds)[0]
-            self._has_answer = control in ready
-        if self._has_answer and self._connection not in ready:
-            self._connection.settimeout(GRACE)
-
-    def _over(self) -> None:
-        self.is_over = True
-        self._owner.ended(self)
-
-    def finish(self) -> Reply:
-        """End the data connection, and return the last reply of the transfer."""
-        connection = self._connection
-        try:
-            if isinstance(connection, ssl.SSLSocket) and self._done is None:
-                connection.settimeout(0)
-                with suppress(OSError, ValueError):  # our close_notify is sent; the server's may never come
-                    connection.unwrap()
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_WR)
-            # It is closed after the reply: closing with unread bytes would reset it, and the server could lose data.
-            return self._done or self._control.reply()
-        finally:
-            connection.close()
-            self._over()
-
-    def abandon(self) -> None:
-        """Close both connections in the middle of a transfer.
-
-        The data connection is reset. To a server, one that ends politely is a complete upload.
-        """
-        if self.is_over:
-            return
-        self._over()
-        with suppress(OSError):
-            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._connection.close()
-        self._control.drop()
-
-
-class _Reader(_Transfer):
-    """See `threaded.Reader`."""
-
-    def __init__(self, owner: _FtpConnection, path: str, connection: socket.socket, done: Reply | None) -> None:
-        super().__init__(owner, connection, done)
-        self._path = path
-
-    def read(self, length: int) -> bytes:
-        data = b"" if self.is_over else self.receive(length)
-        if not data and not self.is_over:
-            reply = self.finish()
-            if not reply.is_ok:
-                raise self._owner.refusal(f"to read {self._path!r} to its end", reply)
-            if self.is_ragged:
-                self._owner.session.note(
-                    "The server ends downloads without the end of TLS (close_notify), or does not end them. Only the "
-                    "size and the server's reply show that they are whole."
-                )
-        return data
-
-    def close(self) -> None:
-        self.abandon()
-
-
-class _Writer(_Transfer):
-    """See `threaded.Writer`."""
-
-    def __init__(
-        self, owner: _FtpConnection, path: str, connection: socket.socket, done: Reply | None, *, temporary: bool
-    ) -> None:
-        super().__init__(owner, connection, done)
-        self._path = path
-        self._temporary = temporary
-
-    def write(self, data: bytes) -> None:
-        try:
-            self.send(data)
-        except ConnectionLost as error:
-            with suppress(ConnectionLost, ProtocolError):  # the server may have said why it takes no more
-                reply = self._control.reply(GRACE)
-                self.abandon()
-                raise self._refused(reply) from error
-            raise
-
-    def size(self, final: str | None) -> int | None:
-        if not self._temporary:  # it must not be complete before this is recorded
-            return None
-        self.close()
-        return self._owner.sizes(self._path, final)
-
-    def close(self) -> None:
-        if not self.is_over:
-            reply = self.finish()
-            if not reply.is_ok:
-                raise self._refused(reply)
-
-    def _refused(self, reply: Reply) -> FiledropError:
-        return self._owner.refusal(f"to complete {self._path!r}", reply)
-
-    def abort(self) -> None:
-        self.abandon()
-
-
 def _name(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
-
-
-def _may_be_missing(reply: Reply) -> bool:
-    """Return whether a folder that cannot be listed is missing, for all that the server says."""
-    return bool(_MISSING.search(reply.said)) or not _DENIED.search(reply.said)
-
-
-def _is_empty(reply: Reply) -> bool:
-    """Return whether a refusal to list names says that there are none. The folder was entered before."""
-    return reply.code in (450, 550) and bool(_NO_FILES.search(reply.said))

@@ -21,17 +21,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ...errors import (
+    UNSTATED,
     AuthenticationError,
     ConnectionLost,
     FiledropError,
     ProtocolError,
+    RemoteDenied,
     RemoteError,
+    RemoteMissing,
+    RemoteUnsupported,
     ServerBusy,
     TrustError,
     UnreachableError,
 )
 from ..channel import ended, silent
-from ..tcp import CLOSED, detect_dead_peer, open_connection
+from ..tcp import CLOSED, open_connection
 from ..tls import fingerprint_of, tls_context
 
 if TYPE_CHECKING:
@@ -40,7 +44,6 @@ if TYPE_CHECKING:
 LONGEST_LINE = 16 * 1024  # bytes
 LONGEST_SHOWN = 500  # characters of a reply in a message
 LONGEST_REPLY = 256 * 1024  # bytes of all its lines
-GRACE = 5.0  # seconds that the end of a data connection may come after the reply
 TLS_FAILED = "Ask the provider for TLS 1.2 or newer, for its kind (explicit or implicit), and for client certificates."
 PORT_BLOCKED = "Ask the provider which ports are for passive FTP, and let the firewalls pass them."
 
@@ -49,6 +52,17 @@ _FORBIDDEN = re.compile(rb"[\r\n\0\xff]")
 
 _ONE_BY_ONE: set[tuple[str, int]] = set()
 """Servers that answered several commands in one write out of step."""
+
+
+MISSING = re.compile(r"no such|not found|(does not|doesn't) exist|cannot find|can't find|not exist", re.IGNORECASE)
+DENIED = re.compile(
+    r"denied|privilege|not permitted|permission|not allowed|forbidden|read.only|unauthorized", re.IGNORECASE
+)
+_FULL = re.compile(r"quota|no space|disk full|exceeded", re.IGNORECASE)
+_EXISTS = re.compile(r"exists|already", re.IGNORECASE)
+_NO_FILES = re.compile(r"no files|no such file|not found|empty", re.IGNORECASE)
+UNKNOWN = (500, 502, 504)
+_NO_DATA = (425, 521, 522, 534)
 
 
 class Reply(NamedTuple):
@@ -86,10 +100,10 @@ class Control(ftplib.FTP):
 
     def __init__(self, account: Account) -> None:
         super().__init__(timeout=account.timeout, encoding=account.encoding)
-        self._account = account
+        self.account = account
         self.seconds = account.timeout
         self._buffer = bytearray()
-        self._context = None if account.protocol == "ftp" else tls_context(account)
+        self.context = None if account.protocol == "ftp" else tls_context(account)
         self.fingerprint: str | None = None
         self.tls: Mapping[str, str] = {}
         self.greeting = ""
@@ -108,7 +122,7 @@ class Control(ftplib.FTP):
     # --- login
 
     def _not_opened(self, error: ConnectionLost) -> FiledropError:
-        where = f"{self._account.host} port {self._account.port}"
+        where = f"{self.account.host} port {self.account.port}"
         if isinstance(error.__cause__, ssl.SSLError):
             return UnreachableError("tls_failed", f"TLS with {where} failed: {error.finding}", TLS_FAILED)
         if isinstance(error.__cause__, (socket.timeout, TimeoutError)):
@@ -116,12 +130,12 @@ class Control(ftplib.FTP):
         return _busy(error.finding)
 
     def _open(self) -> None:
-        account = self._account
+        account = self.account
         self.sock = open_connection(account.host, account.port, self.seconds, socket.socket)
         self.sock.settimeout(self.seconds)
-        self._peer = self.sock.getpeername()[0]
+        self.peer = self.sock.getpeername()[0]
         self.af = self.sock.family
-        if self._context and account.tls == "implicit":
+        if self.context and account.tls == "implicit":
             self._secure()
         greeting = self.reply()
         while greeting.code == 120:  # it is ready in some minutes
@@ -129,7 +143,7 @@ class Control(ftplib.FTP):
         self.greeting = greeting.said
         if not greeting.is_ok:
             raise _busy(f"The server greets with a refusal: {greeting.said}")
-        if self._context and account.tls == "explicit":
+        if self.context and account.tls == "explicit":
             answer = self.ask("AUTH TLS")
             if answer.code != 234:
                 raise UnreachableError(
@@ -138,10 +152,10 @@ class Control(ftplib.FTP):
                     "Ask the provider how TLS begins: `tls: implicit` (usually port 990) or explicit.",
                 )
             self._secure()
-        if self.is_vsftpd and self._context:
-            self._context.set_ecdh_curve("prime256v1")  # the only one it has: each data connection saves a round trip
+        if self.is_vsftpd and self.context:
+            self.context.set_ecdh_curve("prime256v1")  # the only one it has: each data connection saves a round trip
         self._log_in()
-        if self._context:
+        if self.context:
             for command in ("PBSZ 0", "PROT P"):
                 answer = self.ask(command)
                 if not answer.is_ok:
@@ -150,12 +164,12 @@ class Control(ftplib.FTP):
         self._learn()
 
     def _log_in(self) -> None:
-        answer = self.ask(f"USER {self._account.username}")
+        answer = self.ask(f"USER {self.account.username}")
         if answer.code == 331:
-            answer = self.ask(f"PASS {self._account.password}")
+            answer = self.ask(f"PASS {self.account.password}")
         if answer.code in (230, 202, 232):
             return
-        finding = f"The server refuses the login of {self._account.username!r}: {answer.said}"
+        finding = f"The server refuses the login of {self.account.username!r}: {answer.said}"
         if 400 <= answer.code < 500 or any(word in answer.said.lower() for word in ("too many", "maximum", "limit")):
             raise _busy(finding)
         raise AuthenticationError("login_refused", finding, "Check username and password with the provider.")
@@ -165,7 +179,7 @@ class Control(ftplib.FTP):
         if answer.code == 211:
             lines = [line.strip().partition(" ") for line in answer.text.split("\n")[1:-1]]
             self.features = {name.upper(): parameters for name, _space, parameters in lines if name}
-        if "UTF8" in self.features and self._account.encoding == "utf-8":
+        if "UTF8" in self.features and self.account.encoding == "utf-8":
             self.ask("OPTS UTF8 ON")  # needed by IIS; others refuse it, and use UTF-8 all the same
         self.use_binary()
         answer = self.ask("PWD")
@@ -189,23 +203,23 @@ class Control(ftplib.FTP):
         if self._buffer:
             raise ProtocolError("protocol_error", "The server sent text between its answer to AUTH TLS and TLS.")
         try:
-            self.sock = self._wrapped(self.sock, None)
+            self.sock = self.wrapped(self.sock, None)
         except ssl.SSLCertVerificationError as error:
             raise self._untrusted(error) from error
         except (OSError, ValueError) as error:
-            finding = f"TLS cannot be started with {self._account.host}: {error}."
+            finding = f"TLS cannot be started with {self.account.host}: {error}."
             raise UnreachableError("tls_failed", finding, TLS_FAILED) from error
-        self._check_pin(self.sock)
+        self.check_pin(self.sock)
         self.fingerprint = fingerprint_of(self.sock)
         self.tls = {"version": self.sock.version() or "", "cipher": (self.sock.cipher() or ("",))[0]}
 
-    def _wrapped(self, raw: socket.socket, session: ssl.SSLSession | None, **options: bool) -> ssl.SSLSocket:
-        return cast("ssl.SSLContext", self._context).wrap_socket(
-            raw, server_hostname=self._account.host, session=session, suppress_ragged_eofs=False, **options
+    def wrapped(self, raw: socket.socket, session: ssl.SSLSession | None, **options: bool) -> ssl.SSLSocket:
+        return cast("ssl.SSLContext", self.context).wrap_socket(
+            raw, server_hostname=self.account.host, session=session, suppress_ragged_eofs=False, **options
         )
 
-    def _check_pin(self, connection: ssl.SSLSocket) -> None:
-        pins = self._account.tls_fingerprints
+    def check_pin(self, connection: ssl.SSLSocket) -> None:
+        pins = self.account.tls_fingerprints
         found = fingerprint_of(connection)
         if pins and found not in pins:
             raise TrustError(
@@ -216,11 +230,11 @@ class Control(ftplib.FTP):
 
     def _untrusted(self, error: ssl.SSLCertVerificationError) -> TrustError:
         why = error.verify_message or str(error)
-        shown = _fingerprint_offered(self._account)
+        shown = _fingerprint_offered(self.account)
         which = f" (fingerprint {shown})" if shown else ""
         return TrustError(
             "certificate_untrusted",
-            f"The certificate of {self._account.host}{which} is not trusted: {why}. Neither user name nor password "
+            f"The certificate of {self.account.host}{which} is not trusted: {why}. Neither user name nor password "
             "were sent.",
             "Set ca_file to the authority that issued it. Or compare the fingerprint with the one that the provider "
             "published, and set tls_fingerprints.",
@@ -282,7 +296,7 @@ class Control(ftplib.FTP):
         return reply
 
     def _for_people(self, text: str) -> str:
-        password = self._account.password
+        password = self.account.password
         masked = text.replace(password, "***") if password else text
         return masked[:LONGEST_SHOWN].replace("\n", " ")
 
@@ -346,99 +360,10 @@ class Control(ftplib.FTP):
     @property
     def in_one_write(self) -> bool:
         """Return whether several commands may be sent in one write."""
-        return (self._account.host, self._account.port) not in _ONE_BY_ONE
+        return (self.account.host, self.account.port) not in _ONE_BY_ONE
 
     def go_one_by_one(self) -> None:
-        _ONE_BY_ONE.add((self._account.host, self._account.port))
-
-    # --- data connections
-
-    def begin(self, command: str, *, ours: bool = False) -> tuple[socket.socket, Reply | None]:
-        """Begin a transfer; return its data connection, and its last reply if that has come already.
-
-        :param ours: the command writes a temporary name of ours, so that it may follow EPSV in one write.
-        :raises Refused: the server does not begin the transfer.
-        :raises OutOfStep: EPSV was refused after it had worked before.
-        """
-        if ours and self.epsv and self.in_one_write:
-            self.send("EPSV", command)
-            answer = self.reply()
-            if answer.code != 229:
-                raise OutOfStep
-            address = self._peer, self._extended_port(answer)
-        else:
-            address = self._passive()
-            self.send(command)
-        raw, failure = None, None
-        try:
-            raw = self._said_hello(socket.create_connection(address, timeout=self.seconds))
-        except OSError as error:
-            failure = error
-        try:
-            answer = self.reply()
-            if answer.code >= 300:
-                raise Refused(answer)
-            if raw is None:
-                raise _no_data(f"{address[0]} port {address[1]}: {(failure and failure.strerror) or failure}")
-            if answer.code >= 200 and command.startswith("STOR"):
-                raise ProtocolError("protocol_error", f"The server has a file before it was sent: {answer.said}")
-            self._secure_data(raw)
-        except BaseException:
-            if raw is not None:
-                raw.close()
-            raise
-        return raw, answer if answer.code >= 200 else None
-
-    def _passive(self) -> tuple[str, int]:
-        """Ask for a port of the server; return the address to connect to."""
-        if self.epsv is not False:
-            answer = self.ask("EPSV")
-            if answer.code == 229:
-                self.epsv = True
-                return self._peer, self._extended_port(answer)
-            if answer.code < 500:
-                raise Refused(answer)
-            self.epsv = False
-        answer = self.ask("PASV")
-        if answer.code != 227:
-            raise Refused(answer)
-        try:
-            host, port = ftplib.parse227(answer.text)
-        except (ftplib.Error, ValueError) as error:
-            raise ProtocolError("protocol_error", f"PASV was answered without an address: {answer.said}") from error
-        return (host if self._account.passive_host == "given" else self._peer), _port(port, answer)
-
-    def _extended_port(self, answer: Reply) -> int:
-        try:
-            return _port(ftplib.parse229(answer.text, (self._peer, 0))[1], answer)
-        except (ftplib.Error, ValueError) as error:
-            raise ProtocolError("protocol_error", f"EPSV was answered without a port: {answer.said}") from error
-
-    def _said_hello(self, raw: socket.socket) -> socket.socket:
-        """Prepare a data connection. With TLS, our first message leaves at once, and meanwhile the server answers."""
-        detect_dead_peer(raw, self.seconds)
-        if not self._context:
-            return raw
-        # With TLS 1.3 a session can be resumed only once its ticket has come, which is after the first read.
-        secured = self._wrapped(raw, self.sock.session, do_handshake_on_connect=False)
-        secured.settimeout(0)
-        with suppress(OSError, EOFError):  # it is still to be continued; an error comes again then
-            secured.do_handshake()
-        secured.settimeout(self.seconds)
-        return secured
-
-    def _secure_data(self, data: socket.socket) -> None:
-        """Complete TLS on a data connection."""
-        if not isinstance(data, ssl.SSLSocket):
-            return
-        with self.lost():
-            try:
-                data.do_handshake()
-            except (ssl.SSLError, ConnectionError, EOFError) as error:
-                with suppress(ConnectionLost, ProtocolError):
-                    raise _no_data(self.reply(GRACE).said) from error
-                raise _no_data(f"TLS: {error}") from error
-        self._check_pin(data)
+        _ONE_BY_ONE.add((self.account.host, self.account.port))
 
 
 def _fingerprint_offered(account: Account) -> str | None:
@@ -446,7 +371,7 @@ def _fingerprint_offered(account: Account) -> str | None:
     found: list[str] = []
 
     class _Asking(Control):
-        def _check_pin(self, connection: ssl.SSLSocket) -> None:
+        def check_pin(self, connection: ssl.SSLSocket) -> None:
             found.append(fingerprint_of(connection))
             raise ValueError("it was seen, and nothing else is wanted")
 
@@ -460,16 +385,37 @@ def _is_last(line: str, first: str) -> bool:
     return line[:3] == first[:3] and line[3:4] != "-"
 
 
-def _port(port: int, answer: Reply) -> int:
-    if not 0 < port < 65536:
-        raise ProtocolError("protocol_error", f"The server names the port {port}, which does not exist: {answer.said}")
-    return port
-
-
-def _no_data(why: str) -> ConnectionLost:
-    return ConnectionLost("data_connection_failed", f"The data connection could not be opened ({why}).", PORT_BLOCKED)
-
-
 def _busy(finding: str) -> ServerBusy:
     way_out = "Try again later. If it persists, ask the provider how many connections it allows."
     return ServerBusy("server_busy", finding, way_out)
+
+
+def refusal(doing: str, reply: Reply, *, missing: bool = False) -> FiledropError:
+    """Build the error for a refused command.
+
+    :param missing: what the command is about is not there.
+    """
+    finding, code = f"The server refused {doing}: {reply.said}", reply.code
+    if code in _NO_DATA:
+        return ConnectionLost("data_connection_failed", finding, PORT_BLOCKED)
+    if code in UNKNOWN:
+        return RemoteUnsupported("remote_unsupported", finding)
+    if code in (452, 552) or _FULL.search(reply.said):
+        return RemoteError("remote_full", finding)
+    if missing and code in (450, 501, 550, 553):
+        return RemoteMissing("remote_missing", finding)
+    if _EXISTS.search(reply.said):
+        return RemoteError("remote_exists", finding)
+    if code in (501, 530, 532, 553) or DENIED.search(reply.said):
+        return RemoteDenied("remote_denied", finding)
+    return RemoteError(UNSTATED, finding)
+
+
+def may_be_missing(reply: Reply) -> bool:
+    """Return whether a folder that cannot be listed is missing, for all that the server says."""
+    return bool(MISSING.search(reply.said)) or not DENIED.search(reply.said)
+
+
+def is_empty(reply: Reply) -> bool:
+    """Return whether a refusal to list names says that there are none. The folder was entered before."""
+    return reply.code in (450, 550) and bool(_NO_FILES.search(reply.said))
