@@ -299,6 +299,8 @@ class _FtpConnection:
                 return Entry(name, path, size, self._mtime(name), modes.S_IFREG)
             if not self._control.ask(f"CWD {name}").is_ok:
                 return None
+        except RemoteUnsupported:
+            raise
         except RemoteError:
             return data.unreadable(folder, name)
         if not self._control.ask("CDUP").is_ok:

@@ -377,7 +377,7 @@ async def list_into(remote: Remote, folder: str, take: Callable[[Sequence[Entry]
 
 
 def _is_unsized(entry: Entry) -> bool:
-    return entry.size is None and entry.kind == "file"
+    return entry.size is None and entry.kind == "file" and "/" not in entry.name  # such a name is refused
 
 
 async def _looked_at(entry: Entry, look: Awaitable[Entry | None]) -> Entry:

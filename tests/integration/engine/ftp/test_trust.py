@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which certificates an account trusts. Before one is trusted, nothing is sent, the user name included."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
+    FiledropError,
+    InputError,
+    TrustError,
+    UnreachableError,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import connect
+from support.desk import Desk, assert_delivered
+from support.ftpd import Certificate, make_certificate
+from support.lying_ftp import LyingFtp
+
+OTHER_PIN = "SHA256:" + "A" * 43
+
+
+def serve(certificate: Certificate) -> LyingFtp:
+    return LyingFtp(certificate=(str(certificate.path), str(certificate.key)))
+
+
+def refusal(server: LyingFtp, **options: object) -> FiledropError:
+    with pytest.raises(FiledropError) as caught:
+        connect(account_from_options(server.account_options(**options))).close()
+    return caught.value
+
+
+def pin_of(certificate: Certificate) -> str:
+    with serve(certificate) as server:
+        error = refusal(server)
+    return str(error).partition("fingerprint ")[2].partition(")")[0]
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ({"days": -1}, "expired"),
+        ({"host": "ftp.example.net"}, "mismatch"),
+        ({"own": True}, "self-signed|self signed|unable to get local issuer"),
+        ({}, "unable to get local issuer"),
+    ],
+    ids=str,
+)
+def test_a_certificate_that_is_not_trusted_ends_it_before_the_user_name(
+    tmp_path: Path, made: dict[str, Any], words: str
+) -> None:
+    certificate = make_certificate(tmp_path / "tls", **made)
+    options: dict[str, object] = {"ca_file": str(certificate.ca)} if made and "own" not in made else {}
+    with serve(certificate) as server:
+        error = refusal(server, **options)
+        assert isinstance(error, TrustError)
+        assert error.reason == "certificate_untrusted"
+        assert any(word in str(error).lower() for word in words.split("|"))
+        assert "SHA256:" in error.finding
+        assert set(server.heard) <= {"AUTH TLS"}
+
+
+@pytest.mark.parametrize("made", [{}, {"days": -1}, {"host": "ftp.example.net"}, {"own": True}], ids=str)
+def test_a_pin_is_enough(tmp_path: Path, made: dict[str, Any]) -> None:
+    certificate = make_certificate(tmp_path / "tls", **made)
+    pin = pin_of(certificate)
+    with serve(certificate) as server:
+        (tmp_path / "desk").mkdir()
+        desk = Desk(tmp_path / "desk", server.account_options(tls_fingerprints=[OTHER_PIN, pin]))
+        (desk.outbox / "a.xml").write_bytes(b"content")
+        assert_delivered(desk.drop_off(), ["a.xml"])
+
+
+def test_another_pin_is_not(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path / "tls")
+    with serve(certificate) as server:
+        error = refusal(server, tls_fingerprints=[OTHER_PIN], ca_file=str(certificate.ca))
+        assert isinstance(error, TrustError)
+        assert error.reason == "certificate_not_pinned"
+        assert server.heard == ["AUTH TLS"]
+
+
+def test_a_server_without_tls_gets_neither_user_nor_password() -> None:
+    with LyingFtp() as server:
+        error = refusal(server, protocol="ftps", allow_cleartext=True)
+        assert isinstance(error, UnreachableError)
+        assert error.reason == "tls_refused"
+        assert server.heard == ["AUTH TLS"]
+
+
+def test_text_before_tls_is_not_taken_for_text_within_it(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path / "tls")
+    with serve(certificate) as server:
+        server.hooks["AUTH"] = lambda session, _argument: session.say("234 go on\r\n331 password?")
+        assert refusal(server, ca_file=str(certificate.ca)).reason == "protocol_error"
+
+
+def test_tls_that_fails_says_so(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path / "tls")
+    with serve(certificate) as server:
+        assert server.context is not None
+        server.context.verify_mode = ssl.CERT_REQUIRED
+        error = refusal(server, ca_file=str(certificate.ca))
+        assert isinstance(error, UnreachableError)
+        assert error.reason == "tls_failed"
+
+
+def test_a_client_certificate_is_shown(tmp_path: Path) -> None:
+    certificate, client = make_certificate(tmp_path / "tls"), make_certificate(tmp_path / "client")
+    with serve(certificate) as server:
+        assert server.context is not None
+        server.context.verify_mode = ssl.CERT_REQUIRED
+        server.context.load_verify_locations(client.ca)
+        (tmp_path / "desk").mkdir()
+        options = {"client_certificate_file": str(client.path), "client_key_file": str(client.key)}
+        desk = Desk(tmp_path / "desk", server.account_options(ca_file=str(certificate.ca), **options))
+        (desk.outbox / "a.xml").write_bytes(b"content")
+        assert_delivered(desk.drop_off(), ["a.xml"])
+
+
+@pytest.mark.parametrize("option", ["ca_file", "client_certificate_file"])
+def test_a_file_that_is_no_certificate_is_refused_by_name(tmp_path: Path, option: str) -> None:
+    path = tmp_path / "no.pem"
+    path.write_text("nothing")
+    with LyingFtp() as server:
+        error = refusal(server, protocol="ftps", **{option: str(path)})
+        assert isinstance(error, InputError)
+        assert option in error.finding
+        assert server.logins == 0
+
+
+def test_a_download_without_the_end_of_tls_is_whole_by_its_size(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path / "tls")
+    with serve(certificate) as server:
+        (tmp_path / "desk").mkdir()
+        desk = Desk(tmp_path / "desk", server.account_options(ca_file=str(certificate.ca)))
+        server.files["pickup/a.xml"] = b"content"
+        server.hooks["RETR"] = lambda session, _path: session.send_data(b"content", ends_tls=False)
+        result = desk.pick_up()
+        assert_delivered(result, ["a.xml"])
+        assert any("close_notify" in note for note in result.notes)
