@@ -14,7 +14,6 @@ They require root, as each serves a user that cannot leave its folder.
 from __future__ import annotations
 
 import contextlib
-import crypt
 import datetime
 import functools
 import ipaddress
@@ -283,7 +282,7 @@ class FtpServer:
     def _proftpd(self) -> list[str]:
         user, group = _ids()
         users = self.folder / "users"
-        users.write_text(f"{USER}:{crypt.crypt(PASSWORD)}:{user}:{group}::{self.root}:/bin/false\n")
+        users.write_text(f"{USER}:{_hashed(PASSWORD)}:{user}:{group}::{self.root}:/bin/false\n")
         users.chmod(0o600)
         lines = [
             *('ServerName "filedrop"', "ServerType standalone", f"DefaultAddress {self.host}", f"Port {self.port}"),
@@ -324,6 +323,14 @@ def _ids() -> tuple[int, int]:
         command = ["useradd", "--system", "--no-create-home", "--home-dir", "/", "--shell", "/usr/sbin/nologin", USER]
         subprocess.run(command, capture_output=True, check=False)
     raise RuntimeError(f"useradd {USER} failed")
+
+
+@functools.cache
+def _hashed(password: str) -> str:
+    made = subprocess.run(
+        ["openssl", "passwd", "-6", "-stdin"], input=password.encode(), capture_output=True, check=True
+    )
+    return made.stdout.decode().strip()
 
 
 def _free_port(host: str) -> int:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -90,10 +91,14 @@ def test_a_listing_that_was_cut_short_is_an_error(
     lines = {"MLSD": "type=file;size=7;modify=20261129010203; good.xml", "NLST": "good.xml"}
     lines["LIST"] = "-rw-r--r-- 1 me us 7 Nov 29 01:02 good.xml"
     for command, line in lines.items():
-        server.hooks[command] = lambda session, _path, line=line: session.send_lines([line], text=text)
+        server.hooks[command] = partial(_send_line, line=line, text=text)
     result = desk.pick_up()
     assert result.error is not None
     assert "pickup/good.xml" in server.files
+
+
+def _send_line(session: Session, _path: str, *, line: str, text: str) -> None:
+    session.send_lines([line], text=text)
 
 
 def test_a_listing_whose_last_line_is_cut_is_an_error(desk: Desk, server: LyingFtp) -> None:
