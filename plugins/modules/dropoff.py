@@ -68,6 +68,9 @@ options:
       - V(size) requires that the server tells the right size. Either it tells the size of the open file and
         acknowledges the close, or it shows the size under the name after the close. RV(files[].verified_by) tells
         which.
+      - V(hash) also requires that the server's own digest of the file is that of the local file. Some servers of FTP
+        and FTPS have the commands C(HASH), C(XSHA256) or C(XSHA1) for that. With any other server, the job stops at
+        the first file (V(hash_unsupported)).
       - V(close) is for a write-only account, which may not look at files. The server must acknowledge every byte and
         the close. Nothing else is checked, so an existing file is protected by exclusive creation alone. Use it with
         O(upload=direct). With O(upload=rename), a temporary file of an interrupted run can stay on the server.
@@ -75,6 +78,7 @@ options:
     type: str
     choices:
       - size
+      - hash
       - close
   after:
     description:
@@ -285,6 +289,7 @@ files:
         - V(size) means that the server showed the right size under the final name.
         - V(open handle) means that the server told the right size of the open file and acknowledged the close. The
           file was not seen afterwards. Either the provider took it at once, or the server hides it.
+        - V(hash) means that the server's own digest of the file is that of the local file (O(verify=hash)).
         - V(close) means that the server acknowledged every byte and the close (O(verify=close)).
       type: str
       sample: size
@@ -333,7 +338,7 @@ def main() -> None:
             "src": {"type": "raw", "required": True},
             "upload": {"type": "str", "choices": ["rename", "direct"]},
             "temp_name": {"type": "str"},
-            "verify": {"type": "str", "choices": ["size", "close"]},
+            "verify": {"type": "str", "choices": ["size", "hash", "close"]},
             "after": {"type": "str", "choices": ["archive", "keep", "delete"]},
             "archive_dir": {"type": "path"},
             "ambiguous": {"type": "str", "choices": ["hold", "resend"]},

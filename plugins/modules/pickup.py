@@ -57,6 +57,8 @@ options:
       - How a copy is verified before the file on the server is deleted or moved.
       - V(size) compares the number of received bytes with the size that the server reports before and after. A download
         that the server cut short is an error, whatever the server reports.
+      - V(hash) also compares the copy with the server's own digest of the file. Some servers of FTP and FTPS have the
+        commands C(HASH), C(XSHA256) or C(XSHA1) for that. With any other server, the job stops (V(hash_unsupported)).
       - V(reread) also fetches the file a second time, and both copies must be equal.
       - V(sidecar) also compares the copy with the provider's checksum file. That file has the name of the file with
         C(.sha256), C(.sha512) or C(.md5) appended, in either case. A file without one stays on the server and counts as
@@ -68,6 +70,7 @@ options:
     type: str
     choices:
       - size
+      - hash
       - reread
       - sidecar
   on_duplicate:
@@ -313,7 +316,7 @@ def main() -> None:
             "dest": {"type": "path", "required": True},
             "after": {"type": "str", "choices": ["delete", "move", "keep"]},
             "move_dir": {"type": "str"},
-            "verify": {"type": "str", "choices": ["size", "reread", "sidecar"]},
+            "verify": {"type": "str", "choices": ["size", "hash", "reread", "sidecar"]},
             "on_duplicate": {"type": "str", "choices": ["deliver", "skip", "hold"]},
             "min_free": {"type": "str", "default": "100M"},
         },

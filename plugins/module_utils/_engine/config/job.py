@@ -24,8 +24,8 @@ AFTER_DROPOFF = ("archive", "keep", "delete")
 AMBIGUOUS = ("hold", "resend")
 EMPTY = ("transfer", "skip", "refuse")
 AFTER_PICKUP = ("delete", "move", "keep")
-VERIFY_DROPOFF = ("size", "close")
-VERIFY_PICKUP = ("size", "reread", "sidecar")
+VERIFY_DROPOFF = ("size", "hash", "close")
+VERIFY_PICKUP = ("size", "hash", "reread", "sidecar")
 ON_DUPLICATE = ("deliver", "skip", "hold")
 
 ARCHIVE = "archive"

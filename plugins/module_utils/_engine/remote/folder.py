@@ -19,7 +19,16 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import UNSTATED, ConnectionLost, FiledropError, RemoteDenied, RemoteError, RemoteMissing, UnreachableError
+from ..errors import (
+    UNSTATED,
+    ConnectionLost,
+    FiledropError,
+    RemoteDenied,
+    RemoteError,
+    RemoteMissing,
+    RemoteUnsupported,
+    UnreachableError,
+)
 from ..local.folder import rename_new
 from ..local.permissions import Permissions
 from ..local.walk import FOLDER, open_folder
@@ -142,6 +151,9 @@ class _FolderConnection:
         with _errors(f"to delete {path!r}"), self._parent(path) as (folder, name):
             os.unlink(name, dir_fd=folder.fd)
             os.fsync(folder.fd)
+
+    def digest(self, path: str) -> tuple[str, str]:
+        raise RemoteUnsupported("remote_unsupported", f"A folder computes no digest of {path!r}.")
 
     def make_folder(self, path: str) -> None:
         with _errors(f"to make the folder {path!r}"), self._parent(path) as (folder, name):

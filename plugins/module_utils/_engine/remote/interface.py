@@ -222,6 +222,14 @@ class Remote(Protocol):
     def remove(self, path: str) -> Awaitable[None]:
         """Delete a file."""
 
+    def digest(self, path: str) -> Awaitable[tuple[str, str]]:
+        """Return the server's own digest of a file: the name of the algorithm in hashlib, and hexadecimal digits.
+
+        It is SHA-256 where the server has that, else SHA-1.
+
+        :raises RemoteUnsupported: the server or the protocol has none.
+        """
+
     def make_folder(self, path: str) -> Awaitable[None]:
         """Make a folder in one that exists. A folder that exists already is an error, too."""
 

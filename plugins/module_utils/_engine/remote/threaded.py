@@ -92,6 +92,8 @@ class BlockingConnection(Protocol):
 
     def remove(self, path: str) -> None: ...
 
+    def digest(self, path: str) -> tuple[str, str]: ...
+
     def make_folder(self, path: str) -> None: ...
 
     def close(self) -> None: ...
@@ -157,6 +159,9 @@ class ThreadedRemote(Lanes):
 
     def remove(self, path: str) -> Future[None]:
         return self.call(self.lane_for(path), "remove", path, paths=(path,))
+
+    def digest(self, path: str) -> Future[tuple[str, str]]:
+        return self.call(self.lane_for(path), "digest", path)
 
     def make_folder(self, path: str) -> Future[None]:
         return self.call(self.lane_for(path), "make_folder", path, paths=(path,))

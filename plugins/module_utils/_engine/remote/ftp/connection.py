@@ -445,6 +445,26 @@ class _FtpConnection:
         if not reply.is_ok:
             raise self._explained(f"to delete {path!r}", reply, path)
 
+    def digest(self, path: str) -> tuple[str, str]:
+        features = self.control.features
+        offered = features.get("HASH", "").upper()
+        ways = [
+            (f"HASH {path}", "sha256", "SHA-256" in offered),
+            (f"XSHA256 {path}", "sha256", "XSHA256" in features),
+            (f"HASH {path}", "sha1", "SHA-1" in offered),
+            (f"XSHA1 {path}", "sha1", "XSHA1" in features),
+        ]
+        command, algorithm = next(((command, algorithm) for command, algorithm, is_there in ways if is_there), ("", ""))
+        if not command:
+            raise RemoteUnsupported("remote_unsupported", "The server has neither HASH, XSHA256 nor XSHA1.")
+        if command.startswith("HASH"):
+            self._control.ask(f"OPTS HASH SHA-{algorithm[3:]}")
+        reply = self._control.ask(command)
+        found = data.digest_in(reply.text, algorithm) if reply.is_ok else None
+        if found is None:
+            raise self._explained(f"to compute the digest of {path!r}", reply, path)
+        return algorithm, found
+
     def make_folder(self, path: str) -> None:
         reply = self.control.ask(f"MKD {path}")
         if not reply.is_ok:

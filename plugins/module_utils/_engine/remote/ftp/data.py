@@ -40,6 +40,7 @@ _WINDOWS = re.compile(
 _UNIX_KINDS = {"-": modes.S_IFREG, "d": modes.S_IFDIR, "l": modes.S_IFLNK}
 _WINDOWS_KINDS = {None: modes.S_IFREG, "DIR": modes.S_IFDIR}
 _TOTAL = re.compile(r"total\s+\d+", re.IGNORECASE)
+_DIGITS = {"sha256": 64, "sha1": 40}
 _TIME = re.compile(r"(\d{14})(?:\.\d+)?")
 TRUNCATED = re.compile(
     r"truncat|incomplete|cut short|only the first|limit (?:was )?(?:reached|exceeded)", re.IGNORECASE
@@ -400,6 +401,12 @@ def is_unreadable(entry: Entry) -> bool:
 def size_of(text: str) -> int | None:
     """Read a size in bytes."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def digest_in(reply: str, algorithm: str) -> str | None:
+    """Return the digest in a reply to HASH or XSHA256; None if there is none. A name may follow it."""
+    found = re.search(rf"(?<![0-9A-Za-z])[0-9A-Fa-f]{{{_DIGITS[algorithm]}}}(?![0-9A-Za-z])", reply)
+    return found[0] if found else None
 
 
 def time_of(text: str) -> int | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from ...errors import (
@@ -29,10 +30,12 @@ from ...ledger.decisions import held_error
 from ...ledger.ledger import Row
 from ...local import names
 from ...local.folder import LocalFile, SourceFile
+from ...local.parts import digest_of
 from ...loop.loop import done_future
 from ...remote import Entry, Found, join, succeeds, try_look
 from ...states import State, Verdict
 from ..capabilities import PARTIAL_UPLOADS
+from ..hashes import BY_HASH, require_same_hash
 from .evidence import BY_CLOSE, BY_HANDLE, BY_SIZE, WRITE_ONLY, incomplete, name_taken, unverified
 from .recovery import HOLDS, judge, shows_whole
 
@@ -95,7 +98,7 @@ class Uploads:
                 verified_by=written.verified_by,
                 sha256=source.sha256,
             )
-        await self._close(row, written.upload)
+        await self._close(item, row, written.upload)
         await self._rename_and_check(row)
         return row
 
@@ -293,7 +296,7 @@ class Uploads:
         reason, finding = HOLDS[Verdict.HOLD_INCOMPLETE]
         await self._hold(row, reason, f"{row.remote_path!r} disappeared before it was complete, so {finding}.")
 
-    async def _close(self, row: Row, upload: Uploaded) -> None:
+    async def _close(self, item: DropoffItem, row: Row, upload: Uploaded) -> None:
         """Close the upload. If the server refuses, it has not accepted the file.
 
         If the size is not confirmed yet, look for it now.
@@ -302,6 +305,8 @@ class Uploads:
             await upload.close()
             if row.verified_by is None:
                 await self._find_late_size(row, upload)
+            if self.job.verify == "hash":
+                await self._compare_hash(item, row, upload)
         except RemoteError as error:
             if await upload.discard():
                 await self.ledger.commit(row, State.ABANDONED)
@@ -313,6 +318,21 @@ class Uploads:
             await self.ledger.commit(row, State.HELD, reason="not_completed")
             raise self.held(row, "not_completed", f"{error.finding} The file is missing on the server.") from error
         await self.ledger.commit(row, State.CLOSED)
+
+    async def _compare_hash(self, item: DropoffItem, row: Row, upload: Uploaded) -> None:
+        """Require that the server's digest of the closed file is that of the local one.
+
+        :raises HoldError: it is another one, and the file cannot be removed from the server.
+        """
+        path = row.temporary or row.remote_path
+        try:
+            await require_same_hash(self.remote, path, row.sha256 or "", partial(digest_of, item.folder, item.name))
+        except (JobStopped, TransferError) as error:
+            if await upload.discard():
+                await self.ledger.commit(row, State.ABANDONED)
+                raise
+            await self._hold(row, error.reason, f"{error.finding} It cannot be removed from the server.")
+        row.verified_by = BY_HASH  # written with the next commit
 
     async def _find_late_size(self, row: Row, upload: Uploaded) -> None:
         """Require that the closed file has the right size.
@@ -418,7 +438,7 @@ class Uploads:
                 await self._taken_too_early(row)
             self.ledger.learn(self.account, PARTIAL_UPLOADS, allowed=False)
         if shows_whole(row, final):
-            row.verified_by = BY_SIZE  # written with the next commit
+            row.verified_by = BY_HASH if row.verified_by == BY_HASH else BY_SIZE  # written with the next commit
         elif final is not None and final.size is None:
             row.visible = True  # it is there, so that nobody needs to ask whether it arrived
         elif final is not None:

@@ -18,7 +18,7 @@ import os
 import time
 from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import (
@@ -34,9 +34,10 @@ from ...errors import (
 from ...ledger.decisions import RESOLVED, held_error
 from ...local import names
 from ...local.folder import Folder, make_durable, sha256_of
-from ...local.parts import Part, PartMissing, publish, remove_parts
+from ...local.parts import Part, PartMissing, digest_of, publish, remove_parts
 from ...remote import Entry, Remote
 from ...states import CAME, NAME_TAKEN, LocalPart, Original, State, Verdict, verdict_on
+from ..hashes import require_same_hash
 from ..selection import vouched_by
 from .item import PickupItem, mtime_ns_of, row_of
 from .verify import changed_while_read, compare_with_sidecar, download_whole, reread
@@ -165,6 +166,9 @@ class PickupWorkflow:
     async def _compare_content(self, item: PickupItem, entry: Entry, part: Part) -> None:
         if self.job.verify == "reread":
             await reread(self.remote, entry, part)
+        elif self.job.verify == "hash":
+            other = partial(digest_of, self.dest, part.name)
+            await require_same_hash(self.remote, entry.path, part.sha256, other)
         elif self.job.verify == "sidecar" and not vouched_by(item.entry.name):
             await compare_with_sidecar(self.remote, item.entry, item.sidecar, part, self.dest)
 

@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compare a file here with the server's own digest of its copy (`verify: hash`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable
+
+from ..errors import JobStopped, RemoteUnsupported, TransferError
+
+if TYPE_CHECKING:
+    from ..remote import Remote
+
+BY_HASH = "hash"
+"""Evidence of a transfer: the server's own digest of its file is that of ours."""
+
+
+async def require_same_hash(remote: Remote, path: str, sha256: str, other: Callable[[str], str]) -> None:
+    """Require that the server's digest of a file is that of ours.
+
+    :param sha256: of our file.
+    :param other: computes another digest of our file, by the name of its algorithm in hashlib.
+    :raises JobStopped: ``hash_unsupported``: the server computes none that is known here.
+    :raises TransferError: ``hash_differs``.
+    :raises RemoteError: it refuses to compute that of this file.
+    """
+    try:
+        algorithm, found = await remote.digest(path)
+    except RemoteUnsupported as error:
+        raise JobStopped(
+            "hash_unsupported",
+            f"The server computes no digest of files ({error.finding}), which `verify: hash` needs.",
+            "Set `verify: size`. Only some servers of FTP and FTPS have the commands HASH, XSHA256 or XSHA1.",
+        ) from error
+    ours = sha256 if algorithm == "sha256" else other(algorithm)
+    if found.lower() != ours:
+        raise TransferError(
+            "hash_differs",
+            f"The server's {algorithm} of {path!r} is {found.lower()}, but that of the file here is {ours}.",
+            "The original stays. The next run tries again. If this continues, ask the provider.",
+        )
