@@ -29,12 +29,13 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sf
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import PARTIAL_UPLOADS
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
+from support.ftpd import PASSWORD, USER, FtpServer
 from support.pipe import PipeConnection, unix_socket
 from support.sshd import SshServer
 
 from . import books, plain
 from .stepper import Step, Watched
-from .variants import Variant
+from .variants import FTP_SERVERS, Variant
 from .world import World, fast_folder
 
 ACCOUNT = "matrix"
@@ -71,7 +72,9 @@ class Stage:
     :param server: who is at the other end.
     """
 
-    def __init__(self, variant: Variant, world: World, server: plain.PlainServer | SshServer | NoServer) -> None:
+    def __init__(
+        self, variant: Variant, world: World, server: plain.PlainServer | SshServer | FtpServer | NoServer
+    ) -> None:
         self.variant = variant
         self.world = world
         self.server = server
@@ -196,7 +199,7 @@ class Stage:
         return Watched(lambda: self._work(check), guests=guests)
 
     def settle(self) -> None:
-        if isinstance(self.server, SshServer):
+        if isinstance(self.server, (SshServer, FtpServer)):
             self.server.wait_idle()
         else:
             self.server.settle()
@@ -219,6 +222,11 @@ class Stage:
         server = self.server
         if isinstance(server, NoServer):
             return Account(ACCOUNT, "folder", "", 0, "", timeout=60.0, root=str(self.world.there))
+        if isinstance(server, FtpServer):
+            return Account(
+                ACCOUNT, "ftps", server.host, server.port, USER,
+                password=PASSWORD, ca_file=str(server.certificate.ca), timeout=60.0, connections=2,
+            )  # fmt: skip
         return Account(
             ACCOUNT, "sftp", server.host, server.port, server.username,
             private_key_file=server.private_key_file, host_keys=tuple(server.host_keys), timeout=60.0,
@@ -243,9 +251,13 @@ def stage(variant: Variant) -> Iterator[Stage]:
     with contextlib.ExitStack() as stack:
         base = stack.enter_context(_folder(fast_folder()))
         shelf = stack.enter_context(_folder(None)) if "other_disk" in variant.options else base / "shelf"
-        server: plain.PlainServer | SshServer | NoServer
+        server: plain.PlainServer | SshServer | FtpServer | NoServer
         if variant.server == "sshd":
             server = stack.enter_context(SshServer(config=["MaxSessions 1"]))
+            owner = (server.input.stat().st_uid, server.input.stat().st_gid)
+            world = World(base / "here", server.root, base / "kept", shelf, owner).make()
+        elif variant.server in FTP_SERVERS:
+            server = stack.enter_context(FtpServer(variant.server))
             owner = (server.input.stat().st_uid, server.input.stat().st_gid)
             world = World(base / "here", server.root, base / "kept", shelf, owner).make()
         else:

@@ -22,6 +22,7 @@ from faults.variants import (
     FOLDER_BATCHES,
     FOLDERS,
     OTHERS,
+    OVER_FTPS,
     OVER_SSH,
     SETS,
     SINGLES,
@@ -73,13 +74,13 @@ def test_a_set_is_killed_at_every_step(variant: Variant, full: bool, seed: int, 
         explorer.crash(Limits(depth=2, sample=8 if full else 1, seed=seed))
 
 
-@pytest.mark.parametrize("variant", _named(OVER_SSH))
-def test_a_run_over_ssh_is_killed(variant: Variant, full: bool, seed: int, reports: list[Report]) -> None:
+@pytest.mark.parametrize("variant", _named((*OVER_SSH, *OVER_FTPS)))
+def test_a_run_over_a_network_is_killed(variant: Variant, full: bool, seed: int, reports: list[Report]) -> None:
     with _explored(variant, variant.name, reports) as explorer:
         explorer.crash(Limits(depth=1) if full else Limits(depth=1, steps=12, seed=seed))
 
 
-@pytest.mark.parametrize("variant", _named(OVER_SSH))
+@pytest.mark.parametrize("variant", _named((*OVER_SSH, *OVER_FTPS)))
 def test_the_next_run_need_not_wait_until_the_server_has_noticed(
     variant: Variant, full: bool, seed: int, reports: list[Report]
 ) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 KIB = 1024
+FTP_SERVERS = ("vsftpd", "proftpd", "pyftpdlib")
 
 
 def content(name: str, size: int) -> bytes:
@@ -32,7 +33,7 @@ class Variant:
     """One way to run a job.
 
     :param server: ``openssh``: its SFTP server; ``sshd``: the same over SSH; ``taking``: a provider that takes what was
-        completed at once; ``hiding``: and one that shows nothing before that; ``folder``: none, but its folder is here.
+        completed at once; ``vsftpd`` and others: FTPS; ``hiding``: and one that shows nothing before that; ``folder``: none, but its folder is here.
     :param may_hold: reasons for which files may wait for a person after a crash. Everything else must be completed.
     :param fresh: there is no ledger yet.
     :param limits: by event, the steps at which it does harm that nobody can prevent, as `Conversation` calls them.
@@ -192,6 +193,18 @@ def _over_ssh() -> Iterator[Variant]:
     yield Variant("ssh-batch-pickup-move", "pickup", {"after": "move"}, BATCH, "sshd")
 
 
+def _over_ftps() -> Iterator[Variant]:
+    """Jobs over FTPS. With `direct`, a file can be seen, and taken, before it is complete."""
+    for server in FTP_SERVERS:
+        for upload, after in (("rename", "archive"), ("direct", "delete"), ("rename", "keep")):
+            yield Variant(f"{server}-{upload}-{after}", "dropoff", {"upload": upload, "after": after}, ONE, server)
+        for after in ("delete", "move"):
+            yield Variant(f"{server}-pickup-{after}", "pickup", {"after": after}, ONE, server)
+        options = {"upload": "rename", "after": "archive"}
+        yield Variant(f"{server}-batch-rename-archive", "dropoff", options, BATCH, server)
+        yield Variant(f"{server}-batch-pickup-delete", "pickup", {"after": "delete"}, BATCH, server)
+
+
 SINGLES = (*_dropoffs(), *_pickups())
 OTHERS = tuple(_others())
 BATCHES = tuple(_batches())
@@ -199,7 +212,11 @@ SETS = tuple(_sets())
 FOLDERS = tuple(_folders())
 FOLDER_BATCHES = tuple(_folder_batches())
 OVER_SSH = tuple(_over_ssh())
-ALL = {variant.name: variant for variant in (*SINGLES, *OTHERS, *BATCHES, *SETS, *FOLDERS, *FOLDER_BATCHES, *OVER_SSH)}
+OVER_FTPS = tuple(_over_ftps())
+ALL = {
+    variant.name: variant
+    for variant in (*SINGLES, *OTHERS, *BATCHES, *SETS, *FOLDERS, *FOLDER_BATCHES, *OVER_SSH, *OVER_FTPS)
+}
 
 TO_THE_END = frozenset(
     {
@@ -215,6 +232,7 @@ EVERY_DAY = TO_THE_END | frozenset(
         *("batch-rename-archive-openssh", "batch-direct-delete-hiding", "batch-pickup-delete"),
         *("set-rename-archive-openssh", "set-direct-archive-hiding", "set-pickup-delete"),
         *("ssh-rename-archive", "ssh-pickup-delete"),
+        *("vsftpd-rename-archive", "proftpd-direct-delete", "proftpd-batch-rename-archive", "pyftpdlib-pickup-delete"),
         *("rename-archive-folder", "direct-delete-folder", "pickup-delete-folder", "batch-rename-archive-folder"),
     }
 )

@@ -40,6 +40,7 @@ PASSWORD = "a pass word"
 CLOSED = "closed"
 """A folder that the user may read and not write to."""
 START_SECONDS = 30.0
+BLIND_SECONDS = 2.0
 ROOT = Path(__file__).parents[2]
 UNPACKED = ROOT / "build" / "servers"
 """Where `tests/tools/debian-unpacked` puts the package vsftpd, which cannot be installed beside proftpd-core."""
@@ -236,6 +237,19 @@ class FtpServer:
                 if self._process is not None and group == self._process.pid and int(number) != group:
                     found.append(int(number))
         return found
+
+    def wait_idle(self) -> None:
+        """Wait until the server has seen to the end of every connection.
+
+        A session that waits for its data connection does not see the end of the other one. Servers end it after minutes.
+        """
+        deadline = time.monotonic() + BLIND_SECONDS
+        while left := self.sessions():
+            if time.monotonic() > deadline:
+                for pid in left:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
 
     def _listens(self) -> bool:
         deadline = time.monotonic() + START_SECONDS
