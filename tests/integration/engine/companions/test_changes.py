@@ -45,6 +45,19 @@ def test_a_leader_that_was_replaced_after_it_was_sent_is_sent_first(desk: Desk, 
     assert digests(desk.outbox) == {}
 
 
+@pytest.mark.parametrize("after", ["archive", "keep"])
+def test_a_leader_that_was_only_touched_is_not_sent_again(desk: Desk, sshd: SshServer, after: str) -> None:
+    put(desk, "a.pdf", "a.xml")
+    job = desk.job("dropoff", companions=FOLLOWER, after=after)
+    desk.run(job)
+    os.utime(desk.outbox / "a.pdf", (OLD, OLD))
+    (sshd.input / "a.pdf").unlink()
+    assert outcomes(desk.run(job))["a.xml"] == ("delivered", "")
+    assert digests(sshd.input).keys() == {"a.xml"}
+    assert_delivered(desk.run(job), [])
+    assert digests(sshd.input).keys() == {"a.xml"}
+
+
 def test_a_leader_whose_original_was_removed_counts_as_sent(desk: Desk, sshd: SshServer) -> None:
     put(desk, "a.pdf", "a.xml")
     job = desk.job("dropoff", companions=FOLLOWER)

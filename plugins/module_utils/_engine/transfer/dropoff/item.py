@@ -59,8 +59,13 @@ class DropoffItem:
         return FileOutcome(self.name, self.path, remote_path=self.remote_path, local_path=self.path, size=size)
 
     def is_about(self, row: Row) -> bool:
-        """Return whether the file is still the one of the row: same size, time and, if known, content (SHA-256)."""
+        """Return whether the file is still the one of the row: same size, time and, if known, content (SHA-256).
+
+        The time of a file that waits for its set does not matter: it may wait for days.
+        """
         file = self.file
-        if file is None or (file.size, file.mtime_ns) != (row.size, row.mtime_ns):
+        if file is None or file.size != row.size:
+            return False
+        if file.mtime_ns != row.mtime_ns and (row.state is not State.SENT or row.sha256 is None):
             return False
         return row.sha256 is None or sha256_of(self.folder, file) == row.sha256

@@ -266,6 +266,7 @@ class DropoffWorkflow:
         :raises Replaced: the original was changed since it was read.
         """
         local_path: str | None = item.path
+        row.mtime_ns = item.file.mtime_ns if item.file else row.mtime_ns
         try:
             if item.file is None:
                 local_path = None
