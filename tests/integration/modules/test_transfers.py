@@ -225,3 +225,26 @@ def test_names_are_utf_8_in_every_locale(
     assert [[one["name"] for one in result["files"]] for result in results] == [[name], [name]]
     assert (sshd.input / name).read_bytes() == b"sent"
     assert (inbox / name).read_bytes() == b"fetched"
+
+
+def test_files_that_belong_together_go_in_their_order(here: InProcess, sshd: SshServer, outbox: Path) -> None:
+    companions: list[object] = ["*.pdf", "*.xml", {"pattern": "*.zip", "optional": True, "after_taken": True}]
+    job = _job(here, src=str(outbox), remote_dir="input", companions=companions)
+    for name in ("a.xml", "a.zip"):
+        (outbox / name).write_text(name)
+    (waits,) = here.play(Step("dropoff", job), defaults=_account(sshd)).results
+    assert {one["name"]: one["reason"] for one in waits["files"]} == dict.fromkeys(
+        ("a.xml", "a.zip"), "companion_missing"
+    )
+    assert not waits["changed"]
+    (outbox / "a.pdf").write_text("a.pdf")
+    (sent,) = here.play(Step("dropoff", job), defaults=_account(sshd)).results
+    assert {one["name"]: one["reason"] for one in sent["files"]} == {
+        "a.pdf": "",
+        "a.xml": "",
+        "a.zip": "companion_not_taken",
+    }
+    (sshd.input / "a.xml").unlink()
+    (ended,) = here.play(Step("dropoff", job), defaults=_account(sshd)).results
+    assert ended["summary"]["delivered"] == 1
+    assert digests(outbox) == {}
