@@ -85,9 +85,36 @@ account:
   returned: success
   type: str
   sample: 2001234@sftp.amili.se:22
+protocol:
+  description: The protocol of the account.
+  returned: success, with O(protocol=ftps) and O(protocol=ftp)
+  type: str
+  sample: ftps
+certificate:
+  description: The server's certificate.
+  returned: success, with O(protocol=ftps)
+  type: dict
+  contains:
+    fingerprint:
+      description: Its fingerprint, in the form that O(tls_fingerprints) accepts.
+      type: str
+      sample: SHA256:DYddm5LAMMuLHf5HvHNX5wuB0ufhqSCiyn+1Z0aTXwQ
+tls:
+  description: What the control connection uses.
+  returned: success, with O(protocol=ftps)
+  type: dict
+  contains:
+    version:
+      description: The version of TLS.
+      type: str
+      sample: TLSv1.3
+    cipher:
+      description: The cipher suite.
+      type: str
+      sample: TLS_AES_256_GCM_SHA384
 host_key:
   description: The host key that the server proved to own.
-  returned: success
+  returned: success, with O(protocol=sftp)
   type: dict
   contains:
     type:
@@ -109,7 +136,7 @@ server_version:
   sample: SSH-2.0-OpenSSH_9.2p1
 algorithms:
   description: The negotiated algorithms.
-  returned: success
+  returned: success, with O(protocol=sftp)
   type: dict
   contains:
     kex:
@@ -134,7 +161,9 @@ sftp_version:
   type: int
   sample: 3
 extensions:
-  description: The SFTP extensions that the server announces, with the version or value of each.
+  description:
+    - The SFTP extensions that the server announces, with the version or value of each.
+    - Over FTP, what the server lists in its answer to C(FEAT).
   returned: success
   type: dict
   sample:

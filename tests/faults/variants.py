@@ -33,7 +33,8 @@ class Variant:
     """One way to run a job.
 
     :param server: ``openssh``: its SFTP server; ``sshd``: the same over SSH; ``taking``: a provider that takes what was
-        completed at once; ``vsftpd`` and others: FTPS; ``hiding``: and one that shows nothing before that; ``folder``: none, but its folder is here.
+        completed at once; ``hiding``: and one that shows nothing before that; ``folder``: none, but its folder is here;
+        one of `FTP_SERVERS`: FTPS.
     :param may_hold: reasons for which files may wait for a person after a crash. Everything else must be completed.
     :param fresh: there is no ledger yet.
     :param limits: by event, the steps at which it does harm that nobody can prevent, as `Conversation` calls them.

@@ -40,7 +40,7 @@ PASSWORD = "a pass word"
 CLOSED = "closed"
 """A folder that the user may read and not write to."""
 START_SECONDS = 30.0
-BLIND_SECONDS = 2.0
+BLIND_SECONDS = 1.0
 ROOT = Path(__file__).parents[2]
 UNPACKED = ROOT / "build" / "servers"
 """Where `tests/tools/debian-unpacked` puts the package vsftpd, which cannot be installed beside proftpd-core."""
@@ -241,7 +241,7 @@ class FtpServer:
     def wait_idle(self) -> None:
         """Wait until the server has seen to the end of every connection.
 
-        A session that waits for its data connection does not see the end of the other one. Servers end it after minutes.
+        One that waits for its data connection does not see the end of the other one. Servers end it after minutes.
         """
         deadline = time.monotonic() + BLIND_SECONDS
         while left := self.sessions():

@@ -4,7 +4,7 @@
 
 """The servers that storms rage over.
 
-The sandbox without SSH; the same over SSH, and OpenSSH, both behind a relay; and a folder without any server.
+The sandbox without SSH; the same over SSH, OpenSSH, and FTPS, all behind a relay; and a folder without any server.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox 
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sftp_server import Session
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import BadMessage
 from support import relay
+from support.ftpd import FtpServer
 from support.sandbox_client import USERNAME, Key
 from support.sshd import SshServer
 
@@ -169,6 +170,31 @@ class OpenSsh:
         return False
 
 
+class Ftps:
+    """A server of FTPS. Only its control connections are behind the relay."""
+
+    has_hooks = False
+
+    def __init__(self, world: World, server: FtpServer) -> None:
+        self.world = world
+        self._server = server
+
+    @contextlib.contextmanager
+    def reached(self, faults: Sequence[relay.Fault]) -> Iterator[dict[str, Any]]:
+        with relay.Relay(self._server.port, faults=faults) as way:
+            yield {**self._server.account_options(connections=2), "port": way.port, "account": "storm"}
+
+    def settle(self) -> None:
+        self._server.wait_idle()
+
+    def take(self, name: str, destination: str) -> bool:
+        """It does not know what is complete; who asks takes what is there."""
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.world.input / name, destination)
+            return True
+        return False
+
+
 class Folder:
     """No server: the mailbox is a folder of the same host."""
 
@@ -231,6 +257,15 @@ def openssh(server: SshServer) -> Iterator[Server]:
         # It makes folders that the root of a chroot, which belongs to root, does not let the user make.
         world = World(base / "here", server.root, kept, base / "shelf", owner).make()
         yield OpenSsh(world, server)
+
+
+@contextlib.contextmanager
+def ftps(kind: str) -> Iterator[Server]:
+    """:param kind: one of `ftpd.KINDS`."""
+    with _folder() as base, FtpServer(kind) as server:
+        status = server.input.stat()
+        owner = (status.st_uid, status.st_gid)
+        yield Ftps(World(base / "here", server.root, server.folder / "kept", base / "shelf", owner).make(), server)
 
 
 @contextlib.contextmanager

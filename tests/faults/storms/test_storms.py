@@ -16,14 +16,18 @@ from pathlib import Path
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import hostkeys
 from faults.storms.nursery import Nursery
-from faults.storms.servers import Server, folder, openssh, plain_sandbox, ssh_sandbox
+from faults.storms.servers import Server, folder, ftps, openssh, plain_sandbox, ssh_sandbox
 from faults.storms.storm import storm
 from faults.storms.weather import Storm
+from support.ftpd import KINDS as FTP_SERVERS
 from support.sandbox_client import Key
 from support.sshd import SshServer
 
 # Over SSH a run takes ten times as long, and shows little that it does not show without.
-KINDS = ("plain", "plain", "folder", "plain", "ssh", "plain", "plain", "plain", "plain", "openssh")
+KINDS = (
+    *("plain", "plain", "folder", "plain", "ssh", "plain", "plain", "plain", "plain", "openssh"),
+    *("plain", "plain", "folder", "plain", "ftps", "plain", "plain", "plain", "plain", "plain"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +51,7 @@ def test_a_storm(
         "ssh": ssh_sandbox(fault, client_key, host_keys),
         "openssh": openssh(stormy_sshd),
         "folder": folder(),
+        "ftps": ftps(FTP_SERVERS[storm_seed // len(KINDS) % len(FTP_SERVERS)]),
     }
     with servers[KINDS[storm_seed % len(KINDS)]] as server:
         report = storm(storm_seed, server, fault, nursery)

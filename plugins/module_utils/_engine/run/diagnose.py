@@ -103,7 +103,8 @@ async def _probe(remote: Remote, folder: str) -> dict[str, bool]:
             return {}
         except RemoteError:
             renames = False
-        return {RENAME: renames, EXCLUSIVE_CREATE: exclusive, PARTIAL_UPLOADS: partial}
+        found = {RENAME: renames, EXCLUSIVE_CREATE: exclusive and remote.features.exclusive_create}
+        return {**found, PARTIAL_UPLOADS: partial} if remote.features.stat_while_open else found
     finally:
         for path in (first, second):
             with suppress(RemoteError):

@@ -123,7 +123,7 @@ class Control(ftplib.FTP):
 
     def _not_opened(self, error: ConnectionLost) -> FiledropError:
         where = f"{self.account.host} port {self.account.port}"
-        if isinstance(error.__cause__, ssl.SSLError):
+        if _is_of_tls(error.__cause__):
             return UnreachableError("tls_failed", f"TLS with {where} failed: {error.finding}", TLS_FAILED)
         if isinstance(error.__cause__, (socket.timeout, TimeoutError)):
             return UnreachableError("no_answer", f"No answer from {where}. {error.finding}", CLOSED)
@@ -206,7 +206,9 @@ class Control(ftplib.FTP):
             self.sock = self.wrapped(self.sock, None)
         except ssl.SSLCertVerificationError as error:
             raise self._untrusted(error) from error
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            if not _is_of_tls(error):
+                raise ended(error) from error
             finding = f"TLS cannot be started with {self.account.host}: {error}."
             raise UnreachableError("tls_failed", finding, TLS_FAILED) from error
         self.check_pin(self.sock)
@@ -383,6 +385,12 @@ def _fingerprint_offered(account: Account) -> str | None:
 
 def _is_last(line: str, first: str) -> bool:
     return line[:3] == first[:3] and line[3:4] != "-"
+
+
+def _is_of_tls(error: BaseException | None) -> bool:
+    """Return whether TLS has failed, and not only the connection."""
+    lost = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError, socket.timeout)
+    return isinstance(error, ssl.SSLError) and not isinstance(error, lost)
 
 
 def _busy(finding: str) -> ServerBusy:
