@@ -31,6 +31,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sf
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.session import Habits, Session
 
+from . import ftp
 from .hostile import HostileServer, Input
 
 _MOST_BYTES = 1000  # of the files that are transferred
@@ -232,4 +233,6 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "file_names": file_names,
     "streams": streams,
     "servers": servers,
+    "ftp_listings": ftp.listings,
+    "ftp_sessions": ftp.sessions,
 }

@@ -31,11 +31,11 @@ _OTHER = modes.S_IFCHR  # neither a file, nor a folder, nor a link
 _UNIX = re.compile(
     r"(?P<kind>[-dlbcps])[-rwxsStTlL]{9}[+.@]?\s+\d+\s+(?:\S+\s+){1,2}(?P<size>\d+)\s+"
     r"(?:[A-Z][a-z]{2}\s+\d{1,2}|\d{1,2}\s+[A-Z][a-z]{2})\s+(?:\d{1,2}:\d{2}|\d{4})\s(?P<name>.+)",
-    re.DOTALL,
+    re.DOTALL | re.ASCII,
 )
 _WINDOWS = re.compile(
     r"\d{1,2}-\d{1,2}-\d{2,4}\s+\d{1,2}:\d{2}(?:[AP]M)?\s+(?:<(?P<kind>[A-Z]+)>|(?P<size>[\d,.]+))\s+(?P<name>.+)",
-    re.DOTALL,
+    re.DOTALL | re.ASCII,
 )
 _UNIX_KINDS = {"-": modes.S_IFREG, "d": modes.S_IFDIR, "l": modes.S_IFLNK}
 _WINDOWS_KINDS = {None: modes.S_IFREG, "DIR": modes.S_IFDIR}
@@ -378,18 +378,21 @@ def text_entry(folder: str, line: str) -> Entry | None:
         kind, name = _UNIX_KINDS.get(unix["kind"], _OTHER), unix["name"]
         if kind == modes.S_IFLNK:
             name = name.partition(" -> ")[0]
-        size = int(unix["size"])
+        size = size_of(unix["size"])
     elif windows:
         kind, name = _WINDOWS_KINDS.get(windows["kind"], _OTHER), windows["name"]
-        size = int(re.sub(r"[,.]", "", windows["size"] or "0"))
+        size = size_of(re.sub(r"[,.]", "", windows["size"] or ""))
     else:
         return unreadable(folder, line)
-    if name in (".", ".."):
+    if name in ("", ".", ".."):
         return None
     return Entry(name, join(folder, name), size if kind == modes.S_IFREG else None, None, kind)
 
 
-def unreadable(folder: str, line: str) -> Entry:
+def unreadable(folder: str, line: str) -> Entry | None:
+    """Return a file of unknown size with the line as its name; None for a line that says nothing."""
+    if line.strip() in ("", ".", ".."):
+        return None
     return Entry(line, join(folder, line), None, None, modes.S_IFREG)
 
 
