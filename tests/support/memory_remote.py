@@ -10,6 +10,7 @@ A test looks at ``served``, and changes what a request does with a hook.
 
 from __future__ import annotations
 
+import hashlib
 import stat as modes
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -232,6 +233,12 @@ class MemoryRemote:
             del self.server.files[self.server.place(path)]
 
         return self.ask("remove", path, serve)
+
+    def digest(self, path: str) -> Future[tuple[str, str]]:
+        def serve() -> tuple[str, str]:
+            return "sha256", hashlib.sha256(self.server.file(path).content).hexdigest()
+
+        return self.ask("digest", path, serve)
 
     def make_folder(self, path: str) -> Future[None]:
         def serve() -> None:

@@ -75,6 +75,10 @@ class Slow:
     def remove(self, path: str) -> None:
         self._do(f"remove {path}")
 
+    def digest(self, path: str) -> tuple[str, str]:
+        self._do(f"digest {path}")
+        return "sha256", ""
+
     def make_folder(self, path: str) -> None:
         self._do(f"make_folder {path}")
 
@@ -289,3 +293,60 @@ def test_bytes_go_no_faster_than_allowed(connections: list[Slow]) -> None:
     remote.close()
     assert took >= 0.5 - 1 / 8
     assert max(int(line.split()[1]) for line in connections[0].done if line.startswith("write")) == rate // 8
+
+
+# --- connections that can do one transfer at a time
+
+
+def exclusive(connections: Sequence[Slow], more: Sequence[Callable[[], Slow | None]] = ()) -> ThreadedRemote:
+    return ThreadedRemote(
+        connections,
+        features=FEATURES,
+        identity="",
+        clock=None,
+        info=dict,
+        timeout=30.0,
+        bandwidth_limit=None,
+        exclusive=True,
+        more=more,
+    )
+
+
+def test_nothing_else_comes_between_the_calls_of_a_transfer() -> None:
+    connection = Slow()
+    remote = exclusive([connection])
+
+    async def send(name: str) -> None:
+        uploaded = await upload(remote, name, Memory(b"content"), temporary=True)
+        await uploaded.size()
+        await uploaded.close()
+
+    flow = Loop(remote)
+    flow.run(flow.each(send, ["a.part", "b.part", "c.part"], width=3))
+    remote.close()
+    done = [what for what in connection.done if what.split()[0] in ("create", "write", "size")]
+    assert [what.split()[0] for what in done] == ["create", "write", "size"] * 3
+
+
+def test_further_connections_are_made_once_something_waits() -> None:
+    made: list[Slow] = []
+
+    def make() -> Slow:
+        made.append(Slow())
+        return made[-1]
+
+    first = Slow()
+    remote = exclusive([first], [make, lambda: None])
+    run(remote, remote.stat("a"))
+    assert made == []
+
+    async def send(name: str) -> None:
+        await (await upload(remote, name, Memory(b"content"), temporary=True)).size()
+
+    flow = Loop(remote)
+    flow.run(flow.each(send, [f"{number}.part" for number in range(50)], width=10))
+    assert len(made) == 1
+    remote.close()
+    assert first.closed.wait(5)
+    assert made[0].closed.wait(5)
+    assert len([what for what in (*first.done, *made[0].done) if what.startswith("create")]) == 50
