@@ -27,7 +27,8 @@ from ..errors import (
 from ..local.permissions import Permissions, permissions_for
 from ..loop.deadline import Deadline, Interruption
 from .canary import ALL
-from .companions import Copied, FileSet, SetMove, Turn, files_of
+from .companions import Copied, SetMove
+from .planning.sets import FileSet, Turn, files_of
 from .result import FileOutcome, RunResult
 from .selection import Only
 from .tally import Tally

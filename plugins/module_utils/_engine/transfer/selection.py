@@ -10,25 +10,19 @@ import fnmatch
 import hashlib
 import re
 import time
-from array import array
-from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..config.companions import Place, place_of
-from ..errors import TransferError, WaitError
-from ..local.folder import bounded_time
+from ..errors import TransferError
 from ..local.names import is_ours, is_temporary, quoted
 
 if TYPE_CHECKING:
     from ..config.companions import Companion
     from ..config.job import Share
     from ..config.options import TimeFrame
-    from ..ledger.ledger import Ledger, Row
-
-LONGEST_WAIT = 60.0
-"""Seconds that a run waits for a second look. With a longer `settle`, the second look is left to a later run."""
+    from ..ledger.ledger import Row
 
 DIGESTS = ("sha256", "sha512", "md5")
 """The hashes of supported checksum files, by their suffixes, the strongest first. The case of a suffix is ignored."""
@@ -311,192 +305,6 @@ def in_utc(seconds: float) -> str:
         return time.strftime("%Y-%m-%d at %H:%M:%S UTC", time.gmtime(seconds))
     except (OverflowError, ValueError, OSError):
         return "a day that no calendar has"
-
-
-@dataclass(frozen=True)
-class Sight:
-    """Hold what decides whether a file is settled. Size in bytes, time in ns since 1970 or None if unknown."""
-
-    name: str
-    size: int
-    mtime_ns: int | None
-
-    @property
-    def key(self) -> tuple[str, int, int]:
-        return (self.name, self.size, self.mtime_ns or 0)
-
-
-class SecondLook:
-    """Hold what a second look at a folder shows. Each file needs 8 bytes."""
-
-    def __init__(self) -> None:
-        self._seen = array("q")
-        self._is_sorted = False
-
-    def add(self, sights: Iterable[Sight]) -> None:
-        self._seen.extend(hash(sight.key) for sight in sights)
-
-    def __contains__(self, sight: Sight) -> bool:
-        """Return whether a file looked exactly like this. Call this after the last `add`."""
-        if not self._is_sorted:
-            self._seen, self._is_sorted = array("q", sorted(self._seen)), True
-        wanted = hash(sight.key)
-        place = bisect_left(self._seen, wanted)
-        return place < len(self._seen) and self._seen[place] == wanted
-
-
-class Settling:
-    """Find the files of one folder that may still be written.
-
-    A file is settled in one of these cases:
-
-    - Its mtime is ``settle`` seconds old, by a clock that is known.
-    - Two looks in this run, ``settle`` seconds apart, showed the same size and time.
-    - Earlier runs saw it unchanged for that long. The ledger records unsettled files for the next run.
-
-    :param note: whether the ledger may be written (not in check mode).
-    :ivar clock: seconds by which the clock of the mtimes is ahead of ours; None if it is unknown.
-    :ivar second_look: what the second look of this run showed, if there was one.
-    """
-
-    def __init__(
-        self, ledger: Ledger, key: tuple[str, str, str], settle: float, *, note: bool, clock: float | None = 0.0
-    ) -> None:
-        self._ledger = ledger
-        self._key = key
-        self._settle = settle
-        self._note = note
-        self._found_any = False
-        self.clock = clock
-        self.second_look: SecondLook | None = None
-
-    def needs_second_look(self, mtime_ns: int | None) -> bool:
-        """Return whether the time of a file proves nothing, and two looks in this run are possible."""
-        return 0 < self._settle <= LONGEST_WAIT and (self.clock is None or mtime_ns is None)
-
-    def _is_old(self, one: Sight, now: float) -> bool:
-        if one.mtime_ns is None or self.clock is None:
-            return False
-        return now + self.clock - one.mtime_ns / 1e9 >= self._settle
-
-    def unsettled(self, files: Iterable[Sight]) -> set[str]:
-        """Return the names of the files that must wait."""
-        if not self._settle:
-            return set()
-        now = time.time()
-        twice = self.second_look
-        young = [one for one in files if not self._is_old(one, now) and not (twice is not None and one in twice)]
-        if not young:
-            return set()
-        self._found_any = True
-        look = self._ledger.seen_since if self._note else self._ledger.sightings
-        since = look(*self._key, [one.key for one in young])
-        return {one.name for one in young if now - since.get(one.name, now) < self._settle}
-
-    def end(self) -> None:
-        """Delete the folder's sightings if no file is unsettled. Call this after the last candidate."""
-        if self._settle and self._note and not self._found_any:
-            self._ledger.forget_sightings(*self._key)
-
-
-def unsettled_error(settle: float) -> WaitError:
-    return WaitError(
-        "unsettled",
-        f"The file was changed, or first seen, less than {settle:g} seconds ago, so its writer may not have finished.",
-        "A later run transfers it. `settle` sets how long to wait.",
-    )
-
-
-LOOKED_UP_AT_ONCE = 500
-"""The number of files in one lookup in the ledger."""
-
-MOST_NAMES = 200_000
-"""The maximum number of files of a folder that one run takes."""
-
-
-_BITS = 2**23  # of the marks for names, which need 1 MiB
-
-
-class NameMarks:
-    """Find the names that may have come twice. It keeps a bit for each: a million names themselves need 60 MiB."""
-
-    def __init__(self) -> None:
-        self._bits = bytearray(_BITS // 8)
-        self._perhaps_twice: set[int] = set()
-
-    def add(self, name: str) -> None:
-        number = hash(name)
-        byte, bit = divmod(number % _BITS, 8)
-        if self._bits[byte] & 1 << bit:
-            self._perhaps_twice.add(number)
-        self._bits[byte] |= 1 << bit
-
-    def is_perhaps_twice(self, name: str) -> bool:
-        """Return whether a name may have come twice. Of names that share a bit, few have: the caller looks closer."""
-        return hash(name) in self._perhaps_twice
-
-
-class Candidate(NamedTuple):
-    """A file that may be transferred.
-
-    The unit of ``time`` depends on the direction: ns for a drop-off, seconds for a pickup. Only the plan of the
-    direction reads ``rest``.
-    """
-
-    time: int
-    name: str
-    rest: str
-
-
-class Oldest:
-    """Keep the oldest of any number of candidates. Each is one byte string, a third of the size of a tuple.
-
-    :ivar left_out: how many younger candidates were dropped. Later runs take them.
-    """
-
-    def __init__(self, most: int | None = None) -> None:
-        self._most = MOST_NAMES if most is None else most
-        self._kept: list[bytes] = []
-        self.left_out = 0
-
-    def add(self, candidate: Candidate) -> None:
-        """Add a candidate. Its name must not contain a NUL byte."""
-        text = f"{candidate.name}\0{candidate.rest}".encode("utf-8", "surrogateescape")
-        self._kept.append((bounded_time(candidate.time) + _BEFORE_ALL).to_bytes(8, "big") + text)
-        if len(self._kept) >= 2 * self._most:
-            self._trim()
-
-    def discard(self, names: Collection[str]) -> set[str]:
-        """Remove the candidates with these names; return the names that were found."""
-        found = {name for name in map(_name_of, self._kept) if name in names}
-        self._kept = [kept for kept in self._kept if _name_of(kept) not in found]
-        return found
-
-    def take(self) -> Iterator[Candidate]:
-        """Yield all kept candidates, oldest first. Each is removed when it is yielded."""
-        self._trim()
-        self._kept.reverse()
-        while self._kept:
-            kept = self._kept.pop()
-            name, rest = kept[8:].decode("utf-8", "surrogateescape").split("\0")
-            yield Candidate(int.from_bytes(kept[:8], "big") - _BEFORE_ALL, name, rest)
-
-    def _trim(self) -> None:
-        self._kept.sort()
-        self.left_out += max(0, len(self._kept) - self._most)
-        del self._kept[self._most :]
-
-
-_BEFORE_ALL = 2**63  # no bounded time is farther before 1970, so the sum is not negative and sorts as bytes
-
-
-def _name_of(kept: bytes) -> str:
-    return kept[8:].decode("utf-8", "surrogateescape").split("\0")[0]
-
-
-def left_for_later(files: int) -> str:
-    """Return the note of a run that does not take all files of a folder."""
-    return f"{files} files are left for later runs: a run takes at most {MOST_NAMES} files of a folder, oldest first."
 
 
 def other_job(row: Row) -> TransferError:

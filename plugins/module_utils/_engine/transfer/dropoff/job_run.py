@@ -21,7 +21,8 @@ from ...states import State
 from ..base import JobRun
 from ..canary import CanaryGate
 from ..capabilities import EXCLUSIVE_CREATE, RENAME
-from ..companions import Copied, Turn, companion_not_taken
+from ..companions import Copied, companion_not_taken
+from ..planning.sets import Turn
 from ..result import FileOutcome, RunResult
 from ..selection import is_selected
 from .evidence import NOT_SEEN, WRITE_ONLY

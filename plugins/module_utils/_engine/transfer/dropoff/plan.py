@@ -23,26 +23,12 @@ from ...local.folder import Folder, LocalFile, disk_error, regular, sha256_of
 from ...local.walk import LinkRefused, way_to
 from ...remote import join
 from ...states import NAME_TAKEN, State
-from ..companions import Sets, Turn, files_of
-from ..left_alone import LeftAlone
+from ..planning.candidates import LOOKED_UP_AT_ONCE, Candidate, NameMarks, Oldest, left_for_later
+from ..planning.left_alone import LeftAlone
+from ..planning.sets import Sets, Turn, files_of
+from ..planning.settling import Settling, Sight, unsettled_error
 from ..result import FileOutcome
-from ..selection import (
-    LOOKED_UP_AT_ONCE,
-    Candidate,
-    NameMarks,
-    Oldest,
-    Only,
-    Selector,
-    Settling,
-    Sight,
-    empty_refused,
-    is_in_share,
-    left_for_later,
-    not_in_frame,
-    other_folder,
-    other_job,
-    unsettled_error,
-)
+from ..selection import Only, Selector, empty_refused, is_in_share, not_in_frame, other_folder, other_job
 from .evidence import name_still_taken
 from .item import DELETED, DropoffItem
 

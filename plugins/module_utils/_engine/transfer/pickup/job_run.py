@@ -30,7 +30,8 @@ from ...remote import Entry, Remote, join
 from ...states import STAYS, LocalPart, Original, State, Verdict, verdict_on
 from ..base import JobRun
 from ..capabilities import STAT
-from ..companions import Copied, Turn, files_of
+from ..companions import Copied
+from ..planning.sets import Turn, files_of
 from ..result import FileOutcome, RunResult
 from ..selection import Only, is_selected
 from .claims import REFUSED, ClaimedElsewhere, Claims

@@ -19,28 +19,21 @@ from ...ledger.locks import JobKey, is_running
 from ...local import names
 from ...remote import Entry, join
 from ...states import CAME, SECURED, State
-from ..companions import Sets, Turn
-from ..left_alone import LeftAlone
+from ..planning.candidates import LOOKED_UP_AT_ONCE, Candidate, NameMarks, Oldest, left_for_later
+from ..planning.left_alone import LeftAlone
+from ..planning.sets import Sets, Turn
+from ..planning.settling import SecondLook, Settling, Sight, unsettled_error
 from ..result import FileOutcome
 from ..selection import (
     DIGESTS,
-    LOOKED_UP_AT_ONCE,
-    Candidate,
-    NameMarks,
-    Oldest,
     Only,
-    SecondLook,
     Selector,
-    Settling,
-    Sight,
     empty_refused,
     is_in_share,
     is_selected,
-    left_for_later,
     not_in_frame,
     other_job,
     sidecar_key,
-    unsettled_error,
     vouched_by,
 )
 from .claims import earlier_first

@@ -5,55 +5,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Share
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import ledger as ledger_module
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer import selection
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.base import Allowance
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import (
-    Candidate,
-    Oldest,
     Selector,
-    Settling,
-    Sight,
     is_in_share,
     is_selected,
     is_wanted,
 )
-
-KEY = ("acme", "pickup", "out")
-NOW = 1_700_000_000.0
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Our own clock, in seconds since 1970; it stands still until a test moves it."""
-    now = [NOW]
-    for module in (selection, ledger_module):
-        monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now[0], monotonic=lambda: now[0]))
-    return now
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with closing(Ledger(str(tmp_path / "ledger"), create=True)) as opened:
-        yield opened
-
-
-def candidate(name: str, *, age: float | None, size: int = 10) -> Sight:
-    """A file whose time is so many seconds before NOW; None: the server does not tell its time."""
-    return Sight(name, size, None if age is None else int((NOW - age) * 1e9))
-
-
-def settling(ledger: Ledger, *, settle: float = 5, note: bool = True) -> Settling:
-    return Settling(ledger, KEY, settle, note=note)
-
 
 # --- names
 
@@ -84,83 +45,6 @@ def test_a_name_that_is_not_utf_8_can_be_asked_for_and_be_left_out() -> None:
     strange = os.fsdecode(b"caf\xe9.xml")
     assert is_wanted(strange, Dropoff(name="j", sources=("/o",), remote_dir="in", include=("caf*",)))
     assert not is_wanted(strange, Dropoff(name="j", sources=("/o",), remote_dir="in", exclude=("*.xml",)))
-
-
-# --- time
-
-
-def test_a_file_is_settled_when_its_time_is_old_enough(ledger: Ledger, clock: list[float]) -> None:
-    ages = {"now": 0, "young": 4.9, "just": 5.0, "old": 5000}
-    files = [candidate(name, age=age) for name, age in ages.items()]
-    assert settling(ledger).unsettled(files) == {"now", "young"}
-
-
-def test_a_file_of_the_future_or_of_no_time_is_settled_when_it_was_seen_unchanged_for_long_enough(
-    ledger: Ledger, clock: list[float]
-) -> None:
-    """The server's clock may run ahead of ours, by years."""
-    files = [candidate("ahead", age=-3600), candidate("far ahead", age=-1e8), candidate("timeless", age=None)]
-    names = {file.name for file in files}
-    for later, expected in ((0, names), (4.9, names), (5.0, set()), (600, set())):
-        clock[0] = NOW + later
-        assert settling(ledger).unsettled(files) == expected
-
-
-def test_a_change_begins_the_wait_anew(ledger: Ledger, clock: list[float]) -> None:
-    before, grown = candidate("a", age=-3600), candidate("a", age=-3600, size=11)
-    touched = candidate("a", age=-3601, size=11)
-    for later, file, waits in (
-        (0, before, True),
-        (6, grown, True),
-        (10, grown, True),
-        (10.5, touched, True),
-        (15, touched, True),
-        (15.5, touched, False),
-    ):
-        clock[0] = NOW + later
-        assert settling(ledger).unsettled([file]) == ({"a"} if waits else set())
-
-
-def test_each_file_settles_by_itself(ledger: Ledger, clock: list[float]) -> None:
-    old, first, second = candidate("old", age=60), candidate("first", age=-60), candidate("second", age=-60)
-    assert settling(ledger).unsettled([old, first]) == {"first"}
-    clock[0] += 5
-    assert settling(ledger).unsettled([old, first, second]) == {"second"}
-
-
-def test_a_clock_that_was_set_back_makes_files_wait_and_no_more(ledger: Ledger, clock: list[float]) -> None:
-    file = candidate("a", age=0)
-    clock[0] = NOW - 1000
-    assert settling(ledger).unsettled([file]) == {"a"}
-    clock[0] = NOW - 994
-    assert settling(ledger).unsettled([file]) == set()
-
-
-def test_no_settling_is_wanted_and_none_is_done(ledger: Ledger, clock: list[float]) -> None:
-    files = [candidate("a", age=-60), candidate("b", age=None)]
-    assert settling(ledger, settle=0).unsettled(files) == set()
-    assert ledger.sightings(*KEY, [file.key for file in files]) == {}
-
-
-def test_check_mode_sees_what_was_noted_and_notes_nothing(ledger: Ledger, clock: list[float]) -> None:
-    known, new = candidate("known", age=-3600), candidate("new", age=-3600)
-    settling(ledger).unsettled([known])
-    clock[0] += 5
-    look = settling(ledger, note=False)
-    assert look.unsettled([known, new]) == {"new"}
-    clock[0] += 60
-    assert look.unsettled([known, new]) == {"new"}
-    assert look.unsettled([candidate("settled", age=60)]) == set()
-    assert ledger.sightings(*KEY, [known.key, new.key]).keys() == {"known"}
-
-
-def test_what_nobody_waits_for_any_more_is_forgotten(ledger: Ledger, clock: list[float]) -> None:
-    young = candidate("a", age=-60)
-    settling(ledger).unsettled([young])
-    later = settling(ledger)
-    later.unsettled([candidate("b", age=60)])
-    later.end()
-    assert ledger.sightings(*KEY, [young.key]) == {}
 
 
 # --- how much
@@ -255,34 +139,6 @@ def test_a_checksum_goes_with_its_file(digest: str) -> None:
 
 def test_other_files_of_one_stem_are_shared_out_by_their_own_names() -> None:
     assert any(share_of(f"{name}.pdf", 4) != share_of(name, 4) for name in NAMES[:100])
-
-
-# --- of how many
-
-
-def test_the_oldest_are_kept_and_the_others_are_counted() -> None:
-    oldest = Oldest(3)
-    for time in (50, -7, 30, 2**62, 40, 10, 20):
-        oldest.add(Candidate(time, f"{time}.xml", "x"))
-    assert [one.time for one in oldest.take()] == [-7, 10, 20]
-    assert oldest.left_out == 4
-    assert list(oldest.take()) == []
-
-
-def test_candidates_of_one_time_come_by_their_names_and_as_they_went() -> None:
-    oldest = Oldest()
-    candidates = [Candidate(5, name, rest) for name, rest in (("b", "7/"), ("a\udcff", ""), ("a", "1/2"), ("a b", "/"))]
-    for one in candidates:
-        oldest.add(one)
-    assert list(oldest.take()) == [candidates[2], candidates[3], candidates[1], candidates[0]]
-
-
-def test_what_is_discarded_is_told_and_gone() -> None:
-    oldest = Oldest()
-    for name in ("a", "b", "c"):
-        oldest.add(Candidate(1, name, ""))
-    assert oldest.discard({"b": 1, "z": 1}) == {"b"}
-    assert [one.name for one in oldest.take()] == ["a", "c"]
 
 
 # --- temporary names, and patterns of other programs

@@ -16,9 +16,9 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jo
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.companions import files_of
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.item import DropoffItem
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.plan import DropoffPlan
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.planning.sets import files_of
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.tally import Tally
 from support.ledgers import plant

@@ -17,9 +17,9 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.le
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.companions import files_of
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.item import PickupItem
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.plan import PickupPlan
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.planning.sets import files_of
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.tally import Tally
 from support.ledgers import plant

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..local.names import quoted
+from ...local.names import quoted
 
 _SHOWN = 5
 """How many names the note shows."""
