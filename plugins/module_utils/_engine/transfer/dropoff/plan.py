@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import stat as modes
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -19,8 +18,7 @@ from ...errors import DiskError, FiledropError, TransferError, WaitError
 from ...ledger.decisions import Discarded, held_error
 from ...ledger.locks import JobKey, is_running
 from ...local import names
-from ...local.folder import Folder, LocalFile, disk_error, regular, sha256_of
-from ...local.walk import LinkRefused, way_to
+from ...local.folder import Folder, LocalFile, regular, sha256_of
 from ...remote import join
 from ...states import NAME_TAKEN, State
 from ..planning.candidates import LOOKED_UP_AT_ONCE, Candidate, NameMarks, Oldest, left_for_later
@@ -31,6 +29,7 @@ from ..result import FileOutcome
 from ..selection import Only, Selector, empty_refused, is_in_share, not_in_frame, other_folder, other_job
 from .evidence import name_still_taken
 from .item import DELETED, DropoffItem
+from .sources import kind_of, not_a_file, open_sources
 
 if TYPE_CHECKING:
     from ...config.job import Dropoff
@@ -114,7 +113,7 @@ class DropoffPlan:
         :raises DiskError: a source is missing or cannot be read. If originals are archived or deleted, a source that
             cannot be written, or whose archive is a link, is an error too.
         """
-        folders = _open_sources(self._job.sources)
+        folders = open_sources(self._job.sources)
         unfinished = self._rows_by_folder()
         for folder, wanted in folders:
             if self._job.after != "keep":
@@ -226,11 +225,11 @@ class DropoffPlan:
             self._only.meet(name)
             file = regular(name, status)
             if file is None and wanted is None and not narrow:
-                self._left_alone.add(name, _kind_of(status))
+                self._left_alone.add(name, kind_of(status))
                 continue
             try:
                 if file is None:
-                    raise _not_a_file(name, _kind_of(status))
+                    raise not_a_file(name, kind_of(status))
                 names.check_name(name)
             except TransferError as error:
                 self._refuse(folder, name, error)
@@ -399,46 +398,6 @@ class DropoffPlan:
     def _refuse(self, folder: Folder, name: str, error: FiledropError, size: int | None = None) -> None:
         self._sets.note_blocked(name, error)
         self._tally.add(self._outcome(folder.path_of(name), name, size).blame(error))
-
-
-def _open_sources(sources: Iterable[str]) -> list[tuple[Folder, set[str] | None]]:
-    """Open the folders of the sources. Return each with the wanted names in it (None: all).
-
-    :raises DiskError: a source is missing, or cannot be opened.
-    """
-    found: dict[str, tuple[Folder, set[str] | None]] = {}
-    for source in sources:
-        path, name = (source, None) if _is_folder(source) else os.path.split(source)
-        folder, wanted = found.get(path) or (Folder(path, option="src"), set())
-        found[path] = (folder, None if name is None or wanted is None else wanted | {name})
-    return list(found.values())
-
-
-def _is_folder(source: str) -> bool:
-    """Return whether a source is a folder. A link to a file counts as a file, which is refused by its own outcome."""
-    try:
-        status = way_to(source).status
-        if status is None:
-            raise DiskError("local_missing", f"{source!r} in `src` does not exist.", "Create it, or correct `src`.")
-        return modes.S_ISDIR(status.st_mode)
-    except LinkRefused as error:
-        if os.path.isdir(source):
-            raise disk_error(error, f"open the folder {source!r} (`src`)") from error
-        return False
-    except OSError as error:
-        raise disk_error(error, f"find {source!r} (`src`)") from error
-
-
-def _kind_of(status: os.stat_result) -> str:
-    return "folder" if modes.S_ISDIR(status.st_mode) else "link" if modes.S_ISLNK(status.st_mode) else "special file"
-
-
-def _not_a_file(name: str, kind: str) -> TransferError:
-    return TransferError(
-        "not_a_file",
-        f"{names.quoted(name)} in `src` is a {kind}, but only regular files are sent.",
-        "Name the file itself. A link is never followed.",
-    )
 
 
 def _name_twice(name: str) -> WaitError:
