@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -151,3 +152,23 @@ def test_a_host_finishes_its_set_after_its_share_has_changed(desk: Desk, sshd: S
     desk.run({**job, "share": {"index": index, "count": 2}})
     assert digests(desk.inbox).keys() == {"a.pdf", "a.xml"}
     assert digests(sshd.pickup) == {}
+
+
+@pytest.mark.parametrize("companions", [PAIR, ["*.xml", "*.xml.sha256"]])
+@pytest.mark.parametrize("is_right", [True, False])
+def test_checksum_files_are_read_in_sets_too(
+    desk: Desk, sshd: SshServer, companions: list[str], is_right: bool
+) -> None:
+    names = ["a.pdf", "a.xml"] if companions == PAIR else ["a.xml"]
+    for name in names:
+        sshd.put(name, name.encode())
+        digest = hashlib.sha256(name.encode() if is_right else b"other").hexdigest()
+        sshd.put(f"{name}.sha256", digest.encode())
+    result = desk.pick_up(companions=companions, verify="sidecar")
+    if is_right:
+        assert_delivered(result, [*names, *(f"{name}.sha256" for name in names)])
+        assert digests(sshd.pickup) == {}
+    else:
+        assert outcomes(result)[names[0]] == ("failed", "checksum_differs")
+        assert result.counts["delivered"] == 0
+        assert digests(desk.inbox) == {}
