@@ -2,18 +2,38 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Find names in new listings of their folders. Names that wait at the same time share one listing."""
+"""Find names in new listings of their folders, and know when a listing has no end.
+
+Names that wait at the same time share one listing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from typing import Callable
 
+from ..errors import ProtocolError
 from ..loop.loop import Future
 from .interface import Entry
 
 Lister = Callable[[str, Callable[[Sequence[Entry]], None]], Awaitable[None]]
 """See `Remote.list`."""
+
+
+LONGEST_LISTING = 1_000_000
+"""Names in one folder. A server that sends more is broken or hostile."""
+
+LARGEST_LISTING = 128 * 1024 * 1024
+"""Bytes of names in one folder. A server that sends more is broken or hostile."""
+
+
+def endless(folder: str, length: str) -> ProtocolError:
+    """Return the error for a listing that is longer than one of the limits above."""
+    return ProtocolError(
+        "listing_endless",
+        f"The folder {folder!r} has more than {length}, and the server goes on.",
+        "Ask the provider to clear it up; filedrop does not work through a folder of that size.",
+    )
 
 
 class SharedListings:

@@ -24,6 +24,7 @@ from ..errors import ProtocolError
 from ..loop.loop import Future, done_future
 from .interface import Entry, Features, Incoming, Outgoing, Received, Uploaded, size_or_none, succeeds
 from .lanes import Lane, Lanes
+from .listings import LARGEST_LISTING, LONGEST_LISTING, endless
 
 if TYPE_CHECKING:
     from ..loop.loop import Batch
@@ -144,7 +145,14 @@ class ThreadedRemote(Lanes):
         pages: Generator[Sequence[Entry], None, None] | None = None
         try:
             pages = await self.call(lane, "list", folder)
+            count = volume = 0
             while (page := await self.call(lane, next, pages, None)) is not None:
+                count += len(page)
+                volume += sum(len(entry.name) for entry in page)
+                if count > LONGEST_LISTING:
+                    raise endless(folder, f"{LONGEST_LISTING:,} names")
+                if volume > LARGEST_LISTING:
+                    raise endless(folder, f"{LARGEST_LISTING:,} bytes of names")
                 take(page)
         finally:
             if pages is not None:

@@ -15,8 +15,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Callable
 
-from ...errors import ProtocolError, RemoteError
+from ...errors import RemoteError
 from ..interface import Entry, join
+from ..listings import LARGEST_LISTING, LONGEST_LISTING, endless
 from . import packets, requests
 
 if TYPE_CHECKING:
@@ -28,13 +29,6 @@ READDIRS = 16
 
 MOST_READDIRS = 128
 """The most requests under way, for a large folder: enough to hide a round trip of 60 ms to OpenSSH."""
-
-LONGEST_LISTING = 1_000_000
-"""Names in one folder. A server that sends more is broken or hostile."""
-
-LARGEST_LISTING = 128 * 1024 * 1024
-"""Bytes of names in one folder. A server that sends more is broken or hostile."""
-
 
 MOST_AGAIN = 100_000
 """Names that were passed on of a folder that may be listed again. Each takes about 100 bytes."""
@@ -116,7 +110,7 @@ class Listing:
             ended |= not listed  # as OpenSSH's client takes it
             count += len(listed)
             if count > LONGEST_LISTING:
-                raise self._endless(f"{LONGEST_LISTING:,} names")
+                raise endless(self._folder, f"{LONGEST_LISTING:,} names")
             self._at_once = min(self._at_once + 1, self._most_at_once)
             if not ended and not self._has_enough:
                 self._ask_on()
@@ -139,7 +133,7 @@ class Listing:
         """Count the size of an answer as soon as it comes, since answers wait for those before them."""
         self._volume += len(body)
         if self._volume > LARGEST_LISTING:
-            raise self._endless(f"{LARGEST_LISTING:,} bytes of names")
+            raise endless(self._folder, f"{LARGEST_LISTING:,} bytes of names")
         return body
 
     async def _entries(self, listed: Sequence[tuple[bytes, packets.Attributes]]) -> Sequence[Entry]:
@@ -193,13 +187,6 @@ class Listing:
             return await requests.stat(self._session, join(self._folder, name), packets.STAT) is None
         except RemoteError:
             return True
-
-    def _endless(self, length: str) -> ProtocolError:
-        return ProtocolError(
-            "listing_endless",
-            f"The folder {self._folder!r} has more than {length}, and the server goes on.",
-            "Ask the provider to clear it up; filedrop does not work through a folder of that size.",
-        )
 
 
 def _plain(path: str) -> str | None:
