@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every fault of the sandbox that occurs over FTPS, against every way to move files, as ../test_faults.py does over SFTP."""
+"""Every fault of the sandbox that occurs over FTPS, against every way to move files; ../test_faults.py is for SFTP."""
 
 from __future__ import annotations
 
