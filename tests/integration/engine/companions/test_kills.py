@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,20 @@ def assert_originals(origin: Path, target: Path, sent: dict[str, str]) -> None:
         assert {other for other in sent if other.startswith(f"{stem}.")} <= arrived, name
 
 
+def interrupt(desk: Desk, sshd: SshServer, job: Mapping[str, object], mode: str, action: str, *, after: int) -> None:
+    """Run a job, and kill it or cut its connection as soon as so many bytes have passed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def kill() -> None:
+        started[0].kill()
+
+    fault = Fault("call", quiet_way(mode), after, then=kill) if action == "kill" else Fault("cut", "up", after)
+    with Relay(sshd.port, faults=[fault]) as relay:
+        started.append(driver.start(desk.spec(job, port=relay.port, account="killed")))
+        started[0].communicate(timeout=driver.RUN_SECONDS)
+    sshd.wait_idle()
+
+
 @pytest.mark.parametrize("action", ["kill", "cut"])
 @pytest.mark.parametrize("mode", ["rename", "direct", "pickup"])
 def test_sets_are_moved_in_order_through_kills_and_cuts(desk: Desk, sshd: SshServer, mode: str, action: str) -> None:
@@ -60,17 +75,7 @@ def test_sets_are_moved_in_order_through_kills_and_cuts(desk: Desk, sshd: SshSer
     job = {**desk.job_of(mode), "companions": COMPANIONS, "max_files": 8}
     dice = random.Random(f"{mode} {action}")
     for _round in range(ROUNDS):
-        started: list[subprocess.Popen[str]] = []
-
-        def kill(processes: list[subprocess.Popen[str]] = started) -> None:
-            processes[0].kill()
-
-        after = dice.randrange(1500, 12_000)
-        fault = Fault("call", quiet_way(mode), after, then=kill) if action == "kill" else Fault("cut", "up", after)
-        with Relay(sshd.port, faults=[fault]) as relay:
-            started.append(driver.start(desk.spec(job, port=relay.port, account="killed")))
-            started[0].communicate(timeout=driver.RUN_SECONDS)
-        sshd.wait_idle()
+        interrupt(desk, sshd, job, mode, action, after=dice.randrange(1500, 12_000))
         assert_in_order(target, sent)
         assert_originals(origin, target, sent)
     del job["max_files"]
