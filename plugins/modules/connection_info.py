@@ -155,6 +155,35 @@ algorithms:
       description: The message authentication code; V(implicit) if the cipher includes it.
       type: str
       sample: implicit
+transport:
+  description: What carries SSH, V(paramiko) or V(openssh), as O(transport) and the host decided.
+  returned: success, with O(protocol=sftp)
+  type: str
+  sample: paramiko
+post_quantum:
+  description: Whether the key exchange resists a quantum computer.
+  returned: success, with O(protocol=sftp)
+  type: bool
+  sample: false
+weak:
+  description: The negotiated algorithms that are weak. Only O(legacy_algorithms) allows them.
+  returned: success, with O(protocol=sftp)
+  type: list
+  elements: str
+  sample: []
+private_key:
+  description: The private key of the account.
+  returned: success, if the account has one
+  type: dict
+  contains:
+    path:
+      description: Its path.
+      type: str
+      sample: /etc/filedrop/keys/amili
+    age:
+      description: Its age in whole days, by the time of its file.
+      type: int
+      sample: 120
 sftp_version:
   description: The negotiated version of SFTP.
   returned: success

@@ -307,3 +307,12 @@ def test_every_run_says_what_is_weak(tmp_path: Path, sshd: SshServer) -> None:
     fill(here.outbox, 1)
     (note,) = here.drop_off().notes
     assert "ssh-rsa, aes256-cbc" in note
+
+
+@BOTH
+def test_the_way_and_its_strength_are_told(sshd: SshServer, transport: str) -> None:
+    found = info(sshd, transport=transport)
+    assert (found["transport"], found["weak"]) == (transport, [])
+    is_post_quantum = any(name in found["algorithms"]["kex"] for name in ("sntrup", "mlkem"))
+    assert found["post_quantum"] is is_post_quantum
+    assert is_post_quantum or transport == "paramiko"

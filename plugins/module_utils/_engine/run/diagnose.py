@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import statistics
 import time
@@ -13,8 +14,10 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
+from ..config.schedule import DAY
 from ..errors import RemoteError, RemoteMissing
 from ..ledger.ledger import Ledger
+from ..local.identity import as_started
 from ..loop.loop import Loop
 from ..remote import Entry, Remote, Uploaded, connect, entries_in, join, try_look
 from ..transfer.capabilities import ALL, EXCLUSIVE_CREATE, PARTIAL_UPLOADS, RENAME
@@ -39,25 +42,35 @@ def describe(account: Account, folders: Sequence[str], probe_dir: str | None, *,
     with closing(Ledger(ledger, create=True, read_only=not may_write)) as book:
         account = with_whole_keys(account, book, keep=may_write)
         with closing(connect(account)) as remote:
-            return Loop(remote, remote.batches).run(_describe(remote, account.name, folders, probe_dir, book))
+            return Loop(remote, remote.batches).run(_describe(remote, account, folders, probe_dir, book))
 
 
 async def _describe(
-    remote: Remote, account: str, folders: Sequence[str], probe_dir: str | None, ledger: Ledger
+    remote: Remote, account: Account, folders: Sequence[str], probe_dir: str | None, ledger: Ledger
 ) -> dict[str, Any]:
     if probe_dir is not None:
         for name, allowed in (await _probe(remote, probe_dir)).items():
-            ledger.learn(account, name, allowed=allowed)
+            ledger.learn(account.name, name, allowed=allowed)
     words = {True: "yes", False: "no", None: "unknown"}
     latency = await _latency(remote)
     found = [await _look_at(remote, folder) for folder in folders]
     return {
         "notes": [],
         **remote.info(),  # now it has answered requests of all kinds
+        **_key_of(account),
         "latency": latency,
         "folders": found,
-        "capabilities": {name: words[ledger.capability(account, name)] for name in ALL},
+        "capabilities": {name: words[ledger.capability(account.name, name)] for name in ALL},
     }
+
+
+def _key_of(account: Account) -> dict[str, Any]:
+    """Return the age of the account's private key in days, by the time of its file."""
+    if account.private_key_file is None:
+        return {}
+    with as_started():
+        made_at = os.stat(account.private_key_file).st_mtime
+    return {"private_key": {"path": account.private_key_file, "age": max(0, int((time.time() - made_at) // DAY))}}
 
 
 async def _latency(remote: Remote) -> float:

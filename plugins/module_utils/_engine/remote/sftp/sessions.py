@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import FiledropError
 from ...loop.limiter import CapacityLimiter
 from ..rate_limiter import RateLimiter
-from ..ssh.transports import open_connection
+from ..ssh.transports import open_connection, security_of
 from . import packets
 from .session import Habits, Session
 
@@ -45,6 +45,7 @@ class Sessions:
         self.all: list[Session] = []
         self._habits = Habits()
         self._connections: list[Connection] = []
+        self._account = account
         self._timeout = account.timeout
         self._may_widen = True
         self._handles = CapacityLimiter(account.max_open) if account.max_open else None
@@ -81,8 +82,10 @@ class Sessions:
     def info(self) -> Mapping[str, Any]:
         """What is known of the server and the first session, for people."""
         session = self.all[0]
+        found = self._connections[0].info()
         return {
-            **self._connections[0].info(),
+            **found,
+            **security_of(self._account, found.get("algorithms", {})),
             "sftp_version": packets.VERSION,
             "extensions": session.extensions,
             "limits": session.limits._asdict(),

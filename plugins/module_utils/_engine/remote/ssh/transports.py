@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from .connect import open_transport
 from .connection import SshConnection
+from .handshake import WEAK
 from .openssh import OLDEST, OpenSshConnection, openssh_release
 from .openssh_config import why_not
 
@@ -48,6 +51,21 @@ def uses_openssh(account: Account) -> bool:
             "Set transport to paramiko, or to auto.",
         )
     return obstacle is None
+
+
+def security_of(account: Account, algorithms: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return what carries the connection, whether its key exchange is post-quantum, and which algorithms are weak.
+
+    :param algorithms: those that were agreed on.
+    """
+    return {
+        "transport": "openssh" if uses_openssh(account) else "paramiko",
+        "post_quantum": bool(_POST_QUANTUM.search(algorithms.get("kex", ""))),
+        "weak": sorted({name for name in algorithms.values() if WEAK.search(name) and not name.startswith("rsa-sha2")}),
+    }
+
+
+_POST_QUANTUM = re.compile(r"sntrup|mlkem|kyber")
 
 
 def _why_no_ssh() -> str | None:

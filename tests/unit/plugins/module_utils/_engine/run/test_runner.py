@@ -33,7 +33,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fol
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer import selection
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.planning import candidates
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import (
     EXCLUSIVE_CREATE,
     PARTIAL_UPLOADS,
@@ -595,7 +595,7 @@ def test_files_that_come_at_once_leave_free_what_must_stay_free(
 def test_a_run_takes_the_oldest_names_and_later_runs_the_others(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, after: str
 ) -> None:
-    monkeypatch.setattr(selection, "MOST_NAMES", 3)
+    monkeypatch.setattr(candidates, "MOST_NAMES", 3)
     desk.fill(7, folder=desk.server.pickup)
     for number in range(7):
         os.utime(desk.server.pickup / f"{number:03}.xml", (1000 + number, 1000 + number))
@@ -609,7 +609,7 @@ def test_a_run_takes_the_oldest_names_and_later_runs_the_others(
 
 
 def test_a_dropoff_takes_the_oldest_names_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection, "MOST_NAMES", 2)
+    monkeypatch.setattr(candidates, "MOST_NAMES", 2)
     desk.fill(3)
     for number in range(3):
         os.utime(desk.outbox / f"{number:03}.xml", (1000 - number, 1000 - number))
