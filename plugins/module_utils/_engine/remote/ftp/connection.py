@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import stat as modes
-import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -23,7 +22,7 @@ from ...errors import (
     RemoteUnsupported,
 )
 from ..channel import ended
-from ..interface import Entry, Features, join
+from ..interface import Entry, Features
 from ..threaded import ThreadedRemote
 from . import data
 from .control import (
@@ -56,7 +55,6 @@ FEATURES = Features(
 CHUNK = 64 * 1024
 """Bytes of one call: so many must pass within the account's timeout."""
 
-PAGE = 100  # names whose sizes are asked for in one call
 FRESH = 2.0  # seconds for which a look at a name is good enough to rename a file to it
 
 
@@ -265,47 +263,20 @@ class _FtpConnection:
                 self._go_home()
 
     def _plain_pages(self, folder: str) -> Iterator[Sequence[Entry]]:
-        """List the folder that we are in, with a server that has no MLSD."""
+        """List the folder that we are in, with a server that has no MLSD.
+
+        NLST tells names only. Whoever needs more looks at each file, over all connections at once.
+        """
+        if not self._control.features:
+            self._is_unknown("SIZE", self._control.ask("SIZE ."))
         if self._has("SIZE") and self._has("MDTM"):
             command = "NLST -a" if self._control.is_vsftpd else "NLST"
             try:
-                yield from self._names(command, folder)
+                yield from self._pages(command, folder, data.named_entry)
                 return
             except RemoteUnsupported:
                 pass
         yield from self._pages("LIST", folder, data.text_entry)
-
-    def _names(self, command: str, folder: str) -> Iterator[Sequence[Entry]]:
-        """List names, and ask for the size and the time of each. The names wait in a file: there may be a million."""
-        with tempfile.TemporaryFile() as spool:
-            for lines in self._lines(command, folder):
-                spool.writelines(line + b"\n" for line in lines)
-                yield ()
-            spool.seek(0)
-            while some := spool.readlines(PAGE * 40):
-                found = [self._named(folder, self._decoded(line[:-1])) for line in some]
-                yield [entry for entry in found if entry is not None]
-
-    def _named(self, folder: str, name: str) -> Entry | None:
-        """Return the entry of a name in the folder that we are in; None if it is gone."""
-        path = join(folder, name)
-        if name in ("", ".", ".."):
-            return None
-        if "/" in name:
-            return data.unreadable(folder, name)  # such a name never reaches a command
-        try:
-            size = self._size(name)
-            if size is not None:
-                return Entry(name, path, size, self._mtime(name), modes.S_IFREG)
-            if not self._control.ask(f"CWD {name}").is_ok:
-                return None
-        except RemoteUnsupported:
-            raise
-        except RemoteError:
-            return data.unreadable(folder, name)
-        if not self._control.ask("CDUP").is_ok:
-            raise ended("the server does not go back to a folder")
-        return Entry(name, path, None, None, modes.S_IFDIR)
 
     def _pages(self, command: str, folder: str, read: Any) -> Iterator[Sequence[Entry]]:
         """List a folder, and read each line."""

@@ -368,6 +368,11 @@ def entry_of(name: str, path: str, facts: Mapping[str, str]) -> Entry:
     return Entry(name, path, size_of(facts.get("size", "")), time_of(facts.get("modify", "")), permissions)
 
 
+def named_entry(folder: str, line: str) -> Entry | None:
+    """Return the entry of a line of NLST. It may be a file or a folder."""
+    return None if line in ("", ".", "..") else Entry(line, join(folder, line), None, None, None)
+
+
 def text_entry(folder: str, line: str) -> Entry | None:
     """Return the entry of a line of LIST; None for lines that are no entries. It has no time: its zone is unknown."""
     if not line.strip() or _TOTAL.fullmatch(line.strip()):
