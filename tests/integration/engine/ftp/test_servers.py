@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.desk import Desk, assert_delivered, fill, outcomes
-from support.ftpd import KINDS, FtpServer
+from support.ftpd import KINDS, FtpServer, make_certificate
 
 
 @pytest.fixture(params=KINDS)
@@ -88,6 +88,10 @@ def test_fewer_connections_than_wanted_are_enough(tmp_path: Path) -> None:
         assert any("fewer connections" in note for note in result.notes)
 
 
-@pytest.fixture
-def start(request: pytest.FixtureRequest) -> Callable[..., FtpServer]:
-    return FtpServer
+def test_ipv6_goes_by_epsv(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path / "tls", host="::1")
+    with FtpServer("pyftpdlib", host="::1", certificate=certificate) as server:
+        (tmp_path / "desk").mkdir()
+        desk = Desk(tmp_path / "desk", server.account_options(connections=2))
+        names = fill(desk.outbox, 3, 5000)
+        assert_delivered(desk.drop_off(), names)

@@ -280,6 +280,33 @@ def test_secrets_that_are_there_already_are_named_where_nobody_hands_them_over()
     assert handed["given_secrets"][0]["handed_over"]
 
 
+FTPS = {"protocol": "ftps", "host": "ftp.example.com", "username": "acme", "password": "word"}
+
+
+def test_an_account_of_ftps_gets_no_key_pair_and_needs_no_host_keys() -> None:
+    account = {**FTPS, "ca_file": "/etc/ssl/partner.pem", "connections": 4}
+    found = plan({"local": account}, {"invoices": {**INVOICES, "account": "local", "remote_dir": "in"}}, ERP1)
+    assert found["keys"] == []
+    given = json.loads(content(found, "/etc/filedrop/accounts/local.json"))
+    assert "password" not in given
+    assert given["password_file"] == "credential:local.password"
+    assert "local.password" in content(found, "/etc/systemd/system/filedrop@invoices.service.d/filedrop.conf")
+
+
+@pytest.mark.parametrize(
+    ("account", "told"),
+    [
+        ({**FTPS, "host_keys": ["x"]}, "filedrop_accounts.local.host_keys: unknown option for protocol ftps"),
+        ({**FTPS, "private_key_file": "/x"}, "unknown option for protocol ftps"),
+        ({**FTPS, "password": None}, "filedrop_accounts.local.password: this option is missing"),
+        ({**FTPS, "protocol": "ftp"}, "filedrop_accounts.local.allow_cleartext"),
+        ({**FTPS, "tls_fingerprints": ["SHA256:x"]}, "filedrop_accounts.local.tls_fingerprints"),
+    ],
+)
+def test_what_does_not_go_with_ftps_is_refused(account: dict[str, Any], told: str) -> None:
+    assert told in refusal({"local": account}, {"invoices": {**INVOICES, "account": "local"}})
+
+
 FOLDER = {"protocol": "folder", "root": "/srv/sftp/2001234"}
 INTO_FOLDER = {**INVOICES, "account": "local", "remote_dir": "pickup", "group": "sftp", "file_mode": "0640"}
 

@@ -188,7 +188,7 @@ class Transfer:
         self._control = control
         self._connection, self._done = begun
         self._has_answer = self._done is not None
-        self.is_ragged = self.was_reset = False
+        self._is_at_end = self.is_ragged = self.was_reset = False
         self.is_over = False
         owner.begun(self)
 
@@ -198,6 +198,11 @@ class Transfer:
 
     def receive(self, length: int) -> bytes:
         """Return the next bytes; none at the end."""
+        block = b"" if self._is_at_end else self._received(length)
+        self._is_at_end = not block
+        return block
+
+    def _received(self, length: int) -> bytes:
         pending = getattr(self._connection, "pending", int)
         try:
             if not pending():
@@ -269,7 +274,11 @@ class Reader(Transfer):
         self._path = path
 
     def read(self, length: int) -> bytes:
-        data = b"" if self.is_over else self.receive(length)
+        parts, left = [], 0 if self.is_over else length
+        while left and (part := self.receive(left)):  # TLS gives 16 KiB at once
+            parts.append(part)
+            left -= len(part)
+        data = b"".join(parts)
         if not data and not self.is_over:
             reply = self.finish()
             if not reply.is_ok:
