@@ -131,6 +131,9 @@ hosts: ## the same, where this machine can run such hosts; else it says why not
 .PHONY: bench
 bench: build/venvs/bench.stamp $(LINKED) | packages-bench ## ours and the peers side by side, into docs/benchmarks.md (15 minutes; root; ARGS='--only put-1000* --rounds 1')
 	build/venvs/bench/bin/python tests/bench/bench.py $(or $(ARGS),--write docs)
+.PHONY: bench-ftps
+bench-ftps: .venv/test.stamp $(LINKED) | packages-tests ## 1,000 files over FTPS at 20 ms, ours and lftp (root; ARGS='--rounds 3')
+	PYTHONPATH=build/tree $(VENV)/python tests/bench/ftps.py $(ARGS)
 
 ##@ To build and tidy
 
