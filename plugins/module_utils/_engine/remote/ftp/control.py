@@ -254,8 +254,33 @@ class Control(ftplib.FTP):
     def _send(self, lines: Sequence[str]) -> None:
         data = b"".join(self.encoded(line) + b"\r\n" for line in lines)
         with self.lost():
+            self._check_step()
             self.sock.settimeout(self.seconds)
             self.sock.sendall(data)
+
+    def _check_step(self) -> None:
+        """Require that the server has said no more than it was asked for: every later reply would be out of step.
+
+        :raises ConnectionLost: it has.
+        """
+        self.sock.settimeout(0)
+        with suppress(BlockingIOError, ssl.SSLWantReadError):
+            data = self.sock.recv(8192)
+            if not data:
+                raise ended("it was closed by the server")
+            self._buffer += data
+        if self._buffer:
+            self.go_one_by_one()
+            raise ended(f"it sent what nothing had asked for: {self._for_people(self._buffer.decode('latin-1'))}")
+
+    def catch_up(self, refused: Reply) -> None:
+        """Read what else the server says of a refused transfer: ProFTPD refuses one beyond its limits twice."""
+        if refused.code < 500:
+            with self.lost():
+                self.sock.settimeout(self.seconds)
+                self.sock.sendall(b"NOOP\r\n")
+            while self.reply().code == refused.code:
+                continue
 
     def encoded(self, line: str) -> bytes:
         """Return a command in the encoding of the account.

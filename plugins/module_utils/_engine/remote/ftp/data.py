@@ -75,6 +75,7 @@ def begin(control: Control, command: str, *, ours: bool = False) -> Begun:
     try:
         answer = control.reply()
         if answer.code >= 300:
+            control.catch_up(answer)
             raise Refused(answer)
         if raw is None:
             raise _no_data(f"{address[0]} port {address[1]}: {(failure and failure.strerror) or failure}")
