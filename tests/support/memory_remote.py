@@ -108,6 +108,7 @@ class MemoryRemote:
     clock = 0.0
     most_open = 0
     notes: Sequence[str] = ()
+    learned: Mapping[str, bool] = {}
 
     def __init__(self, server: MemoryServer) -> None:
         self.server = server

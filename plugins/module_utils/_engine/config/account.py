@@ -50,6 +50,9 @@ LEGACY_ALGORITHMS: Mapping[str, str] = {
 """Weak algorithms of SSH that an account may allow, and what each is for. ``ssh-rsa`` is the signature with SHA-1."""
 
 TRANSPORTS = ("paramiko", "openssh", "auto")
+IN_ONE_WRITE = "in_one_write"
+"""The capability of a server to answer several commands in one write in step; see `Account.in_one_write`."""
+
 TLS = ("explicit", "implicit")
 PASSIVE_HOSTS = ("control", "given")
 ENCODINGS = ("utf-8", "latin-1")
@@ -81,6 +84,7 @@ class Account:
     ``bandwidth_limit`` is in bytes per second; None means no limit. ``root`` is an absolute path, for the protocol
     ``folder``, which has no host, no user and no key. ``proxy_jump`` has the hops in the order of the way.
     ``tls_fingerprints`` begin with ``SHA256:`` and have no ``=``.
+    ``in_one_write`` is no option: earlier runs learned whether the server can take several commands in one write.
     """
 
     name: str
@@ -109,6 +113,7 @@ class Account:
     client_key_file: str | None = None
     passive_host: str = "control"
     encoding: str = "utf-8"
+    in_one_write: bool = True
 
     @property
     def weaknesses(self) -> tuple[str, ...]:

@@ -152,6 +152,10 @@ class Remote(Protocol):
         """Return what people should know of a run over this session. It grows while the session lasts."""
 
     @property
+    def learned(self) -> Mapping[str, bool]:
+        """Return what this session has learned of the server, for later ones: capabilities by their names."""
+
+    @property
     def most_open(self) -> int:
         """Return to how many open files the server's refusals have reduced this session; 0 if they have not."""
 

@@ -103,7 +103,8 @@ class BlockingConnection(Protocol):
 class ThreadedRemote(Lanes):
     """Connections of a blocking protocol as a Remote; see `interface.Remote` for what its methods promise.
 
-    :param identity: see `Remote.identity`, and for ``clock``, ``info`` and ``notes`` the attributes of these names.
+    :param identity: see `Remote.identity`, and for ``clock``, ``info``, ``notes`` and ``learned`` the attributes of
+        these names.
     :param chunk: bytes of one read or write.
 
     The other parameters are those of `Lanes`.
@@ -123,6 +124,7 @@ class ThreadedRemote(Lanes):
         timeout: float,
         bandwidth_limit: int | None,
         notes: Callable[[], Sequence[str]] = tuple,
+        learned: Callable[[], Mapping[str, bool]] = dict,
         exclusive: bool = False,
         more: Sequence[Callable[[], BlockingConnection | None]] = (),
         chunk: int = CHUNK,
@@ -134,6 +136,11 @@ class ThreadedRemote(Lanes):
         self.info = info
         self.chunk = chunk
         self._notes = notes
+        self._learned = learned
+
+    @property
+    def learned(self) -> Mapping[str, bool]:
+        return self._learned()
 
     @property
     def notes(self) -> Sequence[str]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import gc
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..config.account import IN_ONE_WRITE
 from ..config.job import default_max_age
 from ..errors import (
     ConnectionLost,
@@ -218,6 +220,7 @@ def _attempt(
     if not work.begin_attempt():
         return
     account = with_whole_keys(account, ledger, keep=not check)
+    account = replace(account, in_one_write=ledger.capability(account.name, IN_ONE_WRITE) is not False)
     with closing(connect(account, work.permissions)) as remote:
         troubles.has_connected = True
         flow = Loop(work.deadline.watch(remote), [syncer, ledger, *remote.batches])
@@ -226,6 +229,16 @@ def _attempt(
         finally:
             troubles.most_open = remote.most_open or troubles.most_open
             troubles.hear(remote.notes)
+            if not check:  # after an error as well
+                _keep(remote.learned, account, ledger)
+
+
+def _keep(learned: Mapping[str, bool], account: Account, ledger: Ledger) -> None:
+    """Keep what a session has learned of the server."""
+    with suppress(LedgerError):  # the run has ended by it, or the next commit tells
+        for name, allowed in learned.items():
+            if ledger.capability(account.name, name) is not allowed:
+                ledger.learn(account.name, name, allowed=allowed)
 
 
 async def _work_through(work: JobRun[Any], remote: Remote, flow: Loop) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ftp import control
 from support.desk import Desk, assert_delivered, outcomes
 from support.lying_ftp import LyingFtp, Session
 
@@ -225,6 +226,11 @@ def test_epsv_that_is_refused_later_is_not_followed_by_an_upload_that_counts(des
     again = [number for number, commands in enumerate(server.writes) if commands[0].startswith("USER")][-1]
     assert again
     assert all(len(commands) == 1 for commands in server.writes[again:])
+    control._ONE_BY_ONE.clear()  # as in another process
+    before = len(server.writes)
+    put_out(desk, "c.xml")
+    assert_delivered(desk.drop_off(), ["c.xml"])
+    assert all(len(commands) == 1 for commands in server.writes[before:])
 
 
 ALLOWED = ({"SIZE"}, {"RNFR", "RNTO"}, {"EPSV", "STOR"})

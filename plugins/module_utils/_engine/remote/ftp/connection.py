@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ...config.account import CLEARTEXT
+from ...config.account import CLEARTEXT, IN_ONE_WRITE
 from ...errors import (
     ConnectionLost,
     FiledropError,
@@ -102,6 +102,7 @@ def ftp_remote(account: Account, permissions: Permissions) -> ThreadedRemote:
         clock=None,
         info=lambda: {**_info(control, account), "notes": list(session.notes)},
         notes=lambda: tuple(session.notes),
+        learned=lambda: {} if control.in_one_write else {IN_ONE_WRITE: False},
         timeout=account.timeout,
         bandwidth_limit=account.bandwidth_limit,
         exclusive=True,

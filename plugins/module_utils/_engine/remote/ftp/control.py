@@ -51,7 +51,7 @@ _FORBIDDEN = re.compile(rb"[\r\n\0\xff]")
 """What must not be in a command: the ends of lines, NUL, and the escape of Telnet (IAC)."""
 
 _ONE_BY_ONE: set[tuple[str, int]] = set()
-"""Servers that answered several commands in one write out of step."""
+"""Servers that do not. Later sessions of this process know, and by the ledger those of others."""
 
 
 MISSING = re.compile(r"no such|not found|(does not|doesn't) exist|cannot find|can't find|not exist", re.IGNORECASE)
@@ -387,7 +387,7 @@ class Control(ftplib.FTP):
     @property
     def in_one_write(self) -> bool:
         """Return whether several commands may be sent in one write."""
-        return (self.account.host, self.account.port) not in _ONE_BY_ONE
+        return self.account.in_one_write and (self.account.host, self.account.port) not in _ONE_BY_ONE
 
     def go_one_by_one(self) -> None:
         _ONE_BY_ONE.add((self.account.host, self.account.port))

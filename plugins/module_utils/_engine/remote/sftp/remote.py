@@ -37,6 +37,7 @@ class SftpRemote:
     features = FEATURES
     batches: Sequence[Batch] = ()
     notes: Sequence[str] = ()
+    learned: Mapping[str, bool] = {}
 
     def __init__(self, account: Account) -> None:
         self._sessions = Sessions(account)
