@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 
+# Python 3.9 has no name for it. With it, a connection that was cut looks like one that ended.
+_IGNORE_UNEXPECTED_END = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0x80)
+
 if TYPE_CHECKING:
     from ..config.account import Account
 
@@ -24,6 +27,7 @@ def tls_context(account: Account) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options &= ~_IGNORE_UNEXPECTED_END
     option = "ca_file"
     try:
         if account.tls_fingerprints:

@@ -247,6 +247,22 @@ def test_only_these_commands_go_in_one_write(desk: Desk, server: LyingFtp) -> No
     assert all(names in ALLOWED for names in together)
 
 
+def test_a_session_that_ended_while_it_was_idle_is_no_reason_to_go_slower(desk: Desk, server: LyingFtp) -> None:
+    def bye(session: Session, _argument: str) -> object:
+        session.do_mdtm("pickup/a.xml")
+        session.say("421 idle for too long")
+        return None
+
+    server.features = OLD
+    server.files["pickup/a.xml"] = CONTENT
+    server.hooks["MDTM"] = once(bye)
+    assert_delivered(desk.pick_up(), ["a.xml"])
+    put_out(desk, "b.xml", "c.xml")
+    before = len(server.writes)
+    assert_delivered(desk.drop_off(), ["b.xml", "c.xml"])
+    assert any(len(commands) == 2 for commands in server.writes[before:])
+
+
 # --- replies
 
 

@@ -19,7 +19,7 @@ def test_a_transfer_that_is_refused_twice_puts_no_reply_out_of_step(tmp_path: Pa
     with FtpServer("proftpd", config=["MaxTransfersPerHost STOR,RETR 1"]) as server:
         desk = Desk(tmp_path, server.account_options(connections=4))
         source = server.pickup if mode == "pickup" else desk.outbox
-        fill(source, 20, 100_000)
+        fill(source, 40, 1_000_000)
         if mode == "pickup":
             for path in source.iterdir():
                 server.give(path)

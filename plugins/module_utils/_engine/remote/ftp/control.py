@@ -270,7 +270,8 @@ class Control(ftplib.FTP):
                 raise ended("it was closed by the server")
             self._buffer += data
         if self._buffer:
-            self.go_one_by_one()
+            if not self._buffer.startswith(b"421"):  # it may end a session that is idle for too long
+                self.go_one_by_one()
             raise ended(f"it sent what nothing had asked for: {self._for_people(self._buffer.decode('latin-1'))}")
 
     def catch_up(self, refused: Reply) -> None:
