@@ -33,12 +33,12 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fol
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.planning import candidates
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import (
     EXCLUSIVE_CREATE,
     PARTIAL_UPLOADS,
     STAT_AS_LISTED,
 )
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.planning import candidates
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import (
