@@ -342,7 +342,12 @@ class JobRun(ABC, Generic[Item]):
                     yield self.outcome_of(item).blame(NotReached())
 
     def _allowed(self, turn: Turn[Item]) -> bool:
-        """Whether this run may move one more file, or one more set of files. If not, that is their outcome."""
+        """Whether this run may move one more file, or one more set of files. If not, that is their outcome.
+
+        A set that an earlier run has begun does not count: while it waits for its leader to be taken, others go.
+        """
+        if isinstance(turn, FileSet) and turn.copied:
+            return True
         if self._allowance.admit(sum(self.outcome_of(item).size or 0 for item in files_of(turn))):
             return True
         for item in files_of(turn):

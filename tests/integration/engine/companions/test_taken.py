@@ -82,6 +82,19 @@ def test_without_an_optional_leader_the_one_before_counts(desk: Desk, sshd: SshS
     assert told(desk.run(job))["a.zip"] == "delivered"
 
 
+def test_a_set_that_waits_does_not_keep_others_from_their_turn(desk: Desk, sshd: SshServer) -> None:
+    for stem in "abc":
+        put(desk, f"{stem}.xml", f"{stem}.zip")
+    job = desk.job("dropoff", companions=["*.xml", ZIP], max_files=1)
+    for expected in ({"a.xml"}, {"a.xml", "b.xml"}, {"a.xml", "b.xml", "c.xml"}):
+        desk.run(job)
+        assert digests(sshd.input).keys() == expected
+    for path in sshd.input.iterdir():
+        path.unlink()
+    desk.run(job)
+    assert digests(sshd.input).keys() == {"a.zip", "b.zip", "c.zip"}
+
+
 def test_followers_of_followers_go_one_after_the_other(desk: Desk, sshd: SshServer) -> None:
     put(desk, "a.xml", "a.zip", "a.end")
     job = desk.job("dropoff", companions=["*.xml", ZIP, {"pattern": "*.end", "after_taken": True}])
