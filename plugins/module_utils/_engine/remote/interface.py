@@ -250,10 +250,16 @@ async def entries_in(remote: Remote, folder: str) -> Sequence[Entry]:
     return entries
 
 
+class UploadRefused(RemoteError):
+    """The server did not take what was sent. Where a size can be asked only afterwards, that is when this is heard."""
+
+
 async def size_or_none(size: Awaitable[int | None]) -> int | None:
     """Return a size; None if the server does not tell it. Some servers know of no file while it is open."""
     try:
         return await size
+    except UploadRefused:
+        raise
     except RemoteError:
         return None
 

@@ -19,9 +19,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from ...errors import ConnectionLost, FiledropError, ProtocolError
+from ...errors import ConnectionLost, FiledropError, ProtocolError, RemoteError
 from ..channel import ended, silent
-from ..interface import Entry, join
+from ..interface import Entry, UploadRefused, join
 from ..tcp import detect_dead_peer
 from .control import PORT_BLOCKED, Control, OutOfStep, Refused, Reply
 
@@ -316,7 +316,10 @@ class Writer(Transfer):
     def size(self, final: str | None) -> int | None:
         if not self._temporary:  # it must not be complete before this is recorded
             return None
-        self.close()
+        try:
+            self.close()
+        except RemoteError as error:
+            raise UploadRefused(error.reason, error.finding, error.way_out) from error
         return self._owner.sizes(self._path, final)
 
     def close(self) -> None:
