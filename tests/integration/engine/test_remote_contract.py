@@ -284,10 +284,11 @@ def test_what_is_not_there_is_none(remote: Remote, path: str) -> None:
     assert drive(remote, answer(remote.stat(path))) is None
 
 
-async def sized(remote: Remote, listing: Coroutine[Any, Any, Sequence[Entry]]) -> Sequence[Entry | None]:
-    """A listing, in which each file that was listed without a size was looked at."""
+async def sized(remote: Remote, listing: Coroutine[Any, Any, Sequence[Entry]]) -> Sequence[Entry]:
+    """A listing, in which each file that was listed without a size was looked at, and is still there."""
     looks = [entry if entry.size is not None else remote.stat(entry.path) for entry in await listing]
-    return [look if isinstance(look, Entry) else await look for look in looks]
+    found = [look if isinstance(look, Entry) else await look for look in looks]
+    return [entry for entry in found if entry is not None]
 
 
 @pytest.mark.parametrize("count", [0, 1, 1000])
