@@ -132,6 +132,10 @@ class HoldError(TransferError):
     """One file needs a person's decision. The ledger has a row of it, which `resolve` accepts."""
 
 
+class SkipError(TransferError):
+    """Nothing is to be done with a file. That is no failure."""
+
+
 class WaitError(TransferError):
     """One file is not moved yet. A later run moves it, once something outside has changed."""
 

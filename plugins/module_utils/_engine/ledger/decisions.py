@@ -34,7 +34,7 @@ from typing import Any
 from ..config import options as read
 from ..config.account import account_name
 from ..config.paths import default_ledger
-from ..errors import HoldError, InputError, JobRunning, TransferError
+from ..errors import HoldError, InputError, JobRunning, SkipError
 from ..local.names import quoted
 from ..states import DECIDED, DECISIONS, DIRECTIONS, OUTCOMES, State
 from .ledger import FILES, Ledger, Row
@@ -297,7 +297,7 @@ def how_to_decide(row: Row, ledger: Ledger) -> str:
     return f"with a task `{task}`. Use delivered or discard instead of resend if that is your decision."
 
 
-class Discarded(TransferError):
+class Discarded(SkipError):
     """Raised when a person has decided that a file must not be transferred as it is."""
 
     def __init__(self) -> None:

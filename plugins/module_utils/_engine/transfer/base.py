@@ -21,6 +21,7 @@ from ..errors import (
     RemoteBusy,
     Replaced,
     RunEnded,
+    SkipError,
     WaitError,
     unexpected,
 )
@@ -374,5 +375,7 @@ def _blamed(outcome: FileOutcome, error: FiledropError) -> FileOutcome:
         outcome.deliver()
         outcome.reason, outcome.message = error.reason, str(error)
         return outcome
+    if isinstance(error, SkipError):
+        return outcome.skip(error)
     outcome.changed = isinstance(error, OriginalStays)
     return outcome.blame(error)

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.companions import Companion
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Kind
 from support import odd_desk
 from support.desk import Desk, assert_delivered, digests, outcomes
+from support.ledgers import plant
 from support.odd_server import OddServer
 from support.sshd import SshServer
 
@@ -172,3 +177,29 @@ def test_checksum_files_are_read_in_sets_too(
         assert outcomes(result)[names[0]] == ("failed", "checksum_differs")
         assert result.counts["delivered"] == 0
         assert digests(desk.inbox) == {}
+
+
+@pytest.mark.parametrize("half", ["a.pdf", "a.xml"])
+def test_a_half_that_is_being_discarded_is_skipped(desk: Desk, sshd: SshServer, half: str) -> None:
+    """Its temporary file may still be on the server, so its row is open."""
+    put(desk, "a.pdf", "a.xml")
+    job = desk.job("dropoff", companions=PAIR, job="invoices")
+    with closing(Ledger(str(desk.ledger), create=True)) as ledger:
+        file = (desk.outbox / half).stat()
+        row = Row(
+            account=account_from_options(desk.account).name,
+            direction="dropoff",
+            folder=str(desk.outbox),
+            name=half,
+            size=file.st_size,
+            mtime_ns=file.st_mtime_ns,
+            job="invoices",
+            remote_path=f"input/{half}",
+            temporary="input/.12345678.part",
+            state=State.DISCARDING,
+        )
+        plant(ledger, row)
+    result = desk.run(job)
+    assert outcomes(result)[half] == ("skipped", "discarded")
+    assert result.counts["failed"] == 0
+    assert digests(sshd.input).keys() == ({"a.pdf"} if half == "a.xml" else set())

@@ -20,7 +20,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ...errors import DiskError, OriginalStays, RemoteError, RemoteMissing, Replaced, TransferError, WaitError
+from ...errors import (
+    DiskError,
+    OriginalStays,
+    RemoteError,
+    RemoteMissing,
+    Replaced,
+    SkipError,
+    TransferError,
+    WaitError,
+)
 from ...ledger.ledger import NAMES_A_QUERY, Row, slices
 from ...local import names
 from ...remote import Entry, Remote, join
@@ -226,7 +235,7 @@ def _may_be_given_back(error: BaseException) -> bool:
     return isinstance(error, (DiskError, RemoteError, TransferError)) and not isinstance(error, OriginalStays)
 
 
-class ClaimedElsewhere(TransferError):
+class ClaimedElsewhere(SkipError):
     """Raised when another host that shares the mailbox has claimed a file, or the file was removed."""
 
     def __init__(self, path: str) -> None:

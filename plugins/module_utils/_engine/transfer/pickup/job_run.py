@@ -34,7 +34,7 @@ from ..companions import Copied
 from ..planning.sets import Turn, files_of
 from ..result import FileOutcome, RunResult
 from ..selection import Only, is_selected
-from .claims import REFUSED, ClaimedElsewhere, Claims
+from .claims import REFUSED, Claims
 from .item import PickupItem, outcome_of
 from .looks import Looks
 from .lost_claims import LostClaims
@@ -280,11 +280,7 @@ class PickupRun(JobRun[PickupItem]):
         return item.outcome
 
     async def transfer(self, item: PickupItem) -> FileOutcome:
-        try:
-            outcome = await self._workflow.fetch(item)
-        except ClaimedElsewhere as error:
-            return item.outcome.skip(error)
-        return self._noted(item, outcome)
+        return self._noted(item, await self._workflow.fetch(item))
 
     def _noted(self, item: PickupItem, outcome: FileOutcome) -> FileOutcome:
         self._gone += outcome.reason == GONE.reason
