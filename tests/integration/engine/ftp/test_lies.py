@@ -153,6 +153,18 @@ def test_a_name_that_is_taken_in_between_is_not_overwritten(desk: Desk, server: 
     assert server.files == {"input/a.xml": b"theirs"}
 
 
+@pytest.mark.parametrize("reply", ["550 internal error", "550 permission denied", "450 busy", "451 try again"])
+@pytest.mark.parametrize("upload", ["rename", "direct"])
+def test_a_look_that_fails_is_no_free_name(desk: Desk, server: LyingFtp, reply: str, upload: str) -> None:
+    server.features = OLD
+    server.files["input/a.xml"] = b"theirs"
+    put_out(desk)
+    server.hooks["SIZE"] = lambda session, path: session.say(reply) if path.endswith("a.xml") else True
+    result = desk.drop_off(upload=upload)
+    assert result.counts["delivered"] == 0
+    assert server.files["input/a.xml"] == b"theirs"
+
+
 # --- sessions
 
 

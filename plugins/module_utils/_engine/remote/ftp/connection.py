@@ -29,6 +29,7 @@ from .control import (
     DENIED,
     LONGEST_LINE,
     MISSING,
+    TROUBLE,
     UNKNOWN,
     Control,
     OutOfStep,
@@ -185,7 +186,9 @@ class _FtpConnection:
 
     def _nothing(self, reply: Reply, path: str) -> None:
         """Return if a refusal to look means that nothing is there; else raise it."""
-        if reply.code not in (450, 550, 553) or (DENIED.search(reply.said) and not MISSING.search(reply.said)):
+        if reply.code in (450, 550, 553) and MISSING.search(reply.said):
+            return
+        if reply.code not in (550, 553) or DENIED.search(reply.said) or TROUBLE.search(reply.said):
             raise refusal(f"to look at {path!r}", reply)
 
     def _size(self, path: str) -> int | None:

@@ -58,6 +58,7 @@ MISSING = re.compile(r"no such|not found|(does not|doesn't) exist|cannot find|ca
 DENIED = re.compile(
     r"denied|privilege|not permitted|permission|not allowed|forbidden|read.only|unauthorized", re.IGNORECASE
 )
+TROUBLE = re.compile(r"internal|error|try again|temporar|busy|lock", re.IGNORECASE)
 _FULL = re.compile(r"quota|no space|disk full|exceeded", re.IGNORECASE)
 _EXISTS = re.compile(r"exists|already", re.IGNORECASE)
 _NO_FILES = re.compile(r"no files|no such file|not found|empty", re.IGNORECASE)
