@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import ssl
 from typing import TYPE_CHECKING
 
+from ..config.credentials import require_private
 from ..errors import InputError
 
 # Python 3.9 has no name for it. With it, a connection that was cut looks like one that ended.
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 def tls_context(account: Account) -> ssl.SSLContext:
     """Return the rules for TLS of an account.
 
-    :raises InputError: a file of certificates cannot be used.
+    :raises InputError: a file of certificates cannot be used, or others can read the client's private key.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -37,8 +39,11 @@ def tls_context(account: Account) -> ssl.SSLContext:
             context.load_default_certs()
         else:
             context.load_verify_locations(cafile=account.ca_file)
-        option = "client_certificate_file"
         if account.client_certificate_file is not None:
+            option = "client_certificate_file" if account.client_key_file is None else "client_key_file"
+            path = getattr(account, option)
+            require_private(path, os.stat(path), option=option)
+            option = "client_certificate_file"
             # Without the function, Python would ask for a passphrase at the terminal.
             context.load_cert_chain(account.client_certificate_file, account.client_key_file, lambda: "")
     except (OSError, ValueError) as error:

@@ -124,10 +124,20 @@ def test_a_client_certificate_is_shown(tmp_path: Path) -> None:
         assert_delivered(desk.drop_off(), ["a.xml"])
 
 
+def test_a_client_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    client = make_certificate(tmp_path / "client")
+    client.key.chmod(0o644)
+    with LyingFtp() as server:
+        options = {"client_certificate_file": str(client.path), "client_key_file": str(client.key)}
+        assert refusal(server, protocol="ftps", allow_cleartext=None, **options).reason == "secret_exposed"
+        assert server.logins == 0
+
+
 @pytest.mark.parametrize("option", ["ca_file", "client_certificate_file"])
 def test_a_file_that_is_no_certificate_is_refused_by_name(tmp_path: Path, option: str) -> None:
     path = tmp_path / "no.pem"
     path.write_text("nothing")
+    path.chmod(0o600)
     with LyingFtp() as server:
         error = refusal(server, protocol="ftps", **{option: str(path)})
         assert isinstance(error, InputError)
