@@ -79,6 +79,21 @@ def test_the_session_of_tls_is_reused(tmp_path: Path, version: str) -> None:
         assert_delivered(desk.drop_off(), names)
 
 
+@pytest.mark.parametrize("upload", ["rename", "direct"])
+@pytest.mark.parametrize("line", ["HiddenStores on", "AllowOverwrite off", "UseSendfile off", "MaxStoreFileSize 1 Kb"])
+def test_proftpd_as_providers_set_it(tmp_path: Path, line: str, upload: str) -> None:
+    with FtpServer("proftpd", config=[line]) as server:
+        desk = Desk(tmp_path, server.account_options(connections=2))
+        names = fill(desk.outbox, 10, 5000)
+        result = desk.drop_off(upload=upload)
+        if line.startswith("MaxStoreFileSize"):
+            assert result.counts["failed"] == 10
+            assert list(server.input.iterdir()) == []
+            assert len(list(desk.outbox.iterdir())) == 10
+        else:
+            assert_delivered(result, names)
+
+
 def test_fewer_connections_than_wanted_are_enough(tmp_path: Path) -> None:
     with FtpServer("proftpd", config=["MaxClientsPerHost 2"]) as server:
         desk = Desk(tmp_path, server.account_options(connections=6))
