@@ -30,7 +30,7 @@ description:
     O(accounts[].billit.poll_every=0).
   - To place files for clients to pick up, write them elsewhere and move them into RV(accounts[].pickup).
 requirements:
-  - pyftpdlib >= 2.0 and pyOpenSSL, for the protocols V(ftps) and V(ftp)
+  - pyftpdlib >= 2.2 and pyOpenSSL, for the protocols V(ftps) and V(ftp)
 options:
   state:
     description:

@@ -48,7 +48,7 @@ def require() -> None:
     if IMPORT_ERROR is not None:
         raise DependencyError(
             "pyftpdlib_missing",
-            "The Python libraries pyftpdlib (2.0 or newer) and pyOpenSSL cannot be imported on this host, so the "
+            "The Python libraries pyftpdlib (2.2 or newer) and pyOpenSSL cannot be imported on this host, so the "
             "sandbox cannot serve FTP and FTPS.",
             "Install both from PyPI, or remove ftp and ftps from protocols. SFTP does not need them.",
         )
