@@ -93,9 +93,12 @@ def _serve(path: str, options: argparse.Namespace) -> None:
     def ready() -> None:
         out = [f"Serving SFTP on {HOST}, port {port}. Press Ctrl-C to stop.", "Host keys:"]
         out += [f"  {line}" for line in hostkeys.stored_lines(os.path.join(path, "host_keys"))]
-        ports = state.load_ports(path) if settings.protocols else {}
-        out += [f"Serving {' and '.join(settings.protocols).upper()} ({name}) on port {ports[name]}." for name in ports]
+        if settings.protocols:
+            ports = state.load_ports(path)
+            named = " and ".join(name.upper() for name in settings.protocols)
+            out.append(f"Serving {named} on port {ports['ftp']}.")
         if "ftps" in settings.protocols:
+            out.append(f"Serving FTPS with TLS from the first byte on port {ports['implicit']}.")
             out.append(f"Certificate: {certificate.path_of(tls_folder_of(path))}")
         out += [f"Account {one.username}: {folders_of(path, one.username).root}" for one in settings.accounts]
         sys.stdout.write("\n".join(out) + "\n")

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import ftplib
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -99,3 +101,15 @@ def test_what_it_cannot_do_it_says(
 ) -> None:
     done = program(sys.executable, "-m", MODULE, "--path", tmp_path / "provider", *words, env=environment)
     assert (done.returncode, text in done.stdout, "Traceback" in done.stdout) == (2, True, False)
+
+
+def test_it_serves_ftps_where_asked(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("correct horse\n")
+    words = ["--path", str(tmp_path / "provider"), "--username", "alice", "--protocol", "ftps"]
+    with running(environment, *words, "--password-file", str(tmp_path / "password")) as (_pid, said):
+        port = int(re.search(r"Serving FTPS on port (\d+)", said)[1])  # type: ignore[index]
+        ca_file = re.search(r"Certificate: (.*)", said)[1]  # type: ignore[index]
+        client = ftplib.FTP_TLS(context=ssl.create_default_context(cafile=ca_file))
+        client.connect("127.0.0.1", port, timeout=10)
+        assert client.login("alice", "correct horse").startswith("230")
+        client.close()
