@@ -74,3 +74,13 @@ def test_a_file_that_is_refused_when_it_is_complete_holds_up_no_other(tmp_path: 
         assert told.pop("a.xml") in {("failed", "remote_full"), ("failed", "not_completed")}
         assert set(told.values()) == {("delivered", "")}
         assert {path.name for path in server.input.iterdir()} == set(names) - {"a.xml"}
+
+
+@pytest.mark.parametrize("upload", ["rename", "direct"])
+def test_a_server_that_denies_size_is_asked_by_mlst(tmp_path: Path, upload: str) -> None:
+    with FtpServer("proftpd", config=["<Limit SIZE>", "DenyAll", "</Limit>"]) as server:
+        desk = Desk(tmp_path, server.account_options())
+        fill(desk.outbox, 3, 20_000)
+        result = desk.drop_off(upload=upload)
+        assert {one.verified_by for one in result.outcomes} == {"size"}
+        assert set(outcomes(result).values()) == {("delivered", "")}

@@ -44,14 +44,11 @@ VARIANTS = {
 #: Drop-offs try only the first variant of these.
 ONE_FOR_DROPOFFS = ("file_replaced", "login_slow", "name_hostile")
 
-#: A partner that takes files under temporary names gets them again: over FTP, a file that is gone then has no evidence.
-LEFT_OUT = [("rename", "file_gone_at_close")]
-
 CASES = [
     (mode, f"{name}:{variant}" if variant else name)
     for mode in MODES
     for name, known in sorted(catalogue.CATALOGUE.items())
-    if known.over != "sftp" and (mode, name) not in LEFT_OUT
+    if known.over != "sftp"
     for variant in VARIANTS.get(name, [""])[: 1 if mode != "pickup" and name in ONE_FOR_DROPOFFS else None]
 ]
 

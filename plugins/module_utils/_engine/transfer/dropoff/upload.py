@@ -278,6 +278,8 @@ class Uploads:
         final = await asked
         if row.visible and final is None:
             await self._taken_too_early(row)
+        if size is None and self._is_final(row):
+            size = await self._size_by_look(row)
         if size == row.size:
             verified_by = BY_SIZE if self._is_final(row) else BY_HANDLE
         elif not self.looks:
@@ -291,6 +293,16 @@ class Uploads:
         if row.temporary and final is not None:
             raise name_taken(row.remote_path)
         return _Written(upload, final is not None if looks and not row.temporary else row.visible, verified_by)
+
+    async def _size_by_look(self, row: Row) -> int | None:
+        """Look at a complete upload whose size the server has not told; None if the look does not tell it either.
+
+        :raises HoldError: it is not there any more. Somebody has taken it under its temporary name.
+        """
+        found = await try_look(self.remote.stat(row.temporary or ""))
+        if found is None:
+            await self._hold(row, "vanished", f"{row.temporary!r} disappeared when it was complete, before its rename.")
+        return found.size if isinstance(found, Entry) else None
 
     async def _taken_too_early(self, row: Row) -> NoReturn:
         reason, finding = HOLDS[Verdict.HOLD_INCOMPLETE]
