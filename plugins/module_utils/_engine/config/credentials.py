@@ -20,7 +20,10 @@ from .options import shown
 
 REFERENCE = "credential:"
 LONGEST_SECRET = 4096  # bytes
-_HANDED_OVER = "Run this as root, or as the owner of the file, or start the job: systemctl start filedrop@JOB.service."
+_HANDED_OVER = (
+    "Run this as root, or as the owner of the file. Or start the job, unless it is by_hand: systemctl start "
+    "filedrop@JOB.service."
+)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 
 
