@@ -10,7 +10,7 @@ import stat as modes
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...config.account import CLEARTEXT, IN_ONE_WRITE
 from ...errors import (
@@ -56,14 +56,13 @@ FEATURES = Features(
 CHUNK = 64 * 1024
 """Bytes of one call: so many must pass within the account's timeout."""
 
-FRESH = 2.0  # seconds for which a look at a name is good enough to rename a file to it
+FRESH = 0.25  # seconds for which a look at a name is right before a rename to it, if nothing was sent after it
 
 
 class _Session:
     """What all connections of a session know.
 
     :ivar notes: for people, each once.
-    :ivar free: names that were looked at and are free: when that was, by the monotonic clock in seconds.
     :ivar with_files: folders in which there are files, so that a name there is hardly one of a folder.
     :ivar lacks: commands that the server does not know, whatever it says of itself.
     """
@@ -71,7 +70,6 @@ class _Session:
     def __init__(self, account: Account) -> None:
         self.account = account
         self.notes: dict[str, None] = {CLEARTEXT: None} if account.protocol == "ftp" else {}
-        self.free: dict[str, float] = {}
         self.with_files: set[str] = set()
         self.lacks: set[str] = set()
 
@@ -124,6 +122,18 @@ def _info(control: Control, account: Account) -> Mapping[str, Any]:
     return found
 
 
+class _Look(NamedTuple):
+    """A look at a name that is free: how many commands had been sent by then, and when it was, in seconds."""
+
+    name: str
+    sent: int
+    at: float
+
+    def is_right_before(self, name: str, sent: int) -> bool:
+        """Return whether a look is the latest thing that was asked of this connection, and not old."""
+        return (self.name, self.sent) == (name, sent) and time.monotonic() - self.at < FRESH
+
+
 class _FtpConnection:
     """The calls of one thread; see `threaded.BlockingConnection`."""
 
@@ -132,6 +142,7 @@ class _FtpConnection:
         self._control = control
         self._transfer: data.Transfer | None = None
         self._ahead: tuple[str, Entry | None] | None = None
+        self._free: _Look | None = None
 
     @property
     def control(self) -> Control:
@@ -186,15 +197,15 @@ class _FtpConnection:
 
     def _nothing(self, reply: Reply, path: str) -> None:
         """Return if a refusal to look means that nothing is there; else raise it."""
-        if reply.code in (450, 550, 553) and MISSING.search(reply.said):
+        if reply.code in (450, 550, 553) and MISSING.search(reply.words):
             return
-        if reply.code not in (550, 553) or DENIED.search(reply.said) or TROUBLE.search(reply.said):
+        if reply.code not in (550, 553) or DENIED.search(reply.words) or TROUBLE.search(reply.words):
             raise refusal(f"to look at {path!r}", reply)
 
     def _size(self, path: str) -> int | None:
         """Return the size of a file; None if there is no file of that name."""
         reply = self.control.ask(f"SIZE {path or '.'}")
-        if reply.code == 550 and "ascii" in reply.said.lower():
+        if reply.code == 550 and "ascii" in reply.words.lower():
             self._control.use_binary()
             reply = self._control.ask(f"SIZE {path}")
         if reply.code == 213:
@@ -226,10 +237,10 @@ class _FtpConnection:
     def _lacks_folder_of(self, path: str, reply: Reply) -> bool:
         """Return whether a refusal to write a file is for a missing folder."""
         folder = path.rpartition("/")[0]
-        if DENIED.search(reply.said) or MISSING.search(reply.said) or reply.code not in (550, 553) or not folder:
-            return bool(MISSING.search(reply.said))
+        if DENIED.search(reply.words) or MISSING.search(reply.words) or reply.code not in (550, 553) or not folder:
+            return bool(MISSING.search(reply.words))
         entered = self._enter(folder)
-        return not entered.is_ok and not DENIED.search(entered.said)
+        return not entered.is_ok and not DENIED.search(entered.words)
 
     def _go_home(self) -> None:
         """Go back to the folder of the login. Where it is unknown, a new session begins there."""
@@ -320,7 +331,7 @@ class _FtpConnection:
                 raise refusal(doing, reply, missing=may_be_missing(reply))
         finally:
             transfer.abandon()
-        if rest or transfer.was_reset or data.TRUNCATED.search(reply.text):
+        if rest or transfer.was_reset or data.TRUNCATED.search(reply.words):
             raise RemoteError(
                 "listing_incomplete",
                 f"The server sent only a part of the listing of {folder!r}: {reply.said}",
@@ -389,14 +400,15 @@ class _FtpConnection:
             with suppress(RemoteError):  # then `stat` asks once more, and tells the reason
                 self._nothing(theirs, final)
                 self._ahead = final, None
-                self.session.free[final] = time.monotonic()
+                self._free = _Look(final, control.sent, time.monotonic())
         return data.size_of(ours.text[4:].strip()) if ours.code == 213 else None
 
     # --- names
 
     def rename(self, old: str, new: str) -> None:
-        looked_at = self.session.free.pop(new, None)
-        if (looked_at is None or time.monotonic() - looked_at > FRESH) and self.stat(new) is not None:
+        free, self._free = self._free, None
+        is_fresh = free is not None and free.is_right_before(new, self._control.sent)
+        if not is_fresh and self.stat(new) is not None:
             raise RemoteError("remote_exists", f"There is a file {new!r} on the server already.")
         control = self.control
         if control.in_one_write:
@@ -443,14 +455,14 @@ class _FtpConnection:
     def make_folder(self, path: str) -> None:
         reply = self.control.ask(f"MKD {path}")
         if not reply.is_ok:
-            raise refusal(f"to make the folder {path!r}", reply, missing=bool(MISSING.search(reply.said)))
+            raise refusal(f"to make the folder {path!r}", reply, missing=bool(MISSING.search(reply.words)))
 
     # --- errors
 
     def _explained(self, doing: str, reply: Reply, path: str) -> FiledropError:
         """Build the error for a refusal about a file. Many servers have one text for all reasons, so look for it."""
-        missing = bool(MISSING.search(reply.said))
-        if reply.code == 550 and not missing and not DENIED.search(reply.said):
+        missing = bool(MISSING.search(reply.words))
+        if reply.code == 550 and not missing and not DENIED.search(reply.words):
             with suppress(RemoteError):
                 missing = self.stat(path) is None
         return refusal(doing, reply, missing=missing)

@@ -15,6 +15,7 @@ import re
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -67,11 +68,15 @@ _NO_DATA = (425, 521, 522, 534)
 
 
 class Reply(NamedTuple):
-    """An answer of the server: its code, all its lines, and the same in one line for people, without the password."""
+    """An answer of the server: its code, all its lines, and the same in one line for people, without the password.
+
+    :ivar words: the text without the names that we sent. Many servers repeat a name, and it may be any word.
+    """
 
     code: int
     text: str
     said: str
+    words: str
 
     @property
     def is_ok(self) -> bool:
@@ -94,6 +99,7 @@ class Control(ftplib.FTP):
     """One control connection.
 
     :param account: where to connect, and as whom.
+    :ivar sent: how many commands were sent.
     :raises TrustError, AuthenticationError, UnreachableError, ServerBusy, InputError: see `errors`.
     """
 
@@ -104,6 +110,8 @@ class Control(ftplib.FTP):
         self.account = account
         self.seconds = account.timeout
         self._buffer = bytearray()
+        self._arguments: deque[str] = deque(maxlen=4)
+        self.sent = 0
         self.context = None if account.protocol == "ftp" else tls_context(account)
         self.fingerprint: str | None = None
         self.tls: Mapping[str, str] = {}
@@ -171,7 +179,7 @@ class Control(ftplib.FTP):
         if answer.code in (230, 202, 232):
             return
         finding = f"The server refuses the login of {self.account.username!r}: {answer.said}"
-        if 400 <= answer.code < 500 or any(word in answer.said.lower() for word in ("too many", "maximum", "limit")):
+        if 400 <= answer.code < 500 or any(word in answer.words.lower() for word in ("too many", "maximum", "limit")):
             raise _busy(finding)
         raise AuthenticationError("login_refused", finding, "Check username and password with the provider.")
 
@@ -254,6 +262,8 @@ class Control(ftplib.FTP):
 
     def _send(self, lines: Sequence[str]) -> None:
         data = b"".join(self.encoded(line) + b"\r\n" for line in lines)
+        self._arguments.extend(argument for line in lines if (argument := line.partition(" ")[2]))
+        self.sent += len(lines)
         with self.lost():
             self._check_step()
             self.sock.settimeout(self.seconds)
@@ -289,6 +299,12 @@ class Control(ftplib.FTP):
 
         :raises RemoteError: ``name_refused``: it has a character that FTP cannot carry.
         """
+        command, space, argument = line.partition(" ")
+        if argument.startswith("~") and command not in (
+            "USER",
+            "PASS",
+        ):  # some servers would expand it, as a shell does
+            line = f"{command}{space}./{argument}"
         try:
             data = line.encode(self.encoding, "surrogateescape")
         except UnicodeEncodeError:
@@ -319,7 +335,7 @@ class Control(ftplib.FTP):
             text = self.getmultiline()
         if not (text[:3].isdecimal() and text[:3].isascii()) or not "1" <= text[0] <= "6":
             raise ProtocolError("protocol_error", f"The server sent no reply of FTP: {text[:200]!r}.")
-        reply = Reply(int(text[:3]), text, self._for_people(text))
+        reply = Reply(int(text[:3]), text, self._for_people(text), self._without_names(text))
         if reply.code == 421:
             raise ended(reply.said)
         return reply
@@ -328,6 +344,14 @@ class Control(ftplib.FTP):
         password = self.account.password
         masked = text.replace(password, "***") if password else text
         return masked[:LONGEST_SHOWN].replace("\n", " ")
+
+    def _without_names(self, text: str) -> str:
+        """Remove what the latest commands were about: paths, each with its name and its folder, and the user's name."""
+        for argument in self._arguments:
+            for name in (argument, *argument.rstrip("/").rsplit("/", 1)):
+                if name.strip("./"):
+                    text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", "", text)
+        return text
 
     def getmultiline(self) -> str:
         """Read the lines of one reply; the first and the last have the same code."""
@@ -435,22 +459,22 @@ def refusal(doing: str, reply: Reply, *, missing: bool = False) -> FiledropError
         return ConnectionLost("data_connection_failed", finding, PORT_BLOCKED)
     if code in UNKNOWN:
         return RemoteUnsupported("remote_unsupported", finding)
-    if code in (452, 552) or _FULL.search(reply.said):
+    if code in (452, 552) or _FULL.search(reply.words):
         return RemoteError("remote_full", finding)
     if missing and code in (450, 501, 550, 553):
         return RemoteMissing("remote_missing", finding)
-    if _EXISTS.search(reply.said):
+    if _EXISTS.search(reply.words):
         return RemoteError("remote_exists", finding)
-    if code in (501, 530, 532, 553) or DENIED.search(reply.said):
+    if code in (501, 530, 532, 553) or DENIED.search(reply.words):
         return RemoteDenied("remote_denied", finding)
     return RemoteError(UNSTATED, finding)
 
 
 def may_be_missing(reply: Reply) -> bool:
     """Return whether a folder that cannot be listed is missing, for all that the server says."""
-    return bool(MISSING.search(reply.said)) or not DENIED.search(reply.said)
+    return bool(MISSING.search(reply.words)) or not DENIED.search(reply.words)
 
 
 def is_empty(reply: Reply) -> bool:
     """Return whether a refusal to list names says that there are none. The folder was entered before."""
-    return reply.code in (450, 550) and bool(_NO_FILES.search(reply.said))
+    return reply.code in (450, 550) and bool(_NO_FILES.search(reply.words))

@@ -420,7 +420,7 @@ class PickupPlan:
         names = [one.name for one in files]
         if not self._job.modified.is_limited or any(name in self._begun or name in self._claimed for name in names):
             return True
-        if self._selector.is_in_frame(max(one.time * SECOND for one in files if one.time != _LAST)):
+        if self._selector.is_in_frame(max((one.time * SECOND for one in files if one.time != _LAST), default=None)):
             return True
         for name in names if self._only else ():
             self._refuse(Entry(name, join(self._job.remote_dir, name), None, None, None), not_in_frame(name))

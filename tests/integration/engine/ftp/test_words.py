@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a server says is judged without the names in it, and a name is looked at right before a rename to it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.desk import Desk, assert_delivered, outcomes
+from support.lying_ftp import TIME, LyingFtp, Session
+
+CONTENT = bytes(range(256)) * 400
+
+
+@pytest.fixture
+def server() -> Iterator[LyingFtp]:
+    with LyingFtp() as server:
+        yield server
+
+
+@pytest.fixture
+def desk(tmp_path: Path, server: LyingFtp) -> Desk:
+    return Desk(tmp_path, server.account_options(account="lying"))
+
+
+def test_a_name_that_is_repeated_in_a_refusal_is_no_reason(desk: Desk, server: LyingFtp) -> None:
+    names = ["block.xml", "error-1.xml", "permission.xml", "busy.xml", "read only.xml", "exists.xml"]
+    server.features = ("SIZE", "MDTM")
+    server.hooks["SIZE"] = lambda session, path: (
+        True if session.path(path) in server.files else session.say(f"550 {path}: unavailable")
+    )
+    for name in names:
+        (desk.outbox / name).write_bytes(CONTENT)
+    assert_delivered(desk.drop_off(), names)
+
+
+@pytest.mark.parametrize("upload", ["rename", "direct"])
+def test_a_file_named_not_found_is_not_overwritten(desk: Desk, server: LyingFtp, upload: str) -> None:
+    server.features = ("SIZE", "MDTM")
+    server.files["input/not found.xml"] = b"theirs"
+    server.hooks["SIZE"] = lambda session, path: (
+        session.say(f"550 {path}: Permission denied") if path.endswith("not found.xml") else True
+    )
+    (desk.outbox / "not found.xml").write_bytes(CONTENT)
+    desk.drop_off(upload=upload)
+    assert server.files["input/not found.xml"] == b"theirs"
+
+
+def test_a_folder_named_incomplete_is_listed(desk: Desk, server: LyingFtp) -> None:
+    server.folders.add("pickup/incomplete")
+    server.files["pickup/incomplete/a.xml"] = CONTENT
+    server.hooks["MLSD"] = lambda session, path: session.listing(
+        path, lambda name, size: f"type=file;size={size};modify={TIME}; {name}", text=f"226 Listing of /{path} done"
+    )
+    assert_delivered(desk.pick_up(remote_dir="pickup/incomplete"), ["a.xml"])
+
+
+def test_a_user_with_a_word_in_the_name_is_refused_and_not_asked_to_come_back(desk: Desk, server: LyingFtp) -> None:
+    server.hooks["PASS"] = lambda session, _password: session.say("530 User acme-limited cannot log in.")
+    server.hooks["USER"] = lambda session, _name: session.say("331 Password required")
+    (desk.outbox / "a.xml").write_bytes(CONTENT)
+    result = desk.drop_off(account={"username": "acme-limited"})
+    assert result.error is not None
+    assert result.error.reason == "login_refused"
+
+
+def test_a_file_named_tilde_is_no_home(desk: Desk, server: LyingFtp) -> None:
+    seen: list[str] = []
+    server.hooks["STOR"] = lambda _session, path: seen.append(path) or True
+    (desk.outbox / "~").write_bytes(CONTENT)
+    desk.drop_off(remote_dir=".", upload="direct")
+    assert seen == ["./~"]
+
+
+def test_a_name_is_looked_at_right_before_the_rename(desk: Desk, server: LyingFtp) -> None:
+    """Files queue for the one connection, and somebody takes each name soon after the look at it."""
+    asked: set[str] = set()
+    overwritten: list[str] = []
+
+    def size(_session: Session, path: str) -> bool:
+        if path.endswith(".xml") and path not in asked:
+            asked.add(path)
+            threading.Timer(0.3, lambda: server.files.setdefault(path, b"theirs")).start()
+        return True
+
+    def rename_to(session: Session, path: str) -> bool:
+        overwritten.extend([path] if session.path(path) in server.files else [])
+        return True
+
+    server.hooks.update(STOR=lambda session, path: session.store(path, wait=0.5), SIZE=size, RNTO=rename_to)
+    names = [f"{name}.xml" for name in "abcdef"]
+    for name in names:
+        (desk.outbox / name).write_bytes(CONTENT)
+    result = desk.drop_off()
+    assert overwritten == []
+    told = outcomes(result)
+    assert set(told.values()) <= {("delivered", ""), ("waiting", "name_taken")}
+    assert [name for name in names if told[name][0] == "delivered" and server.files[f"input/{name}"] != CONTENT] == []
