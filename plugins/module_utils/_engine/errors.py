@@ -179,5 +179,5 @@ def unexpected(error: Exception, more: str = "") -> TransferError:
     )
 
 
-ENDS_THE_RUN = (ConnectionLost, JobStopped, LedgerError, ProtocolError)
+ENDS_THE_RUN = (ConnectionLost, JobStopped, LedgerError, ProtocolError, TrustError)
 """Errors that end the run for all files. Any other error is the outcome of its file alone."""

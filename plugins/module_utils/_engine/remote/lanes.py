@@ -15,7 +15,7 @@ from contextlib import suppress
 from operator import attrgetter
 from typing import Any, Callable, NamedTuple, Protocol, TypeVar
 
-from ..errors import ConnectionLost, ProtocolError
+from ..errors import ConnectionLost, ProtocolError, TrustError
 from ..loop.limiter import CapacityLimiter
 from ..loop.loop import Future
 from .channel import ended, silent
@@ -152,6 +152,7 @@ class Lanes:
         self._waiting_short: deque[Lane] = deque()  # they go first: what they finish was begun before
         self._done: deque[_Done] = deque()
         self._made: deque[Closable] = deque()
+        self._untrusted: TrustError | None = None
         self._wake = threading.Event()
         self._workers = [_Worker(connection, self._tell) for connection in connections]
 
@@ -254,8 +255,13 @@ class Lanes:
                 self._end(lane)
 
     def _make(self, make: Callable[[], Closable | None]) -> None:
-        """Called in a thread: make a further connection."""
-        made = make()
+        """Called in a thread: make a further connection. One that is not trusted ends the session."""
+        try:
+            made = make()
+        except TrustError as error:
+            self._untrusted = error
+            self._wake.set()
+            return
         if made is not None:
             self._made.append(made)
             self._wake.set()
@@ -286,6 +292,9 @@ class Lanes:
             self._workers.append(_Worker(self._made.popleft(), self._tell))
             self._serve()
         heard = self._settle()
+        if self._untrusted is not None and self._error is None:
+            self._fail(self._untrusted)
+            return True
         if self._left() < 0 and self._error is None:
             self._fail(silent(self._timeout))
             return True

@@ -20,8 +20,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import connect
 from support.desk import Desk, assert_delivered
-from support.ftpd import Certificate, make_certificate
-from support.lying_ftp import LyingFtp
+from support.ftpd import Certificate, FtpServer, make_certificate
+from support.lying_ftp import LyingFtp, Session
 
 OTHER_PIN = "SHA256:" + "A" * 43
 
@@ -31,8 +31,12 @@ def serve(certificate: Certificate) -> LyingFtp:
 
 
 def refusal(server: LyingFtp, **options: object) -> FiledropError:
+    return refusal_of(server.account_options(**options))
+
+
+def refusal_of(options: dict[str, object]) -> FiledropError:
     with pytest.raises(FiledropError) as caught:
-        connect(account_from_options(server.account_options(**options))).close()
+        connect(account_from_options(options)).close()
     return caught.value
 
 
@@ -155,3 +159,32 @@ def test_a_download_without_the_end_of_tls_is_whole_by_its_size(tmp_path: Path) 
         result = desk.pick_up()
         assert_delivered(result, ["a.xml"])
         assert any("close_notify" in note for note in result.notes)
+
+
+def test_another_certificate_on_a_further_connection_ends_the_run(tmp_path: Path) -> None:
+    first, other = make_certificate(tmp_path / "first"), make_certificate(tmp_path / "other")
+    foreign = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    foreign.load_cert_chain(str(other.path), str(other.key))
+
+    def begin_tls(session: Session, _argument: str) -> bool:
+        if session.number == 1:
+            return True
+        session.say("234 go on")
+        session.control = foreign.wrap_socket(session.control, server_side=True)
+        return False
+
+    with serve(first) as server:
+        server.hooks["AUTH"] = begin_tls
+        desk = Desk(tmp_path, server.account_options(ca_file=str(first.ca), connections=3))
+        for number in range(12):
+            (desk.outbox / f"{number}.xml").write_bytes(b"content")
+        result = desk.drop_off()
+        assert isinstance(result.error, TrustError)
+        assert result.error.reason == "certificate_untrusted"
+        assert [line for line in server.heard if line.startswith("USER")] == ["USER acme"]
+
+
+def test_a_server_that_waits_for_tls_is_told_with_the_option(tmp_path: Path) -> None:
+    with FtpServer("proftpd", tls="implicit") as server:
+        error = refusal_of(server.account_options(tls="explicit", timeout=1))
+    assert (error.reason, "set tls to implicit" in error.way_out) == ("no_answer", True)

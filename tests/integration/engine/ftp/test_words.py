@@ -101,3 +101,16 @@ def test_a_name_is_looked_at_right_before_the_rename(desk: Desk, server: LyingFt
     told = outcomes(result)
     assert set(told.values()) <= {("delivered", ""), ("waiting", "name_taken")}
     assert [name for name in names if told[name][0] == "delivered" and server.files[f"input/{name}"] != CONTENT] == []
+
+
+def test_a_set_on_a_server_without_times_is_in_no_time_frame(desk: Desk, server: LyingFtp) -> None:
+    server.features = ("EPSV",)
+    for command in ("SIZE", "MDTM"):
+        server.hooks[command] = lambda session, _path: session.say("502 no")
+    server.files.update({"pickup/a.pdf": b"1", "pickup/a.xml": b"2"})
+    pair = ["*.pdf", "*.xml"]
+    for _run in range(2):
+        desk.pick_up(after="keep", companions=pair)
+    result = desk.pick_up(after="keep", companions=pair, modified_from="2020-01-01")
+    assert (result.error, result.counts["delivered"]) == (None, 0)
+    assert any("no known time" in note for note in result.notes)

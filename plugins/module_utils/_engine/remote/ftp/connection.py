@@ -20,6 +20,7 @@ from ...errors import (
     RemoteError,
     RemoteMissing,
     RemoteUnsupported,
+    TrustError,
 )
 from ..channel import ended
 from ..interface import Entry, Features
@@ -77,9 +78,14 @@ class _Session:
         self.notes.setdefault(text)
 
     def connect(self) -> _FtpConnection | None:
-        """Make a further connection; None where the server allows no more."""
+        """Make a further connection; None where the server allows no more.
+
+        :raises TrustError: its certificate is another one.
+        """
         try:
             return _FtpConnection(self, Control(self.account))
+        except TrustError:
+            raise
         except FiledropError as error:
             self.note(f"The server accepts fewer connections than `connections` says. The reason: {error.finding}")
         return None

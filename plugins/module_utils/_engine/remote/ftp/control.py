@@ -135,7 +135,9 @@ class Control(ftplib.FTP):
         if _is_of_tls(error.__cause__):
             return UnreachableError("tls_failed", f"TLS with {where} failed: {error.finding}", TLS_FAILED)
         if isinstance(error.__cause__, (socket.timeout, TimeoutError)):
-            return UnreachableError("no_answer", f"No answer from {where}. {error.finding}", CLOSED)
+            is_silent = self.context is not None and not self.greeting and self.account.tls == "explicit"
+            way_out = f"{CLOSED} If the server begins with TLS, set tls to implicit." if is_silent else CLOSED
+            return UnreachableError("no_answer", f"No answer from {where}. {error.finding}", way_out)
         return _busy(error.finding)
 
     def _open(self) -> None:
