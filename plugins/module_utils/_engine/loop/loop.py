@@ -184,10 +184,14 @@ class _Task:
 
 
 class Loop:
-    """Runs coroutines that wait for one source and for batches."""
+    """Runs coroutines that wait for one source and for batches.
 
-    def __init__(self, source: Source, batches: Sequence[Batch] = ()) -> None:
+    :param patient: let a batch wait for more requests. False where few files are under way: they would only wait.
+    """
+
+    def __init__(self, source: Source, batches: Sequence[Batch] = (), *, patient: bool = True) -> None:
         self._source = source
+        self._patient = patient
         self._batches = batches
         self._ready: deque[_Task] = deque()
         self._new: deque[_Task] = deque()
@@ -278,6 +282,8 @@ class Loop:
             return True
         if self._next:
             return False
+        if not self._patient:
+            return True
         return self._source.pending <= batch.joined or not self._source.poll(patience)
 
     def _send(self) -> None:

@@ -26,6 +26,9 @@ T = TypeVar("T")
 BYTES_AHEAD = 16 * 1024 * 1024
 """Bytes that may wait to be written, for all files together."""
 
+LONGEST_IDLE = 0.5
+"""Seconds for which a connection is kept for the last call of a lane, such as the rename of an upload."""
+
 FAREWELL = 1.0  # seconds that closing waits for calls under way
 
 
@@ -40,6 +43,8 @@ class Lane:
     :ivar pending: calls that were asked for and whose futures are not set.
     :ivar latest: the future of the latest call.
     :ivar held: more calls will come, and no other lane may use the connection before them.
+    :ivar idle_since: since when a held lane has nothing to do though it waits for no more than one call, by the
+        monotonic clock in seconds; None while it has, or while it waits for more.
     """
 
     def __init__(self) -> None:
@@ -47,6 +52,7 @@ class Lane:
         self.waiting: list[_Call] = []
         self.pending = 0
         self.held = False
+        self.idle_since: float | None = None
         self.latest: Future[Any] | None = None
 
 
@@ -208,8 +214,24 @@ class Lanes:
             for path in paths:
                 self._paths[path] = lane, None
 
+    def keep(self, lane: Lane) -> None:
+        """Keep the connection of a held lane for its last call, but not for long: the call may never come."""
+        if lane.held:
+            lane.idle_since = time.monotonic()
+
+    def _release_idle(self) -> None:
+        """Release the lanes that were kept in vain while others wait."""
+        if not (self._waiting or self._waiting_short):
+            return
+        before = time.monotonic() - LONGEST_IDLE
+        for worker in self._workers:
+            lane = worker.lane
+            if lane is not None and not lane.pending and lane.idle_since is not None and lane.idle_since < before:
+                self.release(lane)
+
     def release(self, lane: Lane) -> None:
         """Let the lane end after the calls that were asked for."""
+        lane.idle_since = None
         if lane.held:
             lane.held = False
             for path in [path for path, (holder, future) in self._paths.items() if holder is lane and future is None]:
@@ -285,13 +307,15 @@ class Lanes:
     def poll(self, timeout: float | None) -> bool:
         """See `loop.Source`."""
         if not self._done and timeout != 0:
-            waits = (timeout, self.rate_limiter.patience, max(0.0, self._left()))
+            idle = LONGEST_IDLE if self._waiting or self._waiting_short else None
+            waits = (timeout, idle, self.rate_limiter.patience, max(0.0, self._left()))
             self._wake.wait(min(wait for wait in waits if wait is not None))
         self._wake.clear()
         while self._made and self._error is None:
             self._workers.append(_Worker(self._made.popleft(), self._tell))
             self._serve()
         heard = self._settle()
+        self._release_idle()
         if self._untrusted is not None and self._error is None:
             self._fail(self._untrusted)
             return True
@@ -326,6 +350,8 @@ class Lanes:
     def _forget(self, call: _Call) -> None:
         self._pending.remove(call.future)
         call.lane.pending -= 1
+        if call.lane.idle_since is not None:
+            call.lane.idle_since = time.monotonic()
         if call.lane.worker is not None:
             call.lane.worker.pending -= 1
         self.writing.release(call.cost)

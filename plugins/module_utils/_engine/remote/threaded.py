@@ -170,7 +170,11 @@ class ThreadedRemote(Lanes):
         return self.call(self.lane_for(path), "stat", path)
 
     def rename(self, old: str, new: str) -> Future[None]:
-        return self.call(self.lane_for(old, new), "rename", old, new, paths=(old, new))
+        lane = self.lane_for(old, new)
+        renamed: Future[None] = self.call(lane, "rename", old, new, paths=(old, new))
+        if lane.idle_since is not None:  # it was kept for this
+            self.release(lane)
+        return renamed
 
     def remove(self, path: str) -> Future[None]:
         return self.call(self.lane_for(path), "remove", path, paths=(path,))
@@ -231,7 +235,10 @@ class ThreadedRemote(Lanes):
         final: str | None = None,
     ) -> ThreadedUpload:
         lane = self.lane_for(path)
-        self.hold(lane, path)
+        renames = (
+            temporary and ask_size and final is not None
+        )  # telling the size completes the file; the rename is next
+        self.hold(lane, path, *([final] if renames and final else []))
         try:
             writer: Writer = await self.call(lane, *(("rewrite", path) if over else ("create", path, temporary)))
         except BaseException:
@@ -240,7 +247,9 @@ class ThreadedRemote(Lanes):
         upload = ThreadedUpload(self, lane, path, writer, final if temporary else None)
         await created(upload)
         await upload.send(source, ask_size=ask_size)
-        if temporary and ask_size:  # telling the size of a temporary file completes it
+        if renames:
+            self.keep(lane)
+        elif temporary and ask_size:
             self.release(lane)
         return upload
 
@@ -290,7 +299,8 @@ class ThreadedUpload:
     def close(self) -> Future[None]:
         if self._closing is None:
             self._closing = self._call(self._writer.close)
-            self._remote.release(self._lane)
+            if self._lane.idle_since is None:  # else the rename releases it
+                self._remote.release(self._lane)
         return self._closing
 
     async def discard(self) -> bool:
@@ -298,7 +308,7 @@ class ThreadedUpload:
         removed = await self._remove()
         if self._closing is None:
             self._closing = self._call(self._writer.abort)
-            self._remote.release(self._lane)
+        self._remote.release(self._lane)
         await succeeds(self._closing)
         return removed or (not was_closed and await self._remove())
 

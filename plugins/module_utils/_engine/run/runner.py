@@ -58,6 +58,9 @@ PAUSES: tuple[float, ...] = (0.5, 2.0, 5.0)
 """Seconds before each retry after a lost connection. The sequence restarts when an attempt has brought a file further,
 or when the next one has less under way."""
 
+MANY_FILES = 64
+"""So many files at once are worth it that commits and syncs wait for one another."""
+
 MOST_CHANGES = 16
 """How often in a row an attempt that brought no file further is retried with less under way."""
 
@@ -223,7 +226,8 @@ def _attempt(
     account = replace(account, in_one_write=ledger.capability(account.name, IN_ONE_WRITE) is not False)
     with closing(connect(account, work.permissions)) as remote:
         troubles.has_connected = True
-        flow = Loop(work.deadline.watch(remote), [syncer, ledger, *remote.batches])
+        patient = remote.features.max_in_flight >= MANY_FILES
+        flow = Loop(work.deadline.watch(remote), [syncer, ledger, *remote.batches], patient=patient)
         try:
             flow.run(_work_through(work, watched(remote, work.observer), flow))
         finally:
