@@ -73,6 +73,23 @@ def test_a_name_that_is_still_there_is_not_overwritten(documents: Host, sshd: Ss
     assert (sshd.input / "a.xml").read_text() == "changed by the partner"
 
 
+def test_an_export_that_was_repeated_in_vain_does_not_wipe_out_the_first_one(documents: Host, sshd: SshServer) -> None:
+    documents.run("export", "documents")
+    waits = documents.run("export", "documents", "--again", "--json")
+    assert (waits.status, set(told(waits).values())) == (1, {("waiting", "name_taken")})
+    for path in sshd.input.iterdir():
+        path.unlink()
+    later = documents.run("export", "documents", "--json")
+    assert (later.status, set(told(later).values())) == (0, {("skipped", "moved_before")})
+    assert names(sshd.input) == set()
+
+
+def test_a_preset_has_no_notes_about_its_own_patterns(documents: Host) -> None:
+    preset(documents, "billit_ftp")
+    documents.dropoff("documents")
+    assert documents.run("export", "documents", "--json").document["notes"] == []
+
+
 def test_a_time_frame_chooses(documents: Host, sshd: SshServer) -> None:
     now = time.time()
     for age, name in enumerate(FILES):

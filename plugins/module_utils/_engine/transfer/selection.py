@@ -119,7 +119,7 @@ class Selector:
         """Yield a note for each pattern that matched no name and seems to be a mistake."""
         for option, patterns in (("include", self._job.include), ("exclude", self._job.exclude)):
             for pattern in patterns:
-                if pattern not in self._unused:
+                if pattern not in self._unused or _ANY_CASE.fullmatch(pattern):
                     continue
                 foreign = next((what for what, sign in _FOREIGN.items() if sign.search(pattern)), None)
                 if foreign:
@@ -133,6 +133,9 @@ class Selector:
                         "are case-sensitive and match the whole name."
                     )
 
+
+_ANY_CASE = re.compile(r"\*\.(?:\[([a-z])[A-Z]\])+")
+"""A pattern for a suffix in any case, such as those of presets. Nobody expects that each of them fits a file."""
 
 _FOREIGN = {
     "braces": re.compile(r"\{.*\}"),

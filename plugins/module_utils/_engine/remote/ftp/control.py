@@ -183,7 +183,9 @@ class Control(ftplib.FTP):
         finding = f"The server refuses the login of {self.account.username!r}: {answer.said}"
         if 400 <= answer.code < 500 or any(word in answer.words.lower() for word in ("too many", "maximum", "limit")):
             raise _busy(finding)
-        raise AuthenticationError("login_refused", finding, "Check username and password with the provider.")
+        needs_tls = self.context is None and re.search(r"tls|ssl|encrypt", answer.words, re.IGNORECASE)
+        way_out = "Set protocol to ftps." if needs_tls else "Check username and password with the provider."
+        raise AuthenticationError("login_refused", finding, way_out)
 
     def _learn(self) -> None:
         answer = self.ask("FEAT")

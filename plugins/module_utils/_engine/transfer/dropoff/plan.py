@@ -168,7 +168,7 @@ class DropoffPlan:
     def _add_fresh(self, files: dict[str, LocalFile]) -> None:
         source = self._sources[-1]
         if self._job.after == "keep":
-            for name, size, mtime_ns, state, moved_at in self._ledger.each_past(*source.key, files):
+            for name, size, mtime_ns, state, moved_at in self._ledger.each_past(*source.key, files, but=self._no_past):
                 is_same = (files[name].size, files[name].mtime_ns) == (size, mtime_ns)
                 if state is State.DELIVERED and is_same and not self._only.again:
                     file = files.pop(name)
@@ -254,6 +254,11 @@ class DropoffPlan:
     def _is_archive(self, folder: Folder, name: str) -> bool:
         return folder.path_of(name) == (self._job.archive_dir or folder.path_of(ARCHIVE))
 
+    @property
+    def _no_past(self) -> State:
+        """The state of rows that do not count: a kept file was delivered, also if sending it again has failed."""
+        return State.ABANDONED if self._job.after == "keep" else State.NEW
+
     # --- the work to do
 
     def _items_of(self, some: Sequence[tuple[str, int]]) -> Iterator[DropoffItem]:
@@ -275,7 +280,7 @@ class DropoffPlan:
                 yield item
             else:
                 fresh.append(name)
-        latest = self._ledger.latest(*source.key, fresh) if fresh else {}
+        latest = self._ledger.latest(*source.key, fresh, but=self._no_past) if fresh else {}
         items = [item for item in (self._fresh(source, name, latest.get(name)) for name in fresh) if item]
         yield from self._settled(source, items)
 
