@@ -80,7 +80,8 @@ class Reply(NamedTuple):
 
     @property
     def is_ok(self) -> bool:
-        return 200 <= self.code < 400
+        """Return whether the command is done. A code of 3xx asks for another one."""
+        return 200 <= self.code < 300
 
 
 class Refused(Exception):
