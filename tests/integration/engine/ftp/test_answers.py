@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.desk import Desk, outcomes
-from support.lying_ftp import LyingFtp, Session
+from support.desk import Desk, assert_delivered, outcomes
+from support.lying_ftp import TIME, LyingFtp, Session
 
 CONTENT = bytes(range(256)) * 400
+ONLY_MLST = ("MLST size*;modify*;type*;",)
+OLD = ("SIZE", "MDTM")
 
 
 @pytest.fixture
@@ -30,6 +32,50 @@ def desk(tmp_path: Path, server: LyingFtp) -> Desk:
 def put_out(desk: Desk, *names: str) -> None:
     for name in names or ("a.xml",):
         (desk.outbox / name).write_bytes(CONTENT)
+
+
+# --- looks that say that something is there
+
+
+@pytest.mark.parametrize("upload", ["direct", "rename"])
+@pytest.mark.parametrize("features", [ONLY_MLST, (*OLD, *ONLY_MLST)], ids=len)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"250 type=file;size=6;modify={TIME}; input/a.xml",
+        f"250-here\r\n type=file;size=6;modify={TIME} input/a.xml\r\n250 end",
+        "250-here\r\n  input/a.xml\r\n250 end",
+        "250 ok",
+        "200 ok",
+        "350 go on",
+    ],
+)
+def test_mlst_that_cannot_be_read_is_no_free_name(
+    desk: Desk, server: LyingFtp, answer: str, features: tuple[str, ...], upload: str
+) -> None:
+    server.features = features
+    server.files["input/a.xml"] = b"theirs"
+    put_out(desk)
+    server.hooks["MLST"] = lambda session, path: session.say(answer) if path.endswith("/a.xml") else True
+    assert desk.drop_off(upload=upload).counts["delivered"] == 0
+    assert server.files["input/a.xml"] == b"theirs"
+
+
+@pytest.mark.parametrize("upload", ["direct", "rename"])
+@pytest.mark.parametrize("answer", ["213 -5", "213 6 bytes", "213 99999999999999999999", "213", "200 6", "350 go on"])
+def test_size_that_cannot_be_read_is_no_free_name(desk: Desk, server: LyingFtp, answer: str, upload: str) -> None:
+    server.features = OLD
+    server.files["input/a.xml"] = b"theirs"
+    put_out(desk)
+    server.hooks["SIZE"] = lambda session, path: session.say(answer) if path.endswith("/a.xml") else True
+    assert desk.drop_off(upload=upload).counts["delivered"] == 0
+    assert server.files["input/a.xml"] == b"theirs"
+
+
+def test_size_tells_what_mlst_does_not(desk: Desk, server: LyingFtp) -> None:
+    put_out(desk)
+    server.hooks["MLST"] = lambda session, path: session.say("250 ok") if session.path(path) in server.files else True
+    assert_delivered(desk.drop_off(), ["a.xml"])
 
 
 # --- codes of 3xx

@@ -180,16 +180,22 @@ class _FtpConnection:
         if self._has("MLST"):
             reply = control.ask(f"MLST {path or '.'}")
             if reply.is_ok:
-                return data.looked_entry(path, reply.text)
+                return data.looked_entry(path, reply.text) or self._unread(path)
             if not self._is_unknown("MLST", reply) and reply.code != 501:
                 self._nothing(reply, path)
                 return None
         if not self._has("SIZE"):
             return self._listed(path)
-        size = self._size(path)
-        if size is None:
-            return self._folder(path)
-        return Entry(_name(path), path, size, self._mtime(path), modes.S_IFREG)
+        found = self._sized(path)
+        return self._folder(path) if found is None else found._replace(mtime=self._mtime(path))
+
+    def _unread(self, path: str) -> Entry:
+        """Return what is there although the answer to MLST says nothing that can be read."""
+        found = None
+        if self._has("SIZE"):
+            with suppress(RemoteError):
+                found = self._sized(path)
+        return found or Entry(_name(path), path, None, None, None)
 
     def _has(self, command: str) -> bool:
         """Return whether the server knows a command. A server without FEAT is asked."""
@@ -208,14 +214,14 @@ class _FtpConnection:
         if reply.code not in (550, 553) or DENIED.search(reply.words) or TROUBLE.search(reply.words):
             raise refusal(f"to look at {path!r}", reply)
 
-    def _size(self, path: str) -> int | None:
-        """Return the size of a file; None if there is no file of that name."""
+    def _sized(self, path: str) -> Entry | None:
+        """Return a file with its size, if that can be read; None if there is no file of that name."""
         reply = self.control.ask(f"SIZE {path or '.'}")
         if reply.code == 550 and "ascii" in reply.words.lower():
             self._control.use_binary()
             reply = self._control.ask(f"SIZE {path}")
-        if reply.code == 213:
-            return data.size_of(reply.text[4:].strip())
+        if reply.is_ok:
+            return _file(path, reply)
         self._is_unknown("SIZE", reply)
         self._nothing(reply, path)
         return None
@@ -381,9 +387,7 @@ class _FtpConnection:
         """Return the size of a complete upload, and look at its final name ahead of `stat`."""
         control = self.control
         if not self._has("SIZE") or final is None or not control.in_one_write:
-            if self._has("SIZE"):
-                return self._size(path)
-            entry = self.stat(path)
+            entry = self._sized(path) if self._has("SIZE") else self.stat(path)
             return None if entry is None else entry.size
         control.send(f"SIZE {path}", f"SIZE {final}")
         ours = control.reply()
@@ -396,18 +400,15 @@ class _FtpConnection:
             if isinstance(error, ConnectionLost):
                 raise
             control.drop()
-            return self._size(path)
-        if theirs.code == 213:
-            self._ahead = (
-                final,
-                Entry(_name(final), final, data.size_of(theirs.text[4:].strip()), None, modes.S_IFREG),
-            )
+            return self.sizes(path, None)
+        if theirs.is_ok:
+            self._ahead = final, _file(final, theirs)
         else:
             with suppress(RemoteError):  # then `stat` asks once more, and tells the reason
                 self._nothing(theirs, final)
                 self._ahead = final, None
                 self._free = _Look(final, control.sent, time.monotonic())
-        return data.size_of(ours.text[4:].strip()) if ours.code == 213 else None
+        return _file(path, ours).size if ours.is_ok else None
 
     # --- names
 
@@ -489,3 +490,9 @@ class _FtpConnection:
 
 def _name(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
+
+
+def _file(path: str, reply: Reply) -> Entry:
+    """Return the file that a server has told the size of. One that cannot be read is unknown."""
+    size = data.size_of(reply.text[4:].strip()) if reply.code == 213 else None
+    return Entry(_name(path), path, size, None, modes.S_IFREG)
