@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,3 +105,53 @@ def test_an_upload_whose_end_asks_for_more_is_not_delivered(desk: Desk, server: 
     server.hooks["STOR"] = ask
     assert desk.drop_off(upload=upload).counts["delivered"] == 0
     assert (desk.outbox / "a.xml").read_bytes() == CONTENT
+
+
+# --- codes of 1xx
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.1])
+def test_a_greeting_that_never_ends_ends_the_run(tmp_path: Path, server: LyingFtp, pause: float) -> None:
+    def greet(session: Session, _argument: str) -> None:
+        while True:
+            session.say("120 soon")
+            time.sleep(pause)
+
+    server.hooks["greeting"] = greet
+    result = Desk(tmp_path, server.account_options(timeout=0.5)).pick_up()
+    assert result.error is not None
+    assert result.error.reason == "server_busy"
+    assert "120 soon" in result.error.finding
+
+
+def test_a_greeting_that_is_late_is_waited_for(desk: Desk, server: LyingFtp) -> None:
+    server.hooks["greeting"] = lambda session, _argument: session.say("120 soon\r\n120 soon\r\n220 ready")
+    put_out(desk)
+    assert_delivered(desk.drop_off(), ["a.xml"])
+
+
+@pytest.mark.parametrize("note", ["150 opening", "110 restart", "125 it is open\r\n150 still at it"])
+def test_a_transfer_may_be_announced_more_than_once(desk: Desk, server: LyingFtp, note: str) -> None:
+    def announced(session: Session, _path: str) -> bool:
+        session.say(note)
+        return True
+
+    server.hooks.update(STOR=announced, RETR=announced, MLSD=announced)
+    server.files["pickup/b.xml"] = CONTENT
+    put_out(desk)
+    assert_delivered(desk.drop_off(), ["a.xml"])
+    assert_delivered(desk.pick_up(), ["b.xml"])
+    assert server.files == {"input/a.xml": CONTENT}
+
+
+@pytest.mark.parametrize("note", ["150 still at it", "425 no"])
+def test_a_transfer_whose_replies_never_end_fails(tmp_path: Path, server: LyingFtp, note: str) -> None:
+    def repeat(session: Session, _path: str) -> None:
+        while True:
+            session.say(note)
+
+    server.files["pickup/a.xml"] = CONTENT
+    server.hooks["RETR"] = repeat
+    result = Desk(tmp_path, server.account_options(timeout=0.5)).pick_up()
+    assert result.counts["delivered"] == 0
+    assert server.files == {"pickup/a.xml": CONTENT}

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, cast
 
 from ...errors import (
     UNSTATED,
@@ -149,9 +149,7 @@ class Control(ftplib.FTP):
         self.af = self.sock.family
         if self.context and account.tls == "implicit":
             self._secure()
-        greeting = self.reply()
-        while greeting.code == 120:  # it is ready in some minutes
-            greeting = self.reply()
+        greeting = self.last_reply()  # 120: it is ready in some minutes
         self.greeting = greeting.said
         if not greeting.is_ok:
             raise _busy(f"The server greets with a refusal: {greeting.said}")
@@ -296,8 +294,7 @@ class Control(ftplib.FTP):
             with self.lost():
                 self.sock.settimeout(self.seconds)
                 self.sock.sendall(b"NOOP\r\n")
-            while self.reply().code == refused.code:
-                continue
+            self._reply_after(lambda reply: reply.code == refused.code)
 
     def encoded(self, line: str) -> bytes:
         """Return a command in the encoding of the account.
@@ -324,9 +321,9 @@ class Control(ftplib.FTP):
         return data
 
     def ask(self, command: str) -> Reply:
-        """Send a command, and return the reply, whatever it is."""
+        """Send a command, and return the reply that ends it, whatever it is."""
         self._send([command])
-        return self.reply()
+        return self.last_reply()
 
     def reply(self, seconds: float | None = None) -> Reply:
         """Read one reply.
@@ -343,6 +340,17 @@ class Control(ftplib.FTP):
         reply = Reply(int(text[:3]), text, self._for_people(text), self._without_names(text))
         if reply.code == 421:
             raise ended(reply.said)
+        return reply
+
+    def last_reply(self) -> Reply:
+        """Read the reply that ends a command. Any number of 1xx may come before it, for the account's timeout."""
+        return self._reply_after(lambda reply: reply.code < 200)
+
+    def _reply_after(self, is_passed_over: Callable[[Reply], bool]) -> Reply:
+        end = time.monotonic() + self.seconds
+        while is_passed_over(reply := self.reply()):
+            if time.monotonic() >= end:
+                raise ended(f"for {self.seconds:g} seconds it said nothing else than {reply.said}")
         return reply
 
     def _for_people(self, text: str) -> str:

@@ -248,7 +248,7 @@ class Transfer:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_WR)
             # It is closed after the reply: closing with unread bytes would reset it, and the server could lose data.
-            return self._done or self._control.reply()
+            return self._done or self._control.last_reply()
         finally:
             connection.close()
             self._over()
