@@ -11,7 +11,7 @@
 - An upload, a download or a listing is one lane.
 - A protocol may allow only one transfer at a time over a connection (FTP). Then a lane has its connection for itself
   until it ends, and other lanes wait until a connection is free.
-- A call that takes longer than the account's timeout ends the session. Its thread is left behind.
+- A call that takes longer than the limit (``timeout``) ends the session. Its thread is left behind.
 """
 
 from __future__ import annotations

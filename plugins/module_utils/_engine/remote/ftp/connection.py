@@ -57,6 +57,9 @@ FEATURES = Features(
 CHUNK = 64 * 1024
 """Bytes of one call: so many must pass within the account's timeout."""
 
+LONGEST_CALL = 20
+"""Commands and data connections of one call, each within the account's timeout: a login, and a transfer begun."""
+
 FRESH = 0.25  # seconds for which a look at a name is right before a rename to it, if nothing was sent after it
 
 
@@ -108,7 +111,7 @@ def ftp_remote(account: Account, permissions: Permissions) -> ThreadedRemote:
         info=lambda: {**_info(control, account), "notes": list(session.notes)},
         notes=lambda: tuple(session.notes),
         learned=lambda: {} if control.in_one_write else {IN_ONE_WRITE: False},
-        timeout=account.timeout,
+        timeout=LONGEST_CALL * account.timeout,
         bandwidth_limit=account.bandwidth_limit,
         exclusive=True,
         more=[session.connect] * (account.connections - 1),

@@ -276,7 +276,10 @@ class Reader(Transfer):
 
     def read(self, length: int) -> bytes:
         parts, left = [], 0 if self.is_over else length
+        end = time.monotonic() + self._control.seconds
         while left and (part := self.receive(left)):  # TLS gives 16 KiB at once
+            if time.monotonic() > end:
+                raise silent(self._control.seconds)
             parts.append(part)
             left -= len(part)
         data = b"".join(parts)

@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""FTP servers that are slow: ``timeout`` is for each command and each data connection, and a silent one ends in time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.desk import Desk, assert_delivered
+from support.lying_ftp import LyingFtp, Session
+
+CONTENT = bytes(range(256)) * 400
+
+
+@pytest.fixture
+def server() -> Iterator[LyingFtp]:
+    with LyingFtp() as server:
+        yield server
+
+
+def slow(_session: Session, _argument: str) -> bool:
+    time.sleep(0.6)
+    return True
+
+
+@pytest.mark.parametrize("upload", ["rename", "direct"])
+def test_each_command_of_an_upload_has_the_timeout_for_itself(tmp_path: Path, server: LyingFtp, upload: str) -> None:
+    desk = Desk(tmp_path, server.account_options(timeout=1.0))
+    (desk.outbox / "a.xml").write_bytes(CONTENT)
+    server.hooks.update(dict.fromkeys(("MLST", "SIZE", "EPSV"), slow))
+    server.hooks["STOR"] = lambda session, path: session.store(path, wait=0.6)
+    assert_delivered(desk.drop_off(upload=upload), ["a.xml"])
+    assert server.logins == 1
+
+
+def test_each_command_of_a_download_has_the_timeout_for_itself(tmp_path: Path, server: LyingFtp) -> None:
+    desk = Desk(tmp_path, server.account_options(timeout=1.0))
+    server.files["pickup/a.xml"] = CONTENT
+    server.hooks.update(dict.fromkeys(("EPSV", "RETR", "DELE", "MDTM", "MLSD"), slow))
+    assert_delivered(desk.pick_up(), ["a.xml"])
+    assert server.logins == 1
+
+
+def test_a_download_that_trickles_is_given_up(tmp_path: Path, server: LyingFtp) -> None:
+    def trickle(session: Session, _path: str) -> None:
+        session.say("150 here it comes")
+        with session.data() as data:
+            while True:
+                data.sendall(b"x")
+                time.sleep(0.1)
+
+    desk = Desk(tmp_path, server.account_options(timeout=0.5))
+    server.files["pickup/a.xml"] = CONTENT
+    server.hooks["RETR"] = trickle
+    assert desk.pick_up().counts["delivered"] == 0
+    assert server.files == {"pickup/a.xml": CONTENT}
