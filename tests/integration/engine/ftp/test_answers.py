@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ftp import control
 from support.desk import Desk, assert_delivered, outcomes
 from support.lying_ftp import TIME, LyingFtp, Session
 
@@ -155,3 +156,32 @@ def test_a_transfer_whose_replies_never_end_fails(tmp_path: Path, server: LyingF
     result = Desk(tmp_path, server.account_options(timeout=0.5)).pick_up()
     assert result.counts["delivered"] == 0
     assert server.files == {"pickup/a.xml": CONTENT}
+
+
+# --- commands of one write
+
+
+def silent(_session: Session) -> None:
+    """The command is lost."""
+
+
+def closes(session: Session) -> None:
+    session.end()
+
+
+@pytest.mark.parametrize("refuse", [silent, closes])
+@pytest.mark.parametrize("command", ["RNTO", "STOR"])
+def test_a_server_that_loses_the_second_command_of_a_write_is_remembered(
+    tmp_path: Path, server: LyingFtp, command: str, refuse: Callable[[Session], None]
+) -> None:
+    server.features = ONLY_MLST
+    server.hooks[command] = lambda session, _path: refuse(session) if len(server.writes[-1]) > 1 else True
+    desk = Desk(tmp_path, server.account_options(timeout=0.5))
+    put_out(desk, "a.xml", "b.xml", "c.xml")
+    assert desk.drop_off().counts["delivered"] == 3
+    assert server.files == dict.fromkeys(("input/a.xml", "input/b.xml", "input/c.xml"), CONTENT)
+    control._ONE_BY_ONE.clear()  # as in another process
+    before = len(server.writes)
+    put_out(desk, "d.xml", "e.xml")
+    assert_delivered(desk.drop_off(), ["d.xml", "e.xml"])
+    assert all(len(commands) == 1 for commands in server.writes[before:])

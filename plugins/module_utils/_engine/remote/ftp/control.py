@@ -113,6 +113,7 @@ class Control(ftplib.FTP):
         self._buffer = bytearray()
         self._arguments: deque[str] = deque(maxlen=4)
         self.sent = 0
+        self._sent = self._heard = 0  # commands of the latest write, and replies since
         self.context = None if account.protocol == "ftp" else tls_context(account)
         self.fingerprint: str | None = None
         self.tls: Mapping[str, str] = {}
@@ -271,6 +272,7 @@ class Control(ftplib.FTP):
             self._check_step()
             self.sock.settimeout(self.seconds)
             self.sock.sendall(data)
+        self._sent, self._heard = len(lines), 0
 
     def _check_step(self) -> None:
         """Require that the server has said no more than it was asked for: every later reply would be out of step.
@@ -326,12 +328,21 @@ class Control(ftplib.FTP):
         return self.last_reply()
 
     def reply(self, seconds: float | None = None) -> Reply:
-        """Read one reply.
+        """Read one reply. If none comes to the second of two commands of one write, they go one by one from then on.
 
         :param seconds: a shorter time than the account's timeout.
         :raises ConnectionLost: the server ended the session (421), or did not answer in time.
         :raises ProtocolError: it is no reply, or too long.
         """
+        is_second, self._heard = 0 < self._heard < self._sent and seconds is None, self._heard + 1
+        try:
+            return self._reply(seconds)
+        except (ConnectionLost, ProtocolError):
+            if is_second:
+                self.go_one_by_one()
+            raise
+
+    def _reply(self, seconds: float | None) -> Reply:
         self._deadline = time.monotonic() + min(self.seconds, seconds or self.seconds)
         with self.lost():
             text = self.getmultiline()
