@@ -169,7 +169,11 @@ def closes(session: Session) -> None:
     session.end()
 
 
-@pytest.mark.parametrize("refuse", [silent, closes])
+def garbles(session: Session) -> None:
+    session.say("what is this?")
+
+
+@pytest.mark.parametrize("refuse", [silent, closes, garbles])
 @pytest.mark.parametrize("command", ["RNTO", "STOR"])
 def test_a_server_that_loses_the_second_command_of_a_write_is_remembered(
     tmp_path: Path, server: LyingFtp, command: str, refuse: Callable[[Session], None]
@@ -185,3 +189,42 @@ def test_a_server_that_loses_the_second_command_of_a_write_is_remembered(
     put_out(desk, "d.xml", "e.xml")
     assert_delivered(desk.drop_off(), ["d.xml", "e.xml"])
     assert all(len(commands) == 1 for commands in server.writes[before:])
+
+
+# --- what is no reply
+
+
+NO_REPLIES = ["what is this?", "9" * 100_000, "", "226-never" + "\r\n more" * 100_000]
+
+
+@pytest.mark.parametrize("text", NO_REPLIES, ids=len)
+def test_one_download_whose_reply_is_none_does_not_keep_the_others(desk: Desk, server: LyingFtp, text: str) -> None:
+    names = [f"{number:02}.xml" for number in range(12)]
+    server.files.update({f"pickup/{name}": CONTENT for name in names})
+    server.hooks["RETR"] = lambda session, path: session.say(text) if path.endswith("/00.xml") else True
+    result = desk.pick_up()
+    assert {one.name for one in result.outcomes if one.outcome == "delivered"} == set(names[1:])
+    assert server.files == {"pickup/00.xml": CONTENT}
+
+
+@pytest.mark.parametrize("text", NO_REPLIES, ids=len)
+def test_one_upload_whose_reply_is_none_does_not_keep_the_others(desk: Desk, server: LyingFtp, text: str) -> None:
+    def store(session: Session, path: str) -> None:
+        session.store(path, text="")
+        session.say(text if server.files[session.path(path)] == b"poison" else "226 done")
+
+    names = [f"{number:02}.xml" for number in range(12)]
+    put_out(desk, *names)
+    (desk.outbox / "00.xml").write_bytes(b"poison")
+    server.hooks["STOR"] = store
+    result = desk.drop_off()
+    assert {one.name for one in result.outcomes if one.outcome == "delivered"} == set(names[1:])
+    assert (desk.outbox / "00.xml").read_bytes() == b"poison"
+
+
+def test_a_port_that_talks_another_language_ends_the_run(desk: Desk, server: LyingFtp) -> None:
+    server.hooks["greeting"] = lambda session, _argument: session.say("SSH-2.0-OpenSSH_9.2")
+    result = desk.pick_up()
+    assert result.error is not None
+    assert result.error.reason == "protocol_error"
+    assert server.logins == 1

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""FTP servers that are slow: ``timeout`` is for each command and each data connection, and a silent one ends in time."""
+"""FTP servers that are slow: each command and each data connection has the timeout, and a silent one ends in time."""
 
 from __future__ import annotations
 

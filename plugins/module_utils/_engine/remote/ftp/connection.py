@@ -393,15 +393,9 @@ class _FtpConnection:
             entry = self._sized(path) if self._has("SIZE") else self.stat(path)
             return None if entry is None else entry.size
         control.send(f"SIZE {path}", f"SIZE {final}")
-        ours = control.reply()
-        try:
-            theirs = control.reply()
-            if any(reply.code != 213 and reply.code < 400 for reply in (ours, theirs)):
-                raise OutOfStep
-        except (ConnectionLost, OutOfStep, ProtocolError) as error:
+        ours, theirs = control.reply(), control.reply()
+        if any(reply.code != 213 and reply.code < 400 for reply in (ours, theirs)):
             control.go_one_by_one()
-            if isinstance(error, ConnectionLost):
-                raise
             control.drop()
             return self.sizes(path, None)
         if theirs.is_ok:

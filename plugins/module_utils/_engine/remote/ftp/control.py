@@ -134,6 +134,8 @@ class Control(ftplib.FTP):
 
     def _not_opened(self, error: ConnectionLost) -> FiledropError:
         where = f"{self.account.host} port {self.account.port}"
+        if error.reason == "protocol_error":
+            return ProtocolError(error.reason, error.finding)
         if _is_of_tls(error.__cause__):
             return UnreachableError("tls_failed", f"TLS with {where} failed: {error.finding}", TLS_FAILED)
         if isinstance(error.__cause__, (socket.timeout, TimeoutError)):
@@ -331,13 +333,13 @@ class Control(ftplib.FTP):
         """Read one reply. If none comes to the second of two commands of one write, they go one by one from then on.
 
         :param seconds: a shorter time than the account's timeout.
-        :raises ConnectionLost: the server ended the session (421), or did not answer in time.
-        :raises ProtocolError: it is no reply, or too long.
+        :raises ConnectionLost: the server ended the session (421), or did not answer in time. It is no reply, or too
+            long: ``protocol_error``.
         """
         is_second, self._heard = 0 < self._heard < self._sent and seconds is None, self._heard + 1
         try:
             return self._reply(seconds)
-        except (ConnectionLost, ProtocolError):
+        except ConnectionLost:
             if is_second:
                 self.go_one_by_one()
             raise
@@ -347,7 +349,7 @@ class Control(ftplib.FTP):
         with self.lost():
             text = self.getmultiline()
         if not (text[:3].isdecimal() and text[:3].isascii()) or not "1" <= text[0] <= "6":
-            raise ProtocolError("protocol_error", f"The server sent no reply of FTP: {text[:200]!r}.")
+            raise broken(f"The server sent no reply of FTP: {text[:200]!r}.")
         reply = Reply(int(text[:3]), text, self._for_people(text), self._without_names(text))
         if reply.code == 421:
             raise ended(reply.said)
@@ -381,11 +383,12 @@ class Control(ftplib.FTP):
         """Read the lines of one reply; the first and the last have the same code."""
         lines = [self.getline()]
         length = len(lines[0])
-        while lines[0][3:4] == "-" and (len(lines) == 1 or not _is_last(lines[-1], lines[0])):
+        is_open = lines[0][:3].isdecimal() and lines[0][3:4] == "-"
+        while is_open and (len(lines) == 1 or not _is_last(lines[-1], lines[0])):
             lines.append(self.getline())
             length += len(lines[-1]) + 1
             if length > LONGEST_REPLY:
-                raise ProtocolError("protocol_error", f"A reply of the server has more than {LONGEST_REPLY} bytes.")
+                raise broken(f"A reply of the server has more than {LONGEST_REPLY} bytes.")
         return "\n".join(lines)
 
     def getline(self) -> str:
@@ -394,7 +397,7 @@ class Control(ftplib.FTP):
         while (end := self._buffer.find(b"\n", checked)) < 0:
             checked = len(self._buffer)
             if checked > LONGEST_LINE:
-                raise ProtocolError("protocol_error", f"A line of the server has more than {LONGEST_LINE} bytes.")
+                raise broken(f"A line of the server has more than {LONGEST_LINE} bytes.")
             left = self._deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
@@ -466,6 +469,11 @@ def _is_of_tls(error: BaseException | None) -> bool:
     """Return whether TLS has failed, and not only the connection."""
     lost = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError, socket.timeout)
     return isinstance(error, ssl.SSLError) and not isinstance(error, lost)
+
+
+def broken(finding: str) -> ConnectionLost:
+    """The error for a reply that breaks the rules. It ends the session; another one may serve the other files."""
+    return ConnectionLost("protocol_error", finding, ProtocolError.USUAL_WAY_OUT)
 
 
 def _busy(finding: str) -> ServerBusy:

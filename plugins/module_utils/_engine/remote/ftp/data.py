@@ -19,11 +19,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from ...errors import ConnectionLost, FiledropError, ProtocolError, RemoteError
+from ...errors import ConnectionLost, FiledropError, RemoteError
 from ..channel import ended, silent
 from ..interface import Entry, UploadRefused, join
 from ..tcp import detect_dead_peer
-from .control import PORT_BLOCKED, Control, OutOfStep, Refused, Reply
+from .control import PORT_BLOCKED, Control, OutOfStep, Refused, Reply, broken
 
 GRACE = 5.0  # seconds that the end of a data connection may come after the reply
 
@@ -80,7 +80,7 @@ def begin(control: Control, command: str, *, ours: bool = False) -> Begun:
         if raw is None:
             raise _no_data(f"{address[0]} port {address[1]}: {(failure and failure.strerror) or failure}")
         if answer.code >= 200 and command.startswith("STOR"):
-            raise ProtocolError("protocol_error", f"The server has a file before it was sent: {answer.said}")
+            raise broken(f"The server has a file before it was sent: {answer.said}")
         _secure_data(control, raw)
     except BaseException:
         if raw is not None:
@@ -105,7 +105,7 @@ def _passive(control: Control) -> tuple[str, int]:
     try:
         host, port = ftplib.parse227(answer.text)
     except (ftplib.Error, ValueError) as error:
-        raise ProtocolError("protocol_error", f"PASV was answered without an address: {answer.said}") from error
+        raise broken(f"PASV was answered without an address: {answer.said}") from error
     return (host if control.account.passive_host == "given" else control.peer), _port(port, answer)
 
 
@@ -113,7 +113,7 @@ def _extended_port(control: Control, answer: Reply) -> int:
     try:
         return _port(ftplib.parse229(answer.text, (control.peer, 0))[1], answer)
     except (ftplib.Error, ValueError) as error:
-        raise ProtocolError("protocol_error", f"EPSV was answered without a port: {answer.said}") from error
+        raise broken(f"EPSV was answered without a port: {answer.said}") from error
 
 
 def _said_hello(control: Control, raw: socket.socket) -> socket.socket:
@@ -138,7 +138,7 @@ def _secure_data(control: Control, data: socket.socket) -> None:
         try:
             data.do_handshake()
         except (ssl.SSLError, ConnectionError, EOFError) as error:
-            with suppress(ConnectionLost, ProtocolError):
+            with suppress(ConnectionLost):
                 raise _no_data(control.reply(GRACE).said) from error
             raise _no_data(f"TLS: {error}") from error
     control.check_pin(data)
@@ -146,7 +146,7 @@ def _secure_data(control: Control, data: socket.socket) -> None:
 
 def _port(port: int, answer: Reply) -> int:
     if not 0 < port < 65536:
-        raise ProtocolError("protocol_error", f"The server names the port {port}, which does not exist: {answer.said}")
+        raise broken(f"The server names the port {port}, which does not exist: {answer.said}")
     return port
 
 
@@ -310,7 +310,7 @@ class Writer(Transfer):
         try:
             self.send(data)
         except ConnectionLost as error:
-            with suppress(ConnectionLost, ProtocolError):  # the server may have said why it takes no more
+            with suppress(ConnectionLost):  # the server may have said why it takes no more
                 reply = self._control.reply(GRACE)
                 self.abandon()
                 raise self._refused(reply) from error
