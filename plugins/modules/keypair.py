@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: keypair
-short_description: Generate, keep or replace an SSH key pair
+short_description: Generate, keep, replace or remove an SSH key pair
 version_added: 0.1.0
 description:
   - Ensures that an SSH key pair exists. Returns its public key, to register with the provider, and its fingerprint.
   - An existing pair is kept. If it differs from the options, or cannot be used, the task fails and says why, unless
-    O(replace) requests a new pair. A replaced pair is kept beside the new one, under the names in RV(backup).
+    O(regenerate) requests a new pair. A replaced pair is kept beside the new one, under the names in RV(backup).
   - The private key is in OpenSSH's format. Only its owner can read it, from its creation on. If others can read an
     existing private key file, the module removes their permissions and warns.
   - If the public key file is missing or belongs to another private key, it is written anew from the private key.
@@ -23,6 +23,15 @@ options:
       - If the folder is missing, it is created, accessible only to its owner. Its parent folder must exist.
     type: path
     required: true
+  state:
+    description:
+      - With V(present), the pair exists.
+      - With V(absent), neither of its files exists. With O(backup), they are kept under the names in RV(backup).
+    type: str
+    choices:
+      - present
+      - absent
+    default: present
   type:
     description:
       - The type of the key.
@@ -41,28 +50,53 @@ options:
     type: int
   comment:
     description:
-      - The comment in the public key file, in one line. Many providers show it, so that you can identify the key.
-      - Without it, a new public key has no comment, and an existing one keeps its comment.
+      - The comment of the key, in one line. Many providers show it, so that you can identify the key.
+      - A changed comment never makes a new key. It is written to the public key file. It is also written into the
+        private key file if that has OpenSSH's format; the key and its passphrase remain.
+      - Without it, a new key has no comment, and an existing one keeps its comment.
     type: str
   passphrase:
     description:
       - Encrypts the private key. Required to read an existing private key that is encrypted.
       - The passphrase of an existing key is never changed. Use C(ssh-keygen -p) for that.
     type: str
-  replace:
+  regenerate:
     description:
       - When to replace an existing pair. The provider must register the new public key before anybody can log in with
-        it.
-      - With V(never), the task fails in three cases. The pair differs from the options, its private key cannot be used,
-        or there is a public key without its private key.
-      - V(mismatch) replaces the pair in these cases, including a wrong O(passphrase).
-      - V(always) replaces it in each run.
+        it. The values are those of M(community.crypto.openssh_keypair).
+      - A pair I(differs) if O(type) or O(bits) are different, or if it has too few bits to be secure.
+      - A private key I(cannot be used) if it is damaged, if O(passphrase) is wrong or missing, or if O(passphrase) is
+        set and the key is not encrypted. A public key without its private key counts the same.
+      - V(never) keeps a pair that differs, with a warning. The task fails if the private key cannot be used.
+      - V(fail) fails if the pair differs, or if the private key cannot be used.
+      - V(partial_idempotence) replaces a pair that differs. The task fails if the private key cannot be used.
+      - V(full_idempotence) replaces a pair that differs, or whose private key cannot be used.
+      - V(always) replaces the pair in each run.
+    type: str
+    choices:
+      - never
+      - fail
+      - partial_idempotence
+      - full_idempotence
+      - always
+    default: fail
+  replace:
+    description:
+      - An older name for O(regenerate). The two exclude each other.
+      - V(never) is the same as O(regenerate=fail), V(mismatch) as O(regenerate=full_idempotence), and V(always) as
+        O(regenerate=always).
     type: str
     choices:
       - never
       - mismatch
       - always
-    default: never
+  backup:
+    description:
+      - Whether to keep the files of a pair that is replaced or removed. Their names have C(.replaced-) and the time in
+        UTC appended. The private key of a backup has the mode V(0600).
+      - With V(false), the old files are removed after the new pair is complete. A lost private key cannot be restored.
+    type: bool
+    default: true
   owner:
     description:
       - The owner of the two files, by name or number, and of the folder if it is created.
@@ -74,6 +108,11 @@ options:
       - The group of the two files, by name or number, and of the folder if it is created. The group cannot read the
         private key.
     type: str
+  mode:
+    description:
+      - The mode of the private key file. Either V('0600') or V('0400'), in quotes. The public key file has V(0644).
+      - Without it, a new file has V(0600). An existing file keeps its mode, unless other users can use it.
+    type: raw
 requirements:
   - Python 3.9 or newer, on the host that runs the module
   - paramiko 2.12 or newer, on the host that runs the module
@@ -88,7 +127,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Shows type, size, fingerprint, owner, mode, comment and public key, but nothing of the private key.
+      - Shows type, size, fingerprint, owner, mode, comments and public key, but no key material of the private key.
 notes:
   - A backup is a usable private key. Delete it after the provider has removed the old public key.
 seealso:
@@ -126,8 +165,14 @@ EXAMPLES = r"""
     path: /etc/filedrop/keys/reports
     owner: filedrop
     group: filedrop
-    replace: always
+    regenerate: always
   register: key
+
+- name: Remove a retired key for good
+  courier.filedrop.keypair:
+    path: /etc/filedrop/keys/old_bank
+    state: absent
+    backup: false
 """
 
 RETURN = r"""
@@ -152,28 +197,29 @@ fingerprint:
   type: str
   sample: SHA256:DYddm5LAMMuLHf5HvHNX5wuB0ufhqSCiyn+1Z0aTXwQ
 type:
-  description: The type of the key.
+  description: The type of the key. Null if there is none.
   returned: success
   type: str
   sample: ed25519
 bits:
-  description: The size of the key in bits.
+  description: The size of the key in bits. Null if there is none.
   returned: success
   type: int
   sample: 256
 comment:
-  description: The comment of the public key.
+  description: The comment of the public key. Null if there is none.
   returned: success
   type: str
   sample: erp.example.com for Amili
 action:
-  description: What was done with the private key, or would be in check mode. One of V(keep), V(create) and V(replace).
+  description: >-
+    What was done with the private key, or would be in check mode. One of V(keep), V(create), V(replace) and V(remove).
   returned: success
   type: str
   sample: create
 backup:
-  description: The paths of the files of a replaced pair, each null if there was no such file.
-  returned: when files were replaced
+  description: The paths of the kept files of a replaced or removed pair, each null if there was no such file.
+  returned: when files were replaced or removed, with O(backup)
   type: dict
   contains:
     private_key_file:
@@ -194,55 +240,25 @@ reason:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import plan as plan_module
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys.apply import Backup, carry_out
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import pair, spec
 from ansible_collections.courier.filedrop.plugins.module_utils._module import run_module
 
 
 def ensure(module: AnsibleModule) -> dict[str, Any]:
     """Ensure the pair, or predict it in check mode."""
-    wanted = plan_module.spec_from_options(module.params)
-    before = plan_module.inspect(wanted)
-    plan = plan_module.make_plan(wanted, before)
-    plan_module.check_possible(wanted, plan)
-    if plan.close:
-        module.warn(
-            f"The private key {wanted.path} was accessible to users other than its owner. If others may have read it, "
-            "replace the pair (replace=always), and ask the provider to remove the old public key."
-        )
-    backup = Backup()
-    shown_before = plan_module.describe(before)
-    if module.check_mode or not plan.changed:
-        shown_after = plan_module.predict(wanted, before, plan)
-    else:
-        backup = carry_out(wanted, before, plan)
-        shown_after = plan_module.describe(plan_module.inspect(wanted))
-    result = {"changed": plan.changed, "action": plan.action, **pair_result(wanted, shown_after)}
-    if backup != Backup():
-        result["backup"] = {"private_key_file": backup.private, "public_key_file": backup.public}
+    outcome = pair.ensure(spec.spec_from_options(module.params), check=module.check_mode)
+    for warning in outcome.warnings:
+        module.warn(warning)
+    result = outcome.result
     if module._diff:
-        header = f"{wanted.path} (key pair)"
+        header = f"{outcome.wanted.path} (key pair)"
         result["diff"] = {
             "before_header": header,
             "after_header": header,
-            "before": lines(shown_before),
-            "after": lines(shown_after),
+            "before": lines(outcome.before),
+            "after": lines(outcome.after),
         }
     return result
-
-
-def pair_result(wanted: plan_module.KeyPairSpec, shown: dict[str, str]) -> dict[str, Any]:
-    """Build the result for the pair; null for values that are unknown before the key is generated."""
-    known = shown["fingerprint"] != plan_module.NOT_YET
-    return {
-        "private_key_file": wanted.path,
-        "public_key_file": wanted.public_path,
-        "public_key": shown["public_key"] if known else None,
-        "fingerprint": shown["fingerprint"] if known else None,
-        "type": shown["type"],
-        "bits": int(shown["bits"]),
-        "comment": shown["comment"],
-    }
 
 
 def lines(shown: dict[str, str]) -> str:
@@ -254,14 +270,19 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "type": {"type": "str", "choices": list(plan_module.TYPES), "default": "ed25519"},
+            "state": {"type": "str", "choices": list(spec.STATES), "default": "present"},
+            "type": {"type": "str", "choices": list(spec.TYPES), "default": "ed25519"},
             "bits": {"type": "int"},
             "comment": {"type": "str"},
             "passphrase": {"type": "str", "no_log": True},
-            "replace": {"type": "str", "choices": list(plan_module.REPLACE), "default": "never"},
+            "regenerate": {"type": "str", "choices": list(spec.REGENERATE), "default": "fail"},
+            "replace": {"type": "str", "choices": list(spec.REPLACE)},
+            "backup": {"type": "bool", "default": True},
             "owner": {"type": "str"},
             "group": {"type": "str"},
+            "mode": {"type": "raw"},
         },
+        mutually_exclusive=[("regenerate", "replace")],
         supports_check_mode=True,
     )
     run_module(module, lambda: ensure(module))

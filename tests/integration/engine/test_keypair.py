@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import apply, formats, plan
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import formats, pair, spec
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import connect
 from support.sshd import SshServer, make_key
 
@@ -25,9 +25,7 @@ KINDS = [("ed25519", None), ("ecdsa", 256), ("ecdsa", 384), ("ecdsa", 521), ("rs
 
 
 def ensure(path: Path, **options: Any) -> None:
-    want = plan.KeyPairSpec(str(path), **options)
-    there = plan.inspect(want)
-    apply.carry_out(want, there, plan.make_plan(want, there))
+    pair.ensure(spec.KeyPairSpec(str(path), **options), check=False)
 
 
 def told(*command: str) -> str:
@@ -68,8 +66,8 @@ def test_a_pair_of_ssh_keygen_is_kept(tmp_path: Path, kind: str, passphrase: str
     path = tmp_path / "id"
     size = ["-b", "2048"] if kind == "rsa" else []
     told("ssh-keygen", "-q", "-t", kind, *size, "-m", style, "-N", passphrase, "-C", "a comment", "-f", str(path))
-    want = plan.KeyPairSpec(str(path), type=kind, passphrase=passphrase or None)
-    assert not plan.make_plan(want, plan.inspect(want)).changed
+    want = spec.KeyPairSpec(str(path), type=kind, passphrase=passphrase or None)
+    assert not pair.ensure(want, check=True).plan.changed
     key = formats.load_private_key(str(path), passphrase or None)
     assert formats.fingerprint(key.asbytes()) == told("ssh-keygen", "-l", "-f", str(path)).split()[1]
 
@@ -98,13 +96,11 @@ def test_the_private_key_is_private_from_its_first_instant(tmp_path: Path, impor
     path, trace = tmp_path / "keys" / "id", tmp_path / "trace"
     code = (
         f"import sys; sys.path.insert(0, {str(import_path)!r})\n"
-        f"from {plan.__name__} import KeyPairSpec, inspect, make_plan\n"
-        f"from {apply.__name__} import carry_out\n"
-        f"want = KeyPairSpec({str(path)!r}, passphrase='correct horse')\n"
-        "for replace in ('never', 'always'):\n"
-        "    want = KeyPairSpec(want.path, passphrase=want.passphrase, replace=replace)\n"
-        "    there = inspect(want)\n"
-        "    carry_out(want, there, make_plan(want, there))\n"
+        f"from {pair.__name__} import ensure\n"
+        f"from {spec.__name__} import KeyPairSpec\n"
+        "for regenerate in ('fail', 'always'):\n"
+        f"    want = KeyPairSpec({str(path)!r}, passphrase='correct horse', regenerate=regenerate)\n"
+        "    ensure(want, check=False)\n"
     )
     calls = "trace=?open,openat,?creat,?chmod,fchmod,fchmodat,?fchmodat2,?mkdir,mkdirat"
     subprocess.run([strace, "-f", "-e", calls, "-o", str(trace), sys.executable, "-c", code], check=True, timeout=120)

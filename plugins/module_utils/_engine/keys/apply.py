@@ -11,16 +11,20 @@ import errno
 import hashlib
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import DependencyError, DiskError, InputError
+from ..errors import DiskError
 from ..local import names
 from ..local.folder import Folder, disk_error, rename_new
-from .formats import encode_private, public_part
-from .plan import DEFAULT_BITS, READ_HERE, Found, KeyPairSpec, Plan, new_owner, public_line
+from .formats import decode_private, encode_private, is_encrypted, public_part, read_private
+from .found import READ_HERE, Found
+from .openssh import sealed
+from .plan import Plan, new_owner, public_line
+from .spec import DEFAULT_BITS, KeyPairSpec
 
 if TYPE_CHECKING:
     from .formats import PrivateKey
@@ -30,10 +34,13 @@ WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 @dataclass(frozen=True)
 class Backup:
-    """Paths of the old files after a replacement; None if there was no old file."""
+    """Paths of the old files after a replacement or removal; None if there was no old file, or it was not kept."""
 
     private: str | None = None
     public: str | None = None
+
+
+NO_BACKUP = Backup()
 
 
 def carry_out(wanted: KeyPairSpec, found: Found, plan: Plan) -> Backup:
@@ -41,17 +48,21 @@ def carry_out(wanted: KeyPairSpec, found: Found, plan: Plan) -> Backup:
 
     :raises DiskError: a file could not be written, or another process has just created one (``key_appeared``).
     :raises DependencyError: encryption requires the library bcrypt.
-    :raises InputError: the passphrase is too long for this version of cryptography.
     """
     with _folder(wanted) as folder:
+        if plan.action == "remove":
+            return _remove_pair(wanted, folder)
         if plan.action != "keep":
             key = generate(wanted.type, wanted.bits or DEFAULT_BITS[wanted.type])
             return _write_pair(wanted, folder, found, plan, key)
         for name in (wanted.name, wanted.public_name):
-            _set_rights(folder, name, close=plan.close and name == wanted.name, uid=wanted.uid, gid=wanted.gid)
+            mode = plan.mode if name == wanted.name else None
+            _set_rights(folder, name, mode=mode, uid=wanted.uid, gid=wanted.gid)
+        if plan.write_private:
+            _write_comment(wanted, folder, plan.comment)
         if plan.write_public:
             _write_public(wanted, folder, found, plan.comment)
-        return Backup()
+        return NO_BACKUP
 
 
 def generate(kind: str, bits: int) -> PrivateKey:
@@ -102,7 +113,7 @@ def _write_pair(wanted: KeyPairSpec, folder: Folder, found: Found, plan: Plan, k
     public = public_line(public_part(key), plan.comment) + "\n"
     owner = new_owner(wanted, found)
     parts = (
-        (wanted.name, _encoded(key, wanted.passphrase), 0o600),
+        (wanted.name, sealed(encode_private(key), plan.comment, wanted.passphrase), wanted.mode or 0o600),
         (wanted.public_name, public.encode("utf-8"), 0o644),
     )
     beside: list[str] = []
@@ -112,7 +123,9 @@ def _write_pair(wanted: KeyPairSpec, folder: Folder, found: Found, plan: Plan, k
         _remove_leftovers(wanted, folder)
         for _name, body, mode in parts:
             beside.append(_write_beside(wanted, folder, body, mode, owner))
-        _back_up(wanted, folder, plan, saved)
+        # If no private key was planned to be replaced, one that has just appeared must not be overwritten.
+        old = [wanted.name, wanted.public_name] if plan.action == "replace" else [wanted.public_name]
+        _back_up(wanted, folder, old, saved)
         for (name, _body, _mode), temporary in zip(parts, beside):
             _place(folder, temporary, name, over=name in saved)
             placed.append(name)
@@ -121,27 +134,34 @@ def _write_pair(wanted: KeyPairSpec, folder: Folder, found: Found, plan: Plan, k
         _restore(folder, saved, placed)
         _remove(folder, *beside)
         raise
+    return _kept(wanted, folder, saved)
+
+
+def _kept(wanted: KeyPairSpec, folder: Folder, saved: dict[str, str]) -> Backup:
+    """Return where the old files are. If no backup is requested, remove them: the change is complete."""
+    if not wanted.backup:
+        _remove(folder, *saved.values())
+        return NO_BACKUP
     paths = {name: folder.path_of(backup) for name, backup in saved.items()}
     return Backup(private=paths.get(wanted.name), public=paths.get(wanted.public_name))
 
 
-def _encoded(key: PrivateKey, passphrase: str | None) -> bytes:
-    from cryptography.exceptions import UnsupportedAlgorithm
-
+def _remove_pair(wanted: KeyPairSpec, folder: Folder) -> Backup:
+    """Remove the pair. The backup is complete and durable before anything is removed."""
+    saved: dict[str, str] = {}
+    old = [wanted.name, wanted.public_name]
     try:
-        return encode_private(key, passphrase)
-    except UnsupportedAlgorithm:
-        raise DependencyError(
-            "bcrypt_missing",
-            "Encrypting a private key requires the Python library bcrypt, which is missing.",
-            "Install it: the package python3-bcrypt, or bcrypt from PyPI.",
-        ) from None
-    except ValueError:
-        raise InputError(
-            "passphrase_too_long",
-            "The passphrase is too long for the cryptography library on this host.",
-            "Use a passphrase of at most 72 bytes.",
-        ) from None
+        _remove_leftovers(wanted, folder)
+        if wanted.backup:
+            _back_up(wanted, folder, old, saved)
+            os.fsync(folder.fd)
+        for name in old:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder.fd)
+    except BaseException:
+        _restore(folder, saved, [])
+        raise
+    return _kept(wanted, folder, saved)
 
 
 def _temporary_prefix(wanted: KeyPairSpec) -> str:
@@ -173,12 +193,16 @@ def _write_beside(wanted: KeyPairSpec, folder: Folder, body: bytes, mode: int, o
     return temporary
 
 
-def _back_up(wanted: KeyPairSpec, folder: Folder, plan: Plan, saved: dict[str, str]) -> None:
-    """Give the old files backup names that form a pair, and record them in ``saved``."""
-    # If no private key was planned to be replaced, one that has just appeared must not be overwritten.
-    old = [wanted.name, wanted.public_name] if plan.action == "replace" else [wanted.public_name]
+def _back_up(wanted: KeyPairSpec, folder: Folder, old: list[str], saved: dict[str, str]) -> None:
+    """Give the old files backup names that form a pair, and record them in ``saved``.
+
+    If no backup is requested, the names are temporary ones: the next run removes what a killed run leaves behind.
+    """
     old = [name for name in old if folder.status(name) is not None]
-    stem = base = f"{wanted.name}.replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    stem = f"{wanted.name}.replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    if not wanted.backup:
+        stem = f"{_temporary_prefix(wanted)}{secrets.token_hex(8)}"
+    base = stem
     number = 1
     while any(folder.status(name) is not None for name in (base, f"{base}.pub")):
         number += 1
@@ -187,18 +211,22 @@ def _back_up(wanted: KeyPairSpec, folder: Folder, plan: Plan, saved: dict[str, s
         backup = base if name == wanted.name else f"{base}.pub"
         os.link(name, backup, src_dir_fd=folder.fd, dst_dir_fd=folder.fd, follow_symlinks=False)
         saved[name] = backup
-        _set_rights(folder, backup, close=name == wanted.name)
+        _set_rights(folder, backup, mode=0o600 if name == wanted.name else None)
 
 
 def _place(folder: Folder, temporary: str, name: str, *, over: bool) -> None:
     if over:
         os.replace(temporary, name, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
     elif not rename_new(folder, temporary, folder, name):
-        raise DiskError(
-            "key_appeared",
-            f"Another process has just created {folder.path_of(name)}.",
-            "Run again; the next run will take the new file into account.",
-        )
+        raise _appeared(folder, name)
+
+
+def _appeared(folder: Folder, name: str) -> DiskError:
+    return DiskError(
+        "key_appeared",
+        f"Another process has just created {folder.path_of(name)}.",
+        "Run again; the next run will take the new file into account.",
+    )
 
 
 def _restore(folder: Folder, saved: dict[str, str], placed: list[str]) -> None:
@@ -217,23 +245,46 @@ def _write_public(wanted: KeyPairSpec, folder: Folder, found: Found, comment: st
     if private is None or private.public is None:
         return
     body = f"{public_line(private.public, comment)}\n".encode()
-    temporary = _write_beside(wanted, folder, body, 0o644, new_owner(wanted, found))
+    _put(folder, _write_beside(wanted, folder, body, 0o644, new_owner(wanted, found)), wanted.public_name)
+
+
+def _write_comment(wanted: KeyPairSpec, folder: Folder, comment: str) -> None:
+    """Write the private key file anew: the same key and passphrase, with another comment inside.
+
+    :raises DiskError: ``key_appeared``: the file was replaced meanwhile.
+    """
+    body, status = read_private(wanted.path, folder=folder.fd)
+    key = decode_private(body, wanted.path, wanted.passphrase)
+    secret = wanted.passphrase if is_encrypted(body) else None
+    owner = (status.st_uid, status.st_gid) if os.geteuid() == 0 else (-1, -1)
+    new = sealed(encode_private(key), comment, secret)
+    if public_part(decode_private(new, wanted.path, secret)) != public_part(key):
+        raise ValueError("the key with its new comment is another one")
+    temporary = _write_beside(wanted, folder, new, stat.S_IMODE(status.st_mode), owner)
+    seen = folder.status(wanted.name)
+    if seen is None or not os.path.samestat(seen, status):
+        _remove(folder, temporary)
+        raise _appeared(folder, wanted.name)
+    _put(folder, temporary, wanted.name)
+
+
+def _put(folder: Folder, temporary: str, name: str) -> None:
     try:
-        os.replace(temporary, wanted.public_name, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
+        os.replace(temporary, name, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
     except BaseException:
         _remove(folder, temporary)
         raise
 
 
-def _set_rights(folder: Folder, name: str, *, close: bool, uid: int | None = None, gid: int | None = None) -> None:
-    """Set owner and group; with ``close``, remove all permissions of others. Do nothing where nothing differs."""
+def _set_rights(folder: Folder, name: str, *, mode: int | None, uid: int | None = None, gid: int | None = None) -> None:
+    """Set mode, owner and group. Do nothing where nothing differs."""
     if folder.status(name) is None:
         return
     descriptor = os.open(name, READ_HERE, dir_fd=folder.fd)
     try:
         status = os.fstat(descriptor)
-        if close and status.st_mode & 0o077:
-            os.fchmod(descriptor, 0o600)
+        if mode is not None and mode != stat.S_IMODE(status.st_mode):
+            os.fchmod(descriptor, mode)
         if uid not in (None, status.st_uid) or gid not in (None, status.st_gid):
             seen = folder.status(name)
             if seen is None or seen.st_nlink > 1 or not os.path.samestat(seen, status):

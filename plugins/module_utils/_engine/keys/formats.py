@@ -24,7 +24,8 @@ from .._deps import paramiko, require
 from ..config.credentials import forbidden_mode
 from ..errors import AuthenticationError
 from ..local.identity import as_started
-from .armour import KEY_FILE_HINT, OPENSSH_MAGIC, find_pem, no_key
+from .armour import KEY_FILE_HINT, find_pem, no_key
+from .openssh import open_envelope, read_string
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -97,18 +98,9 @@ def _fields(blob: bytes) -> list[bytes]:
     fields = []
     position = 0
     while position < len(blob):
-        field, position = _string(blob, position)
+        field, position = read_string(blob, position)
         fields.append(field)
     return fields
-
-
-def _string(data: bytes, position: int) -> tuple[bytes, int]:
-    """Return the string at a position, and the position after it."""
-    start = position + 4
-    length = int.from_bytes(data[position:start], "big")
-    if start > len(data) or start + length > len(data):
-        raise ValueError("it is cut short")
-    return data[start : start + length], start + length
 
 
 def _checked_bits(type_name: str, fields: list[bytes]) -> int:
@@ -143,7 +135,7 @@ def load_private_key(path: str, passphrase: str | None) -> PKey:
     require_unexposed(path, status)
     key = decode_private(body, path, passphrase)
     # paramiko reads this format for all key types since 2.12.
-    plain = io.StringIO(encode_private(key, None).decode("ascii"))
+    plain = io.StringIO(encode_private(key).decode("ascii"))
     type_name = public_part(key).type
     if type_name == "ssh-ed25519":
         return paramiko.Ed25519Key.from_private_key(plain)
@@ -266,20 +258,11 @@ def decode_private(body: bytes, path: str, passphrase: str | None) -> PrivateKey
     return key
 
 
-def encode_private(key: PrivateKey, passphrase: str | None) -> bytes:
-    """Encode a private key as the content of a file, in OpenSSH's format."""
-    from cryptography.hazmat.primitives.serialization import (
-        BestAvailableEncryption,
-        Encoding,
-        KeySerializationEncryption,
-        NoEncryption,
-        PrivateFormat,
-    )
+def encode_private(key: PrivateKey) -> bytes:
+    """Encode a private key as the content of a file, in OpenSSH's format, without a passphrase."""
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-    encryption: KeySerializationEncryption = NoEncryption()
-    if passphrase is not None:
-        encryption = BestAvailableEncryption(passphrase.encode("utf-8", "surrogateescape"))
-    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, encryption)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
 
 
 def public_part(key: PrivateKey) -> PublicKey:
@@ -296,8 +279,8 @@ def is_encrypted(body: bytes) -> bool:
     if pem is None:
         return False
     if pem.label == b"OPENSSH ":
-        cipher, _public = _envelope(pem.content)
-        return cipher not in (b"", b"none")
+        envelope = open_envelope(pem.content)
+        return envelope is not None and envelope.cipher not in (b"", b"none")
     return pem.label == b"ENCRYPTED " or b"4,ENCRYPTED" in pem.content
 
 
@@ -306,25 +289,11 @@ def public_beside(body: bytes) -> PublicKey | None:
     pem = find_pem(body)
     if pem is None or pem.label != b"OPENSSH ":
         return None
+    envelope = open_envelope(pem.content)
     try:
-        return parse_blob(_envelope(pem.content)[1])
+        return parse_blob(envelope.public) if envelope is not None else None
     except ValueError:
         return None
-
-
-def _envelope(encoded: bytes) -> tuple[bytes, bytes]:
-    """Return cipher name and public blob of a file in OpenSSH's format (PROTOCOL.key); empty if it is damaged."""
-    try:
-        content = base64.b64decode(encoded)
-        if not content.startswith(OPENSSH_MAGIC):
-            return b"", b""
-        cipher, position = _string(content, len(OPENSSH_MAGIC))
-        _kdf, position = _string(content, position)
-        _options, position = _string(content, position)
-        public, _end = _string(content, position + 4)  # past the number of keys
-    except ValueError:
-        return b"", b""
-    return cipher, public
 
 
 def _undecodable(path: str, encrypted: bool) -> AuthenticationError:

@@ -118,7 +118,7 @@ def test_another_key_is_kept_unless_replacing_is_asked_for(run: Run, tmp_path: P
     there = files(tmp_path)
     refused = run(type="rsa")
     assert (refused["failed"], refused["reason"]) == (True, "key_differs")
-    assert "set replace to mismatch" in refused["msg"]
+    assert "set regenerate to full_idempotence" in refused["msg"]
     assert files(tmp_path) == there
     replaced = run(type="ecdsa", replace="mismatch")
     assert replaced["action"] == "replace"

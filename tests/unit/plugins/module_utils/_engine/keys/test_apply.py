@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError, FiledropError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import apply, formats
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import apply, formats, spec
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import found as found_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import plan as plan_module
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys.plan import KeyPairSpec
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys.spec import KeyPairSpec
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.folder import Folder
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -30,11 +31,11 @@ def path(tmp_path: Path) -> Path:
 
 def ensure(path: Path, **options: Any) -> apply.Backup:
     want = KeyPairSpec(str(path), **options)
-    there = plan_module.inspect(want)
+    there = found_module.inspect(want)
     plan = plan_module.make_plan(want, there)
     backup = apply.carry_out(want, there, plan)
-    after = plan_module.inspect(want)
-    assert not plan_module.make_plan(KeyPairSpec(str(path), **{**options, "replace": "never"}), after).changed
+    after = found_module.inspect(want)
+    assert not plan_module.make_plan(KeyPairSpec(str(path), **{**options, "regenerate": "fail"}), after).changed
     return backup
 
 
@@ -56,7 +57,7 @@ def test_every_kind_is_made(path: Path, kind: str, bits: int | None) -> None:
     line = path.with_suffix(".pub").read_text()
     public = formats.parse_line(*line.split()[:2])
     assert key.asbytes() == public.blob
-    assert public.bits == (bits or plan_module.DEFAULT_BITS[kind])
+    assert public.bits == (bits or spec.DEFAULT_BITS[kind])
     assert line == f"{public.line} for the bank\n"
 
 
@@ -91,13 +92,13 @@ def test_an_encrypted_pair_needs_its_passphrase(path: Path) -> None:
 def test_a_replaced_pair_stays_usable_beside_the_new_one(path: Path) -> None:
     ensure(path, comment="old")
     old = content(path.parent)
-    backup = ensure(path, type="ecdsa", replace="mismatch")
+    backup = ensure(path, type="ecdsa", regenerate="full_idempotence")
     assert backup.private is not None
     assert backup.public == f"{backup.private}.pub"
     assert Path(backup.private).read_bytes() == old["id"]
     assert Path(backup.public).read_bytes() == old["id.pub"]
     assert formats.load_private_key(backup.private, None).can_sign()
-    again = ensure(path, type="ecdsa", replace="always")
+    again = ensure(path, type="ecdsa", regenerate="always")
     assert again.private not in (None, backup.private)
     assert len(content(path.parent)) == 6
 
@@ -105,7 +106,7 @@ def test_a_replaced_pair_stays_usable_beside_the_new_one(path: Path) -> None:
 def test_a_backup_is_closed_to_others_too(path: Path) -> None:
     ensure(path)
     path.chmod(0o644)
-    backup = ensure(path, replace="always")
+    backup = ensure(path, regenerate="always")
     assert backup.private is not None
     assert mode(Path(backup.private)) == 0o600
 
@@ -113,7 +114,7 @@ def test_a_backup_is_closed_to_others_too(path: Path) -> None:
 def test_a_public_key_alone_is_saved(path: Path) -> None:
     path.parent.mkdir()
     path.with_suffix(".pub").write_text("ssh-ed25519 something registered\n")
-    backup = ensure(path, replace="mismatch")
+    backup = ensure(path, regenerate="full_idempotence")
     assert backup.private is None
     assert backup.public is not None
     assert Path(backup.public).read_text() == "ssh-ed25519 something registered\n"
@@ -127,7 +128,7 @@ def test_the_public_key_file_follows_the_private_one(path: Path) -> None:
     assert (path.read_bytes(), path.with_suffix(".pub").read_bytes()) == (private, public)
     path.with_suffix(".pub").write_bytes(b"ssh-rsa AAAA broken")
     ensure(path)
-    assert path.with_suffix(".pub").read_text().split() == public.decode().split()[:2]
+    assert path.with_suffix(".pub").read_bytes() == public  # the comment is inside the private key, too
     assert sorted(content(path.parent)) == ["id", "id.pub"]
 
 
@@ -163,7 +164,7 @@ def test_rights_are_given(path: Path) -> None:
         ensure(path, uid=12345, gid=54321)
         entries = (path, path.with_suffix(".pub"), path.parent)
         assert {(entry.stat().st_uid, entry.stat().st_gid) for entry in entries} == {(12345, 54321)}
-        ensure(path, replace="always")
+        ensure(path, regenerate="always")
         assert (path.stat().st_uid, path.stat().st_gid) == (12345, 54321)
         ensure(path, uid=0)
         assert (path.stat().st_uid, path.stat().st_gid) == (0, 54321)
@@ -179,7 +180,7 @@ def test_a_link_is_not_followed(path: Path, link: str) -> None:
     other = path.with_name("other")
     other.with_suffix(".pub" if link.endswith(".pub") else "").symlink_to(path)
     with pytest.raises(FiledropError) as caught:
-        plan_module.inspect(KeyPairSpec(str(other)))
+        found_module.inspect(KeyPairSpec(str(other)))
     assert caught.value.reason == "path_is_link"
     assert str(path) in caught.value.finding
 
@@ -187,7 +188,7 @@ def test_a_link_is_not_followed(path: Path, link: str) -> None:
 def test_a_public_key_that_is_a_folder_is_refused(path: Path) -> None:
     path.with_suffix(".pub").mkdir(parents=True)
     with pytest.raises(FiledropError) as caught:
-        plan_module.inspect(KeyPairSpec(str(path)))
+        found_module.inspect(KeyPairSpec(str(path)))
     assert caught.value.reason == "public_not_a_file"
 
 
@@ -227,12 +228,12 @@ def test_what_takes_the_place_of_a_file_meanwhile_is_neither_read_nor_waited_for
 
     monkeypatch.setattr(Folder, "status", meanwhile)
     if public:
-        found = plan_module.inspect(KeyPairSpec(str(path))).public
+        found = found_module.inspect(KeyPairSpec(str(path))).public
         assert found is not None
         assert found.text == ""
     else:
         with pytest.raises(FiledropError):
-            plan_module.inspect(KeyPairSpec(str(path)))
+            found_module.inspect(KeyPairSpec(str(path)))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
@@ -250,18 +251,18 @@ def test_a_killed_run_leaves_no_key_behind_after_the_next_one(path: Path, step: 
     child = os.fork()
     if child == 0:
         setattr(os, step, lambda *_args, **_more: os.kill(os.getpid(), signal.SIGKILL))
-        ensure(path, replace="always")
+        ensure(path, regenerate="always")
         os._exit(0)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
     assert [name for name in content(path.parent) if name.startswith(".filedrop-key-")]
-    ensure(path, replace="always")
+    ensure(path, regenerate="always")
     assert [name for name in content(path.parent) if name.startswith(".filedrop-")] == []
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\u2028b", "a\x1b[2J"])
 def test_a_path_with_control_characters_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(FiledropError, match="control character"):
-        plan_module.spec_from_options({"path": f"{tmp_path}/{name}"})
+        spec.spec_from_options({"path": f"{tmp_path}/{name}"})
 
 
 class Failing:
@@ -290,7 +291,7 @@ def test_whatever_fails_the_old_pair_is_in_place(
     with monkeypatch.context() as patched:
         patched.setattr(os, step, Failing(getattr(os, step), at))
         with pytest.raises(DiskError) as caught:
-            ensure(path, replace="always")
+            ensure(path, regenerate="always")
     assert caught.value.reason == "disk_full"
     assert str(path) in caught.value.finding
     assert content(path.parent) == before
@@ -314,7 +315,7 @@ def test_a_pair_that_somebody_else_has_just_made_is_not_replaced(path: Path, mon
 
     monkeypatch.setattr(apply, "generate", meanwhile)
     want = KeyPairSpec(str(path))
-    there = plan_module.inspect(want)
+    there = found_module.inspect(want)
     with pytest.raises(DiskError) as caught:
         apply.carry_out(want, there, plan_module.make_plan(want, there))
     assert caught.value.reason == "key_appeared"

@@ -33,7 +33,7 @@ KEYS: dict[str, formats.PrivateKey] = {
 
 
 def loaded(name: str) -> paramiko.PKey:
-    text = io.StringIO(formats.encode_private(KEYS[name], None).decode())
+    text = io.StringIO(formats.encode_private(KEYS[name]).decode())
     return paramiko.RSAKey.from_private_key(text) if name == "rsa" else paramiko.Ed25519Key.from_private_key(text)
 
 
@@ -133,7 +133,7 @@ def key_file(tmp_path: Path) -> Callable[[str], str]:
     def write(name: str) -> str:
         path = tmp_path / name
         path.touch(0o600)
-        path.write_bytes(formats.encode_private(KEYS[name], None))
+        path.write_bytes(formats.encode_private(KEYS[name]))
         return str(path)
 
     return write
