@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/filedrop
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_filedrop_subparsers=(run export check status history list resolve init)
+_shtab_filedrop_subparsers=(run export check status history list resolve keygen init)
 
 _shtab_filedrop_run_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --dry-run --wait --force --only)
 _shtab_filedrop_export_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --from --to --kind --only --again --dry-run)
@@ -14,6 +14,7 @@ _shtab_filedrop_status_option_strings=(-h --help --config --ledger --json -q --q
 _shtab_filedrop_history_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug -n --limit --since --outcome)
 _shtab_filedrop_list_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug)
 _shtab_filedrop_resolve_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --resend --delivered --discard --dry-run)
+_shtab_filedrop_keygen_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --type --bits --comment --regenerate --no-backup --dry-run)
 _shtab_filedrop_init_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug)
 _shtab_filedrop_option_strings=(-h --help --version --config --ledger --json -q --quiet -v --verbose --no-color --debug)
 
@@ -39,13 +40,18 @@ _shtab_filedrop_resolve_pos_0_COMPGEN=_shtab_cmd_compgen_b16710bd
 _shtab_filedrop_resolve_pos_1_COMPGEN=_shtab_compgen_files
 _shtab_filedrop_resolve___config_COMPGEN=_shtab_compgen_dirs
 _shtab_filedrop_resolve___ledger_COMPGEN=_shtab_compgen_files
+_shtab_filedrop_keygen_pos_0_COMPGEN=_shtab_cmd_compgen_45a1d660
+_shtab_filedrop_keygen___config_COMPGEN=_shtab_compgen_dirs
+_shtab_filedrop_keygen___ledger_COMPGEN=_shtab_compgen_files
 _shtab_filedrop_init___config_COMPGEN=_shtab_compgen_dirs
 _shtab_filedrop_init___ledger_COMPGEN=_shtab_compgen_files
 _shtab_filedrop___config_COMPGEN=_shtab_compgen_dirs
 _shtab_filedrop___ledger_COMPGEN=_shtab_compgen_files
 
 _shtab_filedrop_history___outcome_choices=(held waiting unfinished delivered discarded abandoned)
-_shtab_filedrop_pos_0_choices=(run export check status history list resolve init)
+_shtab_filedrop_keygen___type_choices=(ecdsa ed25519 rsa)
+_shtab_filedrop_keygen___regenerate_choices=(never fail partial_idempotence full_idempotence always)
+_shtab_filedrop_pos_0_choices=(run export check status history list resolve keygen init)
 
 _shtab_filedrop_run__h_nargs=0
 _shtab_filedrop_run___help_nargs=0
@@ -122,6 +128,17 @@ _shtab_filedrop_resolve___resend_nargs=0
 _shtab_filedrop_resolve___delivered_nargs=0
 _shtab_filedrop_resolve___discard_nargs=0
 _shtab_filedrop_resolve___dry_run_nargs=0
+_shtab_filedrop_keygen__h_nargs=0
+_shtab_filedrop_keygen___help_nargs=0
+_shtab_filedrop_keygen___json_nargs=0
+_shtab_filedrop_keygen__q_nargs=0
+_shtab_filedrop_keygen___quiet_nargs=0
+_shtab_filedrop_keygen__v_nargs=0
+_shtab_filedrop_keygen___verbose_nargs=0
+_shtab_filedrop_keygen___no_color_nargs=0
+_shtab_filedrop_keygen___debug_nargs=0
+_shtab_filedrop_keygen___no_backup_nargs=0
+_shtab_filedrop_keygen___dry_run_nargs=0
 _shtab_filedrop_init__h_nargs=0
 _shtab_filedrop_init___help_nargs=0
 _shtab_filedrop_init___json_nargs=0
@@ -149,6 +166,11 @@ _shtab_filedrop___debug_nargs=0
 # $1=COMP_WORDS[1]
 _shtab_cmd_compgen_b16710bd() {
   compgen -W "$(ls /etc/filedrop/jobs 2>/dev/null | sed -n '/[.]json/s/[.].*//p')" -- $1
+}
+
+# $1=COMP_WORDS[1]
+_shtab_cmd_compgen_45a1d660() {
+  compgen -W "$(ls /etc/filedrop/accounts 2>/dev/null | sed -n '/[.]json/s/[.].*//p')" -- $1
 }
 # End Custom Preamble
 

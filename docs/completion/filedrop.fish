@@ -50,8 +50,8 @@ function _shtab_filedrop_using
   test "$_shtab_filedrop_cmdpath" = "$argv"
 end
 
-set -g _shtab_filedrop_commands run export check status history list resolve init
-set -g _shtab_filedrop_opts_with_value --config --from --kind --ledger --limit --only --outcome --since --to -n
+set -g _shtab_filedrop_commands run export check status history list resolve keygen init
+set -g _shtab_filedrop_opts_with_value --bits --comment --config --from --kind --ledger --limit --only --outcome --regenerate --since --to --type -n
 
 complete -c filedrop -e
 complete -c filedrop -f
@@ -154,6 +154,22 @@ complete -c filedrop -n '_shtab_filedrop_using resolve' -l discard -d 'do not mo
 complete -c filedrop -n '_shtab_filedrop_using resolve' -l dry-run -d 'show what would be decided; change nothing'
 complete -c filedrop -n '_shtab_filedrop_using resolve; and test $_shtab_filedrop_npos -eq 0' -ka "(ls /etc/filedrop/jobs 2>/dev/null | sed -n '/[.]json/s/[.].*//p')" -d 'the job that holds the files'
 complete -c filedrop -n '_shtab_filedrop_using resolve; and test $_shtab_filedrop_npos -ge 1' -ka "(__fish_complete_path (commandline -ct))" -d 'the file'"'"'s name, or the path of its original'
+complete -c filedrop -n '_shtab_filedrop_using; and test $_shtab_filedrop_npos -eq 0' -a keygen -d 'make the key pair of an account, and show its public key'
+complete -c filedrop -n '_shtab_filedrop_using keygen' -s h -l help -d 'show this help message and exit'
+complete -c filedrop -n '_shtab_filedrop_using keygen' -l config -xka "(__fish_complete_directories)" -d 'folder of accounts and jobs (/etc/filedrop)'
+complete -c filedrop -n '_shtab_filedrop_using keygen' -l ledger -xka "(__fish_complete_path (commandline -ct))" -d 'the ledger (/var/lib/filedrop/ledger.sqlite3)'
+complete -c filedrop -n '_shtab_filedrop_using keygen' -l json -d 'print one JSON document'
+complete -c filedrop -n '_shtab_filedrop_using keygen' -s q -l quiet -d 'print nothing while all is well'
+complete -c filedrop -n '_shtab_filedrop_using keygen' -s v -l verbose -d 'show every file'
+complete -c filedrop -n '_shtab_filedrop_using keygen' -l no-color -d 'use no colors, as with NO_COLOR'
+complete -c filedrop -n '_shtab_filedrop_using keygen' -l debug -d 'print the traceback of an unexpected error'
+complete -c filedrop -n '_shtab_filedrop_using keygen' -l type -xka "ecdsa ed25519 rsa" -d 'the type of the key (ed25519)'
+complete -c filedrop -n '_shtab_filedrop_using keygen' -l bits -x -d 'the size of an RSA or ECDSA key; default: 3072 or 256'
+complete -c filedrop -n '_shtab_filedrop_using keygen' -l comment -x -d 'the comment of the key; default: filedrop@HOST, or the one that it has'
+complete -c filedrop -n '_shtab_filedrop_using keygen' -l regenerate -xka "never fail partial_idempotence full_idempotence always" -d 'when to replace an existing pair: never, fail, partial_idempotence, full_idempotence, always (fail)'
+complete -c filedrop -n '_shtab_filedrop_using keygen' -l no-backup -d 'remove a replaced pair; default: it is kept beside the new one'
+complete -c filedrop -n '_shtab_filedrop_using keygen' -l dry-run -d 'show what would be done; change nothing'
+complete -c filedrop -n '_shtab_filedrop_using keygen; and test $_shtab_filedrop_npos -eq 0' -ka "(ls /etc/filedrop/accounts 2>/dev/null | sed -n '/[.]json/s/[.].*//p')" -d 'the account'"'"'s name, which is the name of its file'
 complete -c filedrop -n '_shtab_filedrop_using; and test $_shtab_filedrop_npos -eq 0' -a init -d 'create the ledger on a new host'
 complete -c filedrop -n '_shtab_filedrop_using init' -s h -l help -d 'show this help message and exit'
 complete -c filedrop -n '_shtab_filedrop_using init' -l config -xka "(__fish_complete_directories)" -d 'folder of accounts and jobs (/etc/filedrop)'

@@ -32,8 +32,10 @@ FILES = ("filedrop.1", "completion/filedrop.bash", "completion/_filedrop", "comp
 """What is made, under docs/."""
 
 _SHELLS = {"filedrop.bash": "bash", "_filedrop": "zsh", "filedrop.fish": "fish"}
+_NAMES = f"ls {DEFAULT_FOLDER}/{{}} 2>/dev/null | sed -n '/[.]json/s/[.].*//p'"  # no $: fish reads it
 _COMPLETED = {
-    "JOB": shtab.cmd(f"ls {DEFAULT_FOLDER}/jobs 2>/dev/null | sed -n '/[.]json/s/[.].*//p'"),  # no $: fish reads it
+    "JOB": shtab.cmd(_NAMES.format("jobs")),
+    "ACCOUNT": shtab.cmd(_NAMES.format("accounts")),
     "DIR": shtab.DIRECTORY,
     "FILE": shtab.FILE,
 }

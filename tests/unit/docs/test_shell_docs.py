@@ -50,7 +50,17 @@ def test_bash_completes_subcommands_options_and_jobs(tmp_path: Path) -> None:
         (tmp_path / "jobs" / name).touch()
     script = tmp_path / "filedrop.bash"
     script.write_text((DOCS / "completion" / "filedrop.bash").read_text().replace("/etc/filedrop", str(tmp_path)))
-    assert completed("", script=script) == ["check", "export", "history", "init", "list", "resolve", "run", "status"]
+    assert completed("", script=script) == [
+        "check",
+        "export",
+        "history",
+        "init",
+        "keygen",
+        "list",
+        "resolve",
+        "run",
+        "status",
+    ]
     assert completed("st", script=script) == ["status"]
     assert completed("run", "--d", script=script) == ["--debug", "--dry-run"]
     assert completed("run", "", script=script) == ["invoices", "reports"]

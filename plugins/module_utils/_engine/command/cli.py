@@ -20,6 +20,8 @@ from . import signals
 from .console import ERROR, INFO, Console
 from .context import CommandContext, error_document
 from .exit_status import WELL, status_of_error
+from .keygen import FLAGS as KEY_FLAGS
+from .keygen import keygen
 from .parser import make_parser
 from .reports.history import history, list_files
 from .reports.status import status
@@ -69,14 +71,8 @@ def _dispatch(given: argparse.Namespace, console: Console) -> int:
         for flag, value in (("--config", given.config), ("--ledger", given.ledger))
     )
     context = CommandContext(Configuration(configuration), ledger, console, everything=given.verbose)
-    if given.command == "run" and given.wait:
-        if given.only:
-            raise InputError(
-                "option_invalid", "--only: --wait runs for all new files.", "Use only one of the two flags."
-            )
-        return run_and_wait(context, given.job, force=given.force)
     if given.command == "run":
-        return run(context, given.job, dry_run=given.dry_run, force=given.force, only=given.only)
+        return _run(context, given)
     if given.command == "export":
         return export(context, given.job, {name: getattr(given, name) for name in FLAGS}, dry_run=given.dry_run)
     if given.command == "check":
@@ -89,7 +85,18 @@ def _dispatch(given: argparse.Namespace, console: Console) -> int:
         return list_files(context, given.job)
     if given.command == "resolve":
         return resolve(context, given.job, given.files, given.decision, dry_run=given.dry_run)
+    if given.command == "keygen":
+        flags = {name: getattr(given, name) for name in KEY_FLAGS}
+        return keygen(context, given.account, flags, dry_run=given.dry_run)
     return init(context)
+
+
+def _run(context: CommandContext, given: argparse.Namespace) -> int:
+    if not given.wait:
+        return run(context, given.job, dry_run=given.dry_run, force=given.force, only=given.only)
+    if given.only:
+        raise InputError("option_invalid", "--only: --wait runs for all new files.", "Use only one of the two flags.")
+    return run_and_wait(context, given.job, force=given.force)
 
 
 def _refuse(console: Console, error: FiledropError) -> int:

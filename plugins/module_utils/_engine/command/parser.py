@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from ..config.files import DEFAULT_FOLDER
 from ..config.paths import SYSTEM_LEDGER
+from ..keys.spec import REGENERATE, TYPES
 from ..ledger.history import MOST
 from ..states import OUTCOMES
 from ..version import VERSION
@@ -39,6 +40,7 @@ examples:
   filedrop list reports             show what waits at the provider
   filedrop resolve invoices i-7.xml --resend
                                     the file did not arrive: send it again
+  filedrop keygen amili             make the key of an account, and show it
   filedrop status --json | jq .jobs
                                     output for programs
 
@@ -164,6 +166,7 @@ def make_parser() -> Parser:
     for choice, meaning in _DECISIONS.items():
         which.add_argument(f"--{choice}", dest="decision", action="store_const", const=choice, help=meaning)
     decision.add_argument("--dry-run", action="store_true", help="show what would be decided; change nothing")
+    _add_keygen(add("keygen", "make the key pair of an account, and show its public key", _KEYGEN))
     add(
         "init",
         "create the ledger on a new host",
@@ -183,6 +186,25 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     _add_only(parser, "send only the file with this exact name; repeatable")
     parser.add_argument("--again", action="store_true", help="send files again that were sent before")
     parser.add_argument("--dry-run", action="store_true", help="connect and show what would be done; change nothing")
+
+
+def _add_keygen(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("account", metavar="ACCOUNT", help="the account's name, which is the name of its file")
+    parser.add_argument("--type", choices=TYPES, default="ed25519", help="the type of the key (%(default)s)")
+    parser.add_argument("--bits", metavar="N", type=int, help="the size of an RSA or ECDSA key; default: 3072 or 256")
+    parser.add_argument(
+        "--comment", metavar="TEXT", help="the comment of the key; default: filedrop@HOST, or the one that it has"
+    )
+    parser.add_argument(
+        "--regenerate",
+        choices=REGENERATE,
+        metavar="WHEN",
+        default="fail",
+        help=f"when to replace an existing pair: {', '.join(REGENERATE)} (%(default)s)",
+    )
+    text = "remove a replaced pair; default: it is kept beside the new one"
+    parser.add_argument("--no-backup", dest="backup", action="store_false", help=text)
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done; change nothing")
 
 
 def _add_only(
@@ -210,6 +232,11 @@ _EXPORT = """\
 Send files of a drop-off that you choose by names, times or kinds; without a choice, all. Each file is told with what
 became of it. A file that was sent before is not sent again, unless you say --again; you are told when it was sent. Jobs
 with by_hand are for this command only."""
+
+_KEYGEN = """\
+Make the key pair that private_key_file of the account names, and show the public key to register with the provider. An
+existing pair is kept and shown. If it differs, or cannot be used, --regenerate says when to replace it. The passphrase
+is the account's. As root, a new key belongs to the owner of its folder."""
 
 _CHECK = "Connect for some jobs, or for all that are enabled, and show what a run would do."
 
