@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,32 @@ def test_a_download_that_trickles_is_given_up(tmp_path: Path, server: LyingFtp) 
     server.hooks["RETR"] = trickle
     assert desk.pick_up().counts["delivered"] == 0
     assert server.files == {"pickup/a.xml": CONTENT}
+
+
+@contextmanager
+def unanswered_port() -> Iterator[int]:
+    """A port that lets no connection in and refuses none, as behind a firewall: its queue is full."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with suppress(BlockingIOError):
+                waiting.connect(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("answer", ["150 go on", ""])
+@pytest.mark.parametrize("mode", ["pickup", "rename"])
+def test_a_port_behind_a_firewall_is_named(tmp_path: Path, server: LyingFtp, mode: str, answer: str) -> None:
+    desk = Desk(tmp_path, server.account_options(timeout=0.5))
+    with unanswered_port() as port:
+        server.hooks["EPSV"] = lambda session, _argument: session.say(f"229 there (|||{port}|)")
+        server.hooks.update(dict.fromkeys(("MLSD", "STOR"), lambda session, _path: answer and session.say(answer)))
+        (desk.outbox / "a.xml").write_bytes(CONTENT)
+        result = desk.run(desk.job_of(mode))
+    assert result.error is not None
+    assert result.error.reason == "data_connection_failed"
+    assert f"port {port}: timed out" in result.error.finding

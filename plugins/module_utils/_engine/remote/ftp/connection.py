@@ -36,6 +36,7 @@ from .control import (
     OutOfStep,
     Refused,
     Reply,
+    broken,
     is_empty,
     may_be_missing,
     refusal,
@@ -223,8 +224,10 @@ class _FtpConnection:
         if reply.code == 550 and "ascii" in reply.words.lower():
             self._control.use_binary()
             reply = self._control.ask(f"SIZE {path}")
-        if reply.is_ok:
+        if reply.code == 213:
             return _file(path, reply)
+        if reply.is_ok:
+            raise broken(f"The server answered SIZE with another code than 213: {reply.said}")
         self._is_unknown("SIZE", reply)
         self._nothing(reply, path)
         return None
@@ -398,14 +401,14 @@ class _FtpConnection:
             control.go_one_by_one()
             control.drop()
             return self.sizes(path, None)
-        if theirs.is_ok:
+        if theirs.code == 213:
             self._ahead = final, _file(final, theirs)
         else:
             with suppress(RemoteError):  # then `stat` asks once more, and tells the reason
                 self._nothing(theirs, final)
                 self._ahead = final, None
                 self._free = _Look(final, control.sent, time.monotonic())
-        return _file(path, ours).size if ours.is_ok else None
+        return _file(path, ours).size if ours.code == 213 else None
 
     # --- names
 
@@ -490,6 +493,5 @@ def _name(path: str) -> str:
 
 
 def _file(path: str, reply: Reply) -> Entry:
-    """Return the file that a server has told the size of. One that cannot be read is unknown."""
-    size = data.size_of(reply.text[4:].strip()) if reply.code == 213 else None
-    return Entry(_name(path), path, size, None, modes.S_IFREG)
+    """Return the file that a reply to SIZE is about. A size that cannot be read is unknown."""
+    return Entry(_name(path), path, data.size_of(reply.text[4:].strip()), None, modes.S_IFREG)

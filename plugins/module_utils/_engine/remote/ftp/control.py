@@ -138,7 +138,7 @@ class Control(ftplib.FTP):
             return ProtocolError(error.reason, error.finding)
         if _is_of_tls(error.__cause__):
             return UnreachableError("tls_failed", f"TLS with {where} failed: {error.finding}", TLS_FAILED)
-        if isinstance(error.__cause__, (socket.timeout, TimeoutError)):
+        if is_silence(error):
             is_silent = self.context is not None and not self.greeting and self.account.tls == "explicit"
             way_out = f"{CLOSED} If the server begins with TLS, set tls to implicit." if is_silent else CLOSED
             return UnreachableError("no_answer", f"No answer from {where}. {error.finding}", way_out)
@@ -336,11 +336,11 @@ class Control(ftplib.FTP):
         :raises ConnectionLost: the server ended the session (421), or did not answer in time. It is no reply, or too
             long: ``protocol_error``.
         """
-        is_second, self._heard = 0 < self._heard < self._sent and seconds is None, self._heard + 1
+        is_second, self._heard = 0 < self._heard < self._sent, self._heard + 1
         try:
             return self._reply(seconds)
-        except ConnectionLost:
-            if is_second:
+        except ConnectionLost as error:
+            if is_second and not (seconds and is_silence(error)):
                 self.go_one_by_one()
             raise
 
@@ -463,6 +463,10 @@ def _fingerprint_offered(account: Account) -> str | None:
 
 def _is_last(line: str, first: str) -> bool:
     return line[:3] == first[:3] and line[3:4] != "-"
+
+
+def is_silence(error: ConnectionLost) -> bool:
+    return isinstance(error.__cause__, (socket.timeout, TimeoutError))
 
 
 def _is_of_tls(error: BaseException | None) -> bool:

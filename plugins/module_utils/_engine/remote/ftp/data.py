@@ -23,7 +23,7 @@ from ...errors import ConnectionLost, FiledropError, RemoteError
 from ..channel import ended, silent
 from ..interface import Entry, UploadRefused, join
 from ..tcp import detect_dead_peer
-from .control import PORT_BLOCKED, Control, OutOfStep, Refused, Reply, broken
+from .control import PORT_BLOCKED, Control, OutOfStep, Refused, Reply, broken, is_silence
 
 GRACE = 5.0  # seconds that the end of a data connection may come after the reply
 
@@ -67,26 +67,42 @@ def begin(control: Control, command: str, *, ours: bool = False) -> Begun:
     else:
         address = _passive(control)
         control.send(command)
-    raw, failure = None, None
+    raw = _connected(control, address)
     try:
-        raw = _said_hello(control, socket.create_connection(address, timeout=control.seconds))
-    except OSError as error:
-        failure = error
-    try:
-        answer = control.reply()
+        answer = _begun(control, raw)
         if answer.code >= 300:
             control.catch_up(answer)
             raise Refused(answer)
-        if raw is None:
-            raise _no_data(f"{address[0]} port {address[1]}: {(failure and failure.strerror) or failure}")
+        if isinstance(raw, ConnectionLost):
+            raise raw
         if answer.code >= 200 and command.startswith("STOR"):
             raise broken(f"The server has a file before it was sent: {answer.said}")
         _secure_data(control, raw)
     except BaseException:
-        if raw is not None:
+        if isinstance(raw, socket.socket):
             raw.close()
         raise
     return raw, answer if answer.code >= 200 else None
+
+
+def _connected(control: Control, address: tuple[str, int]) -> socket.socket | ConnectionLost:
+    """Open a data connection; return it, or why that failed. The server may know more of it."""
+    try:
+        return _said_hello(control, socket.create_connection(address, timeout=control.seconds))
+    except OSError as error:
+        return _no_data(f"{address[0]} port {address[1]}: {error.strerror or error}")
+
+
+def _begun(control: Control, raw: socket.socket | ConnectionLost) -> Reply:
+    """Read the reply to the command. Many servers wait for the data connection before they say anything."""
+    if not isinstance(raw, ConnectionLost):
+        return control.reply()
+    try:
+        return control.reply(GRACE)
+    except ConnectionLost as error:
+        if is_silence(error):
+            raise raw from error
+        raise
 
 
 def _passive(control: Control) -> tuple[str, int]:
