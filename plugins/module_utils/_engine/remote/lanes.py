@@ -341,7 +341,7 @@ class Lanes:
                 call.future.set_result(result)
             else:
                 call.future.set_exception(error)
-            if isinstance(error, (ConnectionLost, ProtocolError)):
+            if isinstance(error, (ConnectionLost, ProtocolError, TrustError)):
                 self._fail(error)
             else:
                 self._end(call.lane)

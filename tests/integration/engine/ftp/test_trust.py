@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +189,34 @@ def test_a_server_that_waits_for_tls_is_told_with_the_option(tmp_path: Path) -> 
     with FtpServer("proftpd", tls="implicit") as server:
         error = refusal_of(server.account_options(tls="explicit", timeout=1))
     assert (error.reason, "set tls to implicit" in error.way_out) == ("no_answer", True)
+
+
+@pytest.mark.parametrize("is_pinned", [False, True])
+@pytest.mark.parametrize("mode", ["rename", "direct", "pickup"])
+def test_a_foreign_certificate_on_a_data_connection_ends_the_run(tmp_path: Path, mode: str, is_pinned: bool) -> None:
+    certificate, foreign = make_certificate(tmp_path / "tls"), make_certificate(tmp_path / "foreign")
+    trust: dict[str, object] = (
+        {"tls_fingerprints": [pin_of(certificate)]} if is_pinned else {"ca_file": str(certificate.ca)}
+    )
+    with serve(certificate) as server, serve(foreign) as other:
+        received: list[bytes] = []
+
+        def take(session: Session, _path: str) -> None:
+            session.say("150 go on")
+            assert session.passive is not None
+            assert other.context is not None
+            with suppress(OSError):
+                received.append(other.context.wrap_socket(session.passive.accept()[0], server_side=True).recv(10))
+            session.say("226 done")
+
+        server.hooks.update(STOR=take, RETR=take)
+        desk = Desk(tmp_path, server.account_options(**trust))
+        for name in ("a.xml", "b.xml"):
+            (desk.outbox / name).write_bytes(b"secret")
+            server.files[f"pickup/{name}"] = b"theirs"
+        result = desk.run(desk.job_of(mode))
+        assert result.error is not None
+        assert result.error.reason == ("certificate_not_pinned" if is_pinned else "certificate_untrusted")
+        assert result.counts["delivered"] == 0
+        assert [one for one in received if one] == []
+        assert not [note for note in result.notes if "tried again" in note]

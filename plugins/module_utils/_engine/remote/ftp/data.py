@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from ...errors import ConnectionLost, FiledropError, RemoteError
+from ...errors import ConnectionLost, FiledropError, RemoteError, TrustError
 from ..channel import ended, silent
 from ..interface import Entry, UploadRefused, join
 from ..tcp import detect_dead_peer
@@ -67,8 +67,9 @@ def begin(control: Control, command: str, *, ours: bool = False) -> Begun:
     else:
         address = _passive(control)
         control.send(command)
-    raw = _connected(control, address)
+    raw = None
     try:
+        raw = _connected(control, address)
         answer = _begun(control, raw)
         if answer.code >= 300:
             control.catch_up(answer)
@@ -78,9 +79,11 @@ def begin(control: Control, command: str, *, ours: bool = False) -> Begun:
         if answer.code >= 200 and command.startswith("STOR"):
             raise broken(f"The server has a file before it was sent: {answer.said}")
         _secure_data(control, raw)
-    except BaseException:
+    except BaseException as error:
         if isinstance(raw, socket.socket):
             raw.close()
+        if not isinstance(error, Refused):  # the next reply would be taken for that to another command
+            control.drop()
         raise
     return raw, answer if answer.code >= 200 else None
 
@@ -140,8 +143,12 @@ def _said_hello(control: Control, raw: socket.socket) -> socket.socket:
     # With TLS 1.3 a session can be resumed only once its ticket has come, which is after the first read.
     secured = control.wrapped(raw, control.sock.session, do_handshake_on_connect=False)
     secured.settimeout(0)
-    with suppress(OSError, EOFError):  # it is still to be continued; an error comes again then
+    try:
         secured.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        raise _untrusted(control, error) from error
+    except (OSError, EOFError):  # it is still to be continued; an error comes again then
+        pass
     secured.settimeout(control.seconds)
     return secured
 
@@ -153,11 +160,23 @@ def _secure_data(control: Control, data: socket.socket) -> None:
     with control.lost():
         try:
             data.do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            raise _untrusted(control, error) from error
         except (ssl.SSLError, ConnectionError, EOFError) as error:
+            said = f"TLS: {error}"
             with suppress(ConnectionLost):
-                raise _no_data(control.reply(GRACE).said) from error
-            raise _no_data(f"TLS: {error}") from error
+                said = control.reply(GRACE).said
+            raise _no_data(said) from error
     control.check_pin(data)
+
+
+def _untrusted(control: Control, error: ssl.SSLCertVerificationError) -> TrustError:
+    return TrustError(
+        "certificate_untrusted",
+        f"The certificate of a data connection of {control.account.host} is not trusted: "
+        f"{error.verify_message or error}. Nothing was sent over it.",
+        "It is not that of the login. Ask the provider which certificates the server has for data connections.",
+    )
 
 
 def _port(port: int, answer: Reply) -> int:
