@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ftp import data
 from support.desk import Desk, assert_delivered
 from support.lying_ftp import LyingFtp, Session
 
@@ -90,3 +91,49 @@ def test_a_port_behind_a_firewall_is_named(tmp_path: Path, server: LyingFtp, mod
     assert result.error is not None
     assert result.error.reason == "data_connection_failed"
     assert f"port {port}: timed out" in result.error.finding
+
+
+@pytest.mark.parametrize("said", ["226 done", "150 still at it"])
+@pytest.mark.parametrize("command", ["RETR", "MLSD"])
+def test_a_reply_may_overtake_the_data(
+    tmp_path: Path, server: LyingFtp, monkeypatch: pytest.MonkeyPatch, command: str, said: str
+) -> None:
+    def pause(session: Session, path: str) -> None:
+        content = f"size=3;type=file; a.xml\r\nsize={len(CONTENT)};type=file; b.xml\r\n".encode()
+        content = content if command == "MLSD" else server.files[session.path(path)]
+        session.say("150 here it comes")
+        with session.data() as link:
+            link.sendall(content[:25])
+            time.sleep(0.1)
+            session.say(said)
+            time.sleep(0.6)
+            link.sendall(content[25:])
+        if said[0] == "1":
+            session.say("226 done")
+
+    monkeypatch.setattr(data, "GRACE", 0.2)
+    desk = Desk(tmp_path, server.account_options(timeout=2))
+    server.files.update({"pickup/a.xml": b"abc", "pickup/b.xml": CONTENT})
+    server.hooks[command] = pause
+    assert_delivered(desk.pick_up(), ["a.xml", "b.xml"])
+    assert (desk.inbox / "b.xml").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("said", ["226 done", "150 here it comes\r\n226 done"])
+def test_a_data_connection_that_is_never_ended_costs_little(
+    tmp_path: Path, server: LyingFtp, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    kept: list[socket.socket] = []
+
+    def keep(session: Session, path: str) -> None:
+        if said[0] != "1":
+            session.say("150 here it comes")
+        kept.append(session.data())
+        kept[-1].sendall(server.files[session.path(path)])
+        session.say(said)
+
+    monkeypatch.setattr(data, "GRACE", 0.2)
+    desk = Desk(tmp_path, server.account_options(timeout=60))
+    server.files["pickup/a.xml"] = CONTENT
+    server.hooks["RETR"] = keep
+    assert_delivered(desk.pick_up(), ["a.xml"])

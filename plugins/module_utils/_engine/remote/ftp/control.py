@@ -51,6 +51,8 @@ PORT_BLOCKED = "Ask the provider which ports are for passive FTP, and let the fi
 _FORBIDDEN = re.compile(rb"[\r\n\0\xff]")
 """What must not be in a command: the ends of lines, NUL, and the escape of Telnet (IAC)."""
 
+_NOT_1XX = re.compile(rb"^(?!1\d\d)[^\n]*\n", re.MULTILINE)
+
 _ONE_BY_ONE: set[tuple[str, int]] = set()
 """Servers that do not. Later sessions of this process know, and by the ledger those of others."""
 
@@ -281,16 +283,29 @@ class Control(ftplib.FTP):
 
         :raises ConnectionLost: it has.
         """
+        self._take_in()
+        if self._buffer:
+            if not self._buffer.startswith(b"421"):  # it may end a session that is idle for too long
+                self.go_one_by_one()
+            raise ended(f"it sent what nothing had asked for: {self._for_people(self._buffer.decode('latin-1'))}")
+
+    def _take_in(self) -> None:
+        """Read what has come, without waiting."""
         self.sock.settimeout(0)
         with suppress(BlockingIOError, ssl.SSLWantReadError):
             data = self.sock.recv(8192)
             if not data:
                 raise ended("it was closed by the server")
             self._buffer += data
-        if self._buffer:
-            if not self._buffer.startswith(b"421"):  # it may end a session that is idle for too long
-                self.go_one_by_one()
-            raise ended(f"it sent what nothing had asked for: {self._for_people(self._buffer.decode('latin-1'))}")
+
+    def has_last_reply(self, is_readable: bool) -> bool:
+        """Return whether the reply that ends a transfer has come, or none can come. It is left to be read."""
+        try:
+            if is_readable:
+                self._take_in()
+        except (ConnectionLost, OSError, EOFError):
+            return True
+        return len(self._buffer) > LONGEST_LINE or bool(_NOT_1XX.search(self._buffer))
 
     def catch_up(self, refused: Reply) -> None:
         """Read what else the server says of a refused transfer: ProFTPD refuses one beyond its limits twice."""

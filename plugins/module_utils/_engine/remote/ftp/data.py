@@ -25,7 +25,7 @@ from ..interface import Entry, UploadRefused, join
 from ..tcp import detect_dead_peer
 from .control import PORT_BLOCKED, Control, OutOfStep, Refused, Reply, broken, is_silence
 
-GRACE = 5.0  # seconds that the end of a data connection may come after the reply
+GRACE = 5.0  # seconds for what should have come already: the end after all data, or the reason of a failure
 
 _OTHER = modes.S_IFCHR  # neither a file, nor a folder, nor a link
 _UNIX = re.compile(
@@ -233,16 +233,17 @@ class Transfer:
             self._connection.sendall(data)
 
     def receive(self, length: int) -> bytes:
-        """Return the next bytes; none at the end."""
-        block = b"" if self._is_at_end else self._received(length)
+        """Return the next bytes; none at the end. One byte is only wanted to see whether this is the end."""
+        patience = min(GRACE if length == 1 else self._control.seconds, self._control.seconds)
+        block = b"" if self._is_at_end else self._received(length, patience)
         self._is_at_end = not block
         return block
 
-    def _received(self, length: int) -> bytes:
+    def _received(self, length: int, patience: float) -> bytes:
         pending = getattr(self._connection, "pending", int)
         try:
             if not pending():
-                self._wait()
+                self._wait(patience)
             return self._connection.recv(length)
         except (socket.timeout, TimeoutError) as error:
             if self._has_answer:  # some servers never end the data connection
@@ -258,15 +259,20 @@ class Transfer:
             self.was_reset = True
             return b""
 
-    def _wait(self) -> None:
-        """Wait for data. Once the reply has come, the rest must come soon."""
-        control = self._control.sock
+    def _wait(self, patience: float) -> None:
+        """Wait for data. Once the last reply has come, the rest must come in so many seconds."""
+        end = time.monotonic() + self._control.seconds
         ready: Sequence[Any] = ()
-        if not self._has_answer:
-            ready = select.select([self._connection, control], [], [], self._control.seconds)[0]
-            self._has_answer = control in ready
-        if self._has_answer and self._connection not in ready:
-            self._connection.settimeout(GRACE)
+        while not self._has_answer:
+            self._has_answer = self._control.has_last_reply(bool(ready))
+            if not self._has_answer:
+                both = (self._connection, self._control.sock)
+                ready = select.select(both, [], [], max(0.0, end - time.monotonic()))[0]
+                if not ready:
+                    raise TimeoutError
+                if self._connection in ready:
+                    return
+        self._connection.settimeout(patience)
 
     def _over(self) -> None:
         self.is_over = True
