@@ -49,6 +49,7 @@ class Features(NamedTuple):
     :ivar stat_while_open: a file can be looked at while it is uploaded.
     :ivar size_is_final: `Uploaded.size` of a temporary file is told after the file was closed, and its final name is
         looked at then. So neither an earlier look nor one after the rename shows more.
+    :ivar lists_hidden: a listing has names that begin with a dot, too.
     """
 
     stat: bool
@@ -58,6 +59,7 @@ class Features(NamedTuple):
     max_in_flight: int
     stat_while_open: bool = True
     size_is_final: bool = False
+    lists_hidden: bool = True
 
 
 class Outgoing(Protocol):

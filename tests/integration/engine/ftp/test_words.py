@@ -114,3 +114,57 @@ def test_a_set_on_a_server_without_times_is_in_no_time_frame(desk: Desk, server:
     result = desk.pick_up(after="keep", companions=pair, modified_from="2020-01-01")
     assert (result.error, result.counts["delivered"]) == (None, 0)
     assert any("no known time" in note for note in result.notes)
+
+
+def test_a_time_that_is_refused_for_now_is_no_other_file(desk: Desk, server: LyingFtp) -> None:
+    server.features = ("SIZE", "MDTM")
+    server.files["pickup/a.xml"] = CONTENT
+    asked: list[str] = []
+
+    def time_of(session: Session, path: str) -> object:
+        asked.append(path)
+        return session.say("450 busy, try again") if len(asked) == 3 else True
+
+    server.hooks["MDTM"] = time_of
+    desk.pick_up()
+    server.hooks.pop("MDTM")
+    desk.pick_up()
+    assert [path.name for path in desk.inbox.iterdir()] == ["a.xml"]
+    assert "pickup/a.xml" not in server.files
+
+
+@pytest.mark.parametrize("text", ["(but failed to open directory)", "permission denied", "could not open"])
+def test_a_listing_that_says_that_it_failed_is_an_error(desk: Desk, server: LyingFtp, text: str) -> None:
+    server.hooks["MLSD"] = lambda session, _path: session.send_data(b"", text=f"226 Transfer done {text}.")
+    result = desk.pick_up()
+    assert result.error is not None
+    assert result.error.reason == "listing_incomplete"
+
+
+def test_a_size_that_is_refused_for_now_fails_one_file(desk: Desk, server: LyingFtp) -> None:
+    refused: list[str] = []
+
+    def size(session: Session, path: str) -> object:
+        if path.endswith(".part") and len(refused) < 2 and (not refused or refused[0] == path):
+            refused.append(path)
+            return session.say("450 busy, try again")
+        return True
+
+    server.features = ("SIZE", "MDTM")
+    server.hooks["SIZE"] = size
+    names = [f"{name}.xml" for name in "abcd"]
+    for name in names:
+        (desk.outbox / name).write_bytes(CONTENT)
+    result = desk.drop_off()
+    assert result.error is None
+    assert (result.counts["delivered"], result.counts["failed"]) == (3, 1)
+    assert_delivered(desk.drop_off(), [one.name for one in result.outcomes if one.outcome == "failed"])
+
+
+def test_files_are_not_claimed_where_listings_hide_the_claims(desk: Desk, server: LyingFtp) -> None:
+    server.features = ("SIZE", "MDTM")
+    server.files["pickup/a.xml"] = CONTENT
+    renamed: list[str] = []
+    server.hooks["RNFR"] = lambda _session, path: renamed.append(path) or True
+    assert_delivered(desk.pick_up(share={"index": 0, "count": 1}), ["a.xml"])
+    assert renamed == []

@@ -106,7 +106,10 @@ def ftp_remote(account: Account, permissions: Permissions) -> ThreadedRemote:
     control = Control(account)
     return ThreadedRemote(
         [_FtpConnection(session, control)],
-        features=FEATURES._replace(max_in_flight=max(FEATURES.max_in_flight, 3 * account.connections)),
+        features=FEATURES._replace(
+            max_in_flight=max(FEATURES.max_in_flight, 3 * account.connections),
+            lists_hidden="MLST" in control.features or control.is_vsftpd,
+        ),
         identity=f"ftp {account.host} {account.port} {account.username}",
         clock=None,
         info=lambda: {**_info(control, account), "notes": list(session.notes)},
@@ -237,6 +240,8 @@ class _FtpConnection:
             return None
         reply = self.control.ask(f"MDTM {path}")
         self._is_unknown("MDTM", reply)
+        if 400 <= reply.code < 500 or (reply.code >= 500 and TROUBLE.search(reply.words)):
+            raise refusal(f"to tell the time of {path!r}", reply)  # no time would look like a file that was replaced
         return data.time_of(reply.text[4:]) if reply.code == 213 else None
 
     def _folder(self, path: str) -> Entry | None:
@@ -432,6 +437,7 @@ class _FtpConnection:
             raise self._explained(f"to rename {old!r}", first, old)
         if not second.is_ok:
             is_missing = self._lacks_folder_of(new, second)
+            self.session.with_files.discard(new.rpartition("/")[0])  # the name may be that of a folder
             raise refusal(f"to rename {old!r} to {new!r}", second, missing=is_missing)
 
     def remove(self, path: str) -> None:

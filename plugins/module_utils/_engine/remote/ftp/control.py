@@ -523,7 +523,7 @@ def refusal(doing: str, reply: Reply, *, missing: bool = False) -> FiledropError
 
 def may_be_missing(reply: Reply) -> bool:
     """Return whether a folder that cannot be listed is missing, for all that the server says."""
-    return bool(MISSING.search(reply.words)) or not DENIED.search(reply.words)
+    return bool(MISSING.search(reply.words)) or (reply.code >= 500 and not DENIED.search(reply.words))
 
 
 def is_empty(reply: Reply) -> bool:

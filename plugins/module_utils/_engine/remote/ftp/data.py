@@ -43,7 +43,9 @@ _TOTAL = re.compile(r"total\s+\d+", re.IGNORECASE)
 _DIGITS = {"sha256": 64, "sha1": 40}
 _TIME = re.compile(r"(\d{14})(?:\.\d+)?")
 TRUNCATED = re.compile(
-    r"truncat|incomplete|cut short|only the first|limit (?:was )?(?:reached|exceeded)", re.IGNORECASE
+    r"truncat|incomplete|cut short|only the first|limit (?:was )?(?:reached|exceeded)"
+    r"|fail|denied|could not|cannot|unable",
+    re.IGNORECASE,
 )
 """What a reply says of a listing that is not whole, although its code says that all is well."""
 

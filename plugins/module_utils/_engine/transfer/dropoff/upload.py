@@ -302,6 +302,8 @@ class Uploads:
         found = await try_look(self.remote.stat(row.temporary or ""))
         if found is None:
             await self._hold(row, "vanished", f"{row.temporary!r} disappeared when it was complete, before its rename.")
+        if isinstance(found, RemoteError) and not isinstance(found, (RemoteDenied, RemoteUnsupported)):
+            raise found  # it may pass, and concerns this file alone
         return found.size if isinstance(found, Entry) else None
 
     async def _taken_too_early(self, row: Row) -> NoReturn:

@@ -63,8 +63,12 @@ class Claims:
 
     @property
     def are_taken(self) -> bool:
-        """Return whether this job claims files. A job with ``after: keep`` does not: its files stay for all hosts."""
-        return self.job.share is not None and self.job.after != "keep" and not self.refused
+        """Return whether this job claims files. A job with ``after: keep`` does not: its files stay for all hosts.
+
+        A claim has a hidden name. Where listings leave such names out, a later run would not find it.
+        """
+        may_claim = self.remote.features.lists_hidden and not self.refused
+        return self.job.share is not None and self.job.after != "keep" and may_claim
 
     @cached_property
     def renaming(self) -> CanaryGate:
