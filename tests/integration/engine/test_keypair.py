@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import paramiko
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import formats, pair, spec
@@ -47,6 +48,33 @@ def test_ssh_keygen_agrees(tmp_path: Path, kind: str, bits: int | None, passphra
     if passphrase:
         wrong = subprocess.run(["ssh-keygen", "-y", "-P", "other", "-f", str(path)], capture_output=True, check=False)
         assert wrong.returncode != 0
+
+
+def _as_paramiko_reads(path: Path, passphrase: str | None) -> paramiko.PKey:
+    """The key as paramiko itself reads the file: the one of this environment, 2.12 to 5.1."""
+    classes: dict[str, Any] = {"ssh-ed25519": paramiko.Ed25519Key, "ssh-rsa": paramiko.RSAKey}
+    kind = path.with_suffix(".pub").read_text().split()[0]
+    return classes.get(kind, paramiko.ECDSAKey).from_private_key_file(str(path), passphrase)
+
+
+@pytest.mark.parametrize("passphrase", [None, "a passphrase of more than 72 bytes: " + "æøå" * 20])
+@pytest.mark.parametrize(("kind", "bits"), KINDS)
+def test_every_tool_reads_the_files(tmp_path: Path, kind: str, bits: int | None, passphrase: str | None) -> None:
+    """Made, and again after its comment was changed in place."""
+    path = tmp_path / "id"
+    for text in ("before", "for the bank æøå"):
+        ensure(path, type=kind, bits=bits, comment=text, passphrase=passphrase)
+    line = path.with_suffix(".pub").read_text()
+    public = formats.parse_line(*line.split()[:2])
+    assert told("ssh-keygen", "-y", "-P", passphrase or "", "-f", str(path)) == line.strip()
+    assert told("ssh-keygen", "-lf", str(path.with_suffix(".pub"))).split()[1] == public.fingerprint
+    assert _as_paramiko_reads(path, passphrase).asbytes() == public.blob
+    changed = ["-P", passphrase or "", "-c", "-C", "by ssh-keygen"]
+    told("ssh-keygen", *changed, "-f", str(path))
+    assert path.with_suffix(".pub").read_text().endswith(" by ssh-keygen\n")
+    assert not pair.ensure(
+        spec.KeyPairSpec(str(path), type=kind, bits=bits, comment="by ssh-keygen", passphrase=passphrase), check=True
+    ).plan.changed
 
 
 @pytest.mark.parametrize(

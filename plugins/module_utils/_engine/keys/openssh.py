@@ -82,7 +82,7 @@ def comment_inside(body: bytes, passphrase: str | None) -> str | None:
         return None
     try:
         start = _comment_start(private)
-        return read_string(private, start)[0].decode("utf-8", "backslashreplace")
+        return read_string(private, start)[0].decode("utf-8", "backslashreplace").strip()
     except ValueError:
         return None
 
@@ -97,9 +97,7 @@ def sealed(plain: bytes, comment: str, passphrase: str | None) -> bytes:
     envelope = open_envelope(pem.content) if pem is not None else None
     if envelope is None:
         raise ValueError("it is not in OpenSSH's format")
-    private = envelope.private[: _comment_start(envelope.private)] + _packed(comment.encode("utf-8"))
-    block = 8 if passphrase is None else 16
-    private += bytes(range(1, 1 + -len(private) % block))
+    private = _padded(envelope.private[: _comment_start(envelope.private)], comment, 8 if passphrase is None else 16)
     cipher, kdf, options = b"none", b"none", b""
     if passphrase is not None:
         salt = os.urandom(16)
@@ -108,6 +106,21 @@ def sealed(plain: bytes, comment: str, passphrase: str | None) -> bytes:
     one = (1).to_bytes(4, "big")
     content = OPENSSH_MAGIC + _packed(cipher, kdf, options) + one + _packed(envelope.public, private)
     return Pem(b"OPENSSH ", base64.b64encode(content)).text
+
+
+def _padded(key: bytes, comment: str, block: int) -> bytes:
+    """Return a private section with a comment, padded to the block size in a way that every tool reads.
+
+    paramiko takes the last byte for the length of the padding, unless it is printable ASCII, the end of a comment. It
+    refuses more than 15. So it cannot read a section without a padding if the comment is empty or ends otherwise.
+    """
+    text = comment.encode("utf-8")
+    found = key + _packed(text)
+    if len(found) % block == 0 and (not text or text[-1] >= 0x80):
+        if block < 16:
+            return found + bytes(range(1, 1 + block))
+        found = key + _packed(text + b" ")  # `comment_inside` does not return this space
+    return found + bytes(range(1, 1 + -len(found) % block))
 
 
 def _comment_start(private: bytes) -> int:
