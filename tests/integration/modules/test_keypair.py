@@ -144,3 +144,31 @@ def test_an_exposed_key_is_closed_with_a_warning(stage: Stage) -> None:
     assert [foreseen["changed"], closed["changed"], kept["changed"]] == [True, True, False]
     assert str(path) in closed["warnings"][0]
     assert _mode(path) == 0o600
+
+
+def test_the_whole_life_of_a_pair(stage: Stage) -> None:
+    """Made, another comment, another type, removed: each step in check mode first, and again."""
+    path = stage.folder / "key"
+    steps: list[tuple[dict[str, object], str]] = [
+        ({"comment": "one", "mode": "0400"}, "create"),
+        ({"comment": "two", "mode": "0600"}, "keep"),
+        ({"type": "rsa", "bits": 2048, "regenerate": "partial_idempotence", "backup": False}, "replace"),
+        ({"state": "absent"}, "remove"),
+    ]
+    wanted = [Step("keypair", {"path": str(path), **options}, diff=True) for options, _action in steps]
+    asked = [each._replace(check=check) for each in wanted for check in (True, False, True, False)]
+    results, output = stage.play(*asked)
+    for number, (_options, action) in enumerate(steps):
+        foreseen, done, *again = results[4 * number : 4 * number + 4]
+        assert (foreseen["changed"], done["changed"]) == (True, True)
+        assert foreseen["action"] == done["action"] == action
+        assert foreseen["diff"]["before"] == done["diff"]["before"]
+        if action != "create" and action != "replace":
+            assert foreseen["diff"]["after"] == done["diff"]["after"]
+        assert [each["changed"] for each in again] == [False, False]
+    assert results[1]["fingerprint"] == results[5]["fingerprint"] != results[9]["fingerprint"]
+    kept = Path(results[13]["backup"]["private_key_file"])
+    assert _keygen("-l", "-f", str(kept)).split()[:2] == ["2048", results[9]["fingerprint"]]
+    assert sorted(each.name for each in stage.folder.glob("key*")) == [kept.name, f"{kept.name}.pub"]
+    assert _mode(kept) == 0o600
+    _assert_no_key_material(output, kept)

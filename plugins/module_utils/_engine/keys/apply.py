@@ -50,6 +50,7 @@ def carry_out(wanted: KeyPairSpec, found: Found, plan: Plan) -> Backup:
     :raises DependencyError: encryption requires the library bcrypt.
     """
     with _folder(wanted) as folder:
+        _remove_leftovers(wanted, folder)
         if plan.action == "remove":
             return _remove_pair(wanted, folder)
         if plan.action != "keep":
@@ -120,7 +121,6 @@ def _write_pair(wanted: KeyPairSpec, folder: Folder, found: Found, plan: Plan, k
     saved: dict[str, str] = {}
     placed: list[str] = []
     try:
-        _remove_leftovers(wanted, folder)
         for _name, body, mode in parts:
             beside.append(_write_beside(wanted, folder, body, mode, owner))
         # If no private key was planned to be replaced, one that has just appeared must not be overwritten.
@@ -151,7 +151,6 @@ def _remove_pair(wanted: KeyPairSpec, folder: Folder) -> Backup:
     saved: dict[str, str] = {}
     old = [wanted.name, wanted.public_name]
     try:
-        _remove_leftovers(wanted, folder)
         if wanted.backup:
             _back_up(wanted, folder, old, saved)
             os.fsync(folder.fd)

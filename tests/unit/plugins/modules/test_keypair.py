@@ -168,3 +168,33 @@ def test_a_lost_public_key_file_comes_back(run: Run, tmp_path: Path) -> None:
 def test_bad_input_fails_in_check_mode_too(run: Run, options: dict[str, Any], reason: str, check: bool) -> None:
     told = run(check=check, **options)
     assert (told["failed"], told["reason"]) == (True, reason)
+
+
+def test_replace_and_regenerate_exclude_each_other(run: Run) -> None:
+    told = run(replace="never", regenerate="fail")
+    assert "mutually exclusive" in told["msg"]
+
+
+@pytest.mark.parametrize("mode", ["0400", "400", 0o400])
+def test_a_mode_is_text_or_what_yaml_makes_of_it(run: Run, tmp_path: Path, mode: object) -> None:
+    run(mode=mode)
+    assert (tmp_path / "id").stat().st_mode & 0o777 == 0o400
+    assert not run(mode=mode)["changed"]
+
+
+def test_a_removed_pair_is_kept_as_a_backup(run: Run, tmp_path: Path) -> None:
+    made = run()
+    gone = run(state="absent", diff=True)
+    assert (gone["action"], gone["public_key"], gone["fingerprint"], gone["bits"]) == ("remove", None, None, None)
+    assert made["fingerprint"] in gone["diff"]["before"]
+    assert gone["diff"]["after"] == ""
+    assert Path(gone["backup"]["public_key_file"]).read_text() == made["public_key"] + "\n"
+    assert not run(state="absent")["changed"]
+    assert sorted(files(tmp_path)) == sorted(Path(path).name for path in gone["backup"].values())
+
+
+def test_a_kept_pair_that_differs_is_a_warning(run: Run) -> None:
+    run()
+    told = run(type="rsa", regenerate="never")
+    assert (told["action"], told["type"], told["changed"]) == ("keep", "ed25519", False)
+    assert "is kept, although it is of type ed25519, not rsa" in json.dumps(told["warnings"])

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError, FiledropError
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import apply, formats, spec
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import apply, formats, openssh, pair, spec
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import found as found_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import plan as plan_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys.spec import KeyPairSpec
@@ -322,3 +322,48 @@ def test_a_pair_that_somebody_else_has_just_made_is_not_replaced(path: Path, mon
     assert sorted(content(path.parent)) == ["id", "id.pub"]
     assert path.with_suffix(".pub").read_text().endswith(" theirs\n")
     ensure(path)
+
+
+@pytest.mark.parametrize(("step", "at"), [("fsync", 1), ("link", 1), ("link", 2), ("unlink", 1), ("unlink", 2)])
+def test_whatever_fails_a_pair_that_is_to_be_removed_is_in_place(
+    path: Path, monkeypatch: pytest.MonkeyPatch, step: str, at: int
+) -> None:
+    ensure(path, comment="old")
+    before = content(path.parent)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, step, Failing(getattr(os, step), at))
+        with pytest.raises(DiskError):
+            pair.ensure(KeyPairSpec(str(path), present=False), check=False)
+    assert content(path.parent) == before
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_run_killed_while_it_changes_a_comment_leaves_the_key(path: Path, step: str) -> None:
+    ensure(path, comment="old")
+    before = path.read_bytes()
+    child = os.fork()
+    if child == 0:
+        setattr(os, step, lambda *_args, **_more: os.kill(os.getpid(), signal.SIGKILL))
+        ensure(path, comment="new")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert path.read_bytes() == before
+    ensure(path, comment="new")
+    assert [name for name in content(path.parent) if name.startswith(".filedrop-")] == []
+
+
+def test_a_key_that_is_replaced_meanwhile_gets_no_comment(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ensure(path, comment="old")
+
+    def meanwhile(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        theirs = path.with_name("theirs")
+        theirs.write_text("another key")
+        theirs.replace(path)
+        return openssh.sealed(*arguments)
+
+    monkeypatch.setattr(apply, "sealed", meanwhile)
+    with pytest.raises(DiskError) as caught:
+        ensure(path, comment="new")
+    assert caught.value.reason == "key_appeared"
+    assert path.read_text() == "another key"
