@@ -115,7 +115,7 @@ class Control(ftplib.FTP):
         self._buffer = bytearray()
         self._arguments: deque[str] = deque(maxlen=4)
         self.sent = 0
-        self._sent = self._heard = 0  # commands of the latest write, and replies since
+        self._together = self._heard = 0  # commands of the latest write, and replies since
         self.context = None if account.protocol == "ftp" else tls_context(account)
         self.fingerprint: str | None = None
         self.tls: Mapping[str, str] = {}
@@ -276,7 +276,7 @@ class Control(ftplib.FTP):
             self._check_step()
             self.sock.settimeout(self.seconds)
             self.sock.sendall(data)
-        self._sent, self._heard = len(lines), 0
+        self._together, self._heard = len(lines), 0
 
     def _check_step(self) -> None:
         """Require that the server has said no more than it was asked for: every later reply would be out of step.
@@ -351,7 +351,7 @@ class Control(ftplib.FTP):
         :raises ConnectionLost: the server ended the session (421), or did not answer in time. It is no reply, or too
             long: ``protocol_error``.
         """
-        is_second, self._heard = 0 < self._heard < self._sent, self._heard + 1
+        is_second, self._heard = 0 < self._heard < self._together, self._heard + 1
         try:
             return self._reply(seconds)
         except ConnectionLost as error:
