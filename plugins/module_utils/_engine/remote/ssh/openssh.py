@@ -41,6 +41,8 @@ MOST_LINES = 200  # of what ssh tells; a server can make it tell more
 LONGEST_LINE = 4096  # bytes
 FAREWELL = 2.0  # seconds that ssh may take to end
 
+_SET_PIPE_SIZE: int = getattr(fcntl, "F_SETPIPE_SZ", 1031)  # Python 3.9 has no name for it
+
 _AUTHENTICATED = "Authenticated to "
 _CHATTER = ("debug1:", "OpenSSH_", _AUTHENTICATED, "Transferred:", "Bytes per second:", "Killed by signal")
 _FACTS = {
@@ -235,7 +237,7 @@ class OpenSshChannel:
         for fd in self._pipes:
             os.set_blocking(fd, False)
             with suppress(OSError):  # the user has too many large pipes already
-                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE)  # type: ignore[attr-defined, unused-ignore]
+                fcntl.fcntl(fd, _SET_PIPE_SIZE, PIPE)
         self.words = _Words(os.dup(child.stderr.fileno()))
 
     def fileno(self) -> int:
