@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...config.account import CLEARTEXT, IN_ONE_WRITE
+from ...config.account import IN_ONE_WRITE
 from ...errors import (
     ConnectionLost,
     FiledropError,
@@ -74,7 +74,7 @@ class _Session:
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        self.notes: dict[str, None] = {CLEARTEXT: None} if account.protocol == "ftp" else {}
+        self.notes: dict[str, None] = dict.fromkeys(account.weaknesses)
         self.with_files: set[str] = set()
         self.lacks: set[str] = set()
 
