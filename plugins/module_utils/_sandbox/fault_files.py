@@ -291,26 +291,21 @@ class WriteFails(Fault):
         end = request.offset + len(request.data)
         if request.kind != Kind.WRITE or end <= self.amount or not self.aim.hits(call.username):
             return go(request)
+        stored: Answer | None = Status(Code.OK)
         if request.offset < self.amount:
-            go(replace(request, data=request.data[: self.amount - request.offset]))
+            stored = go(replace(request, data=request.data[: self.amount - request.offset]))
+        return self._tell(stored)
+
+    def _tell(self, stored: Answer | None) -> Answer | None:
+        del stored
         return Status(Code.FAILURE, "the quota is used up")
 
 
-@dataclass(eq=False)
-class UploadShort(Fault):
+class UploadShort(WriteFails):
     """Store only a number of bytes of each file, and confirm all of them, like FTP servers after a cut upload."""
 
-    amount: int
-    aim: Aim = field(default_factory=Aim)
-
-    def serve(self, call: Call, go: Serve) -> Answer | None:
-        request = call.request
-        end = request.offset + len(request.data)
-        if request.kind != Kind.WRITE or end <= self.amount or not self.aim.hits(call.username):
-            return go(request)
-        if request.offset < self.amount:
-            return go(replace(request, data=request.data[: self.amount - request.offset]))
-        return Status(Code.OK)
+    def _tell(self, stored: Answer | None) -> Answer | None:
+        return stored
 
 
 @dataclass(eq=False)
