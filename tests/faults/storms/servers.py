@@ -145,63 +145,41 @@ class SshSandbox:
         return self._sandbox._files[USERNAME].take((b"input", os.fsencode(name)), destination)
 
 
-class OpenSsh:
-    """OpenSSH's server, behind a relay."""
-
-    has_hooks = False
-
-    def __init__(self, world: World, server: SshServer) -> None:
-        self.world = world
-        self._server = server
-
-    @contextlib.contextmanager
-    def reached(self, faults: Sequence[relay.Fault]) -> Iterator[dict[str, Any]]:
-        with relay.Relay(self._server.port, faults=faults) as way:
-            yield {**self._server.account_options(), "port": way.port, "account": "storm"}
-
-    def settle(self) -> None:
-        self._server.wait_idle()
-
-    def take(self, name: str, destination: str) -> bool:
-        """It does not know what is complete; who asks takes what is there."""
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(self.world.input / name, destination)
-            return True
-        return False
-
-
-class Ftps:
-    """A server of FTPS. Only its control connections are behind the relay."""
-
-    has_hooks = False
-
-    def __init__(self, world: World, server: FtpServer) -> None:
-        self.world = world
-        self._server = server
-
-    @contextlib.contextmanager
-    def reached(self, faults: Sequence[relay.Fault]) -> Iterator[dict[str, Any]]:
-        with relay.Relay(self._server.port, faults=faults) as way:
-            yield {**self._server.account_options(connections=2), "port": way.port, "account": "storm"}
-
-    def settle(self) -> None:
-        self._server.wait_idle()
-
-    def take(self, name: str, destination: str) -> bool:
-        """It does not know what is complete; who asks takes what is there."""
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(self.world.input / name, destination)
-            return True
-        return False
-
-
-class Folder:
-    """No server: the mailbox is a folder of the same host."""
+class _Unaware:
+    """A server that does not know which uploads are complete, and has no hooks for the storm's fault."""
 
     has_hooks = False
 
     def __init__(self, world: World) -> None:
         self.world = world
+
+    def take(self, name: str, destination: str) -> bool:
+        """Take what is there."""
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.world.input / name, destination)
+            return True
+        return False
+
+
+class Daemon(_Unaware):
+    """OpenSSH's server or one of FTPS, behind a relay: of FTPS, only the control connections are behind it."""
+
+    def __init__(self, world: World, server: SshServer | FtpServer, **options: object) -> None:
+        super().__init__(world)
+        self._server = server
+        self._options = options
+
+    @contextlib.contextmanager
+    def reached(self, faults: Sequence[relay.Fault]) -> Iterator[dict[str, Any]]:
+        with relay.Relay(self._server.port, faults=faults) as way:
+            yield {**self._server.account_options(**self._options), "port": way.port, "account": "storm"}
+
+    def settle(self) -> None:
+        self._server.wait_idle()
+
+
+class Folder(_Unaware):
+    """No server: the mailbox is a folder of the same host."""
 
     @contextlib.contextmanager
     def reached(self, faults: Sequence[relay.Fault]) -> Iterator[dict[str, Any]]:
@@ -209,13 +187,6 @@ class Folder:
 
     def settle(self) -> None:
         """What a run does is done when it ends."""
-
-    def take(self, name: str, destination: str) -> bool:
-        """Nobody knows what is complete; who asks takes what is there."""
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(self.world.input / name, destination)
-            return True
-        return False
 
 
 @contextlib.contextmanager
@@ -256,7 +227,7 @@ def openssh(server: SshServer) -> Iterator[Server]:
         owner = (status.st_uid, status.st_gid)
         # It makes folders that the root of a chroot, which belongs to root, does not let the user make.
         world = World(base / "here", server.root, kept, base / "shelf", owner).make()
-        yield OpenSsh(world, server)
+        yield Daemon(world, server)
 
 
 @contextlib.contextmanager
@@ -265,7 +236,8 @@ def ftps(kind: str) -> Iterator[Server]:
     with _folder() as base, FtpServer(kind) as server:
         status = server.input.stat()
         owner = (status.st_uid, status.st_gid)
-        yield Ftps(World(base / "here", server.root, server.folder / "kept", base / "shelf", owner).make(), server)
+        world = World(base / "here", server.root, server.folder / "kept", base / "shelf", owner).make()
+        yield Daemon(world, server, connections=2)
 
 
 @contextlib.contextmanager
