@@ -62,7 +62,7 @@ def test_files_go_out_and_come_in(tmp_path: Path, sshd: SshServer, transport: st
         ({"port": 1}, "port_closed"),
         ({"host": "no-such-host.invalid"}, "host_unknown"),
         ({"username": "nobody-of-ours"}, "user_refused"),
-        ({"host_keys": [host_key("rsa").public.replace("AAAAB3", "AAAAB3")]}, ""),
+        ({"host_keys": [host_key("rsa").public]}, ""),
         ({"host_keys": [user_key().public]}, "host_key_changed"),
         ({"host_keys": [host_key("ed25519").public, f"@revoked * {host_key('ed25519').public}"]}, "host_key_revoked"),
     ],
@@ -219,13 +219,15 @@ def test_a_hop_that_refuses_the_user_and_one_that_does_not_forward(
     assert error.reason == "jump_refused"
 
 
-def test_a_password_is_never_sent_to_a_hop(sshd: SshServer, hops: list[SshServer]) -> None:
-    hops[0].authorize([])
-    error = refused(sshd, password="secret-of-the-server", **through(hops[:1], sshd))
-    assert error.reason == "user_refused"
-    assert "password" not in hops[0].log.lower().replace("failed password", "failed password ") or (
-        "Failed password" not in hops[0].log
-    )
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a server that lets users in by password")
+def test_a_password_is_never_sent_to_a_hop(sshd: SshServer) -> None:
+    """Not even to one that would let it in."""
+    with SshServer(config=["AllowTcpForwarding yes"], password=True, authorized=[]) as hop:
+        with closing(connect(account_from_options(hop.account_options(private_key_file=None, password=hop.password)))):
+            assert hop.log.count("Accepted password") == 1
+        assert refused(sshd, password=hop.password, **through([hop], sshd)).reason == "user_refused"
+        assert "Failed password" not in hop.log
+        assert hop.log.count("Accepted password") == 1
 
 
 # --- certificates, agents, old algorithms
