@@ -109,6 +109,12 @@ def fill(folder: Path, count: int, size: int = 20 * 1024) -> dict[str, str]:
     return digests(folder)
 
 
+def put(folder: Path, content: bytes, *names: str) -> None:
+    """Make files with this content; by default one."""
+    for name in names or ("a.xml",):
+        (folder / name).write_bytes(content)
+
+
 def digests(folder: Path) -> dict[str, str]:
     """The SHA-256 of every file in a folder, by name; folders in it are left out."""
     files = (path for path in folder.iterdir() if path.is_file())

@@ -7,33 +7,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ftp import control
-from support.desk import Desk, assert_delivered, outcomes
+from support.desk import Desk, assert_delivered, outcomes, put
 from support.lying_ftp import TIME, LyingFtp, Session
 
 CONTENT = bytes(range(256)) * 400
 ONLY_MLST = ("MLST size*;modify*;type*;",)
 OLD = ("SIZE", "MDTM")
-
-
-@pytest.fixture
-def server() -> Iterator[LyingFtp]:
-    with LyingFtp() as server:
-        yield server
-
-
-@pytest.fixture
-def desk(tmp_path: Path, server: LyingFtp) -> Desk:
-    return Desk(tmp_path, server.account_options(account="lying"))
-
-
-def put_out(desk: Desk, *names: str) -> None:
-    for name in names or ("a.xml",):
-        (desk.outbox / name).write_bytes(CONTENT)
 
 
 # --- looks that say that something is there
@@ -57,7 +41,7 @@ def test_mlst_that_cannot_be_read_is_no_free_name(
 ) -> None:
     server.features = features
     server.files["input/a.xml"] = b"theirs"
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     server.hooks["MLST"] = lambda session, path: session.say(answer) if path.endswith("/a.xml") else True
     assert desk.drop_off(upload=upload).counts["delivered"] == 0
     assert server.files["input/a.xml"] == b"theirs"
@@ -68,14 +52,14 @@ def test_mlst_that_cannot_be_read_is_no_free_name(
 def test_size_that_cannot_be_read_is_no_free_name(desk: Desk, server: LyingFtp, answer: str, upload: str) -> None:
     server.features = OLD
     server.files["input/a.xml"] = b"theirs"
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     server.hooks["SIZE"] = lambda session, path: session.say(answer) if path.endswith("/a.xml") else True
     assert desk.drop_off(upload=upload).counts["delivered"] == 0
     assert server.files["input/a.xml"] == b"theirs"
 
 
 def test_size_tells_what_mlst_does_not(desk: Desk, server: LyingFtp) -> None:
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     server.hooks["MLST"] = lambda session, path: session.say("250 ok") if session.path(path) in server.files else True
     assert_delivered(desk.drop_off(), ["a.xml"])
 
@@ -84,7 +68,7 @@ def test_size_tells_what_mlst_does_not(desk: Desk, server: LyingFtp) -> None:
 
 
 def test_a_rename_that_asks_for_more_is_not_done(desk: Desk, server: LyingFtp) -> None:
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     server.hooks["RNTO"] = lambda session, _path: session.say("350 go on")
     assert desk.drop_off().counts["delivered"] == 0
     assert (desk.outbox / "a.xml").read_bytes() == CONTENT
@@ -102,7 +86,7 @@ def test_an_upload_whose_end_asks_for_more_is_not_delivered(desk: Desk, server: 
     def ask(session: Session, path: str) -> None:
         session.store(path, text="350 go on")
 
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     server.hooks["STOR"] = ask
     assert desk.drop_off(upload=upload).counts["delivered"] == 0
     assert (desk.outbox / "a.xml").read_bytes() == CONTENT
@@ -127,7 +111,7 @@ def test_a_greeting_that_never_ends_ends_the_run(tmp_path: Path, server: LyingFt
 
 def test_a_greeting_that_is_late_is_waited_for(desk: Desk, server: LyingFtp) -> None:
     server.hooks["greeting"] = lambda session, _argument: session.say("120 soon\r\n120 soon\r\n220 ready")
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     assert_delivered(desk.drop_off(), ["a.xml"])
 
 
@@ -139,7 +123,7 @@ def test_a_transfer_may_be_announced_more_than_once(desk: Desk, server: LyingFtp
 
     server.hooks.update(STOR=announced, RETR=announced, MLSD=announced)
     server.files["pickup/b.xml"] = CONTENT
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     assert_delivered(desk.drop_off(), ["a.xml"])
     assert_delivered(desk.pick_up(), ["b.xml"])
     assert server.files == {"input/a.xml": CONTENT}
@@ -181,12 +165,12 @@ def test_a_server_that_loses_the_second_command_of_a_write_is_remembered(
     server.features = ONLY_MLST
     server.hooks[command] = lambda session, _path: refuse(session) if len(server.writes[-1]) > 1 else True
     desk = Desk(tmp_path, server.account_options(timeout=0.5))
-    put_out(desk, "a.xml", "b.xml", "c.xml")
+    put(desk.outbox, CONTENT, "a.xml", "b.xml", "c.xml")
     assert desk.drop_off().counts["delivered"] == 3
     assert server.files == dict.fromkeys(("input/a.xml", "input/b.xml", "input/c.xml"), CONTENT)
     control._ONE_BY_ONE.clear()  # as in another process
     before = len(server.writes)
-    put_out(desk, "d.xml", "e.xml")
+    put(desk.outbox, CONTENT, "d.xml", "e.xml")
     assert_delivered(desk.drop_off(), ["d.xml", "e.xml"])
     assert all(len(commands) == 1 for commands in server.writes[before:])
 
@@ -214,7 +198,7 @@ def test_one_upload_whose_reply_is_none_does_not_keep_the_others(desk: Desk, ser
         session.say(text if server.files[session.path(path)] == b"poison" else "226 done")
 
     names = [f"{number:02}.xml" for number in range(12)]
-    put_out(desk, *names)
+    put(desk.outbox, CONTENT, *names)
     (desk.outbox / "00.xml").write_bytes(b"poison")
     server.hooks["STOR"] = store
     result = desk.drop_off()

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,6 @@ from support.ftpd import FtpServer
 from support.lying_ftp import LyingFtp, Session
 
 CONTENT = b"content"
-
-
-@pytest.fixture
-def server() -> Iterator[LyingFtp]:
-    with LyingFtp() as server:
-        yield server
 
 
 @pytest.fixture

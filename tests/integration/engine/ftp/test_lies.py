@@ -8,33 +8,17 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ftp import control
-from support.desk import Desk, assert_delivered, outcomes
+from support.desk import Desk, assert_delivered, outcomes, put
 from support.lying_ftp import LyingFtp, Session
 
 CONTENT = bytes(range(256)) * 400
 NEVER_SENT = "never sent"
 OLD = ("SIZE", "MDTM")
-
-
-@pytest.fixture
-def server() -> Iterator[LyingFtp]:
-    with LyingFtp() as server:
-        yield server
-
-
-@pytest.fixture
-def desk(tmp_path: Path, server: LyingFtp) -> Desk:
-    return Desk(tmp_path, server.account_options(account="lying"))
-
-
-def put_out(desk: Desk, *names: str) -> None:
-    for name in names or ("a.xml",):
-        (desk.outbox / name).write_bytes(CONTENT)
 
 
 def once(*answers: Callable[[Session, str], object]) -> Callable[[Session, str], object]:
@@ -102,7 +86,7 @@ def test_a_file_that_changes_during_the_download_stays(desk: Desk, server: Lying
 
 @pytest.mark.parametrize("upload", ["rename", "direct"])
 def test_an_upload_of_which_the_server_has_less_is_not_delivered(desk: Desk, server: LyingFtp, upload: str) -> None:
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     server.hooks["STOR"] = lambda session, path: session.store(path, keep=1000)
     assert outcomes(desk.drop_off(upload=upload)) == {"a.xml": ("failed", "incomplete")}
     assert server.files == {}
@@ -114,7 +98,7 @@ def test_an_upload_of_which_the_server_has_less_is_not_delivered(desk: Desk, ser
 def test_an_upload_that_is_refused_at_its_end_is_sent_again(
     desk: Desk, server: LyingFtp, upload: str, text: str
 ) -> None:
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     server.hooks["STOR"] = once(lambda session, path: session.store(path, keep=10, text=text))
     assert outcomes(desk.drop_off(upload=upload))["a.xml"][0] == "failed"
     assert server.files == {}
@@ -123,7 +107,7 @@ def test_an_upload_that_is_refused_at_its_end_is_sent_again(
 
 
 def test_a_direct_upload_that_is_gone_at_once_is_a_matter_for_ambiguous(desk: Desk, server: LyingFtp) -> None:
-    put_out(desk)
+    put(desk.outbox, CONTENT)
 
     def take(session: Session, path: str) -> None:
         session.store(path, text="")
@@ -136,13 +120,13 @@ def test_a_direct_upload_that_is_gone_at_once_is_a_matter_for_ambiguous(desk: De
 
 
 def test_a_late_answer_is_waited_for(desk: Desk, server: LyingFtp) -> None:
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     server.hooks["STOR"] = lambda session, path: session.store(path, wait=2.0)
     assert_delivered(desk.drop_off(), ["a.xml"])
 
 
 def test_a_name_that_is_taken_in_between_is_not_overwritten(desk: Desk, server: LyingFtp) -> None:
-    put_out(desk)
+    put(desk.outbox, CONTENT)
 
     def theirs(session: Session, path: str) -> None:
         session.store(path)
@@ -158,7 +142,7 @@ def test_a_name_that_is_taken_in_between_is_not_overwritten(desk: Desk, server: 
 def test_a_look_that_fails_is_no_free_name(desk: Desk, server: LyingFtp, reply: str, upload: str) -> None:
     server.features = OLD
     server.files["input/a.xml"] = b"theirs"
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     server.hooks["SIZE"] = lambda session, path: session.say(reply) if path.endswith("a.xml") else True
     result = desk.drop_off(upload=upload)
     assert result.counts["delivered"] == 0
@@ -174,7 +158,7 @@ def test_a_session_that_the_server_ends_is_made_again(desk: Desk, server: LyingF
         session.say("421 timeout")
         session.end()
 
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     server.files["pickup/b.xml"] = CONTENT
     server.hooks[command] = once(bye)
     assert_delivered(desk.drop_off(), ["a.xml"])
@@ -213,7 +197,7 @@ def test_pasv_is_used_where_epsv_is_refused_and_its_address_is_not(desk: Desk, s
 
     server.hooks["EPSV"] = lambda session, _argument: session.say("500 no EPSV")
     server.hooks["PASV"] = foreign
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     assert_delivered(desk.drop_off(), ["a.xml"])
     result = desk.drop_off(account={"passive_host": "given", "timeout": 0.5}, job="second")
     assert result.error is None  # nothing to do
@@ -221,7 +205,7 @@ def test_pasv_is_used_where_epsv_is_refused_and_its_address_is_not(desk: Desk, s
 
 def test_epsv_that_is_refused_later_is_not_followed_by_an_upload_that_counts(desk: Desk, server: LyingFtp) -> None:
     """The server refuses EPSV with STOR behind it; then commands go one by one."""
-    put_out(desk, "a.xml", "b.xml")
+    put(desk.outbox, CONTENT, "a.xml", "b.xml")
     seen: list[str] = []
 
     def second_time(session: Session, _argument: str) -> object:
@@ -240,7 +224,7 @@ def test_epsv_that_is_refused_later_is_not_followed_by_an_upload_that_counts(des
     assert all(len(commands) == 1 for commands in server.writes[again:])
     control._ONE_BY_ONE.clear()  # as in another process
     before = len(server.writes)
-    put_out(desk, "c.xml")
+    put(desk.outbox, CONTENT, "c.xml")
     assert_delivered(desk.drop_off(), ["c.xml"])
     assert all(len(commands) == 1 for commands in server.writes[before:])
 
@@ -249,7 +233,7 @@ ALLOWED = ({"SIZE"}, {"RNFR", "RNTO"}, {"EPSV", "STOR"})
 
 
 def test_only_these_commands_go_in_one_write(desk: Desk, server: LyingFtp) -> None:
-    put_out(desk, *(f"{number}.xml" for number in range(20)))
+    put(desk.outbox, CONTENT, *(f"{number}.xml" for number in range(20)))
     server.files["pickup/b.xml"] = CONTENT
     assert desk.drop_off().counts["delivered"] == 20
     assert_delivered(desk.drop_off(upload="direct", job="direct"), [])
@@ -269,7 +253,7 @@ def test_a_session_that_ended_while_it_was_idle_is_no_reason_to_go_slower(desk: 
     server.files["pickup/a.xml"] = CONTENT
     server.hooks["MDTM"] = once(bye)
     assert_delivered(desk.pick_up(), ["a.xml"])
-    put_out(desk, "b.xml", "c.xml")
+    put(desk.outbox, CONTENT, "b.xml", "c.xml")
     before = len(server.writes)
     assert_delivered(desk.drop_off(), ["b.xml", "c.xml"])
     assert any(len(commands) == 2 for commands in server.writes[before:])
@@ -284,7 +268,7 @@ def test_a_reply_that_comes_byte_by_byte_is_read(desk: Desk, server: LyingFtp) -
             session.control.sendall(bytes([letter]))
 
     server.hooks["FEAT"] = slowly
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     assert_delivered(desk.drop_off(), ["a.xml"])
 
 
@@ -293,7 +277,7 @@ def test_a_reply_that_comes_byte_by_byte_is_read(desk: Desk, server: LyingFtp) -
 )
 def test_what_is_no_reply_ends_the_run(tmp_path: Path, server: LyingFtp, text: str) -> None:
     desk = Desk(tmp_path, server.account_options(timeout=1))
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     server.hooks["SIZE"] = lambda session, _argument: session.control.sendall(text.encode())
     result = desk.drop_off()
     assert result.error is not None
@@ -304,7 +288,7 @@ def test_what_is_no_reply_ends_the_run(tmp_path: Path, server: LyingFtp, text: s
 
 def test_a_missing_150_ends_the_session(tmp_path: Path, server: LyingFtp) -> None:
     desk = Desk(tmp_path, server.account_options(timeout=0.5))
-    put_out(desk)
+    put(desk.outbox, CONTENT)
     server.hooks["STOR"] = lambda session, _path: session.say("226 done")
     result = desk.drop_off()
     assert result.error is not None

@@ -20,12 +20,6 @@ from support.lying_ftp import LyingFtp, Session
 CONTENT = bytes(range(256)) * 400
 
 
-@pytest.fixture
-def server() -> Iterator[LyingFtp]:
-    with LyingFtp() as server:
-        yield server
-
-
 def slow(_session: Session, _argument: str) -> bool:
     time.sleep(0.6)
     return True

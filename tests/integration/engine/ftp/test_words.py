@@ -7,25 +7,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from support.desk import Desk, assert_delivered, outcomes
+from support.desk import Desk, assert_delivered, outcomes, put
 from support.lying_ftp import TIME, LyingFtp, Session
 
 CONTENT = bytes(range(256)) * 400
-
-
-@pytest.fixture
-def server() -> Iterator[LyingFtp]:
-    with LyingFtp() as server:
-        yield server
-
-
-@pytest.fixture
-def desk(tmp_path: Path, server: LyingFtp) -> Desk:
-    return Desk(tmp_path, server.account_options(account="lying"))
 
 
 def test_a_name_that_is_repeated_in_a_refusal_is_no_reason(desk: Desk, server: LyingFtp) -> None:
@@ -34,8 +21,7 @@ def test_a_name_that_is_repeated_in_a_refusal_is_no_reason(desk: Desk, server: L
     server.hooks["SIZE"] = lambda session, path: (
         True if session.path(path) in server.files else session.say(f"550 {path}: unavailable")
     )
-    for name in names:
-        (desk.outbox / name).write_bytes(CONTENT)
+    put(desk.outbox, CONTENT, *names)
     assert_delivered(desk.drop_off(), names)
 
 
@@ -94,8 +80,7 @@ def test_a_name_is_looked_at_right_before_the_rename(desk: Desk, server: LyingFt
 
     server.hooks.update(STOR=lambda session, path: session.store(path, wait=0.5), SIZE=size, RNTO=rename_to)
     names = [f"{name}.xml" for name in "abcdef"]
-    for name in names:
-        (desk.outbox / name).write_bytes(CONTENT)
+    put(desk.outbox, CONTENT, *names)
     result = desk.drop_off()
     assert overwritten == []
     told = outcomes(result)
@@ -153,8 +138,7 @@ def test_a_size_that_is_refused_for_now_fails_one_file(desk: Desk, server: Lying
     server.features = ("SIZE", "MDTM")
     server.hooks["SIZE"] = size
     names = [f"{name}.xml" for name in "abcd"]
-    for name in names:
-        (desk.outbox / name).write_bytes(CONTENT)
+    put(desk.outbox, CONTENT, *names)
     result = desk.drop_off()
     assert result.error is None
     assert (result.counts["delivered"], result.counts["failed"]) == (3, 1)
