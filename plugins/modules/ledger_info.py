@@ -16,11 +16,12 @@ description:
 options:
   direction:
     description:
-      - Only files that were sent (V(dropoff)), or only files that were fetched (V(pickup)). Default is both.
+      - Only files that were sent (V(dropoff)), fetched (V(pickup)), or handed to a program (V(import)). Default is all.
     type: str
     choices:
       - dropoff
       - pickup
+      - import
   outcome:
     description:
       - Only files with these outcomes. Without it, or with an empty list, all files.
@@ -31,6 +32,7 @@ options:
       - V(unfinished) files are in progress, or were when a run was interrupted. The next run of the job continues.
       - V(delivered) files arrived.
       - V(discarded) files are left alone because a person decided so.
+      - V(failed) files were refused by the program of an import, and are in its C(failed_dir).
       - V(abandoned) entries are attempts without a result that left nothing behind on either side. If the file still
         has to be moved, there is a later entry for it, or the next run moves it.
     type: list
@@ -41,6 +43,7 @@ options:
       - unfinished
       - delivered
       - discarded
+      - failed
       - abandoned
   since:
     description:
@@ -137,6 +140,10 @@ summary:
       description: Files that are left alone because a person decided so.
       type: int
       sample: 0
+    failed:
+      description: Files that the program of an import has refused for good.
+      type: int
+      sample: 0
     abandoned:
       description: Attempts without a result.
       type: int
@@ -162,7 +169,7 @@ files:
       type: str
       sample: 2001234@sftp.amili.se:22
     direction:
-      description: One of V(dropoff) and V(pickup).
+      description: One of V(dropoff), V(pickup) and V(import).
       type: str
       sample: dropoff
     job:
@@ -308,11 +315,11 @@ def main() -> None:
         argument_spec={
             **ACCOUNT_SPEC,
             **LEDGER_SPEC,
-            "direction": {"type": "str", "choices": ["dropoff", "pickup"]},
+            "direction": {"type": "str", "choices": ["dropoff", "pickup", "import"]},
             "outcome": {
                 "type": "list",
                 "elements": "str",
-                "choices": ["held", "waiting", "unfinished", "delivered", "discarded", "abandoned"],
+                "choices": ["held", "waiting", "unfinished", "delivered", "discarded", "failed", "abandoned"],
             },
             "since": {"type": "str"},
             "name": {"type": "str"},

@@ -35,16 +35,17 @@ options:
     default: false
   direction:
     description:
-      - Only files to send (V(dropoff)), or only files to fetch (V(pickup)). Default is both.
+      - Only files to send (V(dropoff)), to fetch (V(pickup)), or to hand to a program (V(import)). Default is all.
     type: str
     choices:
       - dropoff
       - pickup
+      - import
   decision:
     description:
       - What happens to the files.
       - V(resend) lets the next run send or fetch the file again, as it is then. It is sent only after its name is free
-        on the server. An existing file is never overwritten.
+        on the server. An existing file is never overwritten. A file of an import is handed to its program again.
       - V(delivered) counts the file as delivered. The next run archives, deletes, moves or keeps the original, as the
         job's C(after) requires. A file on the server is deleted only if a new download has the same content as the
         first one.
@@ -133,7 +134,7 @@ files:
       type: str
       sample: 2001234@sftp.amili.se:22
     direction:
-      description: One of V(dropoff) and V(pickup).
+      description: One of V(dropoff), V(pickup) and V(import).
       type: str
       sample: dropoff
     job:
@@ -230,7 +231,7 @@ def main() -> None:
             **LEDGER_SPEC,
             "name": {"type": "raw", "aliases": ["names"]},
             "all_held": {"type": "bool", "default": False},
-            "direction": {"type": "str", "choices": ["dropoff", "pickup"]},
+            "direction": {"type": "str", "choices": ["dropoff", "pickup", "import"]},
             "decision": {"type": "str", "required": True, "choices": ["resend", "delivered", "discard"]},
         },
         supports_check_mode=True,

@@ -38,11 +38,30 @@ _NO_HOST_KEYS = (
     "courier.filedrop.host_keys_info shows what the server offers; compare that with what the provider published."
 )
 _PATHS = (
-    *("src", "dest", "archive_dir", "root", "private_key_file", "password_file", "passphrase_file"),
+    *(
+        "src",
+        "dest",
+        "archive_dir",
+        "done_dir",
+        "failed_dir",
+        "root",
+        "private_key_file",
+        "password_file",
+        "passphrase_file",
+    ),
     *("ca_file", "client_certificate_file", "client_key_file"),
 )
 _SAFE_PATH = re.compile(r"/[A-Za-z0-9_./@+-]+")
-_STAND_INS = {"account": "x", "src": "/srv", "dest": "/srv", "remote_dir": ".", "move_dir": "x", "root": "/srv"}
+_STAND_INS = {
+    "account": "x",
+    "src": "/srv",
+    "dest": "/srv",
+    "done_dir": "/srv/done",
+    "failed_dir": "/srv/failed",
+    "remote_dir": ".",
+    "move_dir": "x",
+    "root": "/srv",
+}
 _STAND_INS.update(host="x", username="x", private_key_file="/srv", client_certificate_file="/srv")
 """Values for missing options, so that the options after them are validated too."""
 
@@ -218,6 +237,8 @@ def _job(
     name: str, options: dict[str, Any], accounts: Mapping[Any, Any], variable: str, problems: list[str]
 ) -> ConfiguredJob | None:
     """Read a job. If its account is unknown or invalid, the rest of the job is validated nevertheless."""
+    if options.get("direction") == "import":
+        return _all_mistakes(lambda left: GivenConfiguration({}, {name: left}).job(name), options, variable, problems)
     account = options.get("account")
     of_account = accounts.get(account) if isinstance(account, str) else None
     known = ", ".join(sorted(map(shown, accounts))) or "none"

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..module_utils._engine.command.transfers.on_arrival import PATIENCE
 from ..module_utils._engine.config.calendar import NotExpressible, cron_time
-from ..module_utils._engine.config.files import ConfiguredJob
+from ..module_utils._engine.config.files import THIS_HOST, ConfiguredJob
 from ..module_utils._engine.config.paths import COMMAND
 from . import _units as units
 from ._accounts import CONFIGURATION, KEYS, Host, InvalidVariables, InventoryAccount, read_inventory
@@ -57,6 +57,10 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
     ]
     inventory = read_inventory(accounts, jobs, host, problems)
     read_accounts, configured = inventory.accounts, inventory.jobs
+
+    def account_of(job: ConfiguredJob) -> InventoryAccount:
+        return read_accounts.get(job.account) or InventoryAccount({})  # an import has none
+
     due = _cron_jobs(configured.values(), host, problems) if host.scheduler == "cron" else []
     if problems:
         raise InvalidVariables(problems)
@@ -66,7 +70,7 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
         files += _crontab_file(due, host)
     elif configured:
         files.append(_file("filedrop@.service", units.service(user=host.user, command=COMMAND, header=HEADER)))
-        files += [file for job in configured.values() for file in _job_units(job, read_accounts[job.account], host)]
+        files += [file for job in configured.values() for file in _job_units(job, account_of(job), host)]
     secrets = {f"{KEYS}/{name}": text for each in read_accounts.values() for name, text in each.secrets.items()}
     return {
         "scheduler": host.scheduler,
@@ -94,7 +98,7 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
             for name, job in configured.items()
             if job.schedule.on_calendar is not None and host.scheduler == "systemd"
         },
-        "places": [place for job in configured.values() for place in _places(job, read_accounts[job.account])],
+        "places": [place for job in configured.values() for place in _places(job, account_of(job))],
         "given_groups": [
             {"variable": f"filedrop_jobs.{name}.group", "group": job.job.group}
             for name, job in configured.items()
@@ -141,6 +145,7 @@ def _job_units(job: ConfiguredJob, account: InventoryAccount, host: Host) -> lis
         writable=[*writable, *([account.root] if account.root else [])],
         readable=readable,
         gives_group=job.job.group is not None,
+        runs_handler=job.account == THIS_HOST,
         time_limit=job.time_limit,
         patience=math.ceil(job.job.settle + PATIENCE) if job.schedule.on_arrival else None,
     )
@@ -151,7 +156,7 @@ def _job_units(job: ConfiguredJob, account: InventoryAccount, host: Host) -> lis
         spread = host.spread if job.schedule.on_calendar is not None else 0
         files.append(_file(f"filedrop@{job.name}.timer", units.timer(job.name, calendar, spread=spread, header=HEADER)))
     if job.schedule.on_arrival:
-        files.append(_file(f"filedrop@{job.name}.path", units.path(job.name, [*writable, *readable], header=HEADER)))
+        files.append(_file(f"filedrop@{job.name}.path", units.path(job.name, job.job.arrivals, header=HEADER)))
     return files
 
 

@@ -39,6 +39,7 @@ class JobUnit:
     :param writable: folders in which the job creates, moves or removes files.
     :param readable: folders from which it only reads.
     :param gives_group: the job changes the group of files.
+    :param runs_handler: the job starts a program of the administrator's for each file.
     :param time_limit: seconds, or None.
     :param patience: seconds that a run started by a file may wait for it; None if files do not start the job.
     """
@@ -48,6 +49,7 @@ class JobUnit:
     writable: Sequence[str] = ()
     readable: Sequence[str] = ()
     gives_group: bool = False
+    runs_handler: bool = False
     time_limit: int | None = None
     patience: int | None = None
 
@@ -144,6 +146,10 @@ def drop_in(unit: JobUnit, *, command: str, header: str) -> str:
     if unit.gives_group:
         # A file can get a group only if the group exists in the unit's user namespace, and by a system call for it.
         lines += ["PrivateUsers=no", "SystemCallFilter=@chown"]
+    if unit.runs_handler:
+        # A program that was begun may end: the next run reads how. It may need more memory and processes than a run,
+        # and may compile code. What else it needs is for a drop-in of the administrator's own.
+        lines += ["KillMode=process", "MemoryMax=infinity", "TasksMax=4096", "MemoryDenyWriteExecute=no"]
     if unit.time_limit is not None:
         # With --wait, the last run may begin just before the limit is reached.
         longest = unit.time_limit if unit.patience is None else unit.patience + 2 * unit.time_limit

@@ -29,26 +29,30 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.states im
     DECIDABLE,
     RECOVERY,
     STEPS,
+    HandlerEnd,
     LocalPart,
     Original,
     Seen,
     State,
     Step,
+    TriesLeft,
     Visibility,
 )
 
 PAGE = CHECKOUT / "docs" / "guarantees.md"
-STATES = {"states-dropoff": ("direct", "rename"), "states-pickup": ("pickup",)}
+STATES = {"states-dropoff": ("direct", "rename"), "states-pickup": ("pickup",), "states-import": ("import",)}
 PICTURES = (*STATES, "architecture-floors", "architecture-file")
 _COLUMNS = {
     "direct": ("final name", "seen while open"),
     "rename": ("final name", "temporary name"),
     "pickup": ("here", "on the server"),
+    "import": ("record of the handler", "tries"),
 }
 _AXES: dict[str, tuple[type[Enum], type[Enum]]] = {
     "direct": (Seen, Visibility),
     "rename": (Seen, Seen),
     "pickup": (LocalPart, Original),
+    "import": (HandlerEnd, TriesLeft),
 }
 
 

@@ -7,7 +7,8 @@
 The ledger refuses a step that is not in `STEPS`. The workflows, the recovery, the decisions, the history and the
 retention look everything up here. `make docs` writes the tables of docs/guarantees.md and the two pictures from it.
 
-Three tracks: ``direct`` (a drop-off under its final name), ``rename`` (under a temporary name) and ``pickup``.
+Four tracks: ``direct`` (a drop-off under its final name), ``rename`` (under a temporary name), ``pickup`` and
+``import``.
 """
 
 from __future__ import annotations
@@ -47,16 +48,22 @@ class State(str, Enum):
     CLAIMING = "claiming", "the file is about to be renamed to this host's claim, or has been"
     PLACING = "placing", "the local part is whole, verified and durable; it is about to be published"
     PLACED = "placed", "the copy is published and durable; the original is still to be disposed of"
+    # An import on its way.
+    BEGUN = "begun", "the handler is about to be started, or was; its end is in its record"
+    RETRY = "retry", "the handler refused it, and is to be tried again"
+    HANDLED = "handled", "the handler accepted it; it is to be moved to `done_dir`"
+    REFUSED = "refused", "the handler refused its last try; it is to be moved to `failed_dir`"
     # A person decides, or has decided; the next run acts on it.
     HELD = "held", "held: a person decides with `resolve`"
     RESEND = "resend", "a person decided to move it again"
     ACCEPTED = "accepted", "a person decided that it was delivered; our temporary file may still be on the server"
     DISCARDING = "discarding", "a person decided to leave it alone; our temporary file may still be on the server"
     # History: nothing more has to be done.
-    DELIVERED = "delivered", "the server has it, and the original is disposed of"
+    DELIVERED = "delivered", "the server has it, or the handler accepted it, and the original is disposed of"
     FETCHED = "fetched", "the copy is here, and the original is deleted, moved or replaced"
     KEPT = "kept", "the copy is here, and the original stays on the server"
     DISCARDED = "discarded", "a person decided to leave it alone until its size or time changes"
+    SET_ASIDE = "set_aside", "the handler refused it, and it is in `failed_dir`"
     ABANDONED = "abandoned", "it was not moved, and nothing of it is left on either side"
     FORGOTTEN = "forgotten", "the ledger deletes the row"
 
@@ -72,7 +79,7 @@ class State(str, Enum):
 
 
 S = State
-HISTORY = frozenset({S.DELIVERED, S.FETCHED, S.KEPT, S.DISCARDED, S.ABANDONED, S.FORGOTTEN})
+HISTORY = frozenset({S.DELIVERED, S.FETCHED, S.KEPT, S.DISCARDED, S.SET_ASIDE, S.ABANDONED, S.FORGOTTEN})
 DECIDABLE = frozenset({S.HELD, S.AWAITING_NAME})
 CAME = frozenset({S.FETCHED, S.KEPT, S.DISCARDED})
 """History which says that a file of this name has been on this host."""
@@ -80,13 +87,13 @@ CAME = frozenset({S.FETCHED, S.KEPT, S.DISCARDED})
 SECURED = frozenset({S.FETCHED, S.KEPT})
 """History of a pickup whose copy was published."""
 
-PROGRESS = frozenset({S.CLOSED, S.RENAMED, S.SENT, S.PLACED, *HISTORY}) - {S.ABANDONED, S.FORGOTTEN}
+PROGRESS = frozenset({S.CLOSED, S.RENAMED, S.SENT, S.PLACED, S.HANDLED, *HISTORY}) - {S.ABANDONED, S.FORGOTTEN}
 """States that bring a file further: its bytes have been moved, or nothing more has to be done."""
 
 SETTLED = frozenset({S.SENT, S.DELIVERED, S.ACCEPTED})
 """A drop-off that counts as delivered: only the original is still to be disposed of."""
 
-MOVED = frozenset({S.SENT, S.PLACED, S.DELIVERED, S.FETCHED, S.KEPT})
+MOVED = frozenset({S.SENT, S.PLACED, S.HANDLED, S.DELIVERED, S.FETCHED, S.KEPT})
 """The copy of a file is complete, whatever is still to be done with its original."""
 
 STAYS = frozenset({S.KEPT, S.DISCARDED})
@@ -98,6 +105,7 @@ OUTCOMES: Mapping[str, frozenset[State]] = {
     "unfinished": frozenset(S) - HISTORY - DECIDABLE - {S.NEW},
     "delivered": frozenset({S.DELIVERED, S.FETCHED, S.KEPT}),
     "discarded": frozenset({S.DISCARDED}),
+    "failed": frozenset({S.SET_ASIDE}),
     "abandoned": frozenset({S.ABANDONED}),
 }
 """What people see of a state: in `ledger_info` and `filedrop history`."""
@@ -185,6 +193,21 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
         Step([S.HELD, S.RESEND, S.DISCARDED], S.PLACED, "decision: delivered"),
         Step([S.HELD, S.RESEND, S.DISCARDED], S.DISCARDED, "decision: discard"),
     ),
+    "import": (
+        Step([S.NEW, S.RETRY, S.RESEND], S.BEGUN, "the handler is about to be started"),
+        Step([S.BEGUN], S.BEGUN, "the handler was certainly not started, and is about to be"),
+        Step([S.BEGUN], S.HANDLED, "the handler ended with status 0"),
+        Step([S.BEGUN], S.RETRY, "the handler ended with status 1, or the job hands such files over again"),
+        Step([S.BEGUN], S.REFUSED, "the handler ended with status 1, and no try is left"),
+        Step([S.BEGUN], S.HELD, "the handler ended in another way, or its end is unknown"),
+        Step([S.NEW], S.HELD, "it was imported before, and is back in its place"),
+        Step([S.BEGUN, S.RETRY, S.RESEND], S.ABANDONED, "the file is gone, or another one has its name"),
+        Step([S.HANDLED], S.DELIVERED, "it is in `done_dir`"),
+        Step([S.REFUSED], S.SET_ASIDE, "it is in `failed_dir`"),
+        Step(_DECIDED_OR_HELD, S.RESEND, "decision: resend"),
+        Step(_DECIDED_OR_HELD, S.HANDLED, "decision: delivered"),
+        Step(_DECIDED_OR_HELD, S.DISCARDED, "decision: discard"),
+    ),
 }
 
 DECISIONS: Mapping[str, Mapping[str, tuple[State, State]]] = {
@@ -196,6 +219,11 @@ DECISIONS: Mapping[str, Mapping[str, tuple[State, State]]] = {
     "pickup": {
         "resend": (S.RESEND, S.RESEND),
         "delivered": (S.PLACED, S.PLACED),
+        "discard": (S.DISCARDED, S.DISCARDED),
+    },
+    "import": {
+        "resend": (S.RESEND, S.RESEND),
+        "delivered": (S.HANDLED, S.HANDLED),
         "discard": (S.DISCARDED, S.DISCARDED),
     },
 }
@@ -238,6 +266,13 @@ class Verdict(Enum):
     FINISHED = "the original is gone: the pickup is complete"
     FORGET = "another host was faster: forget the claim"
     ABANDON = "there is nothing left to fetch"
+    HAND_OVER = "hand it to the handler"
+    STILL_RUNNING = "the handler is still running: wait"
+    ACCEPTED = "the handler accepted it: move it to `done_dir`"
+    TRY_AGAIN = "the handler refused it: try again after a pause"
+    SET_ASIDE = "the handler refused it for the last time: move it to `failed_dir`"
+    NO_HANDLER = "the handler could not be started: end the run"
+    HOLD_STOPPED = "the handler may have processed it, or a part of it: hold"
 
 
 class Seen(Enum):
@@ -276,6 +311,25 @@ class Original(Enum):
     CLAIMED = "under this host's claim"
     LISTED = "under its own name"
     GONE = "neither"
+
+
+class HandlerEnd(Enum):
+    """What the record of a handler says."""
+
+    NOT_STARTED = "not started"
+    RUNNING = "still running"
+    UNKNOWN = "started, and no end"
+    ACCEPTED = "status 0"
+    FAILED = "status 1"
+    STOPPED = "another status, a signal or a time-out"
+    REFUSED = "no such program"
+
+
+class TriesLeft(Enum):
+    """Whether the handler may refuse a file once more."""
+
+    SOME = "tries left"
+    NONE = "no try left"
 
 
 class Rule(NamedTuple):
@@ -358,6 +412,21 @@ RECOVERY: Mapping[str, tuple[Rule, ...]] = {
         Rule([S.RESEND], [LocalPart.PUBLISHED, LocalPart.GONE], [Original.GONE], V.ABANDON),
         Rule([S.HELD], LocalPart, Original, V.HELD),
     ),
+    "import": (  # what the record of the handler says, and whether tries are left
+        Rule([S.BEGUN], [HandlerEnd.NOT_STARTED], TriesLeft, V.HAND_OVER),
+        Rule([S.BEGUN, S.RETRY, S.RESEND], [HandlerEnd.RUNNING], TriesLeft, V.STILL_RUNNING),
+        Rule([S.BEGUN], [HandlerEnd.UNKNOWN], TriesLeft, V.AMBIGUOUS),
+        Rule([S.BEGUN], [HandlerEnd.ACCEPTED], TriesLeft, V.ACCEPTED),
+        Rule([S.BEGUN], [HandlerEnd.FAILED], [TriesLeft.SOME], V.TRY_AGAIN),
+        Rule([S.BEGUN], [HandlerEnd.FAILED], [TriesLeft.NONE], V.SET_ASIDE),
+        Rule([S.BEGUN], [HandlerEnd.STOPPED], TriesLeft, V.HOLD_STOPPED),
+        Rule([S.BEGUN], [HandlerEnd.REFUSED], TriesLeft, V.NO_HANDLER),
+        Rule([S.RETRY, S.RESEND], [end for end in HandlerEnd if end is not HandlerEnd.RUNNING], TriesLeft, V.HAND_OVER),
+        Rule([S.HANDLED], HandlerEnd, TriesLeft, V.ACCEPTED),
+        Rule([S.REFUSED], HandlerEnd, TriesLeft, V.SET_ASIDE),
+        Rule([S.HELD], HandlerEnd, TriesLeft, V.HELD),
+        Rule([S.DISCARDED], HandlerEnd, TriesLeft, V.DISCARDED),
+    ),
 }
 
 
@@ -381,7 +450,7 @@ _VERDICTS = {
 
 def track_of(direction: str, temporary: str | None) -> str:
     """The table of a row: by its direction and, for a drop-off, by whether it has a temporary name."""
-    if direction == "pickup":
+    if direction != "dropoff":
         return direction
     return "direct" if temporary is None else "rename"
 

@@ -25,7 +25,8 @@ from ..errors import FiledropError, InputError
 from . import options as read
 from .account import Account, account_from_options, protocol_of
 from .credentials import read_secret, require_private, require_reachable, resolve_reference
-from .job import READERS, Job, default_max_age
+from .directions import READERS
+from .job import Job, default_max_age
 from .presets import Preset, preset_named
 from .schedule import DAY, MINUTE, WEEK, Schedule, duration, schedule_from_options
 
@@ -42,6 +43,9 @@ ACCOUNT_OPTIONS = (
 KEY_FILES = ("private_key_file", "client_key_file")
 SECRETS = ("passphrase", "password")
 
+THIS_HOST = "this-host"
+"""The account of imports, which move nothing to another host or from one. No account of a file can have this name."""
+
 _COMMON = (
     *("account", "direction", "enabled", "every", "on_calendar", "time_limit", "retention", "max_age", "share"),
     *("remote_dir", "include", "exclude", "modified_from", "modified_to", "companions", "settle"),
@@ -53,6 +57,11 @@ JOB_OPTIONS: Mapping[str, tuple[str, ...]] = {
         *("group", "file_mode", "by_hand"),
     ),
     "pickup": (*_COMMON, "dest", "move_dir", "verify", "on_duplicate", "min_free", "group", "file_mode"),
+    "import": (
+        *("direction", "enabled", "every", "on_calendar", "on_arrival", "time_limit", "retention", "max_age"),
+        *("src", "include", "exclude", "companions", "settle", "verify", "max_files", "max_bytes", "max_results"),
+        *("handler", "handler_time_limit", "done_dir", "failed_dir", "tries", "workers", "order", "ambiguous"),
+    ),
 }
 
 _NEVER_NULL = ("include", "enabled")
@@ -121,10 +130,7 @@ class Configuration:
                 raise read.missing("direction", "this option is missing", f"Set it to {' or '.join(JOB_OPTIONS)}.")
             _refuse_unknown(options, JOB_OPTIONS[direction], _JOB_HINTS)
             read.refuse_null(options, _NEVER_NULL)
-            account = read.text(options, "account")
-            if account is None:
-                raise read.missing("account", "this option is missing", f"Name a file in {self.folder}/accounts.")
-            read.label(account, name="account")
+            account = THIS_HOST if direction == "import" else self._account_in(options)
         preset, protocol = self.preset_and_protocol_of(account)
         with found.named_in_errors():
             if direction == "dropoff" and protocol != "folder":
@@ -142,8 +148,16 @@ class Configuration:
                 retention=duration(options, "retention", low=DAY, high=_LONGEST_TIME),
             )
 
+    def _account_in(self, options: Mapping[str, object]) -> str:
+        account = read.text(options, "account")
+        if account is None:
+            raise read.missing("account", "this option is missing", f"Name a file in {self.folder}/accounts.")
+        return read.label(account, name="account")
+
     def account(self, name: str) -> Account:
         """Read one account with its secrets. The file's name is also the account's name in the ledger."""
+        if name == THIS_HOST:
+            return Account(name, protocol="", host="", port=0, username="")
         found = self._load("accounts", name)
         with found.named_in_errors():
             _refuse_unknown(found.options, ACCOUNT_OPTIONS, _ACCOUNT_HINTS)
@@ -154,6 +168,8 @@ class Configuration:
 
     def check_account(self, name: str) -> None:
         """Check an account without its secrets, which only the user of its jobs may be able to read."""
+        if name == THIS_HOST:
+            return
         found = self._load("accounts", name)
         with found.named_in_errors():
             options = found.options
@@ -163,6 +179,8 @@ class Configuration:
 
     def preset_and_protocol_of(self, account: str) -> tuple[Preset, str]:
         """Read what a job must know of its account."""
+        if account == THIS_HOST:
+            return Preset(), ""
         found = self._load("accounts", account)
         with found.named_in_errors():
             return preset_named(read.text(found.options, "preset")), protocol_of(found.options)

@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Callable, ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from . import options as read
 from .companions import Companion, companions_from_options
@@ -56,7 +56,7 @@ class Share:
 class Job(Protocol):
     """What every direction's job has. A direction adds its own options.
 
-    :ivar direction: its name; `READERS` and transfer/directions.py know it by that.
+    :ivar direction: its name; config/directions.py and transfer/directions.py know it by that.
     :ivar origin: the side on which the originals are: ``local`` or ``remote``.
     """
 
@@ -106,6 +106,17 @@ class Job(Protocol):
         :param origin: where it was.
         :param local_path: where the file is on this host now, or will be; empty if that is not decided.
         """
+
+
+class LocalJob(Job, Protocol):
+    """What the job of a direction has whose originals are on this host."""
+
+    @property
+    def sources(self) -> tuple[str, ...]: ...
+    @property
+    def archive_dir(self) -> str | None: ...
+    @property
+    def empty(self) -> str: ...
 
 
 class LocalFolders(NamedTuple):
@@ -253,14 +264,14 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
     :raises InputError: an option is invalid, or a required one is missing.
     """
     found = read.merged(options, preset.of("dropoff"))
-    sources = _sources(found)
+    sources = sources_of(found)
     verify = read.choice(found, "verify", VERIFY_DROPOFF, Dropoff.verify)
     archive_dir = read.local_path(found, "archive_dir")
     if archive_dir in sources:
         why = "is also in src, so archived files would be sent again"
         raise read.invalid("archive_dir", archive_dir, why, "Set it to another folder, on the same file system.")
     return Dropoff(
-        name=_job_name(name, "dropoff", sources),
+        name=job_name(name, "dropoff", sources),
         sources=sources,
         remote_dir=_remote_dir(found, preset),
         include=read.wanted_patterns(found, "include"),
@@ -276,7 +287,7 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
         ambiguous=read.choice(found, "ambiguous", AMBIGUOUS, Dropoff.ambiguous),
         empty=read.choice(found, "empty", EMPTY, Dropoff.empty),
         max_files=read.limit(found, "max_files"),
-        max_bytes=_max_bytes(found),
+        max_bytes=max_bytes_of(found),
         max_results=read.integer(found, "max_results", Dropoff.max_results, low=0, high=_MAX_RESULTS),
         group=_group(found),
         file_mode=_file_mode(found),
@@ -297,7 +308,7 @@ def pickup_from_options(options: Mapping[str, object], preset: Preset, *, name: 
     remote_dir = _remote_dir(found, preset)
     after = read.choice(found, "after", AFTER_PICKUP, Pickup.after)
     return Pickup(
-        name=_job_name(name, "pickup", (remote_dir, dest)),
+        name=job_name(name, "pickup", (remote_dir, dest)),
         dest=dest,
         remote_dir=remote_dir,
         include=read.wanted_patterns(found, "include"),
@@ -312,7 +323,7 @@ def pickup_from_options(options: Mapping[str, object], preset: Preset, *, name: 
         empty=read.choice(found, "empty", EMPTY, Pickup.empty),
         min_free=Pickup.min_free if found.get("min_free") is None else read.size(found["min_free"], name="min_free"),
         max_files=read.limit(found, "max_files"),
-        max_bytes=_max_bytes(found),
+        max_bytes=max_bytes_of(found),
         max_results=read.integer(found, "max_results", Pickup.max_results, low=0, high=_MAX_RESULTS),
         group=_group(found),
         file_mode=_file_mode(found),
@@ -347,10 +358,6 @@ def folders_from_options(options: Mapping[str, object], preset: Preset) -> tuple
     return tuple(dict.fromkeys(folders)), read.remote_folder(options, "probe_dir")
 
 
-READERS: Mapping[str, Callable[..., Job]] = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}
-"""By direction, what reads a job from its options."""
-
-
 def _companions_of_dropoff(options: Mapping[str, object], verify: str) -> tuple[Companion, ...]:
     found = companions_from_options(options)
     if verify == "close" and any(one.after_taken for one in found):
@@ -367,7 +374,7 @@ def _companions_of_pickup(options: Mapping[str, object]) -> tuple[Companion, ...
     return found
 
 
-def _sources(options: Mapping[str, object]) -> tuple[str, ...]:
+def sources_of(options: Mapping[str, object]) -> tuple[str, ...]:
     found = read.strings(options, "src")
     if found is None:
         raise read.missing("src", "this option is missing", "Set src to a folder, a file, or a list of them.")
@@ -403,7 +410,7 @@ def _move_dir(options: Mapping[str, object], after: str, remote_dir: str) -> str
     return found
 
 
-def _max_bytes(options: Mapping[str, object]) -> int | None:
+def max_bytes_of(options: Mapping[str, object]) -> int | None:
     value = options.get("max_bytes")
     if value is None:
         return None
@@ -476,11 +483,11 @@ def _temp_name(options: Mapping[str, object], default: str) -> str:
     return pattern
 
 
-def _job_name(given: str | None, direction: str, places: tuple[str, ...]) -> str:
+def job_name(given: str | None, direction: str, places: tuple[str, ...]) -> str:
     """Derive a name that does not depend on the order of sources. A digest replaces the end of a very long one."""
     if given is not None:
         return read.label(given, name="name")
-    named = ", ".join(sorted(places)) if direction == "dropoff" else " > ".join(places)
+    named = " > ".join(places) if direction == "pickup" else ", ".join(sorted(places))
     if len(named) > _NAME_CHARACTERS:
         digest = hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         named = f"{named[:_NAME_CHARACTERS]}... {digest}"

@@ -46,12 +46,14 @@ CREATE TABLE transfer (
     state       TEXT NOT NULL,
     open        INTEGER NOT NULL,  -- 1 while the file still needs work
     remote_path TEXT NOT NULL,
-    temporary   TEXT,              -- drop-off: the remote temporary path; pickup: the name of the local part
-    local_path  TEXT,              -- drop-off: the archived original; pickup: the delivered file
+    temporary   TEXT,              -- drop-off: the remote temporary path; pickup: the name of the local part;
+                                   -- import: the name of the handler's record
+    local_path  TEXT,              -- drop-off and import: the archived original; pickup: the delivered file
     sha256      TEXT,
     visible     INTEGER,           -- 1 if the final name was visible while the upload was open
     verified_by TEXT,              -- drop-off: what shows that the server has the whole file
     reason      TEXT,
+    tries       INTEGER NOT NULL,  -- import: how often the handler was started
     changed_at  REAL NOT NULL      -- seconds since 1970
 );
 CREATE INDEX transfer_by_key ON transfer (account, direction, folder, name);

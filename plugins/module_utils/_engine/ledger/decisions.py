@@ -11,6 +11,9 @@
     pickup      resend      resend, open           fetches the file as if it were new
     pickup      delivered   placed, open           applies `after` to it, if a fresh download has the same content
     pickup      discard     discarded              does not fetch it until its size or time changes
+    import      resend      resend, open           hands it to the handler as if it were new
+    import      delivered   handled, open          moves it to `done_dir`
+    import      discard     discarded              leaves it alone until its size or time changes
 
     * The row is history at once. Exception: our temporary file may still be on the server; then the next run removes
       that file first.
@@ -263,6 +266,7 @@ def _moment(seconds: float) -> str:
 _FINDING_OUT = {
     "dropoff": "Ask the provider whether the file arrived",
     "pickup": "Compare it with the file of the earlier pickup ({path})",
+    "import": "Find out whether the handler has processed it (resend hands it over again)",
     "no_copy": "Find out whether somebody took {path}, which counts as delivered",
     "dest_changed": "Find out whether {path} arrived",
     "source_gone": "Find out whether the copy is good (resend publishes it) or was delivered by another host",

@@ -56,6 +56,7 @@ class Row:
     visible: bool | None = None
     verified_by: str | None = None
     reason: str | None = None
+    tries: int = 0
     changed_at: float = 0.0
     id: int | None = None
 
@@ -103,7 +104,7 @@ _RECORD = f"{', '.join(_FIELDS)}, id"
 FILES = (
     f"(SELECT {_RECORD} FROM transfer UNION ALL"
     " SELECT account, direction, folder, name, size, 0, job, remote_path, '', NULL, NULL, NULL, NULL, NULL, reason,"
-    " since, 0 FROM waiting WHERE NOT EXISTS (SELECT 1 FROM transfer WHERE open = 1 AND "
+    " 0, since, 0 FROM waiting WHERE NOT EXISTS (SELECT 1 FROM transfer WHERE open = 1 AND "
     + " AND ".join(f"transfer.{column} = waiting.{column}" for column in _KEY)
     + "))"
 )

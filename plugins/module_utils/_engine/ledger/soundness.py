@@ -23,13 +23,14 @@ NUMBER: Kinds = (int, float)
 OPTIONAL_NUMBER: Kinds = (int, float, type(None))
 _TEXT_OR_NOTHING: Kinds = (str, type(None))
 
+_RECORD = re.compile(r"[0-9a-f]{24}")  # the name of the record of a handler
 _LATEST = 1e11  # seconds since 1970: a time that every calendar has
 
 _ROW: tuple[Kinds, ...] = (
     *(str, str, str, str, int, int, str, str, str),  # account, direction, folder, name, size, mtime_ns, job, ..., state
     *(_TEXT_OR_NOTHING, _TEXT_OR_NOTHING, _TEXT_OR_NOTHING),  # temporary, local_path, sha256
     *((int, type(None)), _TEXT_OR_NOTHING, _TEXT_OR_NOTHING),  # visible, verified_by, reason
-    *(NUMBER, int),  # changed_at, id
+    *(int, NUMBER, int),  # tries, changed_at, id
 )
 
 _seen: set[tuple[type, ...]] = set()
@@ -78,10 +79,12 @@ def require_sound(record: Sequence[Any]) -> None:
 
 
 def _is_own(temporary: str, remote_path: str, direction: str) -> bool:
-    """Return whether a temporary name may be ours: beside the final path on the server, or a part in `dest`."""
+    """Return whether a temporary name may be ours: beside the final path on the server, a part, or a record."""
     folder, slash, name = temporary.rpartition("/")
     if direction == "pickup":
         return is_part(temporary)
+    if direction == "import":
+        return _RECORD.fullmatch(temporary) is not None
     return _is_single(name) and (folder, slash) == remote_path.rpartition("/")[:2]
 
 

@@ -224,7 +224,7 @@ def _attempt(
         return
     account = with_whole_keys(account, ledger, keep=not check)
     account = replace(account, in_one_write=ledger.capability(account.name, IN_ONE_WRITE) is not False)
-    with closing(connect(account, work.permissions)) as remote:
+    with closing(work.connect(account)) as remote:
         troubles.has_connected = True
         patient = remote.features.max_in_flight >= MANY_FILES
         flow = Loop(work.deadline.watch(remote), [syncer, ledger, *remote.batches], patient=patient)

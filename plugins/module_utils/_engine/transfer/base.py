@@ -27,6 +27,7 @@ from ..errors import (
 )
 from ..local.permissions import Permissions, permissions_for
 from ..loop.deadline import Deadline, Interruption
+from ..remote import connect
 from .canary import ALL
 from .companions import Copied, SetMove
 from .planning.sets import FileSet, Turn, files_of
@@ -35,6 +36,7 @@ from .selection import Only
 from .tally import Tally
 
 if TYPE_CHECKING:
+    from ..config.account import Account
     from ..config.job import Job
     from ..ledger.ledger import Ledger, Row
     from ..local.fsync import Syncer
@@ -152,6 +154,10 @@ class JobRun(ABC, Generic[Item]):
 
     def close(self, *, ended_early: bool) -> None:
         """Release what the job needed for itself alone on this host."""
+
+    def connect(self, account: Account) -> Remote:
+        """Open a session; see `remote.connect`."""
+        return connect(account, self.permissions)
 
     def begin_attempt(self) -> bool:
         """Look at what is here before a connection is made; return whether one is needed.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .dropoff.job_run import DropoffRun
+from .importing.job_run import ImportRun
 from .pickup.job_run import PickupRun
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from .base import JobRun
     from .selection import Only
 
-RUNS: Mapping[str, type[JobRun[Any]]] = {"dropoff": DropoffRun, "pickup": PickupRun}
+RUNS: Mapping[str, type[JobRun[Any]]] = {"dropoff": DropoffRun, "pickup": PickupRun, "import": ImportRun}
 
 
 def job_run(

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...config.files import THIS_HOST
 from ...errors import InputError
 from ...ledger.history import Question, ask, question_from_options
 from ...ledger.ledger import SECOND
@@ -122,6 +123,9 @@ def list_files(context: CommandContext, name: str) -> int:
         from ...run.runner import list_folder
 
     job = context.configuration.job(name)
+    if job.account == THIS_HOST:
+        finding = f"The job {name} is an import: it takes its files from {' and '.join(job.job.arrivals)} of this host."
+        raise InputError("no_server", finding, f"filedrop check {name} shows what a run would do with them.")
     account = context.configuration.account(job.account)
     entries = sorted(list_folder(account, job.job.remote_dir), key=lambda entry: entry.name)
     found = [_entry(entry, job) for entry in entries]

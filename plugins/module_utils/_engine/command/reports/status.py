@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...config.files import THIS_HOST
 from ...config.options import LABEL
 from ...config.schedule import DAY
 from ...errors import FiledropError
@@ -260,7 +261,7 @@ _COLUMNS = (
 
 def _row(state: _State) -> Row:
     job, well = state.job, state.status == WELL
-    remote = "?" if job is None else f"{job.account}:{job.job.remote_dir}"
+    remote = "?" if job is None else "" if job.account == THIS_HOST else f"{job.account}:{job.job.remote_dir}"
     now = ["running"] if state.running_since is not None else []
     counts = ((state.unfinished, "unfinished"), (state.waiting.count, "waiting"), (state.held, "held"))
     now += [f"{number} {words}" for number, words in counts if number]

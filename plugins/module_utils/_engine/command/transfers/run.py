@@ -200,7 +200,7 @@ def _detail(outcome: FileOutcome) -> str:
     if outcome.outcome != "delivered":
         return outcome.reason
     is_pickup = outcome.origin == outcome.remote_path
-    return f"-> {shown(outcome.local_path if is_pickup else outcome.remote_path)}"
+    return f"-> {shown(outcome.local_path if is_pickup or not outcome.remote_path else outcome.remote_path)}"
 
 
 def _selected(context: CommandContext, *, everything: bool) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from .item import DELETED, DropoffItem
 from .sources import kind_of, not_a_file, open_sources
 
 if TYPE_CHECKING:
-    from ...config.job import Dropoff
+    from ...config.job import LocalJob
     from ...ledger.ledger import Ledger, Row
     from ..tally import Tally
 
@@ -56,7 +56,7 @@ class DropoffPlan:
     """
 
     def __init__(
-        self, job: Dropoff, account: str, ledger: Ledger, tally: Tally, *, check: bool, only: Only | None = None
+        self, job: LocalJob, account: str, ledger: Ledger, tally: Tally, *, check: bool, only: Only | None = None
     ) -> None:
         self._job = job
         self._only = Only() if only is None else only

@@ -19,11 +19,13 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.states im
     OUTCOMES,
     RECOVERY,
     STEPS,
+    HandlerEnd,
     IllegalStep,
     LocalPart,
     Original,
     Seen,
     State,
+    TriesLeft,
     Visibility,
     require_step,
     seen,
@@ -36,6 +38,7 @@ AXES: dict[str, tuple[type[Enum], type[Enum]]] = {
     "direct": (Seen, Visibility),
     "rename": (Seen, Seen),
     "pickup": (LocalPart, Original),
+    "import": (HandlerEnd, TriesLeft),
 }
 TRACKS = list(STEPS)
 

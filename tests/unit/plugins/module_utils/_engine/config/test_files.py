@@ -110,7 +110,7 @@ def test_an_unknown_option_is_refused_by_name_with_the_nearest(house: House, opt
 @pytest.mark.parametrize(
     ("change", "finding"),
     [
-        ({"direction": "import"}, "direction: 'import'"),
+        ({"direction": "sideways"}, "direction: 'sideways'"),
         ({"direction": None}, "direction: this option is missing"),
         ({"account": None}, "account: this option is missing"),
         ({"account": "../amili"}, "account: '../amili' is not a valid name"),

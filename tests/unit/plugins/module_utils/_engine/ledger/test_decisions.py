@@ -326,7 +326,7 @@ def test_options_say_what_is_meant() -> None:
         {"name": [""]},
         {"name": 7},
         {"name": "a.xml", "all_held": True},
-        {"name": "a.xml", "direction": "import"},
+        {"name": "a.xml", "direction": "sideways"},
         {"name": "a.xml", "username": "ann"},
     ],
 )

@@ -341,7 +341,7 @@ def test_dates_are_in_utc_unless_they_say_otherwise(since: str, moment: float) -
         {"since": "7"},
         {"since": "2026-13-01"},
         {"outcome": ["lost"]},
-        {"direction": "import"},
+        {"direction": "sideways"},
         {"name": "in/*.xml"},
         {"max_results": -1},
         {"max_results": 100_001},

@@ -16,9 +16,9 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.waiting import waiting_files, waiting_of
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.last_run import latest_run
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.stuck import mark_stuck
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer import base
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
 from support.desk import outcomes
 from support.odd_desk import Desk
@@ -102,7 +102,7 @@ def test_a_run_that_fails_leaves_the_times_as_they_are(desk: Desk, monkeypatch: 
         raise UnreachableError("no_address", "There is no such host.", "Correct it.")
 
     before = waiting(desk)
-    monkeypatch.setattr(runner, "connect", connect)
+    monkeypatch.setattr(base, "connect", connect)
     found = desk.run(desk.dropoff())
     assert found.error is not None
     assert waiting(desk) == before

@@ -21,6 +21,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.per
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Remote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.troubles import Troubles
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer import base
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Kind
@@ -40,7 +41,7 @@ def desk(tmp_path: Path, server: OddServer, monkeypatch: pytest.MonkeyPatch) -> 
 
 def connecting(monkeypatch: pytest.MonkeyPatch, errors: Sequence[FiledropError | None]) -> list[int]:
     """Let the attempts of a run fail to connect, one after the other (None: it connects); return their count."""
-    real, attempts = runner.connect, [0]
+    real, attempts = base.connect, [0]
 
     def connect(account: Account, permissions: Permissions) -> Remote:
         attempts[0] += 1
@@ -49,7 +50,7 @@ def connecting(monkeypatch: pytest.MonkeyPatch, errors: Sequence[FiledropError |
             raise error
         return real(account, permissions)
 
-    monkeypatch.setattr(runner, "connect", connect)
+    monkeypatch.setattr(base, "connect", connect)
     return attempts
 
 

@@ -22,6 +22,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.in
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer import base
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.plan import DropoffPlan
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Code, Kind, Status
@@ -207,7 +208,7 @@ def test_of_two_sources_with_the_same_name_the_delivered_one_is_first(desk: Desk
 def test_what_was_blocked_stays_told_if_no_other_connection_comes_about(
     desk: Desk, server: OddServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names, real = sorted(desk.fill(3)), runner.connect
+    names, real = sorted(desk.fill(3)), base.connect
     for seconds, name in enumerate(names):  # the oldest first
         os.utime(desk.outbox / name, (seconds, seconds))
     (server.input / names[0]).write_bytes(b"another file")
@@ -228,7 +229,7 @@ def test_what_was_blocked_stays_told_if_no_other_connection_comes_about(
         return real(account, permissions)
 
     server.hooks[Kind.WRITE] = cut
-    monkeypatch.setattr(runner, "connect", connect)
+    monkeypatch.setattr(base, "connect", connect)
     found = desk.run(desk.dropoff())
     assert outcomes(found) == {
         names[0]: ("waiting", "name_taken"),
