@@ -84,8 +84,11 @@ def folded(name: str) -> str:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a name marks a file that its sender has not completed yet."""
-    return name.lower().endswith(TEMPORARY_SUFFIXES)
+    """Whether a name marks a file that its sender has not completed yet.
+
+    ``.in.NAME.`` is what ProFTPD (HiddenStores) calls a file while it is uploaded.
+    """
+    return name.lower().endswith(TEMPORARY_SUFFIXES) or (name.startswith(".in.") and name.endswith("."))
 
 
 _TEMPORARY_OF_OURS = re.compile(r"\.[0-9a-f]{8}\.part")

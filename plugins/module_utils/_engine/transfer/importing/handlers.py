@@ -21,6 +21,7 @@ import time
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ...errors import DiskError
@@ -59,22 +60,27 @@ class Records:
     """
 
     def __init__(self, ledger: str) -> None:
-        path = os.path.join(os.path.dirname(os.path.abspath(ledger)), RECORDS)
-        try:
-            os.makedirs(path, mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise disk_error(error, f"create the folder {path!r}") from error
-        self.folder = Folder(path)
+        self._path = os.path.join(os.path.dirname(os.path.abspath(ledger)), RECORDS)
+
+    @cached_property
+    def folder(self) -> Folder:
+        """The folder; it is created when the first record is made."""
+        return Folder(self._path)
+
+    @property
+    def _is_there(self) -> bool:
+        return os.path.isdir(self._path)
 
     def make(self) -> str:
         """Create a record of a handler that is about to be started; return its name. It is durable."""
         name = secrets.token_hex(12)
         try:
+            os.makedirs(self._path, mode=0o700, exist_ok=True)
             fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self.folder.fd)
             os.close(fd)
             os.fsync(self.folder.fd)
         except OSError as error:
-            raise disk_error(error, f"create a file in {self.folder.path!r}") from error
+            raise disk_error(error, f"create a file in {self._path!r}") from error
         return name
 
     def lock(self, name: str) -> int | None:
@@ -94,7 +100,7 @@ class Records:
 
     def read(self, name: str | None) -> Ended:
         """Return what is known of a handler's end."""
-        if not name or self.folder.file(name) is None:
+        if not name or not self._is_there or self.folder.file(name) is None:
             return Ended(HandlerEnd.UNKNOWN, "its record is missing")
         fd = self.lock(name)
         if fd is None:
@@ -106,12 +112,12 @@ class Records:
 
     def forget(self, name: str | None) -> None:
         """Remove the record of a handler whose end is in the ledger."""
-        if name:
+        if name and self._is_there:
             self.folder.remove(name)
 
     def forget_others(self, known: Container[str | None]) -> None:
         """Remove the records that a killed run has made and not used."""
-        for name in self.folder.names():
+        for name in self.folder.names() if self._is_there else ():
             if _NAME.fullmatch(name) and name not in known and (fd := self.lock(name)) is not None:
                 self.folder.remove(name)
                 os.close(fd)
