@@ -5,10 +5,11 @@
 #    source ~/.local/share/bash_completion/filedrop
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_filedrop_subparsers=(run export check status history list resolve keygen init)
+_shtab_filedrop_subparsers=(run export place check status history list resolve keygen init)
 
 _shtab_filedrop_run_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --dry-run --wait --force --only)
 _shtab_filedrop_export_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --from --to --kind --only --again --dry-run)
+_shtab_filedrop_place_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --account --as --folder --again --dry-run)
 _shtab_filedrop_check_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --only)
 _shtab_filedrop_status_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug)
 _shtab_filedrop_history_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug -n --limit --since --outcome)
@@ -24,6 +25,9 @@ _shtab_filedrop_run___ledger_COMPGEN=_shtab_compgen_files
 _shtab_filedrop_export_pos_0_COMPGEN=_shtab_cmd_compgen_b16710bd
 _shtab_filedrop_export___config_COMPGEN=_shtab_compgen_dirs
 _shtab_filedrop_export___ledger_COMPGEN=_shtab_compgen_files
+_shtab_filedrop_place_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_filedrop_place___config_COMPGEN=_shtab_compgen_dirs
+_shtab_filedrop_place___ledger_COMPGEN=_shtab_compgen_files
 _shtab_filedrop_check_pos_0_COMPGEN=_shtab_cmd_compgen_b16710bd
 _shtab_filedrop_check___config_COMPGEN=_shtab_compgen_dirs
 _shtab_filedrop_check___ledger_COMPGEN=_shtab_compgen_files
@@ -51,7 +55,7 @@ _shtab_filedrop___ledger_COMPGEN=_shtab_compgen_files
 _shtab_filedrop_history___outcome_choices=(held waiting unfinished delivered discarded failed abandoned)
 _shtab_filedrop_keygen___type_choices=(ecdsa ed25519 rsa)
 _shtab_filedrop_keygen___regenerate_choices=(never fail partial_idempotence full_idempotence always)
-_shtab_filedrop_pos_0_choices=(run export check status history list resolve keygen init)
+_shtab_filedrop_pos_0_choices=(run export place check status history list resolve keygen init)
 
 _shtab_filedrop_run__h_nargs=0
 _shtab_filedrop_run___help_nargs=0
@@ -76,6 +80,17 @@ _shtab_filedrop_export___no_color_nargs=0
 _shtab_filedrop_export___debug_nargs=0
 _shtab_filedrop_export___again_nargs=0
 _shtab_filedrop_export___dry_run_nargs=0
+_shtab_filedrop_place__h_nargs=0
+_shtab_filedrop_place___help_nargs=0
+_shtab_filedrop_place___json_nargs=0
+_shtab_filedrop_place__q_nargs=0
+_shtab_filedrop_place___quiet_nargs=0
+_shtab_filedrop_place__v_nargs=0
+_shtab_filedrop_place___verbose_nargs=0
+_shtab_filedrop_place___no_color_nargs=0
+_shtab_filedrop_place___debug_nargs=0
+_shtab_filedrop_place___again_nargs=0
+_shtab_filedrop_place___dry_run_nargs=0
 _shtab_filedrop_check_pos_0_nargs='*'
 _shtab_filedrop_check__h_nargs=0
 _shtab_filedrop_check___help_nargs=0

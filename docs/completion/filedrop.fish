@@ -50,8 +50,8 @@ function _shtab_filedrop_using
   test "$_shtab_filedrop_cmdpath" = "$argv"
 end
 
-set -g _shtab_filedrop_commands run export check status history list resolve keygen init
-set -g _shtab_filedrop_opts_with_value --bits --comment --config --from --kind --ledger --limit --only --outcome --regenerate --since --to --type -n
+set -g _shtab_filedrop_commands run export place check status history list resolve keygen init
+set -g _shtab_filedrop_opts_with_value --account --as --bits --comment --config --folder --from --kind --ledger --limit --only --outcome --regenerate --since --to --type -n
 
 complete -c filedrop -e
 complete -c filedrop -f
@@ -95,6 +95,21 @@ complete -c filedrop -n '_shtab_filedrop_using export' -l only -x -d 'send only 
 complete -c filedrop -n '_shtab_filedrop_using export' -l again -d 'send files again that were sent before'
 complete -c filedrop -n '_shtab_filedrop_using export' -l dry-run -d 'connect and show what would be done; change nothing'
 complete -c filedrop -n '_shtab_filedrop_using export; and test $_shtab_filedrop_npos -eq 0' -ka "(ls /etc/filedrop/jobs 2>/dev/null | sed -n '/[.]json/s/[.].*//p')" -d 'the job'"'"'s name; it must be a drop-off'
+complete -c filedrop -n '_shtab_filedrop_using; and test $_shtab_filedrop_npos -eq 0' -a place -d 'put a file into the folder from which a partner fetches'
+complete -c filedrop -n '_shtab_filedrop_using place' -s h -l help -d 'show this help message and exit'
+complete -c filedrop -n '_shtab_filedrop_using place' -l config -xka "(__fish_complete_directories)" -d 'folder of accounts and jobs (/etc/filedrop)'
+complete -c filedrop -n '_shtab_filedrop_using place' -l ledger -xka "(__fish_complete_path (commandline -ct))" -d 'the ledger (/var/lib/filedrop/ledger.sqlite3)'
+complete -c filedrop -n '_shtab_filedrop_using place' -l json -d 'print one JSON document'
+complete -c filedrop -n '_shtab_filedrop_using place' -s q -l quiet -d 'print nothing while all is well'
+complete -c filedrop -n '_shtab_filedrop_using place' -s v -l verbose -d 'show every file'
+complete -c filedrop -n '_shtab_filedrop_using place' -l no-color -d 'use no colors, as with NO_COLOR'
+complete -c filedrop -n '_shtab_filedrop_using place' -l debug -d 'print the traceback of an unexpected error'
+complete -c filedrop -n '_shtab_filedrop_using place' -l account -x -d 'the partner'"'"'s account on the server here'
+complete -c filedrop -n '_shtab_filedrop_using place' -l as -x -d 'the name that the file gets; default: its own'
+complete -c filedrop -n '_shtab_filedrop_using place' -l folder -x -d 'the folder inside the account; default: pickup'
+complete -c filedrop -n '_shtab_filedrop_using place' -l again -d 'place it even if it was placed before with the same content'
+complete -c filedrop -n '_shtab_filedrop_using place' -l dry-run -d 'show what would be done; change nothing'
+complete -c filedrop -n '_shtab_filedrop_using place; and test $_shtab_filedrop_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'the path of the file; it stays'
 complete -c filedrop -n '_shtab_filedrop_using; and test $_shtab_filedrop_npos -eq 0' -a check -d 'show what runs would do; change nothing'
 complete -c filedrop -n '_shtab_filedrop_using check' -s h -l help -d 'show this help message and exit'
 complete -c filedrop -n '_shtab_filedrop_using check' -l config -xka "(__fish_complete_directories)" -d 'folder of accounts and jobs (/etc/filedrop)'

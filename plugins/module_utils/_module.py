@@ -17,13 +17,14 @@ from ._engine._deps import PARAMIKO_IMPORT_ERROR, require
 from ._engine.config.account import account_from_options, protocol_of
 from ._engine.config.files import GivenConfiguration
 from ._engine.config.job import Job
-from ._engine.config.options import clean
+from ._engine.config.options import absolute, clean, label
 from ._engine.config.paths import default_ledger
 from ._engine.config.presets import Preset, preset_named
 from ._engine.errors import DependencyError, FiledropError, unexpected
 from ._engine.ledger.owner import as_owner
 from ._engine.local import names
 from ._engine.run.export import VARIABLES, narrowed
+from ._engine.run.place import account_for, placing
 from ._engine.run.runner import run
 from ._lost_ledger import require_not_lost
 from ._respawn import respawn_if_needed
@@ -177,6 +178,18 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
         job = job_from_options(given, preset_named(given["preset"]))
         account = account_from_options(given)
         found = _run(module, job, account)
+    _exit(module, found, job)
+
+
+def place(module: AnsibleModule) -> None:
+    """Place a file for a partner to fetch, as the module's options say."""
+    given = module.params
+    with FailJson(module):
+        _be_able_to_connect({"protocol": "folder"})
+        src = absolute(given["src"], name="src")
+        account = account_for(label(given["account"], name="account"), given["root"])
+        job, only = placing(account, src, name=given["name"], folder=given["folder"], again=given["again"])
+        found = _run(module, job, account, only=only)
     _exit(module, found, job)
 
 

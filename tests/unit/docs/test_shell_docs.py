@@ -57,6 +57,7 @@ def test_bash_completes_subcommands_options_and_jobs(tmp_path: Path) -> None:
         "init",
         "keygen",
         "list",
+        "place",
         "resolve",
         "run",
         "status",

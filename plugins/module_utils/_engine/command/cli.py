@@ -28,6 +28,8 @@ from .reports.status import status
 from .resolve import init, resolve
 from .transfers.export import FLAGS, export
 from .transfers.on_arrival import run_and_wait
+from .transfers.place import FLAGS as PLACE_FLAGS
+from .transfers.place import place
 from .transfers.run import check, run
 
 
@@ -75,6 +77,10 @@ def _dispatch(given: argparse.Namespace, console: Console) -> int:
         return _run(context, given)
     if given.command == "export":
         return export(context, given.job, {name: getattr(given, name) for name in FLAGS}, dry_run=given.dry_run)
+    if given.command == "place":
+        return place(
+            context, given.file, given.account, {name: getattr(given, name) for name in PLACE_FLAGS}, given.dry_run
+        )
     if given.command == "check":
         return check(context, given.jobs, given.only)
     if given.command == "status":

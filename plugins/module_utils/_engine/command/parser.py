@@ -132,6 +132,7 @@ def make_parser() -> Parser:
     one.add_argument("--force", action="store_true", help="run the job even if it is disabled")
     _add_only(one)
     _add_export(add("export", "send files that you choose by hand", _EXPORT))
+    _add_place(add("place", "put a file into the folder from which a partner fetches", _PLACE))
     some = add(
         "check",
         "show what runs would do; change nothing",
@@ -188,6 +189,17 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="connect and show what would be done; change nothing")
 
 
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the path of the file; it stays")
+    parser.add_argument("--account", metavar="NAME", required=True, help="the partner's account on the server here")
+    parser.add_argument("--as", dest="name", metavar="NAME", help="the name that the file gets; default: its own")
+    parser.add_argument("--folder", metavar="NAME", help="the folder inside the account; default: pickup")
+    parser.add_argument(
+        "--again", action="store_true", help="place it even if it was placed before with the same content"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done; change nothing")
+
+
 def _add_keygen(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("account", metavar="ACCOUNT", help="the account's name, which is the name of its file")
     parser.add_argument("--type", choices=TYPES, default="ed25519", help="the type of the key (%(default)s)")
@@ -228,6 +240,10 @@ def _add_common(parser: argparse.ArgumentParser, *, for_subcommand: bool) -> Non
     add("--debug", action="store_true", default=False, help="print the traceback of an unexpected error")
 
 
+_PLACE = (
+    "Put a file into the folder of this host's server from which a partner fetches: whole or not at all, readable for "
+    "the partner, and never over another file. status shows which placed files still lie there."
+)
 _EXPORT = """\
 Send files of a drop-off that you choose by names, times or kinds; without a choice, all. Each file is told with what
 became of it. A file that was sent before is not sent again, unless you say --again; you are told when it was sent. Jobs

@@ -77,6 +77,10 @@ class Import:
     def folders(self) -> LocalFolders:
         return LocalFolders("src", (*self.sources, self.done_dir, self.failed_dir))
 
+    def remote_path(self, name: str) -> str:
+        del name
+        return ""
+
     def original_after(self, name: str, origin: str, local_path: str) -> list[str]:
         del origin
         return [local_path or os.path.join(self.done_dir, name)]

@@ -111,6 +111,9 @@ class Job(Protocol):
 class LocalJob(Job, Protocol):
     """What the job of a direction has whose originals are on this host."""
 
+    def remote_path(self, name: str) -> str:
+        """Return the path that a file gets on the server; empty if there is no server."""
+
     @property
     def sources(self) -> tuple[str, ...]: ...
     @property
@@ -137,7 +140,8 @@ class Dropoff:
     ``sources`` are absolute paths of folders or files. ``include`` and ``exclude`` are case-sensitive fnmatch patterns
     for the file name; an empty ``include`` means all. ``modified`` limits the files' times. ``archive_dir`` None means
     ``archive`` inside each source folder.
-    ``group`` and ``file_mode`` are as in Pickup, for an account of the protocol ``folder``.
+    ``group`` and ``file_mode`` are as in Pickup, for an account of the protocol ``folder``. ``remote_name`` is the name
+    that a single file gets there; None: its own.
     """
 
     direction: ClassVar[str] = "dropoff"
@@ -164,6 +168,7 @@ class Dropoff:
     group: str | None = None
     file_mode: int | None = None
     share: Share | None = None
+    remote_name: str | None = None
 
     @property
     def arrivals(self) -> tuple[str, ...]:
@@ -174,6 +179,12 @@ class Dropoff:
         if self.after == "keep":
             return LocalFolders("src", read=self.sources)
         return LocalFolders("src", (*self.sources, *([self.archive_dir] if self.archive_dir else [])))
+
+    def remote_path(self, name: str) -> str:
+        """Return the path of a local file on the server."""
+        folder = self.remote_dir
+        there = self.remote_name or name
+        return there if folder in ("", ".") else f"{folder.rstrip('/')}/{there}"
 
     def original_after(self, name: str, origin: str, local_path: str) -> list[str]:
         if self.after == "delete":

@@ -10,6 +10,11 @@ import os
 
 COMMAND = "/usr/local/bin/filedrop"
 SYSTEM_LEDGER = "/var/lib/filedrop/ledger.sqlite3"
+SERVER_LOG = "/var/log/filedrop-server/transfers.jsonl"
+"""What the server writes about each request for a file: one JSON object a line."""
+
+SERVER_ROOT = "/srv/filedrop"
+"""The folder of a server's accounts, unless `filedrop_server_root` says otherwise."""
 
 
 def default_ledger() -> str:

@@ -34,6 +34,7 @@ from ..console import count_of
 from ..context import CommandContext, iso_time, require_known, require_ledger
 from ..exit_status import WELL, status_of_past, worst_status
 from . import problems
+from .placed import placed_document, placed_files, placed_lines
 from .problems import Problem
 from .table import Cell, Column, Row, draw, short_time
 from .triggers import CRONTAB, Triggers
@@ -78,6 +79,7 @@ def status(context: CommandContext, chosen: Sequence[str]) -> int:
     triggers = Triggers(names, context.configuration.folder)
     with closing(Ledger(context.ledger, read_only=True)) as ledger:
         found = [_state(context, ledger, triggers, name) for name in names]
+        lying = [] if chosen else placed_files(context, ledger)
         if not chosen:
             found += _without_files(context, ledger, found)
             found += _started_in_vain(context, ledger, triggers, {state.name for state in found})
@@ -86,11 +88,13 @@ def status(context: CommandContext, chosen: Sequence[str]) -> int:
         "status": worst,
         "ledger": context.ledger,
         "jobs": [_document(state) for state in found],
+        "placed": [placed_document(one) for one in lying],
         "notes": triggers.notes,
     }
     lines = [line for state in found for line in _lines(state)] or ["There are no jobs."]
-    drawn = partial(_table, found, triggers.notes) if found else None
-    context.console.answer(document, [*lines, *triggers.notes], well=worst == WELL, drawn=drawn)
+    below = [*placed_lines(lying), *triggers.notes]
+    drawn = partial(_table, found, below) if found else None
+    context.console.answer(document, [*lines, *below], well=worst == WELL, drawn=drawn)
     return worst
 
 

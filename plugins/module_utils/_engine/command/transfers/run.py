@@ -22,6 +22,7 @@ from ..signals import held
 from .observers import JournalObserver, progress
 
 if TYPE_CHECKING:
+    from ...config.account import Account
     from ...config.files import ConfiguredJob
     from ...transfer.result import FileOutcome, RunResult
 
@@ -88,9 +89,11 @@ def require_enabled(context: CommandContext, job: ConfiguredJob, way_out: str) -
 
 
 def execute(
-    context: CommandContext, job: ConfiguredJob, *, dry_run: bool, only: Only
+    context: CommandContext, job: ConfiguredJob, *, dry_run: bool, only: Only, account: Account | None = None
 ) -> tuple[int, dict[str, Any], list[str]]:
     """Run a job or predict its run; return its exit status, its JSON document, and lines for people.
+
+    :param account: of the job; None: the one of the configuration.
 
     Root does so as the user that the ledger belongs to, and leaves nothing that this user cannot use. Only secrets are
     read as root.
@@ -99,7 +102,7 @@ def execute(
         from ...run.runner import run as run_job  # imports paramiko, which other subcommands do not need
 
     console = context.console
-    account = context.configuration.account(job.account)
+    account = account or context.configuration.account(job.account)
     about = {"job": job.name, "account": account.name, "direction": job.job.direction}
     console.log(INFO, "check_began" if dry_run else "run_began", **about)
     selected = _selected(context, everything=dry_run or only.tells_past)

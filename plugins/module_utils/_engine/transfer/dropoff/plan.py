@@ -19,7 +19,6 @@ from ...ledger.decisions import Discarded, held_error
 from ...ledger.locks import JobKey, is_running
 from ...local import names
 from ...local.folder import Folder, LocalFile, regular, sha256_of
-from ...remote import join
 from ...states import NAME_TAKEN, State
 from ..planning.candidates import LOOKED_UP_AT_ONCE, Candidate, NameMarks, Oldest, left_for_later
 from ..planning.left_alone import LeftAlone
@@ -372,11 +371,10 @@ class DropoffPlan:
     # --- items and outcomes
 
     def _item(self, folder: Folder, name: str, file: LocalFile | None, row: Row | None) -> DropoffItem:
-        return DropoffItem(folder, name, join(self._job.remote_dir, name), file, row)
+        return DropoffItem(folder, name, self._job.remote_path(name), file, row)
 
     def _outcome(self, path: str, name: str, size: int | None = None) -> FileOutcome:
-        remote_path = join(self._job.remote_dir, name)
-        return FileOutcome(name, path, remote_path=remote_path, local_path=path, size=size)
+        return FileOutcome(name, path, remote_path=self._job.remote_path(name), local_path=path, size=size)
 
     def _is_set_in_frame(self, files: Sequence[Candidate]) -> bool:
         """Return whether the time frame selects a set: by the time of its newest file, unless it is unfinished."""

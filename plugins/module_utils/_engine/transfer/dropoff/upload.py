@@ -207,7 +207,7 @@ class Uploads:
             return None
         if row.state is State.INTENT and row.temporary:
             return row.temporary
-        return join(self.job.remote_dir, names.temporary(self.job.temp_name, row.name))
+        return join(self.job.remote_dir, names.temporary(self.job.temp_name, self.job.remote_name or row.name))
 
     async def _write(self, row: Row, source: SourceFile, *, over: bool, asked_before: bool) -> _Written:
         """Send all bytes, and check that the server has them."""

@@ -19,7 +19,6 @@ from ...local.folder import sha256_of
 from ...states import State
 from ..dropoff.item import DropoffItem
 from ..dropoff.plan import DropoffPlan
-from ..result import FileOutcome
 from ..selection import other_job, vouched_by
 
 if TYPE_CHECKING:
@@ -84,6 +83,3 @@ class ImportPlan(DropoffPlan):
 
     def _item(self, folder: Folder, name: str, file: LocalFile | None, row: Row | None) -> DropoffItem:
         return ImportItem(folder, name, "", file, row)
-
-    def _outcome(self, path: str, name: str, size: int | None = None) -> FileOutcome:
-        return FileOutcome(name, path, local_path=path, size=size)
