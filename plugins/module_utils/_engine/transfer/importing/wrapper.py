@@ -104,7 +104,7 @@ class Handler:
     def _wait_for_news(self, timeout: float) -> None:
         """Read output, and reap processes that have ended."""
         pipes = [self._wake, *([] if self._pipe is None else [self._pipe])]
-        ready, _, _ = select.select(pipes, [], [], timeout)
+        ready = select.select(pipes, [], [], timeout)[0]
         if self._wake in ready:
             os.read(self._wake, 4096)
         if self._pipe in ready:
