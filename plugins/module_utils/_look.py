@@ -46,6 +46,10 @@ _OTHER_SCHEDULER = {
     "systemd": "If systemd is not the first process of this host, let cron start the jobs: filedrop_scheduler: cron.",
     "cron": "Install a cron that reads /etc/cron.d (cron on Debian, cronie on RHEL), or let systemd start the jobs.",
 }
+_NO_SHARED_KEY = (
+    "this host does not have the account's key, which is the same on all hosts (filedrop_key_scope: account). Run the "
+    "playbook courier.filedrop.onboard: it makes the key, or gets it from another host."
+)
 _KEY_TYPES = {"ecdsa": "ecdsa-", "ed25519": "ssh-ed25519", "rsa": "ssh-rsa"}
 _SHELL = "/usr/sbin/nologin"
 _NO_LOGIN = ("nologin", "false", "")
@@ -249,6 +253,10 @@ def _plan_problems(given: Mapping[str, Any], seen: Mapping[str, Any], plan: Mapp
         found += [Problem(text, is_missing=gone) for text, gone in folder_problems(place, user)]
     for given_group in plan["given_groups"]:
         found += [Problem(text, is_missing=gone) for text, gone in group_problems(given_group, user)]
+    if given["entry"] != "keys":
+        keys = given["paths"]["keys"]
+        missing = [name for name in plan["shared_keys"] if not os.path.lexists(os.path.join(keys, name))]
+        found += [Problem(f"filedrop_accounts.{name}: {_NO_SHARED_KEY}", is_missing=True) for name in missing]
     for secret in plan["given_secrets"]:
         found += [Problem(text, is_missing=gone) for text, gone in secret_problems(secret, user)]
     return found
@@ -289,7 +297,10 @@ def _differences(
         "user": lambda: not _user_as_wanted(given),
         "command": lambda: not _command_as_wanted(given["command"], paths["command"]),
         "ledger": lambda: not _is_file(paths["ledger"]) or seen["foreign"] or not as_wanted(state, found_at(state)),
-        "keys": lambda: not all(_pair_as_wanted(f"{paths['keys']}/{name}", given) for name in plan["keys"]),
+        "keys": lambda: (
+            not all(_pair_as_wanted(f"{paths['keys']}/{name}", given) for name in plan["keys"])
+            or not all(_is_file(f"{paths['keys']}/{name}") for name in plan["shared_keys"])
+        ),
         "plan": plan_differs,
     }
     differs = []

@@ -125,7 +125,7 @@ def run_module(module: AnsibleModule, work: Callable[[], Result], *, offline: bo
     :param offline: the module does not connect, so the libraries for connections may be missing.
     """
     with FailJson(module):
-        _be_able_to_connect(module.params, offline=offline)
+        be_able_to_connect(module.params, offline=offline)
         result = work()
     module.exit_json(**presentable(result))
 
@@ -174,7 +174,7 @@ def transfer(module: AnsibleModule, job_from_options: Callable[[dict[str, Any], 
     """
     given = module.params
     with FailJson(module):
-        _be_able_to_connect(given)
+        be_able_to_connect(given)
         job = job_from_options(given, preset_named(given["preset"]))
         account = account_from_options(given)
         found = _run(module, job, account)
@@ -201,10 +201,10 @@ def transfer_of_inventory(module: AnsibleModule) -> None:
     given = module.params
     name, secrets = given["name"], dict(given["secrets"])
     with FailJson(module):
-        _be_able_to_connect(given["account"])
+        be_able_to_connect(given["account"])
         options = {**given["account"], **secrets}
         if "private_key" in secrets:
-            options["private_key_file"] = _key_file(module, options.pop("private_key"))
+            options["private_key_file"] = key_file(module, options.pop("private_key"))
         configuration = GivenConfiguration({given["job"]["account"]: options}, {name: given["job"]})
         job = configuration.job(name)
         account = configuration.account(job.account)
@@ -217,7 +217,7 @@ def transfer_of_inventory(module: AnsibleModule) -> None:
     _exit(module, found, job.job, told=name)
 
 
-def _be_able_to_connect(account: Mapping[str, Any], *, offline: bool = False) -> None:
+def be_able_to_connect(account: Mapping[str, Any], *, offline: bool = False) -> None:
     """Ensure that paramiko is there, if the account's protocol needs it."""
     needs_library = not offline and protocol_of(account) == "sftp"
     respawn_if_needed(needs_library=needs_library)
@@ -225,9 +225,9 @@ def _be_able_to_connect(account: Mapping[str, Any], *, offline: bool = False) ->
         require()
 
 
-def _key_file(module: AnsibleModule, text: str) -> str:
+def key_file(module: AnsibleModule, text: str, name: str = "key") -> str:
     """Write a private key to a file that is removed when the module ends."""
-    path = os.path.join(module.tmpdir, "key")
+    path = os.path.join(module.tmpdir, name)
     with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as file:
         file.write(text if text.endswith("\n") else f"{text}\n")
     return path

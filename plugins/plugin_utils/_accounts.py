@@ -97,6 +97,8 @@ class Host:
     :param scheduler: ``systemd``, ``cron`` or `ON_REQUEST`.
     :param keys_owner: the owner of the secrets: root if systemd passes them to the jobs; else the jobs' user.
     :param spread: seconds.
+    :param shares_keys: all hosts have the same keys, and the role makes none.
+    :param pins_later: an account may lack its host keys, because nothing connects yet.
     """
 
     name: str
@@ -104,6 +106,8 @@ class Host:
     scheduler: str = "systemd"
     keys_owner: str = "root"
     spread: int = 300
+    shares_keys: bool = False
+    pins_later: bool = False
 
     @property
     def deploys(self) -> bool:
@@ -187,7 +191,7 @@ def read_inventory(accounts: Mapping[Any, Any], jobs: Mapping[Any, Any], host: H
     problems += [
         f"filedrop_accounts.{shown(name)}.{_NO_HOST_KEYS}"
         for name, options in accounts.items()
-        if name in used and isinstance(options, Mapping) and _lacks_host_keys(options)
+        if name in used and not host.pins_later and isinstance(options, Mapping) and _lacks_host_keys(options)
     ]
     return found
 

@@ -19,6 +19,7 @@ from ._accounts import (
     Host,
     InvalidOption,
     InvalidVariables,
+    InventoryAccount,
     dictionary,
     nearest,
     of_variable,
@@ -63,7 +64,7 @@ def choose(variables: Variables, direction: str) -> Choice:
 
     :raises InvalidVariables: a variable is invalid.
     """
-    named = _named(variables, "filedrop_job")
+    named = names_in(variables, "filedrop_job")
     choice, configured, _accounts = _chosen(variables, direction, named)
     by_hand = [name for name, job in configured.items() if job.by_hand]
     if named is not None and by_hand:
@@ -80,7 +81,7 @@ def choose_export(variables: Variables) -> Choice:
 
     :raises InvalidVariables: a variable is invalid, or the job cannot be exported.
     """
-    named = _named(variables, "filedrop_export_job") or []
+    named = names_in(variables, "filedrop_export_job") or []
     if len(named) != 1:
         variables.problems.append("filedrop_export_job: name exactly one job with direction dropoff.")
     texts = {name: variables.text(VARIABLES[name]) or None for name in ("from", "to")}
@@ -122,12 +123,18 @@ def _chosen(
         raise InvalidVariables(problems)
     requests = {}
     for name, job in inventory.jobs.items():
-        given = {key: value for key, value in accounts[job.account].items() if value is not None}
-        secrets = {secret: given.pop(secret) for secret in _INLINE if secret in given}
-        if inventory.accounts[job.account].generates:
-            given["private_key_file"] = inventory.accounts[job.account].options["private_key_file"]
+        given, secrets = without_secrets(accounts[job.account], inventory.accounts[job.account])
         requests[name] = Request({k: v for k, v in jobs[name].items() if v is not None}, given, secrets)
     return Choice(requests, known, disabled, named), inventory.jobs, accounts
+
+
+def without_secrets(options: Mapping[str, Any], account: InventoryAccount) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the options of an account for a host, and apart from them the secrets that the inventory has."""
+    given = {key: value for key, value in options.items() if value is not None}
+    secrets = {secret: given.pop(secret) for secret in _INLINE if secret in given}
+    if account.generates:
+        given["private_key_file"] = account.options["private_key_file"]
+    return given, secrets
 
 
 def require_jobs(direction: str, choices: Iterable[Mapping[str, Any]], *, variable: str = "filedrop_job") -> None:
@@ -197,7 +204,8 @@ def _direction(name: object, jobs: Mapping[Any, Any], problems: list[str]) -> st
     return found
 
 
-def _named(variables: Variables, variable: str) -> list[str] | None:
+def names_in(variables: Variables, variable: str) -> list[str] | None:
+    """Return the names in a variable that has one or a list of them; None if it is not set."""
     if not variables.is_set(variable):
         return None
     if variables.get(variable) in (None, "", []):

@@ -59,10 +59,12 @@ def require_removable(variables: Variables) -> None:
 class Deployment:
     """Everything that a host's variables say.
 
+    :param pins_later: an account may lack its host keys, because nothing connects yet.
     :raises InvalidVariables: one of them is invalid, whatever the host answers.
     """
 
-    def __init__(self, variables: Variables, host: str) -> None:
+    def __init__(self, variables: Variables, host: str, *, pins_later: bool = False) -> None:
+        self._pins_later = pins_later
         self.accounts, self.jobs = variables.accounts_and_jobs()
         self.user = user_of_jobs(variables)
         self.groups = variables.whole_list("filedrop_groups")
@@ -71,6 +73,7 @@ class Deployment:
         self.packages = variables.whole_list("filedrop_pip_packages")
         self.key_type = variables.choice("filedrop_key_type", "ed25519")
         self.key_comment = variables.text("filedrop_key_comment")
+        self._shares_keys = variables.choice("filedrop_key_scope", CHOICES["filedrop_key_scope"][0]) == "account"
         variables.whole_list("filedrop_pip_arguments")
         self._spread = variables.number("filedrop_spread", Host.spread)
         self._host = host
@@ -111,7 +114,15 @@ class Deployment:
         """
         if (scheduler, keys_owner) in self._plans:
             return self._plans[scheduler, keys_owner]
-        host = Host(self._host, self.user, scheduler=scheduler, keys_owner=keys_owner, spread=self._spread)
+        host = Host(
+            self._host,
+            self.user,
+            scheduler=scheduler,
+            keys_owner=keys_owner,
+            spread=self._spread,
+            shares_keys=self._shares_keys,
+            pins_later=self._pins_later,
+        )
         return plan(self.accounts, self.jobs, host)
 
     def refused(self, scheduler: str, keys_owner: str) -> list[str]:

@@ -71,6 +71,7 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
     elif configured:
         files.append(_file("filedrop@.service", units.service(user=host.user, command=COMMAND, header=HEADER)))
         files += [file for job in configured.values() for file in _job_units(job, account_of(job), host)]
+    generated = sorted(name for name, account in read_accounts.items() if account.generates)
     secrets = {f"{KEYS}/{name}": text for each in read_accounts.values() for name, text in each.secrets.items()}
     return {
         "scheduler": host.scheduler,
@@ -87,8 +88,7 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
         ],
         "kept": [
             {"path": f"{KEYS}/{name}{suffix}", "owner": host.keys_owner, "group": host.keys_owner, "mode": mode}
-            for name, account in sorted(read_accounts.items())
-            if account.generates
+            for name in generated
             for suffix, mode in (("", "0600"), (".pub", "0644"))
         ],
         "exclusive": list(EXCLUSIVE),
@@ -109,7 +109,8 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
             for name, account in read_accounts.items()
             for option, path in account.given.items()
         ],
-        "keys": sorted(name for name, account in read_accounts.items() if account.generates),
+        "keys": [] if host.shares_keys else generated,
+        "shared_keys": generated if host.shares_keys else [],
     }
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ..module_utils._engine.config import options as read
-from ..module_utils._engine.config.schedule import DAY
+from ..module_utils._engine.config.schedule import DAY, duration
 from ..module_utils._engine.errors import FiledropError
 from ..module_utils._engine.run.export import VARIABLES as OF_EXPORT
 from ._accounts import UNREADABLE, nearest
@@ -29,6 +29,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "filedrop_scheduler": ("auto", "systemd", "cron"),
     "filedrop_python": ("system", "venv"),
     "filedrop_key_type": ("ecdsa", "ed25519", "rsa"),
+    "filedrop_key_scope": ("host", "account"),
 }
 TEXTS = ("filedrop_user", "filedrop_key_comment")
 LISTS = ("filedrop_groups", "filedrop_pip_packages", "filedrop_pip_arguments")
@@ -41,6 +42,7 @@ OF_PLAYBOOKS = (
     *("filedrop_hosts", "filedrop_serial", "filedrop_job", "filedrop_ledger", "filedrop_quickstart_folder"),
     "filedrop_quickstart_provider",
     *("filedrop_export_job", *OF_EXPORT.values()),
+    *("filedrop_account", "filedrop_onboard_folder", "filedrop_key_grace", "filedrop_key_interval"),
 )
 
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -119,6 +121,10 @@ class Variables:
 
     def number(self, name: str, default: int) -> int:
         return self._read(lambda given: read.integer(given, name, default, low=0, high=7 * DAY), name, default)
+
+    def seconds(self, name: str, default: int) -> int:
+        """Read a duration such as 14d."""
+        return self._read(lambda given: duration(given, name, low=0, high=100 * 366 * DAY), name, default)
 
     def strings(self, name: str) -> list[str]:
         nothing: tuple[str, ...] = ()

@@ -34,7 +34,7 @@ class ActionModule(FiledropAction):
             if entry not in (*_ENTRIES, "plan"):
                 require_removable(self.variables(about))
                 return found
-            deployment = Deployment(self.variables(about), str(about["inventory_hostname"]))
+            deployment = Deployment(self.variables(about), str(about["inventory_hostname"]), pins_later=entry == "keys")
         except InvalidVariables as error:
             return {**found, **(refused(error.problems) if entry == "plan" else {"problems": error.problems})}
         if entry == "plan":
@@ -52,7 +52,8 @@ class ActionModule(FiledropAction):
         found["problems"] = [*of_this_case, *answer["problems"]]
         if found["problems"]:
             return found
-        found["keys"] = deployment.plan(*case)["keys"]
+        plan = deployment.plan(*case)
+        found.update(keys=plan["keys"], shared_keys=plan["shared_keys"])
         return found
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.mounted_host import MountedHost, can_be_made
 from support.sshd import SshServer
 from support.stage import install_artefact
 
@@ -112,3 +113,39 @@ class Office:
 @pytest.fixture
 def office(tmp_path: Path, sshd: SshServer) -> Office:
     return Office(tmp_path, sshd)
+
+
+class Shops:
+    """Hosts with an /etc of their own, and one account at the server for all of them.
+
+    :ivar account: its options, which a test may change.
+    """
+
+    def __init__(self, folder: Path, sshd: SshServer) -> None:
+        self._folder = folder
+        self.hosts: dict[str, MountedHost] = {}
+        options = {name: value for name, value in sshd.account_options().items() if name != "private_key_file"}
+        self.account: dict[str, object] = {**options, "preset": "amili_sftp"}
+        for name in ("shop1", "shop2"):
+            self.add(name)
+
+    def add(self, name: str) -> MountedHost:
+        self.hosts[name] = MountedHost(self._folder / name)
+        return self.hosts[name]
+
+    def inventory(self, *names: str, **variables: object) -> str:
+        hosts = {
+            name: {"ansible_connection": "local", "ansible_python_interpreter": str(self.hosts[name].python)}
+            for name in names or self.hosts
+        }
+        path = self._folder / "shops.json"
+        common = {"filedrop_accounts": {"amili": self.account}, **variables}
+        path.write_text(json.dumps({"shops": {"hosts": hosts, "vars": common}}))
+        return str(path)
+
+
+@pytest.fixture
+def shops(tmp_path: Path, sshd: SshServer) -> Shops:
+    if not can_be_made(tmp_path / "probe"):
+        pytest.skip("only root can give a host its own /etc")
+    return Shops(tmp_path, sshd)

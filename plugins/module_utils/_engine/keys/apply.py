@@ -49,7 +49,7 @@ def carry_out(wanted: KeyPairSpec, found: Found, plan: Plan) -> Backup:
     :raises DiskError: a file could not be written, or another process has just created one (``key_appeared``).
     :raises DependencyError: encryption requires the library bcrypt.
     """
-    with _folder(wanted) as folder:
+    with key_folder(wanted) as folder:
         _remove_leftovers(wanted, folder)
         if plan.action == "remove":
             return _remove_pair(wanted, folder)
@@ -79,7 +79,7 @@ def generate(kind: str, bits: int) -> PrivateKey:
 
 
 @contextlib.contextmanager
-def _folder(wanted: KeyPairSpec) -> Iterator[Folder]:
+def key_folder(wanted: KeyPairSpec) -> Iterator[Folder]:
     """Open the folder of the pair, and create it if it is missing.
 
     All work uses descriptors, so replacing a folder meanwhile has no effect.
@@ -122,7 +122,7 @@ def _write_pair(wanted: KeyPairSpec, folder: Folder, found: Found, plan: Plan, k
     placed: list[str] = []
     try:
         for _name, body, mode in parts:
-            beside.append(_write_beside(wanted, folder, body, mode, owner))
+            beside.append(write_beside(wanted, folder, body, mode, owner))
         # If no private key was planned to be replaced, one that has just appeared must not be overwritten.
         old = [wanted.name, wanted.public_name] if plan.action == "replace" else [wanted.public_name]
         _back_up(wanted, folder, old, saved)
@@ -172,7 +172,7 @@ def _remove_leftovers(wanted: KeyPairSpec, folder: Folder) -> None:
     _remove(folder, *(name for name in folder.names() if name.startswith(_temporary_prefix(wanted))))
 
 
-def _write_beside(wanted: KeyPairSpec, folder: Folder, body: bytes, mode: int, owner: tuple[int, int]) -> str:
+def write_beside(wanted: KeyPairSpec, folder: Folder, body: bytes, mode: int, owner: tuple[int, int]) -> str:
     """Write a complete, durable file under a temporary name in the same folder; return that name.
 
     The file has its final mode from the start, so others can never open a private key.
@@ -217,10 +217,10 @@ def _place(folder: Folder, temporary: str, name: str, *, over: bool) -> None:
     if over:
         os.replace(temporary, name, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
     elif not rename_new(folder, temporary, folder, name):
-        raise _appeared(folder, name)
+        raise appeared(folder, name)
 
 
-def _appeared(folder: Folder, name: str) -> DiskError:
+def appeared(folder: Folder, name: str) -> DiskError:
     return DiskError(
         "key_appeared",
         f"Another process has just created {folder.path_of(name)}.",
@@ -244,7 +244,7 @@ def _write_public(wanted: KeyPairSpec, folder: Folder, found: Found, comment: st
     if private is None or private.public is None:
         return
     body = f"{public_line(private.public, comment)}\n".encode()
-    _put(folder, _write_beside(wanted, folder, body, 0o644, new_owner(wanted, found)), wanted.public_name)
+    put(folder, write_beside(wanted, folder, body, 0o644, new_owner(wanted, found)), wanted.public_name)
 
 
 def _write_comment(wanted: KeyPairSpec, folder: Folder, comment: str) -> None:
@@ -259,15 +259,15 @@ def _write_comment(wanted: KeyPairSpec, folder: Folder, comment: str) -> None:
     new = sealed(encode_private(key), comment, secret)
     if public_part(decode_private(new, wanted.path, secret)) != public_part(key):
         raise ValueError("the key with its new comment is another one")
-    temporary = _write_beside(wanted, folder, new, stat.S_IMODE(status.st_mode), owner)
+    temporary = write_beside(wanted, folder, new, stat.S_IMODE(status.st_mode), owner)
     seen = folder.status(wanted.name)
     if seen is None or not os.path.samestat(seen, status):
         _remove(folder, temporary)
-        raise _appeared(folder, wanted.name)
-    _put(folder, temporary, wanted.name)
+        raise appeared(folder, wanted.name)
+    put(folder, temporary, wanted.name)
 
 
-def _put(folder: Folder, temporary: str, name: str) -> None:
+def put(folder: Folder, temporary: str, name: str) -> None:
     try:
         os.replace(temporary, name, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
     except BaseException:

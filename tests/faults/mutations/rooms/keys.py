@@ -13,14 +13,14 @@ CHANGES = (
     Change("require_unexposed", never("_ & forbidden_mode(_)"), "a private key may be readable by all"),
     Change("_write_pair", replace("0o600", "0o640"), "a group may read a new private key"),
     Change("_write_pair", set_argument("_place(...)", "over", "True"), "a pair that has just come is replaced"),
-    Change("_write_beside", drop_statement("os.fsync(_)"), "a new key file is not synced", SYNC),
+    Change("write_beside", drop_statement("os.fsync(_)"), "a new key file is not synced", SYNC),
     Change(
         "_write_pair",
         drop_statement("os.fsync(_)"),
         "the names of a new pair are not synced before it counts",
         SYNC,
     ),
-    Change("_folder", drop_statement("os.fsync(_)"), "the folder of a pair is not synced in the end", SYNC),
+    Change("key_folder", drop_statement("os.fsync(_)"), "the folder of a pair is not synced in the end", SYNC),
     Change(
         "Account.password",
         drop_keyword("field(...)", "repr"),

@@ -52,6 +52,7 @@ class Site:
             "given_groups": [],
             "given_secrets": [],
             "keys": [],
+            "shared_keys": [],
         }
         self.options: dict[str, Any] = {
             "entry": "main",
