@@ -47,11 +47,11 @@ ASKS: Mapping[str, tuple[str, ...]] = {
 """What to ask a provider for, by protocol, where no key is to be registered."""
 
 
-def files_of(found: Mapping[str, Sequence[Found]], *, missing: Sequence[str]) -> dict[str, str | None]:
+def files_of(found: Mapping[str, Sequence[Found]], *, is_complete: bool) -> dict[str, str | None]:
     """Return the files for the folder, by name; None for one that is to be removed.
 
     :param found: the accounts by host.
-    :param missing: the hosts that did not answer.
+    :param is_complete: all hosts have answered. Else one of them may still use an old key that all of them share.
     """
     files: dict[str, str | None] = {}
     sections = []
@@ -64,14 +64,14 @@ def files_of(found: Mapping[str, Sequence[Found]], *, missing: Sequence[str]) ->
                 key = each.get(which)
                 if key or files.get(f"{stem}{suffix}.pub") is None:
                     files[f"{stem}{suffix}.pub"] = f"{key['public_key']}\n" if key else None
-        sections.append("\n".join(_section(account, hosts, missing, shared=shared)))
+        sections.append("\n".join(_section(account, hosts, is_complete=is_complete, shared=shared)))
     files[TEXT] = "\n\n".join([_HEAD, *sections]) + "\n"
     return files
 
 
 _HEAD = """\
 What the providers must register. Written by the playbooks courier.filedrop.onboard and courier.filedrop.rotate_keys.
-Each section has a text for the provider, and then what is known to us. No private key is in this folder."""
+Each section has a text for one provider. No private key is in this folder."""
 
 
 def _accounts(found: Mapping[str, Sequence[Found]]) -> list[str]:
@@ -88,14 +88,14 @@ def _file_name(host: str) -> str:
     return plain if plain == host else f"{plain}-{hashlib.sha256(host.encode()).hexdigest()[:8]}"
 
 
-def _section(account: str, hosts: Mapping[str, Found], missing: Sequence[str], *, shared: bool) -> Iterator[str]:
+def _section(account: str, hosts: Mapping[str, Found], *, is_complete: bool, shared: bool) -> Iterator[str]:
     first = next(iter(hosts.values()))
     where, user = first.get("server") or "the server", first.get("username") or ""
     of_user = f" of the user {user}" if user else ""
     yield "=" * 78
     yield f"Account {account}: {where}{f', user {user}' if user else ''}"
     yield "=" * 78
-    letter = list(_letter(hosts, missing, shared=shared))
+    letter = list(_letter(hosts, is_complete=is_complete, shared=shared))
     if letter:
         yield f"Subject: Access{of_user} to {where}"
         yield ""
@@ -105,14 +105,9 @@ def _section(account: str, hosts: Mapping[str, Found], missing: Sequence[str], *
         yield "Thank you."
     else:
         yield "There is nothing to ask the provider for."
-    yield ""
-    yield "Known to us:"
-    for host, each in hosts.items():
-        yield f"- {host}: {told(each)}"
-    yield from (f"- {host}: unknown: the host did not answer" for host in missing)
 
 
-def _letter(hosts: Mapping[str, Found], missing: Sequence[str], *, shared: bool) -> Iterator[str]:
+def _letter(hosts: Mapping[str, Found], *, is_complete: bool, shared: bool) -> Iterator[str]:
     first = next(iter(hosts.values()))
     user, where = first.get("username"), first.get("server")
     to_register = list(_to_register(hosts, shared=shared))
@@ -123,7 +118,7 @@ def _letter(hosts: Mapping[str, Found], missing: Sequence[str], *, shared: bool)
         yield ""
         yield from to_register
         yield from _host_keys(hosts)
-    old = [] if missing and shared else _to_remove(hosts)
+    old = [] if shared and not is_complete else _to_remove(hosts)
     if old:
         yield f"please remove these SSH public keys{' as well' if to_register else ''}. We do not use them any more."
         yield ""

@@ -87,7 +87,7 @@ class ActionModule(FiledropAction):
     def _report(self, given: Mapping[str, Any], folder: str) -> _Result:
         results = {host: each["accounts"] for host, each in given["results"].items() if "accounts" in each}
         missing = [host for host in given["hosts"] if host not in results]
-        files = files_of(results, missing=missing)
+        files = files_of(results, is_complete=not missing and not given["partial"])
         changed = _written(folder, files, check=bool(self._task.check_mode))
         lines = [f"{each['account']} on {host}: {told(each)}" for host, found in results.items() for each in found]
         lines += [f"{host}: the host did not answer." for host in missing]

@@ -177,6 +177,14 @@ class Configuration:
             given = {secret: "secret" for secret in SECRETS if options.get(secret) or options.get(f"{secret}_file")}
             account_from_options({**self._with_key(options), **given, "account": name})
 
+    def private_key_file(self, name: str) -> tuple[str | None, bool]:
+        """Return the path of an account's private key, and whether it is in the folder of keys or handed over."""
+        options = self._load("accounts", name).options
+        path = self._with_key(options).get("private_key_file")
+        if not isinstance(path, str):
+            return None, False
+        return path, path != options["private_key_file"] or os.path.dirname(path) == self._keys
+
     def preset_and_protocol_of(self, account: str) -> tuple[Preset, str]:
         """Read what a job must know of its account."""
         if account == THIS_HOST:

@@ -50,7 +50,6 @@ def carry_out(wanted: KeyPairSpec, found: Found, plan: Plan) -> Backup:
     :raises DependencyError: encryption requires the library bcrypt.
     """
     with key_folder(wanted) as folder:
-        _remove_leftovers(wanted, folder)
         if plan.action == "remove":
             return _remove_pair(wanted, folder)
         if plan.action != "keep":
@@ -80,7 +79,7 @@ def generate(kind: str, bits: int) -> PrivateKey:
 
 @contextlib.contextmanager
 def key_folder(wanted: KeyPairSpec) -> Iterator[Folder]:
-    """Open the folder of the pair, and create it if it is missing.
+    """Open the folder of the pair, and create it if it is missing. Remove what a killed run has left of the pair there.
 
     All work uses descriptors, so replacing a folder meanwhile has no effect.
     """
@@ -91,6 +90,7 @@ def key_folder(wanted: KeyPairSpec) -> Iterator[Folder]:
             raise
         folder = _made_folder(wanted)
     try:
+        _remove_leftovers(wanted, folder)
         yield folder
         os.fsync(folder.fd)
     except OSError as error:

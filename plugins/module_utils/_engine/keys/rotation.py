@@ -52,9 +52,7 @@ class Stage(NamedTuple):
 
 STAGES: Mapping[str, Stage] = {
     "missing": Stage("There is no key.", "", "Make it: run the playbook courier.filedrop.onboard."),
-    "current": Stage(
-        "One key is in use.", "make", "To replace it in stages, run the playbook courier.filedrop.rotate_keys."
-    ),
+    "current": Stage("One key is in use.", "make", "To replace it, run the playbook courier.filedrop.rotate_keys."),
     "new": Stage(
         "A new key waits beside the key in use.",
         "switch",

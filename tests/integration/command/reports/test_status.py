@@ -24,10 +24,12 @@ def ready(system_host: Host) -> Host:
 def test_status_before_the_first_run(ready: Host) -> None:
     told = ready.run("status")
     assert told.status == 0
-    assert told.out.splitlines() == [
+    *jobs, key = told.out.splitlines()
+    assert jobs == [
         "ok  invoices: dropoff; every 15m; has not run yet.",
         "ok  reports: pickup; Mon..Fri 06:00; has not run yet.",
     ]
+    assert key.startswith("key of acme: ")
 
 
 def test_status_after_runs(ready: Host, sshd: SshServer) -> None:

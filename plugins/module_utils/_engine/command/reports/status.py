@@ -34,6 +34,7 @@ from ..console import count_of
 from ..context import CommandContext, iso_time, require_known, require_ledger
 from ..exit_status import WELL, status_of_past, worst_status
 from . import problems
+from .keys import describe_keys, key_line
 from .placed import placed_document, placed_files, placed_lines
 from .problems import Problem
 from .table import Cell, Column, Row, draw, short_time
@@ -83,16 +84,18 @@ def status(context: CommandContext, chosen: Sequence[str]) -> int:
         if not chosen:
             found += _without_files(context, ledger, found)
             found += _started_in_vain(context, ledger, triggers, {state.name for state in found})
+    keys = describe_keys(context, dict.fromkeys(state.job.account for state in found if state.job is not None))
+    below = [*map(key_line, keys), *placed_lines(lying), *triggers.notes]
     worst = worst_status(state.status for state in found)
     document = {
         "status": worst,
         "ledger": context.ledger,
         "jobs": [_document(state) for state in found],
+        "keys": keys,
         "placed": [placed_document(one) for one in lying],
         "notes": triggers.notes,
     }
     lines = [line for state in found for line in _lines(state)] or ["There are no jobs."]
-    below = [*placed_lines(lying), *triggers.notes]
     drawn = partial(_table, found, below) if found else None
     context.console.answer(document, [*lines, *below], well=worst == WELL, drawn=drawn)
     return worst
