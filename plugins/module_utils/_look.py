@@ -247,16 +247,17 @@ def _user_problems(given: Mapping[str, Any]) -> list[Problem]:
 
 
 def _plan_problems(given: Mapping[str, Any], seen: Mapping[str, Any], plan: Mapping[str, Any]) -> list[Problem]:
+    if given["entry"] == "keys":
+        return []  # the folders of the jobs may come later than the keys
     found = [Problem(text) for text in (_refused_calendars(plan["calendars"]) if seen["systemd"] else [])]
     user = future_user(given["user"], given["groups"])
     for place in plan["places"]:
         found += [Problem(text, is_missing=gone) for text, gone in folder_problems(place, user)]
     for given_group in plan["given_groups"]:
         found += [Problem(text, is_missing=gone) for text, gone in group_problems(given_group, user)]
-    if given["entry"] != "keys":
-        keys = given["paths"]["keys"]
-        missing = [name for name in plan["shared_keys"] if not os.path.lexists(os.path.join(keys, name))]
-        found += [Problem(f"filedrop_accounts.{name}: {_NO_SHARED_KEY}", is_missing=True) for name in missing]
+    keys = given["paths"]["keys"]
+    missing = [name for name in plan["shared_keys"] if not os.path.lexists(os.path.join(keys, name))]
+    found += [Problem(f"filedrop_accounts.{name}: {_NO_SHARED_KEY}", is_missing=True) for name in missing]
     for secret in plan["given_secrets"]:
         found += [Problem(text, is_missing=gone) for text, gone in secret_problems(secret, user)]
     return found

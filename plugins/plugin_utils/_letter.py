@@ -82,6 +82,10 @@ def _is_shared(hosts: Mapping[str, Found]) -> bool:
     return all(each.get("shared") for each in hosts.values())
 
 
+def _first(hosts: Mapping[str, Found]) -> Found:
+    return next(iter(hosts.values()))
+
+
 def _file_name(host: str) -> str:
     """Return the host's name as part of a file's name. Names that become the same get a digest."""
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", host)
@@ -89,7 +93,7 @@ def _file_name(host: str) -> str:
 
 
 def _section(account: str, hosts: Mapping[str, Found], *, is_complete: bool, shared: bool) -> Iterator[str]:
-    first = next(iter(hosts.values()))
+    first = _first(hosts)
     where, user = first.get("server") or "the server", first.get("username") or ""
     of_user = f" of the user {user}" if user else ""
     yield "=" * 78
@@ -108,7 +112,7 @@ def _section(account: str, hosts: Mapping[str, Found], *, is_complete: bool, sha
 
 
 def _letter(hosts: Mapping[str, Found], *, is_complete: bool, shared: bool) -> Iterator[str]:
-    first = next(iter(hosts.values()))
+    first = _first(hosts)
     user, where = first.get("username"), first.get("server")
     to_register = list(_to_register(hosts, shared=shared))
     if to_register:
