@@ -185,7 +185,7 @@ def place(module: AnsibleModule) -> None:
     """Place a file for a partner to fetch, as the module's options say."""
     given = module.params
     with FailJson(module):
-        _be_able_to_connect({"protocol": "folder"})
+        be_able_to_connect({"protocol": "folder"})
         src = absolute(given["src"], name="src")
         account = account_for(label(given["account"], name="account"), given["root"])
         job, only = placing(account, src, name=given["name"], folder=given["folder"], again=given["again"])
