@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from support.command import Ended, Host
+from support.rights import SOMEBODY, somebodys_folder
 
 HANDLER = r"""#!/bin/sh
 echo "$2" >>"$1/calls"
@@ -292,3 +293,20 @@ def test_options_that_cannot_be_meant_are_refused(desk: Desk, options: dict[str,
     desk.job(**options)
     ended = desk.run()
     assert (ended.status, finding in ended.document["error"]["message"]) == (2, True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can work as another user")
+def test_a_handler_that_root_starts_is_the_user_of_the_ledger_for_good(program: Path) -> None:
+    """The command itself can become root again. A handler must not."""
+    with somebodys_folder() as folder:
+        (folder / "host").mkdir()
+        (folder / "filedrop").write_bytes(program.read_bytes())
+        desk = Desk(Host(folder / "host", folder / "filedrop", "/usr/bin/python3"))
+        tells = "import os, sys; print(os.getresuid(), os.getresgid(), os.getgroups())"
+        desk.job(handler=["/usr/bin/python3", "-c", tells, "{name}"])
+        desk.put("good.xml")
+        for path in folder.rglob("*"):
+            os.chown(path, SOMEBODY, SOMEBODY)
+        assert desk.run().status == 0
+        ids, groups = [SOMEBODY] * 3, [SOMEBODY]
+        assert (desk.done / "good.xml.output").read_text() == f"{tuple(ids)} {tuple(ids)} {groups}\n"
