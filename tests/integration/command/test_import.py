@@ -301,7 +301,11 @@ def test_a_handler_that_root_starts_is_the_user_of_the_ledger_for_good(program: 
     with somebodys_folder() as folder:
         (folder / "host").mkdir()
         (folder / "filedrop").write_bytes(program.read_bytes())
-        desk = Desk(Host(folder / "host", folder / "filedrop", "/usr/bin/python3"))
+        host = Host(folder / "host", folder / "filedrop", "/usr/bin/python3")
+        host.ledger.parent.mkdir()
+        for path in folder.rglob("*"):
+            os.chown(path, SOMEBODY, SOMEBODY)
+        desk = Desk(host)
         tells = "import os, sys; print(os.getresuid(), os.getresgid(), os.getgroups())"
         desk.job(handler=["/usr/bin/python3", "-c", tells, "{name}"])
         desk.put("good.xml")
