@@ -218,8 +218,10 @@ def ssh_sandbox(fault: Fault, key: Key, host_keys: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def openssh(server: SshServer) -> Iterator[Server]:
-    """:param server: one that runs already, and is used by one storm after the other."""
+def openssh(server: SshServer, **options: object) -> Iterator[Server]:
+    """:param server: one that runs already, and is used by one storm after the other.
+    :param options: of the account, such as ``transport``.
+    """
     with _folder() as base:
         status, kept = server.input.stat(), server.folder / "kept"
         for folder in (server.input, server.pickup, server.root / "done", kept):
@@ -227,7 +229,7 @@ def openssh(server: SshServer) -> Iterator[Server]:
         owner = (status.st_uid, status.st_gid)
         # It makes folders that the root of a chroot, which belongs to root, does not let the user make.
         world = World(base / "here", server.root, kept, base / "shelf", owner).make()
-        yield Daemon(world, server)
+        yield Daemon(world, server, **options)
 
 
 @contextlib.contextmanager

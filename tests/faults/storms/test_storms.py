@@ -26,7 +26,7 @@ from support.sshd import SshServer
 # Over SSH a run takes ten times as long, and shows little that it does not show without.
 KINDS = (
     *("plain", "plain", "folder", "plain", "ssh", "plain", "plain", "plain", "plain", "openssh"),
-    *("plain", "plain", "folder", "plain", "ftps", "plain", "plain", "plain", "plain", "plain"),
+    *("plain", "plain", "folder", "plain", "ftps", "plain", "plain", "plain", "plain", "child"),
 )
 
 
@@ -50,6 +50,7 @@ def test_a_storm(
         "plain": plain_sandbox(fault),
         "ssh": ssh_sandbox(fault, client_key, host_keys),
         "openssh": openssh(stormy_sshd),
+        "child": openssh(stormy_sshd, transport="openssh"),
         "folder": folder(),
         "ftps": ftps(FTP_SERVERS[storm_seed // len(KINDS) % len(FTP_SERVERS)]),
     }

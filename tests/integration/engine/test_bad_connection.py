@@ -86,14 +86,19 @@ def test_no_pinned_host_key_shows_what_was_offered(desk: Desk, sshd: SshServer) 
     assert "Accepted" not in sshd.log
 
 
+@pytest.mark.parametrize("transport", ["paramiko", "openssh"])
 @pytest.mark.parametrize("form", ["key", "fingerprint"])
-def test_another_host_key_ends_the_run_before_the_login(desk: Desk, sshd: SshServer, tmp_path: Path, form: str) -> None:
+def test_another_host_key_ends_the_run_before_the_login(
+    desk: Desk, sshd: SshServer, tmp_path: Path, form: str, transport: str
+) -> None:
     other = make_key(tmp_path / "other")
-    error = _refused(desk, sshd, host_keys=[other.public if form == "key" else other.fingerprint])
+    entry = other.public if form == "key" else other.fingerprint
+    error = _refused(desk, sshd, host_keys=[entry], transport=transport)
     assert error.reason == "host_key_changed"
     assert other.fingerprint in error.finding
     assert host_key("ed25519").fingerprint in error.finding
     assert "provider" in error.way_out
+    assert "courier.filedrop.onboard" in error.way_out
     assert "Accepted" not in sshd.log
     assert "Failed" not in sshd.log
 

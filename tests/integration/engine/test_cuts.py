@@ -29,7 +29,9 @@ def _assert_completed(desk: Desk, sshd: SshServer, mode: str, faults: Sequence[F
     with Relay(sshd.port, faults=faults) as relay:
         options = {"port": relay.port, "account": "cut", **account}
         assert_delivered(desk.run(desk.job_of(mode), options), sent)
-        assert relay.connections == len(faults) + 1
+        # Where ssh cannot say why there is no login, a key exchange of our own asks again.
+        asked = 1 if account.get("transport") == "openssh" else 0
+        assert len(faults) + 1 <= relay.connections <= len(faults) + 1 + asked
         assert_delivered(desk.run(desk.job_of(mode), options), [])
     sshd.wait_idle()
     assert digests(target) == sent
@@ -40,10 +42,11 @@ def _assert_completed(desk: Desk, sshd: SshServer, mode: str, faults: Sequence[F
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("action", "share"), [("cut", 0.1), ("close", 0.6)])
+@pytest.mark.parametrize("transport", ["paramiko", "openssh"])
 def test_a_connection_that_is_lost_while_content_passes(
-    desk: Desk, sshd: SshServer, mode: str, action: str, share: float
+    desk: Desk, sshd: SshServer, mode: str, action: str, share: float, transport: str
 ) -> None:
-    _assert_completed(desk, sshd, mode, [Fault(action, busy_way(mode), int(VOLUME * share))])
+    _assert_completed(desk, sshd, mode, [Fault(action, busy_way(mode), int(VOLUME * share))], transport=transport)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -56,11 +59,12 @@ def test_a_connection_that_is_lost_at_any_step(
 
 @pytest.mark.parametrize("action", ["cut", "close"])
 @pytest.mark.parametrize("after", [("up", 0), ("down", 10), ("up", 1000), ("up", 1400), ("down", 1500), ("down", 2000)])
+@pytest.mark.parametrize("transport", ["paramiko", "openssh"])
 def test_a_connection_that_is_lost_before_it_is_of_use(
-    desk: Desk, sshd: SshServer, action: str, after: tuple[str, int]
+    desk: Desk, sshd: SshServer, action: str, after: tuple[str, int], transport: str
 ) -> None:
     way, count = after
-    _assert_completed(desk, sshd, "rename", [Fault(action, way, count)])
+    _assert_completed(desk, sshd, "rename", [Fault(action, way, count)], transport=transport)
 
 
 @pytest.mark.parametrize("mode", MODES)

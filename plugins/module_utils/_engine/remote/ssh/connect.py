@@ -175,7 +175,9 @@ def _not_trusted(account: Account, trusted: TrustedKeys, offered: Sequence[HostK
         "host_key_changed",
         f"{shows}, which the account does not trust (it trusts {trusted}). No secret was sent.",
         "Either another machine answers in place of the provider's, or the provider has changed its key. Ask the "
-        f"provider and compare the fingerprint with the published one. Only if they agree, add {entry} to host_keys.",
+        f"provider and compare the fingerprint with the published one. Only if they agree, add {entry} to host_keys. "
+        "Where Ansible manages the account, run the playbook courier.filedrop.onboard: it compares the keys again, on "
+        "all hosts. Then run courier.filedrop.jobs, for all jobs of the account to go on.",
     )
 
 

@@ -55,6 +55,9 @@ _FACTS = {
 }
 SHA1 = "ssh-rsa"
 _DENIED = re.compile(r"Permission denied \((.*)\)")
+_CUT = re.compile(
+    r"Connection (?:closed|reset|aborted|timed out|to \S+ closed)|Broken pipe|kex_exchange_identification"
+)
 _NO_SFTP = re.compile(r"subsystem request failed|Session open refused|open failed", re.IGNORECASE)
 
 
@@ -181,6 +184,8 @@ class OpenSshConnection:
         except FiledropError as error:
             if not (error.reason == "no_common_algorithm" and account.legacy_algorithms):  # ssh has more of them
                 return error
+        if _CUT.search(words.text):
+            return ended(printable(words.text))  # our own key exchange went well, so another attempt may
         said = f" {quoted(words.text)}".replace("The server says", "It says") if words.lines else ""
         return UnreachableError("ssh_failed", f"ssh cannot log in on {where}.{said}", _OTHER)
 
