@@ -28,6 +28,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "list": ("reports",),
     "resolve": ("invoices", "one.xml", "--resend"),
     "keygen": ("acme",),
+    "place": ("/etc/hostname", "--account", "acme"),
 }
 
 

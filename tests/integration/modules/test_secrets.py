@@ -33,7 +33,8 @@ def steps(folder: Path, private: Path, server: SshServer) -> list[Step]:
         Step("sandbox", {"path": str(folder / "sandbox"), "state": "stopped"}),
         Step("ledger_info", {"ledger": ledger["ledger"]}),
         Step("resolve", {**resolve, "ledger": ledger["ledger"]}),
-        Step("host_keys_info", {**by_key}),
+        Step("host_keys_info", by_key),
+        Step("place", {"src": "/etc/hostname", "root": str(folder), "folder": "inbox", **ledger}),
     ]
     accounts = (by_key, by_password, {**by_key, "passphrase": WRONG}, {**by_password, "password": WRONG})
     for account in accounts:
