@@ -128,6 +128,10 @@ class OriginalStays(TransferError):
     """A file was delivered, but its original could not be disposed of as the job requires."""
 
 
+class Rejected(TransferError):
+    """The provider refused one file for good. It is not sent again until it changes, or a person decides."""
+
+
 class HoldError(TransferError):
     """One file needs a person's decision. The ledger has a row of it, which `resolve` accepts."""
 

@@ -7,8 +7,8 @@
 The ledger refuses a step that is not in `STEPS`. The workflows, the recovery, the decisions, the history and the
 retention look everything up here. `make docs` writes the tables of docs/guarantees.md and the two pictures from it.
 
-Four tracks: ``direct`` (a drop-off under its final name), ``rename`` (under a temporary name), ``pickup`` and
-``import``.
+The tracks: ``direct`` (a drop-off under its final name), ``rename`` (under a temporary name), ``request`` (a drop-off
+in a request with other files), ``pickup`` and ``import``.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ class State(str, Enum):
 
     NEW = "", "the ledger has no row yet"
     # A drop-off on its way. Each is durable before the next request leaves.
-    INTENT = "intent", "the name was free on the server; the upload may have begun"
+    INTENT = "intent", "the name was free on the server, if it has names; the upload may have begun"
     CREATED = "created", "the server acknowledged the exclusive create; no byte was sent before"
     WRITTEN = "written", "the server acknowledged every byte and, if it tells sizes then, the right size"
-    CLOSED = "closed", "the server acknowledged the close"
+    REQUESTED = "requested", "the last bytes of its request were about to leave; the ledger knows of no answer"
+    CLOSED = "closed", "the server acknowledged the close, or its answer says that it has the file"
     RENAMED = "renamed", "the server confirmed the final name"
     SENT = "sent", "the server has it; its original waits until all files of its set are delivered"
     AWAITING_NAME = "awaiting_name", "waiting: the upload is whole, and another file has its final name"
@@ -63,7 +64,7 @@ class State(str, Enum):
     FETCHED = "fetched", "the copy is here, and the original is deleted, moved or replaced"
     KEPT = "kept", "the copy is here, and the original stays on the server"
     DISCARDED = "discarded", "a person decided to leave it alone until its size or time changes"
-    SET_ASIDE = "set_aside", "the handler refused it, and it is in `failed_dir`"
+    REJECTED = "rejected", "the provider or the handler refused it for good, and it was moved aside"
     ABANDONED = "abandoned", "it was not moved, and nothing of it is left on either side"
     FORGOTTEN = "forgotten", "the ledger deletes the row"
 
@@ -79,7 +80,7 @@ class State(str, Enum):
 
 
 S = State
-HISTORY = frozenset({S.DELIVERED, S.FETCHED, S.KEPT, S.DISCARDED, S.SET_ASIDE, S.ABANDONED, S.FORGOTTEN})
+HISTORY = frozenset({S.DELIVERED, S.FETCHED, S.KEPT, S.DISCARDED, S.REJECTED, S.ABANDONED, S.FORGOTTEN})
 DECIDABLE = frozenset({S.HELD, S.AWAITING_NAME})
 CAME = frozenset({S.FETCHED, S.KEPT, S.DISCARDED})
 """History which says that a file of this name has been on this host."""
@@ -105,13 +106,16 @@ OUTCOMES: Mapping[str, frozenset[State]] = {
     "unfinished": frozenset(S) - HISTORY - DECIDABLE - {S.NEW},
     "delivered": frozenset({S.DELIVERED, S.FETCHED, S.KEPT}),
     "discarded": frozenset({S.DISCARDED}),
-    "failed": frozenset({S.SET_ASIDE}),
+    "rejected": frozenset({S.REJECTED}),
     "abandoned": frozenset({S.ABANDONED}),
 }
 """What people see of a state: in `ledger_info` and `filedrop history`."""
 
 NAME_TAKEN = "name_taken"
 """The reason of a file whose name on the server belongs to another file."""
+
+REJECTED = "rejected"
+"""The reason of a file that the provider refused for good. It is held until it changes."""
 
 BLOCKED = frozenset({NAME_TAKEN})
 """Reasons of waiting files that make a run fail: something on the server has to change before they are moved."""
@@ -132,6 +136,12 @@ _UNFINISHED = (S.INTENT, S.CREATED, S.WRITTEN, S.CLOSED)
 _DECIDED_OR_HELD = (S.HELD, S.RESEND, S.DISCARDED)
 _DECIDED_OR_HELD_RENAME = (*_DECIDED_OR_HELD, S.AWAITING_NAME, S.DISCARDING)
 
+_DECIDED = (
+    Step(_DECIDED_OR_HELD, S.RESEND, "decision: resend"),
+    Step(_DECIDED_OR_HELD, S.DELIVERED, "decision: delivered"),
+    Step(_DECIDED_OR_HELD, S.DISCARDED, "decision: discard"),
+)
+
 _DROPOFF = (
     Step([S.NEW, *_UNFINISHED, S.RESEND], S.INTENT, "the name is free: the upload begins, or begins again"),
     Step([S.INTENT, S.CREATED], S.CREATED, "the server created the file, or our own part is written anew"),
@@ -142,9 +152,7 @@ _DROPOFF = (
     Step([*_UNFINISHED, S.RESEND], S.ABANDONED, "nothing of it is left on the server"),
     Step([S.SENT], S.DELIVERED, "its set is delivered, and the original is disposed of"),
     Step([S.DELIVERED], S.DELIVERED, "the original is disposed of by a later run"),
-    Step(_DECIDED_OR_HELD, S.RESEND, "decision: resend"),
-    Step(_DECIDED_OR_HELD, S.DELIVERED, "decision: delivered"),
-    Step(_DECIDED_OR_HELD, S.DISCARDED, "decision: discard"),
+    *_DECIDED,
 )
 
 STEPS: Mapping[str, tuple[Step, ...]] = {
@@ -171,6 +179,20 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
         Step(_DECIDED_OR_HELD_RENAME, S.DISCARDED, "decision: discard"),
         Step(_DECIDED_OR_HELD_RENAME, S.ACCEPTED, "decision: delivered, and our temporary file may be there"),
         Step(_DECIDED_OR_HELD_RENAME, S.DISCARDING, "decision: discard, and our temporary file may be there"),
+    ),
+    "request": (
+        Step([S.NEW, S.INTENT, S.REQUESTED, S.RESEND], S.INTENT, "it waits for a request; the last one took nothing"),
+        Step([S.INTENT], S.REQUESTED, "the last bytes of its request are about to leave"),
+        Step([S.REQUESTED], S.CLOSED, "its own entry in the answer says that the provider has it"),
+        Step([S.REQUESTED], S.HELD, "the provider refused it, or only a person can decide"),
+        Step([S.INTENT], S.HELD, "the provider refused it before the request was complete"),
+        Step([S.NEW], S.HELD, "it was delivered and archived before, and is back in its place"),
+        Step([S.HELD], S.REJECTED, "the provider refused it, and it is in `rejected_dir`"),
+        Step([S.INTENT, S.REQUESTED, S.RESEND, S.HELD], S.ABANDONED, "the original is gone, or is another file now"),
+        Step([S.CLOSED], S.SENT, "other files of its set are still to be delivered"),
+        Step([S.CLOSED, S.SENT], S.DELIVERED, "the original is disposed of"),
+        Step([S.DELIVERED], S.DELIVERED, "the original is disposed of by a later run"),
+        *_DECIDED,
     ),
     "pickup": (
         Step([S.NEW, S.CLAIMING], S.CLAIMING, "the host is about to claim the file"),
@@ -203,7 +225,7 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
         Step([S.NEW], S.HELD, "it was imported before, and is back in its place"),
         Step([S.BEGUN, S.RETRY, S.RESEND], S.ABANDONED, "the file is gone, or another one has its name"),
         Step([S.HANDLED], S.DELIVERED, "it is in `done_dir`"),
-        Step([S.REFUSED], S.SET_ASIDE, "it is in `failed_dir`"),
+        Step([S.REFUSED], S.REJECTED, "it is in `failed_dir`"),
         Step(_DECIDED_OR_HELD, S.RESEND, "decision: resend"),
         Step(_DECIDED_OR_HELD, S.HANDLED, "decision: delivered"),
         Step(_DECIDED_OR_HELD, S.DISCARDED, "decision: discard"),
@@ -398,6 +420,12 @@ RECOVERY: Mapping[str, tuple[Rule, ...]] = {
         Rule([S.AWAITING_NAME], _SHOWN, _NONE, V.HOLD_TAKEN_NAME),
         Rule([S.AWAITING_NAME], Seen, _NOT_WHOLE, V.HOLD_TAKEN_NAME),
     ),
+    "request": (  # such a server shows nothing
+        *_any_dropoff(Visibility),
+        Rule([S.INTENT], Seen, Visibility, V.SEND),
+        Rule([S.REQUESTED], Seen, Visibility, V.AMBIGUOUS),
+        Rule([S.CLOSED], Seen, Visibility, V.DELIVERED),
+    ),
     "pickup": (  # the part here, and the original there
         Rule([S.PLACING], [LocalPart.THERE], Original, V.PUBLISH),
         Rule([S.PLACING], [LocalPart.PUBLISHED], Original, V.PUBLISHED),
@@ -448,10 +476,12 @@ _VERDICTS = {
 }
 
 
-def track_of(direction: str, temporary: str | None) -> str:
-    """The table of a row: by its direction and, for a drop-off, by whether it has a temporary name."""
-    if direction != "dropoff":
+def track_of(direction: str, temporary: str | None, file_id: str | None = None) -> str:
+    """The table of a row: by its direction and, for a drop-off, by whether it has a temporary name or a fileId."""
+    if direction == "pickup":
         return direction
+    if file_id is not None:
+        return "request"
     return "direct" if temporary is None else "rename"
 
 

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..errors import InputError
+from . import api_account
 from . import options as read
+from .api_account import ApiSettings
 from .presets import Preset, preset_named
 
 PORTS: Mapping[str, int] = {"sftp": 22, "ftps": 21, "ftp": 21}
@@ -32,6 +34,7 @@ OF_PROTOCOL: Mapping[str, tuple[str, ...]] = {
     "ftps": (*_OF_FTP, "tls", "ca_file", "tls_fingerprints", "client_certificate_file", "client_key_file"),
     "ftp": _OF_FTP,
     "folder": ("root",),
+    "amili_api": api_account.OPTIONS,
 }
 """The protocols, and the options that each has beside those of every protocol."""
 
@@ -84,7 +87,10 @@ class Account:
     ``bandwidth_limit`` is in bytes per second; None means no limit. ``root`` is an absolute path, for the protocol
     ``folder``, which has no host, no user and no key. ``proxy_jump`` has the hops in the order of the way.
     ``tls_fingerprints`` begin with ``SHA256:`` and have no ``=``.
+    ``api`` is for the protocol ``amili_api``. Then ``username`` is the client number, and ``host`` and ``port`` are
+    those of its ``base_url``.
     ``in_one_write`` is no option: earlier runs learned whether the server can take several commands in one write.
+    ``token_file`` is no option: it is the path of a file that keeps the token of the account between runs.
     """
 
     name: str
@@ -113,7 +119,10 @@ class Account:
     client_key_file: str | None = None
     passive_host: str = "control"
     encoding: str = "utf-8"
+    client_secret: str | None = field(default=None, repr=False)
+    api: ApiSettings = field(default_factory=ApiSettings)
     in_one_write: bool = True
+    token_file: str | None = None
 
     @property
     def weaknesses(self) -> tuple[str, ...]:
@@ -145,6 +154,8 @@ def account_from_options(options: Mapping[str, object]) -> Account:
     _refuse_other_protocols(options, protocol)
     if protocol == "folder":
         return _folder_account(found)
+    if protocol == "amili_api":
+        return _api_account(found, preset)
     host = _host(_required(found, "host", preset))
     tls = read.choice(found, "tls", TLS, Account.tls)
     usual_port = IMPLICIT_PORT if tls == "implicit" else PORTS[protocol]
@@ -199,6 +210,25 @@ def _folder_account(found: Mapping[str, object]) -> Account:
         bandwidth_limit=_bandwidth_limit(found),
         preset=read.text(found, "preset"),
         root=root,
+    )
+
+
+def _api_account(found: Mapping[str, object], preset: Preset) -> Account:
+    api = api_account.api_settings(found, preset.name)
+    host, port = api_account.host_and_port(api.base_url)
+    return Account(
+        name=_name(found, api.client_no, host, port),
+        protocol="amili_api",
+        host=host,
+        port=port,
+        username=api.client_no,
+        timeout=_timeout(found),
+        connections=read.integer(found, "connections", 1, low=1, high=_MAX_CONNECTIONS),
+        bandwidth_limit=_bandwidth_limit(found),
+        preset=read.text(found, "preset"),
+        ca_file=read.local_path(found, "ca_file"),
+        client_secret=api_account.client_secret(found),
+        api=api,
     )
 
 
@@ -301,12 +331,15 @@ def account_name(options: Mapping[str, object]) -> str | None:
     :raises InputError: the given options are not enough to determine the name.
     """
     given = read.text(options, "account")
-    if given is not None or not any(options.get(name) for name in ("preset", "username", "host", "root")):
+    if given is not None or not any(options.get(name) for name in ("preset", "username", "host", "root", "client_no")):
         return given
     if options.get("root") is not None:
         return account_from_options({**options, **dict.fromkeys(OF_PROTOCOL["sftp"])}).name
+    protocol = protocol_of(options)
+    if protocol == "amili_api":
+        return account_from_options({**options, "client_id": "none", "client_secret": "none"}).name
     nobody: dict[str, object] = {"private_key_file": None, "passphrase": None, "password": "none"}
-    if protocol_of(options) == "ftp":
+    if protocol == "ftp":
         nobody["allow_cleartext"] = True
     return account_from_options({**options, **nobody}).name
 

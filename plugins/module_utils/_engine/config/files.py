@@ -39,9 +39,11 @@ ACCOUNT_OPTIONS = (
     *("private_key_file", "passphrase", "passphrase_file", "password", "password_file"),
     *("tls", "ca_file", "tls_fingerprints", "client_certificate_file", "client_key_file"),
     *("allow_cleartext", "passive_host", "encoding"),
+    *("base_url", "token_url", "client_id", "client_secret", "client_secret_file", "client_no", "user_id", "proxy"),
+    *("max_request_files", "max_request_bytes"),
 )
 KEY_FILES = ("private_key_file", "client_key_file")
-SECRETS = ("passphrase", "password")
+SECRETS = ("passphrase", "password", "client_secret")
 
 THIS_HOST = "this-host"
 """The account of imports, which move nothing to another host or from one. No account of a file can have this name."""
@@ -54,7 +56,7 @@ _COMMON = (
 JOB_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "dropoff": (
         *(*_COMMON, "src", "upload", "temp_name", "verify", "archive_dir", "ambiguous", "on_arrival"),
-        *("group", "file_mode", "by_hand"),
+        *("group", "file_mode", "by_hand", "file_types", "rejected_dir"),
     ),
     "pickup": (*_COMMON, "dest", "move_dir", "verify", "on_duplicate", "min_free", "group", "file_mode"),
     "import": (
@@ -135,7 +137,7 @@ class Configuration:
         with found.named_in_errors():
             if direction == "dropoff" and protocol != "folder":
                 _refuse_permissions(options, protocol)
-            job = READERS[direction](options, preset, name=name)
+            job = READERS[direction](options, preset, name=name, protocol=protocol)
             by_hand = read.boolean(read.merged(options, preset.of(direction)), "by_hand", default=False)
             return ConfiguredJob(
                 job=job,

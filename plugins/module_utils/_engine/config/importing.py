@@ -77,6 +77,10 @@ class Import:
     def folders(self) -> LocalFolders:
         return LocalFolders("src", (*self.sources, self.done_dir, self.failed_dir))
 
+    def remote_folder_of(self, name: str) -> str:
+        del name
+        return ""
+
     def remote_path(self, name: str) -> str:
         del name
         return ""
@@ -92,12 +96,14 @@ class Import:
         return [program, *(_PLACEHOLDER.sub(lambda found: given[found[1]], one) for one in arguments)]
 
 
-def import_from_options(options: Mapping[str, object], preset: Preset, *, name: str | None = None) -> Import:
+def import_from_options(
+    options: Mapping[str, object], preset: Preset, *, name: str | None = None, protocol: str | None = None
+) -> Import:
     """Build an Import from options by their public names. Reads no files.
 
     :raises InputError: an option is invalid, or a required one is missing.
     """
-    del preset  # an import has no account
+    del preset, protocol  # an import has no account
     sources = sources_of(options)
     done_dir, failed_dir = (_folder(options, option, sources) for option in ("done_dir", "failed_dir"))
     if done_dir == failed_dir:

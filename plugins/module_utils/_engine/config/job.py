@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
 
 from . import options as read
+from . import provider_types
 from .companions import Companion, companions_from_options
 from .presets import Preset
 
@@ -111,6 +112,9 @@ class Job(Protocol):
 class LocalJob(Job, Protocol):
     """What the job of a direction has whose originals are on this host."""
 
+    def remote_folder_of(self, name: str) -> str | None:
+        """Return the folder on the server for a file; None if the provider has no type for it."""
+
     def remote_path(self, name: str) -> str:
         """Return the path that a file gets on the server; empty if there is no server."""
 
@@ -142,6 +146,8 @@ class Dropoff:
     ``archive`` inside each source folder.
     ``group`` and ``file_mode`` are as in Pickup, for an account of the protocol ``folder``. ``remote_name`` is the name
     that a single file gets there; None: its own.
+    ``file_types`` and ``rejected_dir`` are for a provider that takes many files in one request and judges each.
+    ``file_types`` are patterns with the provider's types; ``rejected_dir`` is where refused files go, if anywhere.
     """
 
     direction: ClassVar[str] = "dropoff"
@@ -168,7 +174,13 @@ class Dropoff:
     group: str | None = None
     file_mode: int | None = None
     share: Share | None = None
+    file_types: tuple[tuple[str, str], ...] = ()
+    rejected_dir: str | None = None
     remote_name: str | None = None
+
+    def remote_folder_of(self, name: str) -> str | None:
+        """Return the folder on the server for a file; with ``file_types`` that is the type, or None if it has none."""
+        return provider_types.type_of(name, self.file_types) if self.file_types else self.remote_dir
 
     @property
     def arrivals(self) -> tuple[str, ...]:
@@ -176,13 +188,14 @@ class Dropoff:
 
     @property
     def folders(self) -> LocalFolders:
-        if self.after == "keep":
+        written = tuple(each for each in (self.archive_dir, self.rejected_dir) if each)
+        if self.after == "keep" and not self.rejected_dir:
             return LocalFolders("src", read=self.sources)
-        return LocalFolders("src", (*self.sources, *([self.archive_dir] if self.archive_dir else [])))
+        return LocalFolders("src", (*self.sources, *written))
 
     def remote_path(self, name: str) -> str:
         """Return the path of a local file on the server."""
-        folder = self.remote_dir
+        folder = self.remote_folder_of(name) or ""
         there = self.remote_name or name
         return there if folder in ("", ".") else f"{folder.rstrip('/')}/{there}"
 
@@ -268,15 +281,20 @@ def default_max_age(settle: float) -> int:
     return max(_DAY, 2 * math.ceil(settle))
 
 
-def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name: str | None = None) -> Dropoff:
+def dropoff_from_options(
+    options: Mapping[str, object], preset: Preset, *, name: str | None = None, protocol: str | None = None
+) -> Dropoff:
     """Build a Dropoff from options by their public names, over the defaults of the preset. Reads no files.
 
+    :param protocol: the account's; None: that of the options or the preset.
     :param name: the job's name. Without one, the name is derived from ``src``, so it is the same in every run.
     :raises InputError: an option is invalid, or a required one is missing.
     """
     found = read.merged(options, preset.of("dropoff"))
     sources = sources_of(found)
-    verify = read.choice(found, "verify", VERIFY_DROPOFF, Dropoff.verify)
+    by_request = _protocol(options, preset, protocol) in provider_types.PROTOCOLS
+    provider_types.refuse_others(options, by_request=by_request)
+    verify = "close" if by_request else read.choice(found, "verify", VERIFY_DROPOFF, Dropoff.verify)
     archive_dir = read.local_path(found, "archive_dir")
     if archive_dir in sources:
         why = "is also in src, so archived files would be sent again"
@@ -284,13 +302,13 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
     return Dropoff(
         name=job_name(name, "dropoff", sources),
         sources=sources,
-        remote_dir=_remote_dir(found, preset),
+        remote_dir="" if by_request else _remote_dir(found, preset),
         include=read.wanted_patterns(found, "include"),
         exclude=read.patterns(found, "exclude"),
         modified=read.time_frame(found, "modified_from", "modified_to"),
         settle=read.number(found, "settle", Dropoff.settle, low=0, high=_DAY),
-        companions=_companions_of_dropoff(found, verify),
-        upload=read.choice(found, "upload", UPLOADS, Dropoff.upload),
+        companions=_companions_of_dropoff(found, verify, by_request=by_request),
+        upload="direct" if by_request else read.choice(found, "upload", UPLOADS, Dropoff.upload),
         temp_name=_temp_name(found, Dropoff.temp_name),
         verify=verify,
         after=read.choice(found, "after", AFTER_DROPOFF, Dropoff.after),
@@ -303,15 +321,25 @@ def dropoff_from_options(options: Mapping[str, object], preset: Preset, *, name:
         group=_group(found),
         file_mode=_file_mode(found),
         share=_share(found),
+        file_types=provider_types.file_types(found) if by_request else (),
+        rejected_dir=provider_types.rejected_dir(found, sources, archive_dir),
     )
 
 
-def pickup_from_options(options: Mapping[str, object], preset: Preset, *, name: str | None = None) -> Pickup:
+def _protocol(options: Mapping[str, object], preset: Preset, given: str | None) -> object:
+    return given or read.merged(options, preset.account).get("protocol")
+
+
+def pickup_from_options(
+    options: Mapping[str, object], preset: Preset, *, name: str | None = None, protocol: str | None = None
+) -> Pickup:
     """Build a Pickup from options by their public names, over the defaults of the preset. Reads no files.
 
+    :param protocol: see `dropoff_from_options`.
     :param name: the job's name. Without one, it is derived from the two folders, so it is the same in every run.
     :raises InputError: an option is invalid, or a required one is missing.
     """
+    provider_types.refuse_direction(_protocol(options, preset, protocol), "pickup")
     found = read.merged(options, preset.of("pickup"))
     dest = read.local_path(found, "dest")
     if dest is None:
@@ -347,6 +375,7 @@ def listing_from_options(options: Mapping[str, object], preset: Preset) -> Listi
 
     :raises InputError: an option is invalid, or a required one is missing.
     """
+    provider_types.refuse_direction(_protocol(options, preset, None), "a listing")
     found = read.merged(options, {name: value for name, value in (preset.pickup or {}).items() if name == "remote_dir"})
     return ListingJob(
         remote_dir=_remote_dir(found, preset),
@@ -361,6 +390,9 @@ def folders_from_options(options: Mapping[str, object], preset: Preset) -> tuple
 
     Without ``folders``, these are the preset's drop-off and pickup folders; without a preset, the login folder.
     """
+    if _protocol(options, preset, None) in provider_types.PROTOCOLS:
+        provider_types.refuse_folders(options)
+        return (), None
     named = read.strings(options, "folders")
     if not named:
         of_preset = [jobs["remote_dir"] for jobs in (preset.dropoff, preset.pickup or {}) if "remote_dir" in jobs]
@@ -369,8 +401,11 @@ def folders_from_options(options: Mapping[str, object], preset: Preset) -> tuple
     return tuple(dict.fromkeys(folders)), read.remote_folder(options, "probe_dir")
 
 
-def _companions_of_dropoff(options: Mapping[str, object], verify: str) -> tuple[Companion, ...]:
+def _companions_of_dropoff(options: Mapping[str, object], verify: str, *, by_request: bool) -> tuple[Companion, ...]:
     found = companions_from_options(options)
+    if by_request and any(one.after_taken for one in found):
+        why = "needs to look whether a file was taken, but the protocol amili_api shows no files"
+        raise read.invalid("companions", "after_taken", why, "Remove it. The order of the list counts without it.")
     if verify == "close" and any(one.after_taken for one in found):
         why = "needs to look whether a file was taken, but verify=close does not look at the server"
         raise read.invalid("companions", "after_taken", why, "Set verify to size, or remove after_taken.")

@@ -26,7 +26,7 @@ _SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LOGIN = re.compile(r"(?<=://).*@|[^\s/:]+:[^\s/]*@", re.DOTALL)
 _PRIVATE_KEY = "-----BEGIN "
-_OF_SECRETS = ("private_key_file", "passphrase_file", "password_file")
+_OF_SECRETS = ("private_key_file", "passphrase_file", "password_file", "client_secret_file")
 _BEGINS_OF_PATHS = ("/", "~", "credential:")
 NOT_SHOWN = "the value (not shown, because it may be a secret)"
 LABEL = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")

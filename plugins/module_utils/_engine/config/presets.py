@@ -59,6 +59,14 @@ _AMILI_SFTP = Preset(
     pickup={"remote_dir": "pickup"},
 )
 
+# Amili does not publish the address of the API, so base_url is required. The limits of a request are not published.
+_AMILI_API = Preset(
+    name="amili_api",
+    title="Amili, drop-off through the files API",
+    account={"protocol": "amili_api", "token_url": "https://auth.amili.no/token"},
+    pickup=None,
+)
+
 _BILLIT_KINDS = {
     "invoices": _any_case("xml"),
     "attachments": _any_case("pdf", "zip", "png", "jpg", "jpeg", "gif", "tif", "tiff"),
@@ -87,7 +95,7 @@ _BILLIT_FTP = Preset(
     never_over={"sftp": ("coda",)},
 )
 
-PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in (_AMILI_SFTP, _BILLIT_SFTP, _BILLIT_FTP)}
+PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in (_AMILI_SFTP, _AMILI_API, _BILLIT_SFTP, _BILLIT_FTP)}
 
 
 def preset_named(name: str | None) -> Preset:

@@ -54,6 +54,9 @@ CREATE TABLE transfer (
     verified_by TEXT,              -- drop-off: what shows that the server has the whole file
     reason      TEXT,
     tries       INTEGER NOT NULL,  -- import: how often the handler was started
+    file_id     TEXT,              -- drop-off in requests: what identifies the file to the provider, in every retry
+    request     TEXT,              -- drop-off in requests: the one in which it was sent last
+    said        TEXT,              -- drop-off in requests: the provider's words about a file that is held
     changed_at  REAL NOT NULL      -- seconds since 1970
 );
 CREATE INDEX transfer_by_key ON transfer (account, direction, folder, name);

@@ -269,6 +269,7 @@ _FINDING_OUT = {
     "import": "Find out whether the handler has processed it (resend hands it over again)",
     "no_copy": "Find out whether somebody took {path}, which counts as delivered",
     "dest_changed": "Find out whether {path} arrived",
+    "rejected": "Correct the file, which is then sent as a new one. Or ask the provider",
     "source_gone": "Find out whether the copy is good (resend publishes it) or was delivered by another host",
 }
 """By reason or else by direction: what a person has to find out."""

@@ -57,6 +57,9 @@ class Row:
     verified_by: str | None = None
     reason: str | None = None
     tries: int = 0
+    file_id: str | None = None
+    request: str | None = None
+    said: str | None = None
     changed_at: float = 0.0
     id: int | None = None
 
@@ -68,7 +71,7 @@ class Row:
     @property
     def track(self) -> str:
         """Return which table of `states` applies to this row."""
-        return track_of(self.direction, self.temporary)
+        return track_of(self.direction, self.temporary, self.file_id)
 
 
 _PAST = "name, size, mtime_ns, state, open, changed_at"
@@ -104,7 +107,7 @@ _RECORD = f"{', '.join(_FIELDS)}, id"
 FILES = (
     f"(SELECT {_RECORD} FROM transfer UNION ALL"
     " SELECT account, direction, folder, name, size, 0, job, remote_path, '', NULL, NULL, NULL, NULL, NULL, reason,"
-    " 0, since, 0 FROM waiting WHERE NOT EXISTS (SELECT 1 FROM transfer WHERE open = 1 AND "
+    " 0, NULL, NULL, NULL, since, 0 FROM waiting WHERE NOT EXISTS (SELECT 1 FROM transfer WHERE open = 1 AND "
     + " AND ".join(f"transfer.{column} = waiting.{column}" for column in _KEY)
     + "))"
 )

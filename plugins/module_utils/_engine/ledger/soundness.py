@@ -30,7 +30,9 @@ _ROW: tuple[Kinds, ...] = (
     *(str, str, str, str, int, int, str, str, str),  # account, direction, folder, name, size, mtime_ns, job, ..., state
     *(_TEXT_OR_NOTHING, _TEXT_OR_NOTHING, _TEXT_OR_NOTHING),  # temporary, local_path, sha256
     *((int, type(None)), _TEXT_OR_NOTHING, _TEXT_OR_NOTHING),  # visible, verified_by, reason
-    *(int, NUMBER, int),  # tries, changed_at, id
+    int,  # tries
+    *(_TEXT_OR_NOTHING, _TEXT_OR_NOTHING, _TEXT_OR_NOTHING),  # file_id, request, said
+    *(NUMBER, int),  # changed_at, id
 )
 
 _seen: set[tuple[type, ...]] = set()

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Callable
 
 from ..local.permissions import Permissions
+from .api.remote import api_remote
 from .folder import folder_remote
 from .ftp.connection import ftp_remote
 from .interface import (
@@ -21,9 +22,13 @@ from .interface import (
     Features,
     Found,
     Incoming,
+    Judgement,
     Outgoing,
+    Parcel,
     Received,
     Remote,
+    Reply,
+    RequestRemote,
     Uploaded,
     entries_in,
     join,
@@ -41,9 +46,13 @@ __all__ = [
     "Features",
     "Found",
     "Incoming",
+    "Judgement",
     "Outgoing",
+    "Parcel",
     "Received",
     "Remote",
+    "Reply",
+    "RequestRemote",
     "Uploaded",
     "connect",
     "entries_in",
@@ -57,6 +66,7 @@ PROTOCOLS: Mapping[str, Callable[[Account, Permissions], Remote]] = {
     "ftps": ftp_remote,
     "ftp": ftp_remote,
     "folder": folder_remote,
+    "amili_api": api_remote,
 }
 
 

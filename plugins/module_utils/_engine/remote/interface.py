@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import stat as modes
 from collections.abc import Awaitable, Mapping, Sequence
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Protocol, Union
 
 from ..errors import RemoteError
@@ -50,6 +51,8 @@ class Features(NamedTuple):
     :ivar size_is_final: `Uploaded.size` of a temporary file is told after the file was closed, and its final name is
         looked at then. So neither an earlier look nor one after the rename shows more.
     :ivar lists_hidden: a listing has names that begin with a dot, too.
+    :ivar many_per_request: it takes many files in one request and judges each in its answer; see `RequestRemote`.
+        Nothing else of `Remote` is supported then.
     """
 
     stat: bool
@@ -60,6 +63,7 @@ class Features(NamedTuple):
     stat_while_open: bool = True
     size_is_final: bool = False
     lists_hidden: bool = True
+    many_per_request: bool = False
 
 
 class Outgoing(Protocol):
@@ -238,6 +242,56 @@ class Remote(Protocol):
 
     def make_folder(self, path: str) -> Awaitable[None]:
         """Make a folder in one that exists. A folder that exists already is an error, too."""
+
+
+class Judgement(Enum):
+    """What is known of a file after the request in which it was."""
+
+    TAKEN = "taken"
+    REFUSED = "refused: the file itself is not wanted"
+    FORBIDDEN = "refused: this client may not send this type of file"
+    AGAIN = "nothing of it was taken: it has to be submitted again"
+    UNKNOWN = "it may have been taken"
+
+
+class Reply(NamedTuple):
+    """The judgement on one file.
+
+    :ivar words: the server's own, as the end of a sentence; often empty.
+    """
+
+    judgement: Judgement
+    words: str = ""
+
+
+class Parcel(NamedTuple):
+    """One file for a request.
+
+    :ivar file_id: identifies the file to the server. It is the same in every retry.
+    :ivar kind: the server's type of the file.
+    :ivar completing: awaited with the id of the request, before its last bytes leave: the durable point. Before it,
+        the request is incomplete, so the server cannot have taken the file.
+    """
+
+    file_id: str
+    kind: str
+    name: str
+    source: Outgoing
+    completing: Callable[[str], Awaitable[None]]
+
+
+class RequestRemote(Remote, Protocol):
+    """A remote that takes many files in one request."""
+
+    async def submit(self, parcel: Parcel) -> Reply:
+        """Send a file in a request with others; return what the answer says of it.
+
+        Errors of the source and of ``completing`` are raised as they are. They end that request only: the other files
+        in it are judged AGAIN.
+
+        :raises ServerBusy: the server was busy for too long. It did not take the file.
+        :raises JobStopped: the server refuses all files.
+        """
 
 
 def join(folder: str, name: str) -> str:

@@ -18,6 +18,7 @@ from ..errors import (
     FiledropError,
     NotReached,
     OriginalStays,
+    Rejected,
     RemoteBusy,
     Replaced,
     RunEnded,
@@ -383,5 +384,5 @@ def _blamed(outcome: FileOutcome, error: FiledropError) -> FileOutcome:
         return outcome
     if isinstance(error, SkipError):
         return outcome.skip(error)
-    outcome.changed = isinstance(error, OriginalStays)
+    outcome.changed = isinstance(error, (OriginalStays, Rejected))
     return outcome.blame(error)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Protocol, cast
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from ..remote import Incoming, Outgoing, Received, Remote, Uploaded
+    from ..remote import Incoming, Outgoing, Parcel, Received, Remote, Reply, RequestRemote, Uploaded
     from .result import FileOutcome
 
 
@@ -48,6 +48,12 @@ class _Watched:
 
     async def download(self, path: str, into: Incoming, *, size: int) -> Received:
         return await self._remote.download(path, _Incoming(into, self._observer), size=size)
+
+    async def submit(self, parcel: Parcel) -> Reply:
+        """Report the whole file at once: it is read in another thread, and no observer is called there."""
+        reply = await cast("RequestRemote", self._remote).submit(parcel)
+        self._observer.moved(parcel.source.size)
+        return reply
 
     async def upload(
         self,

@@ -53,6 +53,8 @@ class DropoffRun(JobRun[DropoffItem]):
         self.tally.begin_attempt()
         if self.job.archive_dir and self.job.after == "archive":
             Folder(self.job.archive_dir, option="archive_dir").require_writable()
+        if self.job.rejected_dir:
+            Folder(self.job.rejected_dir, option="rejected_dir").require_writable()
         plan = DropoffPlan(self.job, self.account, self._ledger, self.tally, check=self._check, only=self.only)
         plan.scan()
         self._end_plan()

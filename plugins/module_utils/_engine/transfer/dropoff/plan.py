@@ -229,7 +229,7 @@ class DropoffPlan:
             try:
                 if file is None:
                     raise not_a_file(name, kind_of(status))
-                names.check_name(name)
+                self._require_sendable(name)
             except TransferError as error:
                 self._refuse(folder, name, error)
                 continue
@@ -239,6 +239,12 @@ class DropoffPlan:
                     self._refuse(folder, name, not_in_frame(name), file.size)
             elif self._may_be_empty(folder, file):
                 yield file
+
+    def _require_sendable(self, name: str) -> None:
+        """:raises TransferError: no server could get a file of this name, or the provider has no type for it."""
+        names.check_name(name)
+        if self._job.remote_folder_of(name) is None:
+            raise _without_type(name)
 
     def _may_be_empty(self, folder: Folder, file: LocalFile) -> bool:
         """Return whether a file has content, or `empty` allows it to have none. Else add its outcome."""
@@ -401,6 +407,11 @@ class DropoffPlan:
     def _refuse(self, folder: Folder, name: str, error: FiledropError, size: int | None = None) -> None:
         self._sets.note_blocked(name, error)
         self._tally.add(self._outcome(folder.path_of(name), name, size).blame(error))
+
+
+def _without_type(name: str) -> TransferError:
+    finding = f"No pattern of file_types fits {names.quoted(name)}, so it was not sent."
+    return TransferError("type_unknown", finding, "Add a pattern to file_types, or exclude the file.")
 
 
 def _name_twice(name: str) -> WaitError:

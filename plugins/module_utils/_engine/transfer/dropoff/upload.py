@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, cast
 
 from ...errors import (
     UNSTATED,
@@ -38,11 +38,12 @@ from ..capabilities import PARTIAL_UPLOADS
 from ..hashes import BY_HASH, require_same_hash
 from .evidence import BY_CLOSE, BY_HANDLE, BY_SIZE, WRITE_ONLY, incomplete, name_taken, unverified
 from .recovery import HOLDS, judge, shows_whole
+from .requests.sending import Requests
 
 if TYPE_CHECKING:
     from ...config.job import Dropoff
     from ...ledger.ledger import Ledger
-    from ...remote import Remote, Uploaded
+    from ...remote import Remote, RequestRemote, Uploaded
     from ..canary import CanaryGate
     from .item import DropoffItem
 
@@ -87,6 +88,8 @@ class Uploads:
         :raises WaitError: the name is taken.
         :raises FiledropError: the file was not delivered, and its original is unchanged.
         """
+        if self.remote.features.many_per_request:
+            return await self._requests.send(item, file, earlier or self.new_row(item))
         with closing(SourceFile(item.folder, file)) as source:
             asked_before = earlier is not None and (over or earlier.state is State.INTENT)
             row = earlier if over and earlier is not None else await self._intend(item, earlier)
@@ -101,6 +104,10 @@ class Uploads:
         await self._close(item, row, written.upload)
         await self._rename_and_check(row)
         return row
+
+    @cached_property
+    def _requests(self) -> Requests:
+        return Requests(self.job, cast("RequestRemote", self.remote), self.ledger)
 
     async def require_free_name(self, path: str) -> None:
         """Require that no file on the server has this path. With `verify: close`, the exclusive create has to do.
@@ -190,6 +197,8 @@ class Uploads:
             row,
             State.INTENT,
             temporary=self._temporary_for(row),
+            file_id=None,
+            request=None,
             remote_path=item.remote_path,
             visible=None,
             verified_by=None,

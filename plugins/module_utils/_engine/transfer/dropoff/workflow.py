@@ -15,7 +15,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ...config.job import ARCHIVE
-from ...errors import DiskError, HoldError, OriginalStays, RemoteError, RemoteMissing, TransferError, WaitError
+from ...errors import (
+    DiskError,
+    HoldError,
+    OriginalStays,
+    Rejected,
+    RemoteError,
+    RemoteMissing,
+    Replaced,
+    SkipError,
+    TransferError,
+    WaitError,
+)
 from ...ledger.decisions import RESOLVED, Discarded
 from ...local import names
 from ...local.folder import Folder, sha256_of
@@ -25,6 +36,8 @@ from .archive import archive, delete
 from .evidence import BY_SIZE, NOT_SEEN, is_unseen, name_still_taken
 from .item import DELETED, DropoffItem
 from .recovery import HOLDS, judge, shows_whole
+from .requests.rejected import is_rejected, set_aside
+from .requests.sending import unknown
 from .upload import Uploads
 
 if TYPE_CHECKING:
@@ -91,7 +104,7 @@ class DropoffWorkflow:
             await self._hold_sent_before(item)
         elif item.row is None:
             await self.uploads.require_free_name(item.remote_path)
-        elif item.row.state is State.HELD:
+        elif item.row.state is State.HELD and not self._is_outdated(item):
             raise self._still_held(item.row)
 
     async def keep_open(self, row: Row) -> None:
@@ -117,7 +130,7 @@ class DropoffWorkflow:
         try:
             if item.is_back:
                 raise self._sent_before(self.uploads.new_row(item))
-            verdict = await self._judge(item.row) if item.row else Verdict.SEND
+            verdict = await self._judge(item.row) if item.row and not self._is_outdated(item) else Verdict.SEND
         except HoldError as error:
             if item.row is not None and item.row.state is State.HELD:
                 raise
@@ -163,6 +176,8 @@ class DropoffWorkflow:
     async def _ensure_delivered(self, item: DropoffItem) -> Row:
         """Ensure that the server has the file; return its row."""
         row, verdict = item.row, Verdict.SEND
+        if row is not None and is_rejected(row):
+            row = await self._rejected_before(item, row)
         if row is not None:
             verdict = await self._resume(row)
             is_same = item.is_about(row)
@@ -176,7 +191,47 @@ class DropoffWorkflow:
             raise TransferError("local_missing", finding, "Put it back there if it is to be sent.")
         if item.row is not None and verdict is Verdict.SEND:
             await self.uploads.require_free_name(item.remote_path)
-        return await self.uploads.send(item, item.file, row, over=verdict is Verdict.REWRITE)
+        try:
+            return await self.uploads.send(item, item.file, row, over=verdict is Verdict.REWRITE)
+        except Rejected as error:
+            raise await self._set_aside(item, error) from error
+
+    # --- files that the provider refused
+
+    def _is_outdated(self, item: DropoffItem) -> bool:
+        """Return whether the provider refused a file that has changed since. It is sent as a new one."""
+        return item.row is not None and is_rejected(item.row) and item.file is not None and not item.is_about(item.row)
+
+    async def _rejected_before(self, item: DropoffItem, row: Row) -> Row | None:
+        """Return the row of a file that an earlier run heard refused; None if another file is to be sent instead.
+
+        :raises SkipError: the file is gone.
+        """
+        if item.file is not None and not self._is_outdated(item):
+            return row
+        await self.ledger.commit(row, State.ABANDONED)
+        if item.file is not None:
+            return None
+        finding = f"The provider refused {names.quoted(row.name)}, and it is not in its folder any more."
+        raise SkipError("rejected_gone", finding, "Nothing more has to be done.")
+
+    async def _set_aside(self, item: DropoffItem, error: Rejected) -> Rejected:
+        """Move a refused file to `rejected_dir`, if the job has one; return the error of the file.
+
+        Its row is held by now. So the file is not sent again, even if it cannot be moved.
+        """
+        row = self.ledger.latest(self.account, self.job.direction, item.folder.path, [item.name]).get(item.name)
+        if self.job.rejected_dir is None or item.file is None or row is None:
+            return error
+        into = self._folder("rejected_dir", self.job.rejected_dir)
+        why = f"{error.reason}: {error.finding}\nfileId: {row.file_id}\nrequest: {row.request}"
+        try:
+            name = set_aside(item.folder, item.file, into, why, part_prefix=self._part_prefix)
+            await self.syncer.sync_move(into.fd, item.folder.fd)
+        except (DiskError, Replaced) as trouble:
+            return Rejected(error.reason, f"{error.finding} It was not moved to rejected_dir: {trouble.finding}")
+        await self.ledger.commit(row, State.REJECTED, local_path=into.path_of(name))
+        return Rejected(error.reason, f"{error.finding} It was moved to {into.path_of(name)!r}.", "Correct the file.")
 
     # --- unfinished work of an earlier run
 
@@ -201,12 +256,16 @@ class DropoffWorkflow:
             raise name_still_taken(row, self.ledger)
         if verdict in HOLDS:
             reason, finding = HOLDS[verdict]
+            if row.request is not None:
+                raise self.uploads.held(row, reason, f"{unknown(row)}.")
             cut_off = f"{names.quoted(row.name)} was interrupted in an earlier run, and {finding}."
             raise self.uploads.held(row, reason, cut_off)
         return verdict
 
     def _still_held(self, row: Row) -> HoldError:
         finding = f"{names.quoted(row.name)} was held by an earlier run and needs a decision."
+        if row.said:
+            finding = f"{finding[:-1]}. The provider said{row.said}."
         return self.uploads.held(row, row.reason or "held", finding)
 
     async def _resume(self, row: Row) -> Verdict:
@@ -290,10 +349,14 @@ class DropoffWorkflow:
         return into.path_of(name)
 
     def _archive_of(self, folder: Folder) -> Folder:
-        path = self.job.archive_dir or folder.path
+        if self.job.archive_dir:
+            return self._folder("archive_dir", self.job.archive_dir)
+        return self._folder("", folder.path, inside=folder)
+
+    def _folder(self, option: str, path: str, *, inside: Folder | None = None) -> Folder:
+        """Return a folder for originals: the one of an option, or the archive inside a source. It is opened once."""
         if path not in self.archives:
-            given = self.job.archive_dir
-            self.archives[path] = Folder(given, option="archive_dir") if given else folder.make(ARCHIVE)
+            self.archives[path] = inside.make(ARCHIVE) if inside else Folder(path, option=option)
             remove_parts(self.archives[path], self._part_prefix)
         return self.archives[path]
 

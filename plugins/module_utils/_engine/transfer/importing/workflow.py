@@ -230,7 +230,7 @@ class ImportWorkflow:
         ended = self.records.read(row.temporary)
         text = f"{ended.output}\n[{ended.how}, after {row.tries} tries]\n".lstrip("\n")
         how = row.reason or ended.how
-        moved_to = await self._move(item, row, self.job.failed_dir, text, State.SET_ASIDE)
+        moved_to = await self._move(item, row, self.job.failed_dir, text, State.REJECTED)
         raise TransferError(
             "handler_failed",
             f"The handler refused {names.quoted(item.name)} {row.tries} times, the last time with {how}."

@@ -1,0 +1,308 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Send one HTTP request at a time, and read its answer within limits of size and time.
+
+- TLS is always checked, against the system's authorities or the account's ``ca_file``.
+- Redirects are not followed, and nothing is retried: a request may have had its effect.
+- Every wait has a limit: the name, the connection, each write, and the answer as a whole.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
+
+from ..._deps import require_urllib3, urllib3
+from ...config.api_account import host_and_port
+from ...errors import ConnectionLost, FiledropError, TrustError, UnreachableError
+from ..tcp import open_connection
+from ..tls import fingerprint_of, tls_context
+
+if TYPE_CHECKING:
+    from ...config.account import Account
+
+PIECE = 64 * 1024  # bytes of an answer that are read at once
+
+TLS_FAILED = "Check the address and the port. Another program may listen there, or a proxy may intercept TLS."
+
+
+class Answer(NamedTuple):
+    """What a service answered.
+
+    :ivar headers: their names in lower case.
+    :ivar body: None if it was cut off, too large, or too slow.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | None
+
+
+class Certificate(NamedTuple):
+    """The certificate of a service, as it was used.
+
+    :ivar expires: seconds since 1970; None if it does not say.
+    """
+
+    fingerprint: str
+    expires: int | None
+    tls: str
+
+
+class _Limit(threading.local):
+    """Until when a read or write of this thread may last, by the monotonic clock in seconds."""
+
+    until = float("inf")
+
+
+_limit = _Limit()
+
+
+def extend_limit(seconds: float) -> None:
+    """Give the reads and writes of this thread so many seconds from now, all together."""
+    _limit.until = time.monotonic() + seconds
+
+
+def _require_time() -> None:
+    if time.monotonic() > _limit.until:
+        raise socket.timeout("timed out")
+
+
+class _Socket(socket.socket):
+    """A connection that cannot be kept waiting by a peer who sends, or takes, a byte now and then."""
+
+    def recv_into(self, *arguments: Any) -> int:
+        _require_time()
+        return super().recv_into(*arguments)
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """The same over TLS."""
+
+    def recv_into(self, *arguments: Any) -> int:
+        _require_time()
+        return super().recv_into(*arguments)
+
+    def send(self, *arguments: Any) -> int:
+        _require_time()
+        return super().send(*arguments)
+
+
+class HttpsClient:
+    """Send requests for one thread. It keeps its connections for later requests.
+
+    :ivar certificates: those of the hosts that were reached, by host and port.
+    """
+
+    def __init__(self, account: Account) -> None:
+        require_urllib3()
+        self.account = account
+        self.certificates: dict[tuple[str, int], Certificate] = {}
+        self._context = tls_context(account)
+        self._context.sslsocket_class = _TlsSocket
+        self._managers: dict[str | None, Any] = {}
+
+    def close(self) -> None:
+        for manager in self._managers.values():
+            manager.clear()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes] | None = None,
+        *,
+        largest: int,
+    ) -> Answer:
+        """Send a request; return its answer.
+
+        :param body: with pieces, ``headers`` has the Content-Length. Each piece should call `extend_limit`.
+        :param largest: bytes of an answer that are read at most.
+        :raises TrustError: the certificate is not trusted. Nothing was sent.
+        :raises UnreachableError: no connection could be made. Nothing was sent.
+        :raises ConnectionLost: the connection ended before an answer came. The request may have arrived.
+        """
+        timeout = self.account.timeout
+        extend_limit(timeout)
+        try:
+            response = self._manager(url).urlopen(
+                method,
+                url,
+                body=body,
+                headers={"User-Agent": "filedrop", "Accept": "application/json", **_PLAIN, **headers},
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+                timeout=urllib3.Timeout(connect=timeout, read=timeout),
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise self._failure(error, url) from error
+        except OSError as error:
+            raise ConnectionLost("connection_lost", _ended(url, error)) from error
+        answered = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, answered, self._read(response, largest))
+
+    def _read(self, response: Any, largest: int) -> bytes | None:
+        """Read the body of an answer; None if there is no whole body."""
+        extend_limit(self.account.timeout)
+        found = bytearray()
+        try:
+            while piece := response.read(PIECE):
+                found += piece
+                if len(found) > largest:
+                    response.close()
+                    return None
+        except (urllib3.exceptions.HTTPError, OSError, ValueError):
+            response.close()
+            return None
+        length = response.headers.get("Content-Length", "")
+        if length.isdigit() and int(length) != len(found):
+            response.close()
+            return None
+        response.release_conn()
+        return bytes(found)
+
+    # --- the way there
+
+    def _manager(self, url: str) -> Any:
+        proxy = self._proxy_for(url)
+        if proxy not in self._managers:
+            options: dict[str, Any] = {"num_pools": 4, "maxsize": 1, "ssl_context": self._context}
+            manager = _proxied(proxy, options) if proxy else urllib3.PoolManager(**options)
+            manager.pool_classes_by_scheme = _pools(self)
+            self._managers[proxy] = manager
+        return self._managers[proxy]
+
+    def _proxy_for(self, url: str) -> str | None:
+        """Return the proxy for a URL: the account's, else the environment's.
+
+        A service on this host may be unencrypted, so no proxy of the environment gets that.
+        """
+        if self.account.api.proxy is not None:
+            return self.account.api.proxy
+        parts = urlsplit(url)
+        if parts.scheme != "https" or proxy_bypass(parts.netloc):
+            return None
+        found = getproxies_environment()
+        proxy = found.get("https") or found.get("all")
+        return None if not proxy else proxy if "://" in proxy else f"http://{proxy}"
+
+    # --- errors
+
+    def _failure(self, error: Exception, url: str) -> FiledropError:
+        """Convert an error of urllib3."""
+        causes = list(_causes(error))
+        host, port = host_and_port(url)
+        for cause in causes:
+            if isinstance(cause, FiledropError):
+                return cause
+            if isinstance(cause, (ssl.SSLCertVerificationError, ssl.CertificateError)):
+                return _untrusted(host, port, getattr(cause, "verify_message", "") or str(cause))
+        if any(isinstance(cause, urllib3.exceptions.ProxyError) for cause in causes):
+            finding = f"The proxy did not connect to {host} port {port}: {causes[-1]}."
+            return UnreachableError("proxy_refused", finding, "Check proxy, or the proxy of the environment.")
+        if any(isinstance(cause, urllib3.exceptions.SSLError) for cause in causes) and not self._has_met(url):
+            finding = f"TLS with {host} port {port} failed: {causes[-1]}."
+            return UnreachableError("tls_failed", finding, TLS_FAILED)
+        return ConnectionLost("connection_lost", _ended(url, causes[-1]))
+
+    def _has_met(self, url: str) -> bool:
+        return host_and_port(url) in self.certificates
+
+    def meet(self, host: str, port: int, connection: object) -> None:
+        """Keep what a connection shows of a host."""
+        if isinstance(connection, ssl.SSLSocket):
+            expires = (connection.getpeercert() or {}).get("notAfter")
+            self.certificates[host, port] = Certificate(
+                fingerprint_of(connection),
+                ssl.cert_time_to_seconds(expires) if isinstance(expires, str) else None,
+                connection.version() or "",
+            )
+
+
+_PLAIN = {"Accept-Encoding": "identity"}
+
+
+def _causes(error: BaseException | None) -> Iterable[BaseException]:
+    """Yield an error, and what it was raised for, from the outside to the inside."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        inner = getattr(error, "reason", None) or getattr(error, "original_error", None)
+        arguments = [each for each in getattr(error, "args", ()) if isinstance(each, BaseException)]
+        error = inner if isinstance(inner, BaseException) else arguments[0] if arguments else error.__cause__
+
+
+def _untrusted(host: str, port: int, why: str) -> TrustError:
+    return TrustError(
+        "certificate_untrusted",
+        f"The certificate of {host} port {port} is not trusted: {why}. No secret and no file was sent.",
+        "Set ca_file to the authority that issued it, and check the host in base_url and token_url.",
+    )
+
+
+def _ended(url: str, why: BaseException) -> str:
+    host, port = host_and_port(url)
+    return f"The connection to {host} port {port} ended ({why or type(why).__name__})."
+
+
+def _proxied(proxy: str, options: Mapping[str, Any]) -> Any:
+    """Return a manager of connections through a proxy. Only the environment's may have a user and a password."""
+    parts = urlsplit(proxy)
+    if parts.scheme != "http" or not parts.hostname:
+        raise UnreachableError(
+            "proxy_refused",
+            "The proxy of the environment is not an HTTP proxy.",
+            "Set https_proxy to http://HOST:PORT, or set the account's proxy.",
+        )
+    headers = None
+    if parts.username:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers = urllib3.make_headers(proxy_basic_auth=login)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return urllib3.ProxyManager(f"http://{host}:{parts.port or 80}", proxy_headers=headers, **options)
+
+
+def _pools(client: HttpsClient) -> dict[str, Any]:
+    """Return urllib3's pools, with connections that are made by `tcp.open_connection`.
+
+    The classes are made here because importing this file must work without urllib3.
+    """
+
+    class Made:
+        def _new_conn(self) -> socket.socket:
+            host, port = self._dns_host.strip("[]"), self.port  # type: ignore[attr-defined]
+            connection = open_connection(host, port, client.account.timeout, _Socket)
+            connection.settimeout(client.account.timeout)
+            return connection
+
+        def connect(self) -> None:
+            super().connect()  # type: ignore[misc]
+            target = getattr(self, "_tunnel_host", None), getattr(self, "_tunnel_port", None)
+            host, port = target if target[0] else (self.host, self.port)  # type: ignore[attr-defined]
+            client.meet(str(host).strip("[]"), int(port or 0), self.sock)  # type: ignore[attr-defined]
+
+    class PlainConnection(Made, urllib3.connection.HTTPConnection):
+        pass
+
+    class TlsConnection(Made, urllib3.connection.HTTPSConnection):
+        pass
+
+    class PlainPool(urllib3.HTTPConnectionPool):
+        ConnectionCls = PlainConnection
+
+    class TlsPool(urllib3.HTTPSConnectionPool):
+        ConnectionCls = TlsConnection
+
+    return {"http": PlainPool, "https": TlsPool}
