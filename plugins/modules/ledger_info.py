@@ -140,8 +140,8 @@ summary:
       description: Files that are left alone because a person decided so.
       type: int
       sample: 0
-    failed:
-      description: Files that the program of an import has refused for good.
+    rejected:
+      description: Files that were refused for good, and moved aside (C(rejected_dir), or C(failed_dir) of an import).
       type: int
       sample: 0
     abandoned:

@@ -182,6 +182,8 @@ def test_the_ledger_tells_all_that_people_need(told: Any, ledger: str) -> None:
         "sha256": "00ff",
         "remote_path": "input/c.xml",
         "local_path": "/srv/out/archive/c.xml",
+        "file_id": None,
+        "request": None,
     }
     assert [(one["account"], one["name"], one["allowed"]) for one in result["capabilities"]] == [
         (ACCOUNT, "rename", False)
