@@ -52,7 +52,7 @@ _shtab_filedrop_init___ledger_COMPGEN=_shtab_compgen_files
 _shtab_filedrop___config_COMPGEN=_shtab_compgen_dirs
 _shtab_filedrop___ledger_COMPGEN=_shtab_compgen_files
 
-_shtab_filedrop_history___outcome_choices=(held waiting unfinished delivered discarded failed abandoned)
+_shtab_filedrop_history___outcome_choices=(held waiting unfinished delivered discarded rejected abandoned)
 _shtab_filedrop_keygen___type_choices=(ecdsa ed25519 rsa)
 _shtab_filedrop_keygen___regenerate_choices=(never fail partial_idempotence full_idempotence always)
 _shtab_filedrop_pos_0_choices=(run export place check status history list resolve keygen init)

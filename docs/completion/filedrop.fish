@@ -142,7 +142,7 @@ complete -c filedrop -n '_shtab_filedrop_using history' -l no-color -d 'use no c
 complete -c filedrop -n '_shtab_filedrop_using history' -l debug -d 'print the traceback of an unexpected error'
 complete -c filedrop -n '_shtab_filedrop_using history' -s n -l limit -x -d 'at most N files (50)'
 complete -c filedrop -n '_shtab_filedrop_using history' -l since -x -d 'only changes since then, such as 7d or 2026-04-10T06:00:00Z'
-complete -c filedrop -n '_shtab_filedrop_using history' -l outcome -xka "held waiting unfinished delivered discarded failed abandoned" -d 'only this one, may be repeated: held, waiting, unfinished, delivered, discarded, failed, abandoned'
+complete -c filedrop -n '_shtab_filedrop_using history' -l outcome -xka "held waiting unfinished delivered discarded rejected abandoned" -d 'only this one, may be repeated: held, waiting, unfinished, delivered, discarded, rejected, abandoned'
 complete -c filedrop -n '_shtab_filedrop_using history; and test $_shtab_filedrop_npos -eq 0' -ka "(ls /etc/filedrop/jobs 2>/dev/null | sed -n '/[.]json/s/[.].*//p')" -d 'show the files of this job only'
 complete -c filedrop -n '_shtab_filedrop_using; and test $_shtab_filedrop_npos -eq 0' -a list -d 'list the job'"'"'s folder on the server'
 complete -c filedrop -n '_shtab_filedrop_using list' -s h -l help -d 'show this help message and exit'

@@ -25,6 +25,8 @@ options:
       - V(amili_sftp) is Amili's standard SFTP service. It connects to C(sftp.amili.se) on port 22, drops off into
         C(input) with O(ignore:upload=direct), because Amili's guide grants no right to rename there, and picks up
         from C(pickup).
+      - V(amili_api) is Amili's files API, over O(protocol=amili_api), with O(token_url) of Amili's identity service. It
+        has no pickup.
       - V(billit_sftp) is the automatic exchange with Billit, in both directions. It drops off UBL (C(*.xml)), C(*.pdf),
         C(*.zip) and images. The jobs of a host run every 30 minutes. O(ignore:remote_dir) has no default, because the
         folders are free settings.
@@ -39,6 +41,8 @@ options:
       - V(ftp) is FTP without encryption. It needs O(allow_cleartext=true).
       - V(folder) is a folder of the host that runs the module, or of a network mount on it, that is used as a mailbox.
         It needs O(root), and has no host, port, user, keys or connections.
+      - V(amili_api) is Amili's files API over HTTPS. It needs O(base_url), O(token_url), O(client_id), O(client_secret)
+        and O(client_no), and has no host, port, user or keys. It is for drop-offs only.
       - "Default: V(sftp), unless O(preset) has another one."
     type: str
     choices:
@@ -46,10 +50,11 @@ options:
       - ftps
       - ftp
       - folder
+      - amili_api
   host:
     description:
       - The name or the address of the server, without protocol, user name or port.
-      - Required, except with O(protocol=folder), unless O(preset) has a default.
+      - Required, except with O(protocol=folder) and O(protocol=amili_api), unless O(preset) has a default.
     type: str
   port:
     description:
@@ -225,9 +230,58 @@ options:
     choices:
       - utf-8
       - latin-1
+  base_url:
+    description:
+      - The address of the files API, with O(protocol=amili_api), such as C(https://api.example.com/arm). Files go to
+        C(/clients/CLIENT_NO/files) below it.
+      - It must begin with C(https://), unless the service is on this host itself. It must not have a user or a
+        password.
+      - Required with O(protocol=amili_api). Amili tells its clients the address.
+    type: str
+  token_url:
+    description:
+      - The address that gives tokens, with O(protocol=amili_api). The same rules apply as for O(base_url).
+      - Required with O(protocol=amili_api), unless O(preset) has a default.
+    type: str
+  client_id:
+    description:
+      - The name of the client, to get a token. Required with O(protocol=amili_api).
+    type: str
+  client_secret:
+    description:
+      - The secret of the client, to get a token. Required with O(protocol=amili_api).
+      - It goes to O(token_url) only. The token is kept in a file beside the ledger, which only its user can read.
+    type: str
+  client_no:
+    description:
+      - The client number at the provider, with O(protocol=amili_api). It has letters, digits, C(-) and C(_) only.
+      - Required with O(protocol=amili_api).
+    type: str
+  user_id:
+    description:
+      - The user that each request names to the provider, with O(protocol=amili_api).
+      - "Default: V(filedrop), unless O(preset) has another one."
+    type: str
+  proxy:
+    description:
+      - The HTTP proxy to use with O(protocol=amili_api), such as C(http://proxy.example.com:3128).
+      - Without it, the environment's proxy is used (C(https_proxy), C(no_proxy)).
+    type: str
+  max_request_files:
+    description:
+      - How many files a request has at most, from 1 to 1000, with O(protocol=amili_api).
+      - "Default: V(100), unless O(preset) has another one."
+    type: int
+  max_request_bytes:
+    description:
+      - How long the body of a request is at most, in bytes, or with a unit such as V(32M). Content is a third longer in
+        a body than in its file. A larger file goes alone, with O(protocol=amili_api).
+      - "Default: V(32M), unless O(preset) has another one."
+    type: str
 requirements:
   - Python 3.9 or newer, on the host that runs the module
   - paramiko 2.12 or newer, on the host that runs the module, with O(protocol=sftp)
+  - urllib3 1.26 or newer, on the host that runs the module, with O(protocol=amili_api)
 notes:
   - The module runs on the host of the play and connects to the provider from there. To connect from another host, use
     C(delegate_to) or C(connection=local).
@@ -254,6 +308,7 @@ options:
       - ftps
       - ftp
       - folder
+      - amili_api
   host:
     description:
       - The server, as in the jobs. Used only for the account's name; the module does not connect.
@@ -367,6 +422,42 @@ options:
     choices:
       - utf-8
       - latin-1
+  base_url:
+    description:
+      - The address of the files API, as in the jobs. Used only for the account's name.
+    type: str
+  token_url:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: str
+  client_id:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: str
+  client_secret:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: str
+  client_no:
+    description:
+      - The client number at the provider, as in the jobs. Used only for the account's name.
+    type: str
+  user_id:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: str
+  proxy:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: str
+  max_request_files:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: int
+  max_request_bytes:
+    description:
+      - Ignored, because the module does not connect. Accepted for C(module_defaults) of the action group.
+    type: str
 requirements:
   - Python 3.9 or newer, on the host that runs the module
 """

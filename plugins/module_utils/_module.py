@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._engine._deps import PARAMIKO_IMPORT_ERROR, require
+from ._engine._deps import PARAMIKO_IMPORT_ERROR, URLLIB3_IMPORT_ERROR, require, require_urllib3
 from ._engine.config.account import account_from_options, protocol_of
 from ._engine.config.files import GivenConfiguration
 from ._engine.config.job import Job
@@ -42,7 +42,7 @@ Result = dict[str, Any]
 ACCOUNT_SPEC: dict[str, Any] = {
     "account": {"type": "str"},
     "preset": {"type": "str"},
-    "protocol": {"type": "str", "choices": ["sftp", "ftps", "ftp", "folder"]},
+    "protocol": {"type": "str", "choices": ["sftp", "ftps", "ftp", "folder", "amili_api"]},
     "host": {"type": "str"},
     "port": {"type": "int"},
     "username": {"type": "str"},
@@ -67,6 +67,15 @@ ACCOUNT_SPEC: dict[str, Any] = {
     "allow_cleartext": {"type": "bool"},
     "passive_host": {"type": "str", "choices": ["control", "given"]},
     "encoding": {"type": "str", "choices": ["utf-8", "latin-1"]},
+    "base_url": {"type": "str"},
+    "token_url": {"type": "str"},
+    "client_id": {"type": "str"},
+    "client_secret": {"type": "str", "no_log": True},
+    "client_no": {"type": "str"},
+    "user_id": {"type": "str"},
+    "proxy": {"type": "str"},
+    "max_request_files": {"type": "int"},
+    "max_request_bytes": {"type": "str"},
 }
 
 FOLDER_SPEC: dict[str, Any] = {
@@ -110,7 +119,9 @@ class FailJson:
     ) -> None:
         if isinstance(error, DependencyError):
             text = f"{error} The module ran with {sys.executable}."
-            self._module.fail_json(msg=text, reason=error.reason, exception=PARAMIKO_IMPORT_ERROR)
+            self._module.fail_json(
+                msg=text, reason=error.reason, exception=PARAMIKO_IMPORT_ERROR or URLLIB3_IMPORT_ERROR
+            )
         if isinstance(error, FiledropError):
             self._module.fail_json(msg=str(error), reason=error.reason)
         if isinstance(error, Exception):
@@ -219,7 +230,10 @@ def transfer_of_inventory(module: AnsibleModule) -> None:
 
 def be_able_to_connect(account: Mapping[str, Any], *, offline: bool = False) -> None:
     """Ensure that paramiko is there, if the account's protocol needs it."""
-    needs_library = not offline and protocol_of(account) == "sftp"
+    protocol = "" if offline else protocol_of(account)
+    if protocol == "amili_api":
+        require_urllib3()
+    needs_library = protocol == "sftp"
     respawn_if_needed(needs_library=needs_library)
     if needs_library:
         require()

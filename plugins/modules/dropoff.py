@@ -112,11 +112,26 @@ options:
         M(courier.filedrop.resolve). The file counts as held, and the task fails.
       - V(resend) sends it again. The provider may then receive it twice. Do not use it with a server that never shows
         files, because every run would send them again. See O(verify=close).
+      - With O(protocol=amili_api), such a file was in a request that got no answer, or an answer that does not speak of
+        it.
       - "Default: V(hold), unless O(preset) has another one."
     type: str
     choices:
       - hold
       - resend
+  file_types:
+    description:
+      - The provider's types of files, with O(protocol=amili_api), where it is required. It is a dictionary of patterns
+        and types, or a list of such dictionaries. The first pattern that fits the name counts, and case matters.
+      - A file that no pattern fits fails, and is not sent.
+    type: raw
+  rejected_dir:
+    description:
+      - The folder for files that the provider refuses for good, with O(protocol=amili_api). It must exist. A file with
+        the reason is put beside each.
+      - Without it, the file stays. It counts as failed in the run that hears the refusal, and as held (C(rejected)) in
+        later ones, until it changes or is resolved with M(courier.filedrop.resolve).
+    type: path
 extends_documentation_fragment:
   - courier.filedrop.account
   - courier.filedrop.attributes
@@ -335,6 +350,8 @@ def main() -> None:
         argument_spec={
             **ACCOUNT_SPEC,
             **JOB_SPEC,
+            "file_types": {"type": "raw"},
+            "rejected_dir": {"type": "path"},
             "src": {"type": "raw", "required": True},
             "upload": {"type": "str", "choices": ["rename", "direct"]},
             "temp_name": {"type": "str"},

@@ -32,7 +32,8 @@ options:
       - V(unfinished) files are in progress, or were when a run was interrupted. The next run of the job continues.
       - V(delivered) files arrived.
       - V(discarded) files are left alone because a person decided so.
-      - V(failed) files were refused by the program of an import, and are in its C(failed_dir).
+      - V(rejected) files were refused for good. A drop-off moves them to its C(rejected_dir), an import to its
+        C(failed_dir).
       - V(abandoned) entries are attempts without a result that left nothing behind on either side. If the file still
         has to be moved, there is a later entry for it, or the next run moves it.
     type: list
@@ -43,7 +44,7 @@ options:
       - unfinished
       - delivered
       - discarded
-      - failed
+      - rejected
       - abandoned
   since:
     description:
@@ -211,6 +212,14 @@ files:
           that far, or was deleted after it was sent.
       type: str
       sample: /srv/erp/outbox/archive/invoices-2026-04-10.xml
+    file_id:
+      description: What identifies the file to the provider, with C(protocol=amili_api). Null otherwise.
+      type: str
+      sample: 8d9f6a2f3c5e4b7d9a1c2e3f40516273
+    request:
+      description: The request in which it was sent last, with C(protocol=amili_api). Null otherwise.
+      type: str
+      sample: 1f2e3d4c5b6a7988
     changed_at:
       description: When its state last changed, or since when it waits, as ISO 8601 in UTC.
       type: str
@@ -301,6 +310,8 @@ def file_result(row: Row, outcome: str) -> dict[str, Any]:
         "sha256": row.sha256,
         "remote_path": names.as_data(row.remote_path),
         "local_path": names.as_data(row.local_path) if row.local_path else None,
+        "file_id": row.file_id,
+        "request": row.request,
         "changed_at": iso(row.changed_at),
     }
 
@@ -319,7 +330,7 @@ def main() -> None:
             "outcome": {
                 "type": "list",
                 "elements": "str",
-                "choices": ["held", "waiting", "unfinished", "delivered", "discarded", "failed", "abandoned"],
+                "choices": ["held", "waiting", "unfinished", "delivered", "discarded", "rejected", "abandoned"],
             },
             "since": {"type": "str"},
             "name": {"type": "str"},

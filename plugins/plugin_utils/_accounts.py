@@ -38,18 +38,9 @@ _NO_HOST_KEYS = (
     "courier.filedrop.host_keys_info shows what the server offers; compare that with what the provider published."
 )
 _PATHS = (
-    *(
-        "src",
-        "dest",
-        "archive_dir",
-        "done_dir",
-        "failed_dir",
-        "root",
-        "private_key_file",
-        "password_file",
-        "passphrase_file",
-    ),
-    *("ca_file", "client_certificate_file", "client_key_file"),
+    *("src", "dest", "archive_dir", "rejected_dir", "done_dir", "failed_dir", "root"),
+    *("private_key_file", "password_file", "passphrase_file"),
+    *("ca_file", "client_certificate_file", "client_key_file", "client_secret_file"),
 )
 _SAFE_PATH = re.compile(r"/[A-Za-z0-9_./@+-]+")
 _STAND_INS = {
@@ -340,7 +331,16 @@ def _without_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
     found = {key: value for key, value in options.items() if value is not None and key not in secrets}
     if found.get("protocol") == "folder":
         return found
-    return {**found, "private_key_file": "/x"} if _has_ssh_keys(found) else {**found, "password": "x"}
+    if _has_ssh_keys(found):
+        return {**found, "private_key_file": "/x"}
+    return {**found, "client_secret" if _is_api(found) else "password": "x"}
+
+
+def _is_api(options: Mapping[str, Any]) -> bool:
+    try:
+        return protocol_of(options) == "amili_api"
+    except FiledropError:
+        return False
 
 
 def nearest(name: object, known: Iterable[object]) -> str:

@@ -33,6 +33,7 @@ EXCLUSIVE = (
     f"{CONFIGURATION}/jobs/*.json",
     f"{KEYS}/*.password",
     f"{KEYS}/*.passphrase",
+    f"{KEYS}/*.client_secret",
     f"{UNITS}/filedrop@*.service.d/filedrop.conf",
     f"{UNITS}/filedrop@.service",
     f"{UNITS}/filedrop@*.timer",
@@ -126,10 +127,10 @@ def _file(name: str, content: str) -> dict[str, Any]:
 
 
 def _configuration_file(kind: str, name: str, options: Mapping[str, Any], host: Host) -> dict[str, Any]:
-    given = {key: value for key, value in options.items() if value is not None}
+    given = {key: options[key] for key in sorted(options) if options[key] is not None}  # file_types keep their order
     return {
         "path": f"{CONFIGURATION}/{kind}/{name}.json",
-        "content": json.dumps(given, indent=2, sort_keys=True, ensure_ascii=False) + "\n",
+        "content": json.dumps(given, indent=2, ensure_ascii=False) + "\n",
         "owner": "root",
         "group": host.user,
         "mode": "0640",

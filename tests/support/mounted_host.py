@@ -10,8 +10,7 @@ import os
 import subprocess
 from pathlib import Path
 
-_SCRIPT = """\
-#!/bin/sh
+_SCRIPT = """#!/bin/sh
 # Run a program in this host: with its own /etc, and as if systemd were its first process.
 exec unshare --mount --propagation private sh -c '
 mount -t overlay overlay -o lowerdir=/etc,upperdir={folder}/etc,workdir={folder}/work /etc &&

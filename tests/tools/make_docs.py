@@ -40,17 +40,24 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.states im
 )
 
 PAGE = CHECKOUT / "docs" / "guarantees.md"
-STATES = {"states-dropoff": ("direct", "rename"), "states-pickup": ("pickup",), "states-import": ("import",)}
+STATES = {
+    "states-dropoff": ("direct", "rename"),
+    "states-request": ("request",),
+    "states-pickup": ("pickup",),
+    "states-import": ("import",),
+}
 PICTURES = (*STATES, "architecture-floors", "architecture-file")
 _COLUMNS = {
     "direct": ("final name", "seen while open"),
     "rename": ("final name", "temporary name"),
+    "request": ("final name", "seen while open"),
     "pickup": ("here", "on the server"),
     "import": ("record of the handler", "tries"),
 }
 _AXES: dict[str, tuple[type[Enum], type[Enum]]] = {
     "direct": (Seen, Visibility),
     "rename": (Seen, Seen),
+    "request": (Seen, Visibility),
     "pickup": (LocalPart, Original),
     "import": (HandlerEnd, TriesLeft),
 }

@@ -52,13 +52,13 @@ async def _describe(
         for name, allowed in (await _probe(remote, probe_dir)).items():
             ledger.learn(account.name, name, allowed=allowed)
     words = {True: "yes", False: "no", None: "unknown"}
-    latency = await _latency(remote)
+    latency = await _latency(remote) if remote.features.stat else None
     found = [await _look_at(remote, folder) for folder in folders]
     return {
         "notes": [],
+        "latency": latency,
         **remote.info(),  # now it has answered requests of all kinds
         **_key_of(account),
-        "latency": latency,
         "folders": found,
         "capabilities": {name: words[ledger.capability(account.name, name)] for name in ALL},
     }

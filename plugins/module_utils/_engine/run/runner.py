@@ -41,6 +41,7 @@ from .adoption import adopt
 from .last_run import remember
 from .retention import prune
 from .stuck import mark_stuck
+from .token_file import with_token_file
 from .troubles import Troubles
 from .whole_keys import with_whole_keys
 
@@ -223,6 +224,7 @@ def _attempt(
     if not work.begin_attempt():
         return
     account = with_whole_keys(account, ledger, keep=not check)
+    account = with_token_file(account, None if check else ledger.path)
     account = replace(account, in_one_write=ledger.capability(account.name, IN_ONE_WRITE) is not False)
     with closing(work.connect(account)) as remote:
         troubles.has_connected = True

@@ -10,7 +10,11 @@ import importlib
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.files import ACCOUNT_OPTIONS, JOB_OPTIONS
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.files import (
+    ACCOUNT_OPTIONS,
+    JOB_OPTIONS,
+    SECRETS,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, LEDGER_SPEC
 
 ONLY_IN_FILES = {
@@ -52,4 +56,4 @@ def test_job_files(direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_account_files() -> None:
     """An account is named like its file, and its secrets may stand in files of their own."""
-    assert set(ACCOUNT_OPTIONS) == set(ACCOUNT_SPEC) - {"account"} | {"passphrase_file", "password_file"}
+    assert set(ACCOUNT_OPTIONS) == set(ACCOUNT_SPEC) - {"account"} | {f"{secret}_file" for secret in SECRETS}

@@ -162,7 +162,7 @@ def test_the_ledger_tells_all_that_people_need(told: Any, ledger: str) -> None:
         "unfinished": 0,
         "delivered": 1,
         "discarded": 0,
-        "failed": 0,
+        "rejected": 0,
         "abandoned": 0,
     }
     *held, delivered = result["files"]

@@ -75,6 +75,8 @@ def _row(row: Row, outcome: str) -> dict[str, Any]:
         "remote_path": row.remote_path,
         "local_path": row.local_path or "",
         "sha256": row.sha256,
+        "file_id": row.file_id,
+        "request": row.request,
     }
 
 

@@ -229,7 +229,8 @@ class DropoffWorkflow:
             name = set_aside(item.folder, item.file, into, why, part_prefix=self._part_prefix)
             await self.syncer.sync_move(into.fd, item.folder.fd)
         except (DiskError, Replaced) as trouble:
-            return Rejected(error.reason, f"{error.finding} It was not moved to rejected_dir: {trouble.finding}")
+            finding = f"{error.finding} It was not moved to rejected_dir: {trouble.finding}"
+            return Rejected(error.reason, finding, error.way_out)
         await self.ledger.commit(row, State.REJECTED, local_path=into.path_of(name))
         return Rejected(error.reason, f"{error.finding} It was moved to {into.path_of(name)!r}.", "Correct the file.")
 

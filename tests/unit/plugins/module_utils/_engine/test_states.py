@@ -37,6 +37,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.states im
 AXES: dict[str, tuple[type[Enum], type[Enum]]] = {
     "direct": (Seen, Visibility),
     "rename": (Seen, Seen),
+    "request": (Seen, Visibility),
     "pickup": (LocalPart, Original),
     "import": (HandlerEnd, TriesLeft),
 }

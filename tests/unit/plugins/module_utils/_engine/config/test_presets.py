@@ -46,7 +46,7 @@ def test_an_unknown_preset_is_refused_and_the_known_ones_are_listed(name: str) -
 def test_every_preset_speaks_only_of_options_that_exist(preset: Preset) -> None:
     assert PRESETS[preset.name] is preset
     assert preset.title
-    assert set(preset.account) <= names(Account) - {"name", "preset", "password", "passphrase"}
+    assert set(preset.account) <= names(Account) | {"token_url"} - {"name", "preset", "password", "passphrase"}
     of_files = {"every", "by_hand"}
     assert set(preset.dropoff) <= names(Dropoff) - {"name", "sources"} | of_files
     assert set(preset.pickup or {}) <= names(Pickup) - {"name", "dest"} | of_files

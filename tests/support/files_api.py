@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A files API that answers as a test says, and remembers what it took."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Optional
+
+CLIENT_NO = "2218"
+SECRET = "s3cret/+=of the client"
+
+Answer = tuple[int, Any]
+Script = Callable[["FilesApi", dict[str, Any]], Optional[Answer]]
+"""What to answer to a request; None: close the connection without an answer."""
+
+
+@dataclass
+class FilesApi:
+    """The service.
+
+    :ivar taken: name and content of each file that it took, by fileId; a list shows those that were taken twice.
+    :ivar scripts: answers to the next requests; afterwards every file is taken.
+    :ivar requests: the names of the files of each complete request.
+    :ivar cut_after: bytes of the body after which the connection is cut, for the next request.
+    """
+
+    taken: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
+    scripts: list[Script] = field(default_factory=list)
+    requests: list[list[str]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    file_ids: list[tuple[str, str]] = field(default_factory=list)
+    tokens: int = 0
+    valid: set[str] = field(default_factory=set)
+    expires_in: int = 3600
+    token_status: int = 200
+    cut_after: int | None = None
+    url: str = ""
+
+    @property
+    def contents(self) -> dict[str, bytes]:
+        """The content of each file by its name; no file was taken twice."""
+        found = [one for each in self.taken.values() for one in each]
+        assert len(found) == len(dict(found))
+        return dict(found)
+
+    def take(self, body: dict[str, Any], *names: str) -> list[dict[str, Any]]:
+        """Take the files of these names (all, if there are none); return their entries."""
+        entries = []
+        for file in body["files"]:
+            if not names or file["name"] in names:
+                content = base64.b64decode(file["content"], validate=True)
+                self.taken.setdefault(file["fileId"], []).append((file["name"], content))
+                entries.append(entry(file))
+        return entries
+
+    def options(self, **more: Any) -> dict[str, Any]:
+        return {
+            "protocol": "amili_api",
+            "base_url": f"{self.url}/arm",
+            "token_url": f"{self.url}/token",
+            "client_id": "client",
+            "client_secret": SECRET,
+            "client_no": CLIENT_NO,
+            "timeout": 5,
+            **more,
+        }
+
+
+def entry(file: dict[str, Any], status: str = "PROCESSED", result: str = "CREATED", **more: Any) -> dict[str, Any]:
+    return {"fileId": file["fileId"], "status": status, "result": result, "message": f"of {file['name']}", **more}
+
+
+def answer(entries: list[dict[str, Any]], status: int = 200, client_no: object = int(CLIENT_NO)) -> Answer:
+    return status, {"status": "PROCESSED", "result": "CREATED", "clientNo": client_no, "files": entries}
+
+
+def take_all(api: FilesApi, body: dict[str, Any]) -> Answer:
+    return answer(api.take(body))
+
+
+@contextmanager
+def files_api(context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[FilesApi]:
+    api = FilesApi()
+
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            del request, client_address  # a client that has gone
+
+    class Handler(_Handler):
+        service = api
+
+    with Server((host, 0), Handler) as server:
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        shown = f"[{host}]" if ":" in host else host
+        api.url = f"{'http' if context is None else 'https'}://{shown}:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield api
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    service: FilesApi
+
+    def do_GET(self) -> None:
+        self._send(200, {"status": "ok"})
+
+    def do_POST(self) -> None:
+        api, length = self.service, int(self.headers["Content-Length"])
+        if self.path == "/token":
+            self.rfile.read(length)
+            api.tokens += 1
+            token = f"token-{api.tokens}"
+            api.valid.add(token)
+            return self._send(api.token_status, {"access_token": token, "expires_in": api.expires_in})
+        if api.cut_after is not None:
+            self.rfile.read(min(api.cut_after, length))
+            api.cut_after = None
+            return self._cut()
+        body = self.rfile.read(length)
+        if len(body) < length:
+            return self._cut()
+        given = json.loads(body)
+        api.requests.append([file["name"] for file in given["files"]])
+        api.file_ids += [(file["name"], file["fileId"]) for file in given["files"]]
+        api.headers.append(dict(self.headers))
+        if self.headers["Authorization"].removeprefix("Bearer ") not in api.valid:
+            return self._send(401, {"message": "who are you?"})
+        if self.path != f"/arm/clients/{CLIENT_NO}/files":
+            return self._send(404, {})
+        script = api.scripts.pop(0) if api.scripts else take_all
+        said = script(api, given)
+        return self._cut() if said is None else self._send(*said)
+
+    def _cut(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def _send(self, status: int, body: Any) -> None:
+        headers = body.pop("headers", {}) if isinstance(body, dict) else {}
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_arguments: Any) -> None:
+        pass
