@@ -53,7 +53,7 @@ def test_the_here_documents_of_the_guide_work(box: DropBox) -> None:
         ("get pickup/outside/secret got", "not found|No such|denied"),
         ("get ../2005678/pickup/other got", "not found|No such"),
         ("get /etc/passwd got", "not found|No such"),
-        ('put new input/a"b', "denied|Failure"),
+        (r'put new "input/a\"b"', "denied|failure"),
     ],
 )
 def test_over_sftp_all_else_is_refused(box: DropBox, line: str, refusal: str) -> None:
