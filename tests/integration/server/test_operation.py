@@ -45,7 +45,9 @@ def test_200_clients_at_once(box: DropBox) -> None:
     (box.folder / "many").write_text("content")
     command = ["sftp", *box.ssh_options("amili"), "2001234@127.0.0.1"]
     clients = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=box.folder)
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=box.folder
+        )
         for _number in range(200)
     ]
     for number, client in enumerate(clients):
@@ -95,9 +97,9 @@ def test_an_account_that_is_taken_out_cannot_log_in_and_its_files_stay(box: Drop
         ({"public_keys": ["ssh-dss AAAA"]}, "public_keys: item 1 is not a public key"),
         ({"public_keys": "ssh-ed25519 AAAA"}, "public_keys: found"),
         ({"password": "short"}, "at least 8 characters"),
-        ({"password": "long enough", "layout": "other"}, 'layout: invalid value'),
+        ({"password": "long enough", "layout": "other"}, "layout: invalid value"),
         ({"password": "long enough", "layout": "billit"}, "requires the names of the folders"),
-        ({"password": "long enough", "layout": "billit", "folders": {"upload": "a/b", "download": "c"}}, "invalid name"),
+        ({"layout": "billit", "folders": {"upload": "a/b", "download": "c"}}, "invalid name"),
         ({"password": "long enough", "protocols": ["scp"]}, "protocols: invalid value"),
         ({"password": "long enough", "quota": "lots"}, "quota: invalid value"),
     ],

@@ -103,7 +103,9 @@ def test_billit_moves_what_it_has_read_into_its_success_folder_by_day(box: DropB
 
     assert (box.root / "billit" / "read" / "2026-11-29" / "document.xml").read_text() == "document"
     assert (box.root / "billit" / "invoices" / "1.xml").read_text() == "invoice"
-    assert "denied" in box.sftp("rename read/2026-11-29/document.xml invoices/x\n", account="billit", key="billit").stderr
+    assert (
+        "denied" in box.sftp("rename read/2026-11-29/document.xml invoices/x\n", account="billit", key="billit").stderr
+    )
 
 
 @pytest.mark.parametrize("protocol", ["ftps", "ftp"])
@@ -161,7 +163,9 @@ def test_lftp_takes_what_is_placed_and_sends_by_a_temporary_name(box: DropBox) -
         f"open -u 'shop,{PASSWORD}' ftp://127.0.0.1:{box.ports['ftps']};"
         "put -O input lftp.xml; get pickup/for-lftp.xml; rm pickup/for-lftp.xml"
     )
-    ran = subprocess.run(["lftp", "-c", script], cwd=box.folder, capture_output=True, text=True, check=False, timeout=60)
+    ran = subprocess.run(
+        ["lftp", "-c", script], cwd=box.folder, capture_output=True, text=True, check=False, timeout=60
+    )
     assert ran.returncode == 0, ran.stderr
     assert (box.root / "shop" / "input" / "lftp.xml").read_text() == "sent"
     assert (box.folder / "for-lftp.xml").read_text() == "report"
