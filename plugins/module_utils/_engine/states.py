@@ -478,7 +478,7 @@ _VERDICTS = {
 
 def track_of(direction: str, temporary: str | None, file_id: str | None = None) -> str:
     """The table of a row: by its direction and, for a drop-off, by whether it has a temporary name or a fileId."""
-    if direction == "pickup":
+    if direction != "dropoff":
         return direction
     if file_id is not None:
         return "request"

@@ -72,8 +72,11 @@ class Desk:
     def called(self) -> Counter[str]:
         return Counter(self.calls.read_text().splitlines())
 
-    def wait_for_call(self, name: str) -> None:
+    def wait_for_call(self, name: str, process: subprocess.Popen[str]) -> None:
+        """Wait until a run has called the handler."""
         while name not in self.called():
+            if process.poll() is not None:
+                raise RuntimeError(f"the run has ended: {process.communicate()}")
             time.sleep(0.01)
 
 
@@ -152,7 +155,7 @@ def test_check_mode_starts_nothing(desk: Desk) -> None:
 def test_a_run_that_is_killed_leaves_the_handler_to_end_and_the_next_run_reads_how(desk: Desk) -> None:
     desk.put("waits.xml")
     process = desk.host.start("run", "book")
-    desk.wait_for_call("waits.xml")
+    desk.wait_for_call("waits.xml", process)
     process.kill()
     process.wait()
     assert outcomes(desk.run()) == {"waits.xml": ("waiting", "handler_running")}
@@ -170,7 +173,7 @@ def test_a_wrapper_that_is_killed_leaves_a_file_whose_end_nobody_knows(desk: Des
     desk.job(ambiguous=ambiguous)
     desk.put("waits.xml")
     process = desk.host.start("run", "book")
-    desk.wait_for_call("waits.xml")
+    desk.wait_for_call("waits.xml", process)
     process.kill()
     for pid in wrappers(desk.host.folder):
         os.kill(pid, signal.SIGKILL)
