@@ -32,8 +32,6 @@ FOLDER = "pickup"
 JOB = "place:"
 """How the names of these jobs begin in the ledger. No job of a file can have such a name."""
 
-_TIME = "%Y-%m-%dT%H:%M:%S%z"
-
 _MODE = 0o640  # the group of the folder reads it: that is the server's
 
 
@@ -135,5 +133,5 @@ def fetches(log: str) -> dict[str, float]:
                 with suppress(ValueError, KeyError, TypeError, AttributeError):
                     entry = json.loads(line)
                     if entry["command"] == "RETR":
-                        found[entry["path"]] = datetime.strptime(entry["time"], _TIME).timestamp()
+                        found[entry["path"]] = datetime.strptime(entry["time"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
     return found

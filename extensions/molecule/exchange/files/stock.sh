@@ -1,0 +1,19 @@
+#!/bin/sh
+# What the stock client may do, and what it may not.
+set -eu
+cd "$(mktemp -d)"
+echo "by hand of $1" >by-hand.xml
+tr -d '\n' </etc/filedrop/accounts/partner.json | sed 's/.*"host_keys": *\[ *"\([^"]*\)".*/[10.230.77.21]:2022 \1/' >known_hosts
+client() { sftp -q -b "$1" -P 2022 -i /etc/filedrop/keys/partner -o IdentitiesOnly=yes -o UserKnownHostsFile="$PWD/known_hosts" "$name@10.230.77.21"; }
+name=$1
+test "$(grep -c "of $name" /srv/erp/inbox/report.txt)" -ge 5
+printf 'cd input\nput by-hand.xml\n' >allowed
+client allowed
+for refused in 'put by-hand.xml pickup/x.xml' 'ls input' 'put by-hand.xml /x.xml' 'cd ..' 'get input/by-hand.xml' 'cd /srv'; do
+    printf '%s\n' "$refused" >refused
+    if client refused >said 2>&1 && [ "$refused" != 'cd ..' ]; then
+        echo "allowed: $refused"
+        cat said
+        exit 1
+    fi
+done
