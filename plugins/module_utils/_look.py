@@ -32,11 +32,12 @@ _NEWER = "filedrop requires Python 3.9 or newer. Install it."
 _PROBE = """\
 import importlib.util, json, sys
 found = {"version": sys.version_info[:2], "ensurepip": importlib.util.find_spec("ensurepip") is not None}
-try:
-    import cryptography, paramiko
-    found["library"] = True
-except ImportError:
-    found["library"] = False
+found["lacks"] = []
+for name in sys.argv[1:]:
+    try:
+        __import__(name)
+    except ImportError:
+        found["lacks"].append(name)
 print(json.dumps(found))
 """
 _CALENDAR_HINT = (
@@ -116,8 +117,10 @@ def _plan_for(given: Mapping[str, Any], scheduler: str, owner: str) -> dict[str,
 def _inspect(given: Mapping[str, Any]) -> dict[str, Any]:
     paths = given["paths"]
     user = _user(given["user"])
-    venv = os.path.join(paths["venv"], "bin", "python")
-    python = _probe(paths["python"])
+    venv, libraries = os.path.join(paths["venv"], "bin", "python"), given["libraries"]
+    python = _probe(paths["python"], libraries)
+    in_venv = (_probe(venv, libraries) if os.path.exists(venv) else None) or {"lacks": libraries}
+    lacks = libraries if python is None else python["lacks"]
     return {
         "python": python,
         "apt": os.path.exists("/usr/bin/apt-get"),
@@ -129,8 +132,8 @@ def _inspect(given: Mapping[str, Any]) -> dict[str, Any]:
         "configured": os.path.isdir(os.path.join(paths["configuration"], "jobs")),
         "handover": _shares_mounts(),
         "user": user is not None,
-        "library": bool(python and python["library"]),
-        "venv": os.path.exists(venv) and bool((_probe(venv) or {}).get("library")),
+        "lacks": {"system": lacks, "venv": in_venv["lacks"]},
+        "venv": os.path.exists(venv) and in_venv["lacks"] != libraries,
         "requirements": _text_of(paths["requirements"]),
         "ensurepip": bool(python and python["ensurepip"]),
     }
@@ -150,8 +153,8 @@ def _group(name: str) -> grp.struct_group | None:
         return None
 
 
-def _probe(python: str) -> dict[str, Any] | None:
-    status, out, _error = _ask([python, "-Ic", _PROBE])
+def _probe(python: str, libraries: Sequence[str]) -> dict[str, Any] | None:
+    status, out, _error = _ask([python, "-Ic", _PROBE, *libraries])
     return json.loads(out) if status == 0 else None
 
 
@@ -219,8 +222,8 @@ def _host_problems(given: Mapping[str, Any], seen: Mapping[str, Any], scheduler:
         found.append(Problem(str(error)))
     found += _user_problems(given)
     if given["entry"] == "jobs":
-        library = {"system": seen["library"], "venv": seen["venv"]}[given["library"]]
-        there = {paths["command"]: seen["command"], paths["ledger"]: seen["ledger"], "the library paramiko": library}
+        there = {paths["command"]: seen["command"], paths["ledger"]: seen["ledger"]}
+        there.update({f"the library {name}": False for name in seen["lacks"][given["library"]]})
         missing = [name for name, exists in {**there, f"the user {given['user']}": seen["user"]}.items() if not exists]
         if missing:
             way_out = "Run the whole role first: tasks_from: main, or the playbook courier.filedrop.jobs."
@@ -315,9 +318,9 @@ def _differences(
 
 
 def _library_as_wanted(given: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
-    if given["library"] == "system":
-        return bool(seen["library"])
-    return bool(seen["venv"]) and seen["requirements"] == given["requirements"]
+    if seen["lacks"][given["library"]]:
+        return False
+    return given["library"] == "system" or (bool(seen["venv"]) and seen["requirements"] == given["requirements"])
 
 
 def _user_as_wanted(given: Mapping[str, Any]) -> bool:

@@ -229,14 +229,13 @@ def transfer_of_inventory(module: AnsibleModule) -> None:
 
 
 def be_able_to_connect(account: Mapping[str, Any], *, offline: bool = False) -> None:
-    """Ensure that paramiko is there, if the account's protocol needs it."""
-    protocol = "" if offline else protocol_of(account)
-    if protocol == "amili_api":
-        require_urllib3()
-    needs_library = protocol == "sftp"
-    respawn_if_needed(needs_library=needs_library)
-    if needs_library:
+    """Ensure that the library is there that the account's protocol needs."""
+    library = {"sftp": "paramiko", "amili_api": "urllib3"}.get("" if offline else protocol_of(account))
+    respawn_if_needed(library)
+    if library == "paramiko":
         require()
+    elif library == "urllib3":
+        require_urllib3()
 
 
 def key_file(module: AnsibleModule, text: str, name: str = "key") -> str:

@@ -192,11 +192,16 @@ def _lacks_host_keys(options: Mapping[str, Any]) -> bool:
 
 
 def _has_ssh_keys(options: Mapping[str, Any]) -> bool:
-    """Return whether the account's protocol uses host keys and private keys. An invalid one counts as SFTP."""
+    """Return whether the account's protocol uses host keys and private keys."""
+    return protocol_or_sftp(options) == "sftp"
+
+
+def protocol_or_sftp(options: Mapping[str, Any]) -> str:
+    """Return the protocol of an account. An invalid one counts as SFTP."""
     try:
-        return protocol_of(options) == "sftp"
+        return protocol_of(options)
     except FiledropError:
-        return True
+        return "sftp"
 
 
 def of_variable(variable: str, error: Exception) -> str:
@@ -333,14 +338,7 @@ def _without_secrets(options: Mapping[str, Any]) -> dict[str, Any]:
         return found
     if _has_ssh_keys(found):
         return {**found, "private_key_file": "/x"}
-    return {**found, "client_secret" if _is_api(found) else "password": "x"}
-
-
-def _is_api(options: Mapping[str, Any]) -> bool:
-    try:
-        return protocol_of(options) == "amili_api"
-    except FiledropError:
-        return False
+    return {**found, "client_secret" if protocol_or_sftp(found) == "amili_api" else "password": "x"}
 
 
 def nearest(name: object, known: Iterable[object]) -> str:

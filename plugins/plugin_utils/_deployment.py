@@ -11,10 +11,11 @@ case, and the host's answer chooses one.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ..module_utils._engine.config.paths import COMMAND
-from ._accounts import CONFIGURATION, KEYS, Host, InvalidVariables
+from ._accounts import CONFIGURATION, KEYS, Host, InvalidVariables, protocol_or_sftp
 from ._command import built_command, digest_of
 from ._plan import plan
 from ._variables import CHOICES, Variables
@@ -33,6 +34,7 @@ PATHS = {
 }
 """Paths on the hosts: test_filedrop.py compares them with those in the role's vars/main.yml."""
 
+_URLLIB3 = "urllib3>=1.26,<3"
 _GROUP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
 
 
@@ -42,6 +44,22 @@ def user_of_jobs(variables: Variables) -> str:
     if user == "root":
         variables.problems.append("filedrop_user: the jobs cannot run as root. Use a user of their own.")
     return user
+
+
+def libraries_of(accounts: Mapping[Any, Any]) -> list[str]:
+    """Return the Python libraries that a host with these accounts needs.
+
+    A host without accounts gets paramiko, for the accounts that will come.
+    """
+    protocols = {protocol_or_sftp(options) for options in accounts.values() if isinstance(options, Mapping)}
+    found = [] if protocols == {"amili_api"} else ["paramiko"]
+    return [*found, "urllib3"] if "amili_api" in protocols else found
+
+
+def _further_packages(libraries: list[str], packages: list[str]) -> list[str]:
+    """Return what an environment needs beside the packages of the inventory, which may have it already."""
+    has_it = any(re.match(r"urllib3(?![\w.-])", package) for package in packages)
+    return [_URLLIB3] if "urllib3" in libraries and not has_it else []
 
 
 def require_removable(variables: Variables) -> None:
@@ -70,7 +88,7 @@ class Deployment:
         self.groups = variables.whole_list("filedrop_groups")
         self.scheduler = variables.choice("filedrop_scheduler", CHOICES["filedrop_scheduler"][0])
         self.library = variables.choice("filedrop_python", CHOICES["filedrop_python"][0])
-        self.packages = variables.whole_list("filedrop_pip_packages")
+        packages = variables.whole_list("filedrop_pip_packages")
         self.key_type = variables.choice("filedrop_key_type", "ed25519")
         self.key_comment = variables.text("filedrop_key_comment")
         self._shares_keys = variables.choice("filedrop_key_scope", CHOICES["filedrop_key_scope"][0]) == "account"
@@ -83,8 +101,10 @@ class Deployment:
             for name in self.groups
             if not _GROUP.fullmatch(name)
         ]
-        if self.library == "venv" and not self.packages:
+        if self.library == "venv" and not packages:
             problems.append("filedrop_pip_packages: the list is empty, and filedrop_python is venv. Remove the list.")
+        self.libraries = libraries_of(self.accounts)
+        self.packages = [*packages, *_further_packages(self.libraries, packages)]
         self._plans: dict[tuple[str, str], dict[str, Any]] = {}
         self._refused: dict[tuple[str, str], list[str]] = {}
         for case in self._cases():
@@ -143,6 +163,7 @@ class Deployment:
             "groups": self.groups,
             "scheduler": self.scheduler,
             "library": self.library,
+            "libraries": self.libraries,
             "requirements": "".join(f"{package}\n" for package in self.packages),
             "command": digest_of(built_command(python, temporary)),
             "key_type": self.key_type,

@@ -49,6 +49,7 @@ class ActionModule(FiledropAction):
         if deployment.is_empty and not answer["seen"]["configured"]:
             return {**found, "msg": _NOTHING, "_ansible_verbose_always": True}
         found.update({name: answer[name] for name in _ANSWERS}, warnings=answer.get("warnings", []))
+        found["packages"] = deployment.packages
         found["problems"] = [*of_this_case, *answer["problems"]]
         if found["problems"]:
             return found

@@ -33,9 +33,15 @@ options:
     choices: [auto, systemd, cron]
     required: true
   library:
-    description: Where the SSH library comes from.
+    description: Where the Python libraries come from.
     type: str
     choices: [system, venv]
+    required: true
+  libraries:
+    description: The Python libraries that the accounts need.
+    type: list
+    elements: str
+    choices: [paramiko, urllib3]
     required: true
   requirements:
     description: The packages that the virtual environment must have, one a line.
@@ -132,6 +138,12 @@ def main() -> None:
                 "groups": {"type": "list", "elements": "str", "required": True},
                 "scheduler": {"type": "str", "choices": ["auto", "systemd", "cron"], "required": True},
                 "library": {"type": "str", "choices": ["system", "venv"], "required": True},
+                "libraries": {
+                    "type": "list",
+                    "elements": "str",
+                    "choices": ["paramiko", "urllib3"],
+                    "required": True,
+                },
                 "requirements": {"type": "str", "required": True},
                 "command": {"type": "str", "required": True},
                 "key_type": {

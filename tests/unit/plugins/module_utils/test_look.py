@@ -60,6 +60,7 @@ class Site:
             "groups": [],
             "scheduler": "cron",
             "library": "system",
+            "libraries": ["paramiko"],
             "requirements": "",
             "command": "",
             "key_type": "ed25519",
@@ -68,8 +69,8 @@ class Site:
             "secrets": [],
         }
 
-    def python(self, version: tuple[int, int] = (3, 11), *, library: bool = True) -> None:
-        answer = json.dumps({"version": version, "ensurepip": True, "library": library})
+    def python(self, version: tuple[int, int] = (3, 11), *, lacks: tuple[str, ...] = ()) -> None:
+        answer = json.dumps({"version": version, "ensurepip": True, "lacks": lacks})
         path = Path(self.paths["python"])
         path.write_text(f"#!/bin/sh\necho '{answer}'\n")
         path.chmod(0o755)
@@ -157,11 +158,26 @@ def test_jobs_without_a_ledger_are_refused(site: Site) -> None:
 
 
 def test_the_entry_point_for_jobs_names_all_that_is_missing(site: Site) -> None:
-    site.python(library=False)
+    site.python(lacks=("paramiko",))
     (told,) = site.problems(entry="jobs")
     assert told.startswith(
         f"Missing on this host: {site.paths['command']}, {site.paths['ledger']}, the library paramiko"
     )
+
+
+@pytest.mark.parametrize("lacking", ["paramiko", "urllib3"])
+def test_only_the_libraries_that_the_accounts_need_are_missed(site: Site, lacking: str) -> None:
+    site.paths["python"] = str(site.folder / "other")
+    other = Path(site.paths["python"])
+    hidden = f"import sys; sys.modules['{lacking}'] = None"
+    other.write_text(f'#!/bin/sh\nprobe="$2"; shift 2\nexec {sys.executable} -Ic "{hidden}\n$probe" "$@"\n')
+    other.chmod(0o755)
+    for needed in (["paramiko"], ["urllib3"], ["paramiko", "urllib3"]):
+        looked = site.looked(libraries=needed)
+        assert looked["seen"]["lacks"]["system"] == [name for name in needed if name == lacking]
+        assert ("library" in looked["differs"]) is (lacking in needed)
+        (told,) = site.problems(libraries=needed, entry="jobs")
+        assert (f"the library {lacking}" in told) is (lacking in needed)
 
 
 def differs(site: Site, **options: Any) -> list[str]:
@@ -231,7 +247,8 @@ def test_this_python_can_be_asked(site: Site) -> None:
     site.paths["python"] = sys.executable
     python = site.looked()["seen"]["python"]
     assert python["version"] == list(sys.version_info[:2])
-    assert python["library"] is True
+    assert python["lacks"] == []
+    assert site.looked(libraries=["urllib3"])["seen"]["lacks"]["system"] == []
 
 
 def test_what_is_in_the_place_of_a_file_is_told_beside_the_other_mistakes(
