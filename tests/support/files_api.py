@@ -33,6 +33,8 @@ class FilesApi:
     :ivar scripts: answers to the next requests; afterwards every file is taken.
     :ivar requests: the names of the files of each complete request.
     :ivar cut_after: bytes of the body after which the connection is cut, for the next request.
+    :ivar before_cut: what happens right before that.
+    :ivar before_token: what happens before a token is given.
     """
 
     taken: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
@@ -45,6 +47,8 @@ class FilesApi:
     expires_in: int = 3600
     token_status: int = 200
     cut_after: int | None = None
+    before_cut: Callable[[], None] = field(default=lambda: None)
+    before_token: Callable[[], None] = field(default=lambda: None)
     url: str = ""
 
     @property
@@ -129,6 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         api, length = self.service, int(self.headers["Content-Length"])
         if self.path == "/token":
             self.rfile.read(length)
+            api.before_token()
             api.tokens += 1
             token = f"token-{api.tokens}"
             api.valid.add(token)
@@ -136,6 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         if api.cut_after is not None:
             self.rfile.read(min(api.cut_after, length))
             api.cut_after = None
+            api.before_cut()
             return self._cut()
         body = self.rfile.read(length)
         if len(body) < length:
