@@ -34,6 +34,7 @@ class FilesApi:
     :ivar requests: the names of the files of each complete request.
     :ivar cut_after: bytes of the body after which the connection is cut, for the next request.
     :ivar before_cut: what happens right before that.
+    :ivar discards: whether the content of files is not kept: each request has one large file.
     :ivar before_token: what happens before a token is given.
     """
 
@@ -46,7 +47,9 @@ class FilesApi:
     valid: set[str] = field(default_factory=set)
     expires_in: int = 3600
     token_status: int = 200
+    token_headers: dict[str, str] = field(default_factory=dict)
     cut_after: int | None = None
+    discards: bool = False
     before_cut: Callable[[], None] = field(default=lambda: None)
     before_token: Callable[[], None] = field(default=lambda: None)
     url: str = ""
@@ -137,13 +140,17 @@ class _Handler(BaseHTTPRequestHandler):
             api.tokens += 1
             token = f"token-{api.tokens}"
             api.valid.add(token)
-            return self._send(api.token_status, {"access_token": token, "expires_in": api.expires_in})
+            return self._send(
+                api.token_status, {"access_token": token, "expires_in": api.expires_in, "headers": api.token_headers}
+            )
         if api.cut_after is not None:
             self.rfile.read(min(api.cut_after, length))
             api.cut_after = None
             api.before_cut()
             return self._cut()
-        body = self.rfile.read(length)
+        body = self._without_content(length) if api.discards else self.rfile.read(length)
+        if api.discards:
+            length = len(body)
         if len(body) < length:
             return self._cut()
         given = json.loads(body)
@@ -157,6 +164,15 @@ class _Handler(BaseHTTPRequestHandler):
         script = api.scripts.pop(0) if api.scripts else take_all
         said = script(api, given)
         return self._cut() if said is None else self._send(*said)
+
+    def _without_content(self, length: int) -> bytes:
+        """Read a body with one file, whose content is one run of the letter A: zeros."""
+        kept = b""
+        while length:
+            piece = self.rfile.read(min(length, 2**20))
+            length -= len(piece)
+            kept = (kept + piece).replace(b"A" * 2**16, b"")
+        return kept
 
     def _cut(self) -> None:
         self.close_connection = True

@@ -115,7 +115,10 @@ class Tokens:
             return AuthenticationError("login_refused", finding, way_out)
         if status == 200:
             return ProtocolError("token_malformed", f"The answer of {url} was cut off, or is too large.")
-        return UnreachableError("service_refused", finding, "Check token_url. Redirects are not followed.")
+        if 300 <= status < 400:
+            way_out = "Redirects are not followed, as they could lead to another host. Correct token_url."
+            return UnreachableError("redirected", finding, way_out)
+        return UnreachableError("service_refused", finding, "Check token_url.")
 
     # --- the file
 
