@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sandbox
-short_description: Start and stop a local provider for tests, over SFTP, FTPS and FTP
+short_description: Start and stop a local provider for tests, over SFTP, FTPS, FTP and the files API
 version_added: 0.1.0
 description:
   - Runs an SFTP server, and if you want an FTP server, on the host's own loopback address, with accounts like those of
@@ -70,7 +70,7 @@ options:
       password:
         description:
           - A password for the login, instead of a key or in addition to one. Only a salted hash of it is stored.
-          - FTPS and FTP always require one.
+          - FTPS, FTP and the files API always require one.
         type: str
       billit:
         description:
@@ -119,6 +119,9 @@ options:
       - V(ftp) serves FTP without encryption on RV(ftp_port).
       - An uploaded file is complete when its data connection ends. As most FTP servers, this one cannot know whether
         the connection was cut. RNTO overwrites an existing file.
+      - V(amili_api) serves Amili's files API without encryption on RV(base_url), and its tokens on RV(token_url). The
+        C(client_id) and the C(client_no) of an account are its user name, and the C(client_secret) is its password.
+        Files arrive in C(input). A request is held in memory.
       - "Default: the last value, or V(sftp) at first."
     type: list
     elements: str
@@ -126,6 +129,7 @@ options:
       - sftp
       - ftps
       - ftp
+      - amili_api
   lifetime:
     description:
       - The sandbox ends by itself if no client sends a request for this many seconds, from 1 to 2592000.
@@ -149,9 +153,11 @@ options:
     suboptions:
       name:
         description:
-          - The fault. Those that say so occur only over FTP and FTPS, or only over SFTP.
+          - The fault. Those that say so occur only over SFTP, over FTP and FTPS, or over the files API.
           - "C(answer_delayed): answers requests late. Parameters: O(faults[].seconds), O(faults[].request)."
           - "C(answer_missing): serves requests, but never answers them. Parameters: O(faults[].request)."
+          - "C(answer_wrong): takes all files of a request, but answers something that does not prove it. Only the files
+            API. Parameters: O(faults[].kind)."
           - "C(certificate_wrong): presents another certificate than before. Only FTPS. Parameters: O(faults[].kind)."
           - "C(close_fails): refuses to close uploaded files."
           - "C(command_refused): does not know a command, nor offers it. Only FTP and FTPS. Parameters:
@@ -166,6 +172,8 @@ options:
           - "C(file_gone_at_close): moves an uploaded file with any name to the folder taken, beside input, when it is
             closed."
           - "C(file_grows): lets files grow while they are read. Parameters: O(faults[].bytes)."
+          - "C(file_refused): refuses files, and takes the others of the request. Only the files API. Each file is an
+            occasion."
           - "C(file_replaced): replaces a file that was read by another file, once for each name. Parameters:
             O(faults[].moment)."
           - "C(file_short): ends files after a number of bytes, before their reported size. Parameters:
@@ -199,6 +207,10 @@ options:
           - "C(size_absurd): reports an absurd size for every file. Parameters: O(faults[].bytes)."
           - "C(size_wrong): reports a wrong size for every file. Parameters: O(faults[].difference)."
           - "C(stat_refused): refuses to report the attributes of files."
+          - "C(upload_answered): answers a request with a status, before or after it has taken the files. Only the files
+            API. Parameters: O(faults[].status), O(faults[].seconds), O(faults[].moment)."
+          - "C(upload_cut): cuts the connection instead of an answer, before or after it has taken the files. Only the
+            files API. Parameters: O(faults[].moment)."
           - "C(upload_short): stores only a number of bytes of each file, and confirms all of them. Parameters:
             O(faults[].bytes)."
           - "C(write_fails): accepts only a number of bytes of each file. Parameters: O(faults[].bytes)."
@@ -232,8 +244,8 @@ options:
         type: str
       seconds:
         description:
-          - The number of seconds, at most 3600.
-          - "Default: V(0.2) for C(answer_delayed), V(5) for C(login_slow)."
+          - The number of seconds, at most 3600. For C(upload_answered), those of the header Retry-After.
+          - "Default: V(0.2) for C(answer_delayed), V(5) for C(login_slow), V(1) for C(upload_answered)."
         type: float
       request:
         description:
@@ -248,6 +260,9 @@ options:
         type: str
       kind:
         description:
+          - For C(answer_wrong), what the answer says. V(client_no), another client number; V(file_id), other files;
+            V(missing), nothing of the first file; V(twice), the first file twice; V(status), an unknown status;
+            V(not_json), no JSON; or V(huge), 10 MiB. Default V(client_no).
           - For C(certificate_wrong), V(other), V(expired) or V(foreign_name). Default V(other).
           - For C(name_hostile), the kind of the name. V(parent), V(absolute), V(nul), V(newline), V(not_utf8), V(long),
             V(link), V(folder) or V(twice). Default V(parent).
@@ -257,8 +272,14 @@ options:
         description:
           - For C(file_replaced), when it happens. V(closed), after the file was read; V(looked), after the next STAT of
             it; or V(removed), when its deletion is requested, so that the new file is deleted. Default V(closed).
-          - For C(request_cuts) and C(service_closes), V(before) or V(after) it is served. Default V(after).
+          - For C(request_cuts), C(service_closes), C(upload_cut) and C(upload_answered), V(before) or V(after) it is
+            served. Default V(after), and V(before) for C(upload_answered).
         type: str
+      status:
+        description:
+          - For C(upload_answered), the status, from 300 to 599.
+          - "Default: V(429)."
+        type: int
       difference:
         description:
           - The number of bytes to add to the reported size. May be negative.
@@ -342,6 +363,19 @@ EXAMPLES = r"""
     username: "2001234"
     password: "{{ vault_sandbox_password }}"
 
+- name: Serve the files API, too, and let it refuse the second file
+  courier.filedrop.sandbox:
+    path: ~/filedrop/provider
+    protocols:
+      - amili_api
+    accounts:
+      - username: "2218"
+        password: "{{ vault_sandbox_password }}"
+    faults:
+      - name: file_refused
+        after: 1
+        times: 1
+
 - name: End all faults
   courier.filedrop.sandbox:
     path: ~/filedrop/provider
@@ -394,6 +428,17 @@ implicit_port:
   returned: success
   type: int
   sample: 40024
+base_url:
+  description: The address of the files API, for the option C(base_url) of other modules. V(null) if it is not
+    served, or none is chosen yet.
+  returned: success
+  type: str
+  sample: http://127.0.0.1:40025
+token_url:
+  description: The address that gives tokens for it, for the option C(token_url) of other modules.
+  returned: success
+  type: str
+  sample: http://127.0.0.1:40025/token
 ca_file:
   description: The file of the server's certificate, for the option C(ca_file) of other modules. It does not change.
     V(null) if FTPS is not served.
@@ -457,7 +502,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.courier.filedrop.plugins.module_utils._module import Result, run_module
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import daemon, hostkeys, plan, state
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.ftp import certificate
-from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import folders_of, tls_folder_of
+from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import (
+    base_url_of,
+    folders_of,
+    tls_folder_of,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.server import HOST
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.state import Serving, Settings
 
@@ -485,7 +534,7 @@ def main() -> None:
                 },
             },
             "port": {"type": "int"},
-            "protocols": {"type": "list", "elements": "str", "choices": ["sftp", "ftps", "ftp"]},
+            "protocols": {"type": "list", "elements": "str", "choices": ["sftp", "ftps", "ftp", "amili_api"]},
             "lifetime": {"type": "float"},
             "import_delay": {"type": "float"},
             "faults": {
@@ -503,6 +552,7 @@ def main() -> None:
                     "command": {"type": "str"},
                     "kind": {"type": "str"},
                     "moment": {"type": "str"},
+                    "status": {"type": "int"},
                     "difference": {"type": "int"},
                 },
             },
@@ -551,11 +601,14 @@ def sandbox_result(path: str, settings: Settings | None, serving: Serving | None
     protocols = settings.protocols if settings is not None else ()
     ports = state.load_ports(path) if protocols else {}
     tls_folder = tls_folder_of(path)
+    base_url = base_url_of(ports["amili_api"]) if "amili_api" in protocols and "amili_api" in ports else None
     return {
         "host": HOST,
         "port": settings.port if settings is not None else None,
         "host_keys": list(hostkeys.stored_lines(os.path.join(path, "host_keys"))),
-        "ftp_port": ports.get("ftp"),
+        "ftp_port": ports.get("ftp") if {"ftp", "ftps"} & set(protocols) else None,
+        "base_url": base_url,
+        "token_url": None if base_url is None else f"{base_url}/token",
         "implicit_port": ports.get("implicit") if "ftps" in protocols else None,
         "ca_file": certificate.path_of(tls_folder) if "ftps" in protocols else None,
         "tls_fingerprints": list(certificate.stored_fingerprints(tls_folder)) if "ftps" in protocols else [],

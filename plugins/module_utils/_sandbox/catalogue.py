@@ -18,6 +18,7 @@ from typing import Any, Callable, Union
 from .._engine.errors import InputError
 from . import fault_files, fault_links, fault_listings, faults
 from .accounts import Account
+from .api import faults as fault_api
 from .faults import Aim, Fault
 from .ftp import faults as fault_ftp
 from .wire import Code, Kind
@@ -59,7 +60,7 @@ class Known:
 
     :param does: what the server does, in a few words for a table.
     :param make: creates the fault from its aim and its parameters.
-    :param over: the protocol that has it: ``sftp``, or ``ftp`` for FTP and FTPS. Empty: all.
+    :param over: the protocol that has it: ``sftp``, ``ftp`` for FTP and FTPS, or ``api`` for the files API. Empty: all.
     :param of_account: whether it can be limited to one account. It cannot if it occurs before the login.
     """
 
@@ -96,6 +97,12 @@ CATALOGUE: Mapping[str, Known] = {
         "serves requests, but never answers them",
         lambda aim, request: fault_files.AnswerMissing(request, aim),
         {"request": _REQUEST},
+    ),
+    "answer_wrong": Known(
+        "takes all files of a request, but answers something that does not prove it",
+        lambda aim, kind: fault_api.AnswerWrong(kind, aim),
+        {"kind": Parameter(fault_api.WRONG[0], choices=fault_api.WRONG)},
+        over="api",
     ),
     "certificate_wrong": Known(
         "presents another certificate than before",
@@ -140,6 +147,7 @@ CATALOGUE: Mapping[str, Known] = {
         lambda aim, **rest: fault_files.FileGrows(rest["bytes"], aim),
         {"bytes": Parameter(100, least=1, most=1_000_000)},
     ),
+    "file_refused": Known("refuses files, and takes the others of the request", fault_api.FileRefused, over="api"),
     "file_replaced": Known(
         "replaces a file that was read by another file, once for each name",
         lambda aim, moment: fault_files.FileReplaced(moment, aim),
@@ -225,6 +233,22 @@ CATALOGUE: Mapping[str, Known] = {
         {"difference": Parameter(1, least=-_FOR_EVER)},
     ),
     "stat_refused": Known("refuses to report the attributes of files", _refuse(Kind.STAT, Kind.LSTAT, Kind.FSTAT)),
+    "upload_answered": Known(
+        "answers a request with a status, before or after it has taken the files",
+        lambda aim, status, seconds, moment: fault_api.UploadAnswered(status, seconds, moment, aim),
+        {
+            "status": Parameter(429, least=300, most=599),
+            "seconds": Parameter(1.0, most=3600),
+            "moment": Parameter("before", choices=_MOMENT.choices),
+        },
+        over="api",
+    ),
+    "upload_cut": Known(
+        "cuts the connection instead of an answer, before or after it has taken the files",
+        lambda aim, moment: fault_api.UploadCut(moment, aim),
+        {"moment": _MOMENT},
+        over="api",
+    ),
     "upload_short": Known(
         "stores only a number of bytes of each file, and confirms all of them",
         lambda aim, **rest: fault_files.UploadShort(rest["bytes"], aim),

@@ -19,7 +19,7 @@ from .._engine.errors import FiledropError, InputError
 from . import catalogue, daemon, hostkeys, state
 from .accounts import account
 from .ftp import certificate
-from .sandbox import folders_of, tls_folder_of
+from .sandbox import base_url_of, folders_of, tls_folder_of
 from .server import HOST
 from .state import PROTOCOLS, Lock, Settings
 
@@ -54,9 +54,11 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         choices=PROTOCOLS,
         default=[],
-        help="serve this protocol besides SFTP; repeatable. It needs pyftpdlib and pyOpenSSL",
+        help="serve this protocol besides SFTP; repeatable. FTP and FTPS need pyftpdlib and pyOpenSSL",
     )
-    parser.add_argument("--password-file", metavar="FILE", help="file with the account's password, which FTP needs")
+    parser.add_argument(
+        "--password-file", metavar="FILE", help="file with the account's password; all but SFTP need it"
+    )
     parser.add_argument(
         "--lifetime", type=float, default=86400.0, help="seconds without use after which it ends; default: one day"
     )
@@ -93,10 +95,12 @@ def _serve(path: str, options: argparse.Namespace) -> None:
     def ready() -> None:
         out = [f"Serving SFTP on {HOST}, port {port}. Press Ctrl-C to stop.", "Host keys:"]
         out += [f"  {line}" for line in hostkeys.stored_lines(os.path.join(path, "host_keys"))]
-        if settings.protocols:
-            ports = state.load_ports(path)
-            named = " and ".join(name.upper() for name in settings.protocols)
+        ports = state.load_ports(path)
+        named = " and ".join(name.upper() for name in settings.protocols if name != "amili_api")
+        if named:
             out.append(f"Serving {named} on port {ports['ftp']}.")
+        if "amili_api" in settings.protocols:
+            out.append(f"Serving the files API at {base_url_of(ports['amili_api'])}, and its tokens at /token there.")
         if "ftps" in settings.protocols:
             out.append(f"Serving FTPS with TLS from the first byte on port {ports['implicit']}.")
             out.append(f"Certificate: {certificate.path_of(tls_folder_of(path))}")

@@ -109,7 +109,7 @@ def check_start(path: str, settings: Settings, found: Found, *, fixed_port: bool
 def require_for(settings: Settings) -> None:
     """:raises DependencyError: a library is missing that these settings need."""
     require()
-    if settings.protocols:
+    if {"ftp", "ftps"} & set(settings.protocols):
         ftp_deps.require()
 
 

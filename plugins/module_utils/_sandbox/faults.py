@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import fnmatch
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
@@ -61,6 +61,21 @@ class Command:
     control: Any
 
 
+@dataclass(frozen=True)
+class Reply:
+    """Hold an answer of the files API. ``body``: JSON, or bytes as they are."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+#: A file of a request to the files API, as the client sent it.
+Sent = Mapping[str, Any]
+
+Take = Callable[[Sequence[Sent]], Reply]
+
+
 class Fault:
     """One way to misbehave. Every method is a hook. The default methods change nothing."""
 
@@ -99,6 +114,14 @@ class Fault:
         """Called for every data connection of FTP that a client asks for. Return what is wrong with it, or nothing."""
         del username
         return ""
+
+    def upload(self, username: str, files: Sequence[Sent], take: Take) -> Reply:
+        """Called for every request with files over the files API. ``take`` takes all of them, or some.
+
+        :raises Cut: to cut the connection here.
+        """
+        del username
+        return take(files)
 
     def certificate(self, kind: str) -> str:
         """Return the kind of certificate to present; called once for each connection of FTPS."""
@@ -149,6 +172,14 @@ def command_chain(faults: Sequence[Fault], call: Command, go: Callable[[], None]
         first.command(call, lambda: command_chain(rest, call, go))
     else:
         go()
+
+
+def upload_chain(faults: Sequence[Fault], username: str, files: Sequence[Sent], take: Take) -> Reply:
+    """Serve a request of the files API through all faults; the first one is the outermost."""
+    if not faults:
+        return take(files)
+    first, rest = faults[0], faults[1:]
+    return first.upload(username, files, lambda some: upload_chain(rest, username, some, take))
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from .._engine._deps import require
 from . import billit, hostkeys, state
 from . import faults as hooks
 from .accounts import Account, by_name
+from .api.server import ApiServer
 from .catalogue import Chosen, made
 from .filesystem import DROP_BOX, Filesystem, Rights
 from .ftp import certificate
@@ -65,6 +66,11 @@ def tls_folder_of(path: str | os.PathLike[str]) -> str:
     return os.path.join(path, "tls")
 
 
+def base_url_of(port: int) -> str:
+    """Return the address of the files API on a port. That of its tokens is ``/token`` below it."""
+    return f"http://{HOST}:{port}"
+
+
 class Sandbox:
     """Run a provider on loopback.
 
@@ -73,7 +79,7 @@ class Sandbox:
     :param import_delay: seconds from the end of an upload until its file is taken; 0: before the client is answered.
     :param folders: the folders in each account's root, with their rights. The import monitor watches only ``input``.
         Accounts of Billit have ``billit.FOLDERS``.
-    :param protocols: any of ``sftp``, ``ftps`` and ``ftp``. SFTP is always served.
+    :param protocols: any of ``sftp``, ``ftps``, ``ftp`` and ``amili_api``. SFTP is always served.
     :param faults: faults, or names of the catalogue; the first one sees a request first and its answer last.
     :param listener: a listening socket to use instead of ``port``.
     """
@@ -105,8 +111,8 @@ class Sandbox:
         self._accounts: dict[str, Account] = {}
         self._files: dict[str, Filesystem] = {}
         self._protocols = frozenset(protocols)
-        #: The servers that run, by name: "sftp", "ftp" (FTP, and FTPS after AUTH TLS), and "implicit" (FTPS from the
-        #: first byte).
+        #: The servers that run, by name: "sftp", "ftp" (FTP, and FTPS after AUTH TLS), "implicit" (FTPS from the
+        #: first byte), and "amili_api".
         self._servers: dict[str, Server] = {}
         self.host_keys: tuple[str, ...] = ()
         self.set_accounts(accounts)
@@ -154,22 +160,23 @@ class Sandbox:
         """
         self._protocols = frozenset(protocols)
         tls_folder = tls_folder_of(self.path) if "ftps" in self._protocols else None
-        for name in ("ftp", "implicit"):
+        for name in ("ftp", "implicit", "amili_api"):
             if name in self._servers:
                 self._servers.pop(name).stop()
         names = [*(["ftp"] if self._protocols & {"ftp", "ftps"} else []), *(["implicit"] if tls_folder else [])]
         if names:
             require_ftp()
+        names += ["amili_api"] if "amili_api" in self._protocols else []
         if tls_folder is not None:
             certificate.create_missing(tls_folder)
         ports = state.load_ports(str(self.path))
         for name in names:
-            server = FtpServer(
-                tls_folder=tls_folder,
-                cleartext="ftp" in self._protocols,
-                implicit=name == "implicit",
-                **self._common(_listen_again(ports.get(name))),
-            )
+            common = self._common(_listen_again(ports.get(name)))
+            if name == "amili_api":
+                server: Server = ApiServer(**common)
+            else:
+                cleartext = "ftp" in self._protocols
+                server = FtpServer(tls_folder=tls_folder, cleartext=cleartext, implicit=name == "implicit", **common)
             self._servers[name] = server
             server.start()
             ports[name] = server.port
@@ -221,6 +228,11 @@ class Sandbox:
     def implicit_port(self) -> int:
         """The port of FTPS in which TLS begins with the connection."""
         return self._servers["implicit"].port
+
+    @property
+    def base_url(self) -> str:
+        """The address of the files API, for the option of this name."""
+        return base_url_of(self._servers["amili_api"].port)
 
     @property
     def ca_file(self) -> str:

@@ -8,7 +8,7 @@ lock          held by the process that serves the sandbox, and by nobody after t
 change.lock   held by the process that starts or stops the sandbox, one at a time
 serving.json  the serving process, and the settings that it uses
 settings.json accounts, protocols, port, times and faults
-ports.json    the ports of FTP and FTPS of the last time
+ports.json    the ports of FTP, FTPS and the files API of the last time
 sandbox.log   connections and imports
 host_keys/    tls/    accounts/<username>/{input,pickup}    imported/<username>/    work/
 """
@@ -33,7 +33,7 @@ from .catalogue import Chosen
 _FORMAT = 1
 
 #: What can be served besides SFTP.
-PROTOCOLS = ("ftps", "ftp")
+PROTOCOLS = ("ftps", "ftp", "amili_api")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Settings:
     :param lifetime: seconds without any client until it ends by itself.
     :param import_delay: seconds from the end of an upload until its file is taken.
     :param faults: how it misbehaves.
-    :param protocols: what it serves besides SFTP: ``ftps``, ``ftp``, or both.
+    :param protocols: what it serves besides SFTP: ``ftps``, ``ftp`` or ``amili_api``.
     """
 
     accounts: tuple[Account, ...]
@@ -134,13 +134,13 @@ def save_serving(path: str, serving: Serving | None) -> None:
 
 
 def load_ports(path: str) -> dict[str, int]:
-    """Read the ports of FTP and FTPS that the sandbox had last, by name."""
+    """Read the ports of FTP, FTPS and the files API that the sandbox had last, by name."""
     data = _load(os.path.join(path, "ports.json")) or {}
     return {name: port for name, port in data.items() if isinstance(port, int)}
 
 
 def save_ports(path: str, ports: Mapping[str, int]) -> None:
-    """Record the ports of FTP and FTPS."""
+    """Record the ports of FTP, FTPS and the files API."""
     _replace(os.path.join(path, "ports.json"), json.dumps(ports).encode("ascii"))
 
 

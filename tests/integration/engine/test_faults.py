@@ -52,7 +52,7 @@ CASES = [
     (mode, f"{name}:{variant}" if variant else name)
     for mode in MODES
     for name in sorted(catalogue.CATALOGUE)
-    if catalogue.CATALOGUE[name].over != "ftp"
+    if catalogue.CATALOGUE[name].over not in ("ftp", "api")
     for variant in VARIANTS.get(name, [""])[: 1 if mode != "pickup" and name in ONE_FOR_DROPOFFS else None]
 ]
 

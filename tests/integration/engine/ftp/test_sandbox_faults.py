@@ -48,7 +48,7 @@ CASES = [
     (mode, f"{name}:{variant}" if variant else name)
     for mode in MODES
     for name, known in sorted(catalogue.CATALOGUE.items())
-    if known.over != "sftp"
+    if known.over not in ("sftp", "api")
     for variant in VARIANTS.get(name, [""])[: 1 if mode != "pickup" and name in ONE_FOR_DROPOFFS else None]
 ]
 

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import paramiko
 import pytest
@@ -193,6 +195,27 @@ def test_ftps_begins_and_ends_while_it_runs_and_tells_how_to_trust_it(run: Run, 
     assert (ended["pid"], ended["ftp_port"]) == (first["pid"], None)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((begun["host"], begun["ftp_port"]))
+
+
+def test_the_files_api_begins_and_ends_while_it_runs(run: Run, path: Path) -> None:
+    accounts = [{"username": "2218", "password": "correct horse"}]
+    first, predicted, begun, again = run(
+        {"accounts": accounts},
+        {"protocols": ["amili_api"], "check": True},
+        {"protocols": ["amili_api"], "faults": [{"name": "upload_answered", "status": 503}]},
+        {},
+    )
+    for one in (first, predicted):
+        assert (one["base_url"], one["token_url"]) == (None, None)
+    assert [one["changed"] for one in (predicted, begun, again)] == [True, True, False]
+    assert (begun["pid"], begun["ftp_port"], begun["ca_file"]) == (first["pid"], None, None)
+    assert begun["token_url"] == f"{begun['base_url']}/token"
+    with urlopen(f"{begun['base_url']}/health", timeout=10) as answer:
+        assert answer.status == 200
+    (ended,) = run({"protocols": ["sftp"]})
+    assert (ended["pid"], ended["base_url"]) == (first["pid"], None)
+    with pytest.raises(URLError):
+        urlopen(f"{begun['base_url']}/health", timeout=10)
 
 
 def test_an_account_of_billit_has_its_folders_and_habits(run: Run, path: Path) -> None:

@@ -39,8 +39,8 @@ def _values(known: Known) -> str:
 def test_the_table_for_users_is_the_catalogue() -> None:
     text = (ROOT / "docs" / "faults.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|", text, re.MULTILINE)
-    only_ftp = [name for name, known in CATALOGUE.items() if known.over == "ftp"]
-    names = [*sorted(set(CATALOGUE) - set(only_ftp)), *sorted(only_ftp)]
+    tables = ["", "ftp", "api"]
+    names = sorted(CATALOGUE, key=lambda name: (tables.index(CATALOGUE[name].over.replace("sftp", "")), name))
     assert rows == [(name, CATALOGUE[name].does, _values(CATALOGUE[name])) for name in names]
 
 

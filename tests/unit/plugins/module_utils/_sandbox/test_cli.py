@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.request import urlopen
 
 import paramiko
 import pytest
@@ -113,3 +114,12 @@ def test_it_serves_ftps_where_asked(environment: dict[str, str], tmp_path: Path)
         client.connect("127.0.0.1", port, timeout=10)
         assert client.login("alice", "correct horse").startswith("230")
         client.close()
+
+
+def test_it_serves_the_files_api_where_asked(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("correct horse\n")
+    words = ["--path", str(tmp_path / "provider"), "--username", "2218", "--protocol", "amili_api"]
+    with running(environment, *words, "--password-file", str(tmp_path / "password")) as (_pid, said):
+        base_url = re.search(r"Serving the files API at (\S+),", said)[1]  # type: ignore[index]
+        with urlopen(f"{base_url}/health", timeout=10) as answer:
+            assert (answer.status, "Serving FTP" in said) == (200, False)
