@@ -68,7 +68,7 @@ ACCOUNT_SPEC: dict[str, Any] = {
     "passive_host": {"type": "str", "choices": ["control", "given"]},
     "encoding": {"type": "str", "choices": ["utf-8", "latin-1"]},
     "base_url": {"type": "str"},
-    "token_url": {"type": "str"},
+    "token_url": {"type": "str", "no_log": False},
     "client_id": {"type": "str"},
     "client_secret": {"type": "str", "no_log": True},
     "client_no": {"type": "str"},

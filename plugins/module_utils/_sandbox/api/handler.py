@@ -112,10 +112,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _token(self, body: bytes) -> Reply:
         pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
-        form = dict(pairs)
         names = ("grant_type", "client_id", "client_secret")
-        is_form = self._media == "application/x-www-form-urlencoded" and len(form) == len(pairs)
-        if not is_form or not all(form.get(name) for name in names):
+        form = {name: value for name, value in pairs if name in names and value}
+        is_form = self._media == "application/x-www-form-urlencoded"
+        if not is_form or sorted(form) != sorted(name for name, _value in pairs if name in names) or len(form) < 3:
             return Reply(400, {"error": "invalid_request", "error_description": f"Send {', '.join(names)} as a form."})
         if form["grant_type"] != "client_credentials":
             return Reply(400, {"error": "unsupported_grant_type"})
