@@ -77,9 +77,26 @@ def test_with_billit_pairs_go_out_invoices_come_in_and_an_export_is_by_hand(stag
     assert listed(exported) == ["issued-1.xml", "statement-1.cod"]
 
 
+def test_with_the_files_api_invoices_are_uploaded_and_a_refused_one_is_set_aside(stage: Stage, tmp_path: Path) -> None:
+    folder = tmp_path / "try"
+    choice = {"filedrop_quickstart_folder": str(folder), "filedrop_quickstart_provider": "amili_api"}
+    first = stage.play(QUICKSTART, **choice)
+    assert first.status == 0
+    assert listed(folder / "outbox") == []
+    sent = ["invoices-1.csv", "invoices-3.csv"]
+    assert listed(folder / "outbox" / "archive") == listed(folder / "provider" / "imported" / "2218") == sent
+    assert listed(folder / "rejected") == ["invoices-2.csv", "invoices-2.csv.reason.txt"]
+    assert "The service is ok." in first.output
+    assert "The service refused invoices-2.csv" in first.output
+
+    again = stage.play(QUICKSTART, **choice)
+    assert (again.status, again.counts["changed"]) == (0, 0)
+    assert "Nothing to do." in again.output
+
+
 def test_an_unknown_provider_is_refused_with_the_known_ones(stage: Stage, tmp_path: Path) -> None:
     folder = tmp_path / "try"
     played = stage.play(QUICKSTART, filedrop_quickstart_folder=str(folder), filedrop_quickstart_provider="bilit")
     assert played.status != 0
-    assert "unknown provider 'bilit'. Use one of: amili, billit." in played.output
+    assert "unknown provider 'bilit'. Use one of: amili, billit, amili_api." in played.output
     assert not folder.exists()
