@@ -14,7 +14,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.p
     nearest,
 )
 
-SUBCOMMANDS = ("run", "export", "check", "status", "history", "list", "resolve", "keygen", "init")
+SUBCOMMANDS = ("run", "export", "place", "check", "status", "history", "list", "resolve", "keygen", "init")
 
 
 def parsers() -> Iterator[tuple[str, Parser]]:

@@ -482,7 +482,7 @@ def test_a_damaged_ledger_stops_whoever_reads_or_writes_it(ledger: Ledger, path:
     ledger.run()
     ledger.close()
     content = bytearray(Path(path).read_bytes())
-    content[8192:] = b"\xa5" * (len(content) - 8192)  # the tables are defined before that
+    content[16384:] = b"\xa5" * (len(content) - 16384)  # the tables are defined before that
     Path(path).write_bytes(content)
     with closing(Ledger(path)) as damaged:
         with pytest.raises(LedgerError) as caught:
