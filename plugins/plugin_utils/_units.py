@@ -147,9 +147,15 @@ def drop_in(unit: JobUnit, *, command: str, header: str) -> str:
         # A file can get a group only if the group exists in the unit's user namespace, and by a system call for it.
         lines += ["PrivateUsers=no", "SystemCallFilter=@chown"]
     if unit.runs_handler:
-        # A program that was begun may end: the next run reads how. It may need more memory and processes than a run,
-        # and may compile code. What else it needs is for a drop-in of the administrator's own.
-        lines += ["KillMode=process", "MemoryMax=infinity", "TasksMax=4096", "MemoryDenyWriteExecute=no"]
+        # A program that was begun may end: the next run reads how. It may write wherever its user may, needs more memory
+        # and processes than a run, and may compile code. What else it needs is for a drop-in of the administrator's own.
+        lines += [
+            "KillMode=process",
+            "ProtectSystem=full",
+            "MemoryMax=infinity",
+            "TasksMax=4096",
+            "MemoryDenyWriteExecute=no",
+        ]
     if unit.time_limit is not None:
         # With --wait, the last run may begin just before the limit is reached.
         longest = unit.time_limit if unit.patience is None else unit.patience + 2 * unit.time_limit

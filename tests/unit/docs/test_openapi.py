@@ -65,7 +65,7 @@ schema = schemathesis.openapi.from_dict(for_this_client())
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_the_sandbox_answers_as_described(case: schemathesis.Case, sandbox: Sandbox) -> None:
+def test_the_sandbox_answers_as_described(case: schemathesis.Case[Any], sandbox: Sandbox) -> None:
     server: Any = sandbox._servers["amili_api"]
     headers = {"Authorization": f"Bearer {server.new_token(CLIENT_NO)}"}
     answer = case.call(base_url=sandbox.base_url, headers=headers)
