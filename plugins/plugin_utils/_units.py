@@ -147,8 +147,8 @@ def drop_in(unit: JobUnit, *, command: str, header: str) -> str:
         # A file can get a group only if the group exists in the unit's user namespace, and by a system call for it.
         lines += ["PrivateUsers=no", "SystemCallFilter=@chown"]
     if unit.runs_handler:
-        # A program that was begun may end: the next run reads how. It may write wherever its user may, needs more memory
-        # and processes than a run, and may compile code. What else it needs is for a drop-in of the administrator's own.
+        # A program that was begun may end: the next run reads how. It may write wherever its user may, and may compile
+        # code. It needs more memory and processes than a run. A drop-in of the administrator's own can allow more.
         lines += [
             "KillMode=process",
             "ProtectSystem=full",

@@ -9,7 +9,12 @@ name=$1
 test "$(grep -c "of $name" /srv/erp/inbox/report.txt)" -ge 5
 printf 'cd input\nput by-hand.xml\n' >allowed
 client allowed
-for refused in 'put by-hand.xml pickup/x.xml' 'ls input' 'put by-hand.xml /x.xml' 'cd ..' 'get input/by-hand.xml' 'cd /srv'; do
+printf 'ls input\n' >listing
+if client listing | grep -v '^sftp>' | grep xml; then
+    echo 'a listing of input/ shows files'
+    exit 1
+fi
+for refused in 'put by-hand.xml pickup/x.xml' 'put by-hand.xml /x.xml' 'cd ..' 'get input/by-hand.xml' 'cd /srv'; do
     printf '%s\n' "$refused" >refused
     if client refused >said 2>&1 && [ "$refused" != 'cd ..' ]; then
         echo "allowed: $refused"

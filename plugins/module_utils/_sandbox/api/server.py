@@ -64,7 +64,7 @@ class ApiConnection(Connection):
         Handler(self._served, self)
 
     def cut(self) -> None:
-        for one in {self._socket, self._served}:
+        for one in [self._socket] if self._served is self._socket else [self._socket, self._served]:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()

@@ -134,7 +134,7 @@ class HttpsClient:
         timeout = self.account.timeout
         extend_limit(timeout)
         try:
-            response = self._manager(url).urlopen(
+            response = self._manager(url).request(
                 method,
                 url,
                 body=body,
