@@ -97,7 +97,7 @@ def test_documentation_and_spec_agree(name: str, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("name", MODULES)
 def test_secrets_are_no_log_and_what_only_looks_like_one_is_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     hidden = {option: entry["no_log"] for option, entry in spec(name, monkeypatch).items() if "no_log" in entry}
-    looks_like_one = dict.fromkeys(("private_key_file", "host_keys", "client_key_file"), False)
+    looks_like_one = dict.fromkeys(("private_key_file", "host_keys", "client_key_file", "token_url"), False)
     assert hidden == {"passphrase": True, "password": True, "client_secret": True, **looks_like_one}
 
 
