@@ -27,8 +27,9 @@ WORDS: dict[str, tuple[str, ...]] = {
     "dropoff": ("--diff",),
     "pickup": ("--diff",),
     "export": ("-e", "filedrop_export_job=sent"),
-    # These two change what only a whole host has.
+    # These change what only a whole host has.
     "jobs": ("--check", "--diff"),
+    "server": ("--check", "--diff", "-e", "filedrop_server_hosts=shop1", "--skip-tags", "filedrop_server_systemd"),
     "remove": ("--check", "--diff"),
     "quickstart": (),
 }
@@ -72,6 +73,7 @@ def watched(shops: Shops, start_sshd: Callable[..., SshServer], tmp_path: Path) 
             "made": {**common, "passphrase": PASSPHRASE},
         },
         filedrop_jobs={name: {**job, "settle": 0} for name, job in jobs.items()},
+        filedrop_server_accounts={"partner": {"layout": "amili", "password": server.password}},
         filedrop_ledger=str(tmp_path / "ledger" / "ledger.sqlite3"),
     )
     lookout = Lookout(server.password, PASSPHRASE)
