@@ -187,6 +187,13 @@ class Configuration:
             return None, False
         return path, path != options["private_key_file"] or os.path.dirname(path) == self._keys
 
+    def root_of(self, name: str) -> str | None:
+        """Return the folder of an account that is one, without its secrets; None if there is no such account."""
+        try:
+            return read.local_path(self._load("accounts", name).options, "root")
+        except InputError:
+            return None
+
     def preset_and_protocol_of(self, account: str) -> tuple[Preset, str]:
         """Read what a job must know of its account."""
         if account == THIS_HOST:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from . import options as read
-from .companions import Companion, companions_from_options
-from .job import LocalFolders, Share, job_name, max_bytes_of, sources_of
+from .companions import Companion
+from .job import LocalFolders, Share, companions_without_waiting, job_name, max_bytes_of, sources_of
 from .presets import Preset
 from .schedule import DAY, HOUR, duration
 
@@ -118,7 +118,9 @@ def import_from_options(
         include=read.wanted_patterns(options, "include"),
         exclude=read.patterns(options, "exclude"),
         settle=read.number(options, "settle", Import.settle, low=0, high=DAY),
-        companions=_companions(options),
+        companions=companions_without_waiting(
+            options, "is for drop-offs: the handler itself takes the files of an import"
+        ),
         verify=read.choice(options, "verify", VERIFY_IMPORT, Import.verify),
         limit=duration(options, "handler_time_limit", low=1, high=7 * DAY) or Import.limit,
         tries=read.integer(options, "tries", Import.tries, low=1, high=_MOST_TRIES),
@@ -156,12 +158,4 @@ def _folder(options: Mapping[str, object], option: str, sources: Sequence[str]) 
     if found in sources:
         why = "is also in src, so its files would be imported again"
         raise read.invalid(option, found, why, "Set it to another folder, on the same file system.")
-    return found
-
-
-def _companions(options: Mapping[str, object]) -> tuple[Companion, ...]:
-    found = companions_from_options(options)
-    if any(one.after_taken for one in found):
-        why = "is for drop-offs: the handler itself takes the files of an import"
-        raise read.invalid("companions", "after_taken", why, "Remove it. The order of the list counts without it.")
     return found

@@ -354,7 +354,9 @@ def pickup_from_options(
         exclude=read.patterns(found, "exclude"),
         modified=read.time_frame(found, "modified_from", "modified_to"),
         settle=read.number(found, "settle", Pickup.settle, low=0, high=_DAY),
-        companions=_companions_of_pickup(found),
+        companions=companions_without_waiting(
+            found, "is for drop-offs: on a pickup, nobody but the job itself takes the files"
+        ),
         after=after,
         move_dir=_move_dir(found, after, remote_dir),
         verify=read.choice(found, "verify", VERIFY_PICKUP, Pickup.verify),
@@ -402,20 +404,23 @@ def folders_from_options(options: Mapping[str, object], preset: Preset) -> tuple
 
 
 def _companions_of_dropoff(options: Mapping[str, object], verify: str, *, by_request: bool) -> tuple[Companion, ...]:
-    found = companions_from_options(options)
-    if by_request and any(one.after_taken for one in found):
+    if by_request:
         why = "needs to look whether a file was taken, but the protocol amili_api shows no files"
-        raise read.invalid("companions", "after_taken", why, "Remove it. The order of the list counts without it.")
+        return companions_without_waiting(options, why)
+    found = companions_from_options(options)
     if verify == "close" and any(one.after_taken for one in found):
         why = "needs to look whether a file was taken, but verify=close does not look at the server"
         raise read.invalid("companions", "after_taken", why, "Set verify to size, or remove after_taken.")
     return found
 
 
-def _companions_of_pickup(options: Mapping[str, object]) -> tuple[Companion, ...]:
+def companions_without_waiting(options: Mapping[str, object], why: str) -> tuple[Companion, ...]:
+    """Read the companions of a job that cannot wait until a file was taken.
+
+    :param why: says why not, after the name of the option.
+    """
     found = companions_from_options(options)
     if any(one.after_taken for one in found):
-        why = "is for drop-offs: on a pickup, nobody but the job itself takes the files"
         raise read.invalid("companions", "after_taken", why, "Remove it. The order of the list counts without it.")
     return found
 

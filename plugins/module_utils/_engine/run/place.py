@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from ..config.account import Account
 from ..config.job import Dropoff
@@ -97,17 +97,18 @@ def placing(account: Account, src: str, *, name: str | None, folder: str | None,
     return job, Only(export=Export(again=again, way_to_repeat="To place it again, say so (again)."))
 
 
-def placed(ledger: Ledger, root_of: Mapping[str, str], log: str = SERVER_LOG) -> Iterator[Placed]:
+def placed(ledger: Ledger, root_of: Callable[[str], str | None], log: str = SERVER_LOG) -> Iterator[Placed]:
     """Yield the files that were placed, the newest first, and whether they still lie there.
 
-    :param root_of: the folders of accounts, by name; default: as in `account_for`.
+    :param root_of: returns the folder of an account; None: it is that of `account_for`.
     :param log: of the server.
     """
     where = "WHERE direction = 'dropoff' AND job GLOB ? AND state = ? ORDER BY id DESC"
     rows = list(ledger.rows(where, (f"{JOB}*", State.DELIVERED.value)))
     fetched = fetches(log) if rows else {}
+    roots = {account: root_of(account) or account_for(account).root or "" for account in {row.account for row in rows}}
     for row in rows:
-        path = os.path.join(root_of.get(row.account) or account_for(row.account).root or "", row.remote_path)
+        path = os.path.join(roots[row.account], row.remote_path)
         placed_at = min(row.changed_at, time.time())
         found = Placed(row.account, row.remote_path, row.size, placed_at, lies_there=_lies_there(path, row.size))
         at = None if found.lies_there else fetched.get(path)

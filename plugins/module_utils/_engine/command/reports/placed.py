@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -14,7 +13,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from ...config.schedule import DAY, HOUR, MINUTE
-from ...errors import FiledropError
 from ...ledger.owner import as_owner
 from ...run.place import Placed, placed
 from ..console import count_of
@@ -31,26 +29,9 @@ MOST_FETCHED = 100
 def placed_files(context: CommandContext, ledger: Ledger) -> list[Placed]:
     """Return all placed files that still lie there, and the latest of the others, by account."""
     with as_owner(context.ledger, reading=True):
-        found = list(placed(ledger, _roots(context)))
+        found = list(placed(ledger, context.configuration.root_of))
     gone = [one for one in found if not one.lies_there][:MOST_FETCHED]
     return sorted([*(one for one in found if one.lies_there), *gone], key=attrgetter("account", "since"))
-
-
-def _roots(context: CommandContext) -> dict[str, str]:
-    """Return the folders of the accounts that are described in files."""
-    found = {}
-    try:
-        names = os.listdir(os.path.join(context.configuration.folder, "accounts"))
-    except OSError:
-        return {}
-    for name in (each[: -len(".json")] for each in names if each.endswith(".json")):
-        try:
-            root = context.configuration.account(name).root
-        except FiledropError:  # that is told of its jobs
-            continue
-        if root is not None:
-            found[name] = root
-    return found
 
 
 def placed_document(one: Placed) -> dict[str, Any]:

@@ -142,14 +142,14 @@ class DropoffRun(JobRun[DropoffItem]):
         return row.folder in self.job.sources and is_selected(row.name, self.job)
 
     def has_to_remember(self, row: Row) -> bool:
-        return _is_unchanged(row.folder, row.name, row)
+        return is_unchanged(row.folder, row.name, row)
 
     def remove_archived(self, row: Row) -> bool:
         if row.state is not State.DELIVERED or row.local_path in (None, DELETED, os.path.join(row.folder, row.name)):
             return False
         folder, name = os.path.split(row.local_path or "")
         # The ledger may belong to somebody else: remove nothing outside of the job's own archive.
-        if folder not in self._archives() or not _is_unchanged(folder, name, row):
+        if folder not in self._archives() or not is_unchanged(folder, name, row):
             return False
         with closing(Folder(folder, option="retention")) as archive:
             archive.remove(name)
@@ -178,7 +178,7 @@ NOT_EXCLUSIVE = (
 )
 
 
-def _is_unchanged(path: str, name: str, row: Row) -> bool:
+def is_unchanged(path: str, name: str, row: Row) -> bool:
     """Return whether the file of a row exists with the same size and time. A move does not change either."""
     if not os.path.isdir(path):
         return False

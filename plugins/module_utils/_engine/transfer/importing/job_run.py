@@ -20,6 +20,7 @@ from ...states import State, Verdict
 from ..base import JobRun
 from ..companions import Copied
 from ..dropoff.item import DropoffItem
+from ..dropoff.job_run import is_unchanged
 from ..planning.sets import Turn
 from ..result import FileOutcome, RunResult
 from ..selection import is_selected
@@ -135,11 +136,7 @@ class ImportRun(JobRun[DropoffItem]):
         return row.name in self.only and row.folder in self.job.sources and is_selected(row.name, self.job)
 
     def has_to_remember(self, row: Row) -> bool:
-        if not os.path.isdir(row.folder):
-            return False
-        with closing(Folder(row.folder, option="retention")) as folder:
-            found = folder.file(row.name)
-        return found is not None and (found.size, found.mtime_ns) == (row.size, row.mtime_ns)
+        return is_unchanged(row.folder, row.name, row)
 
     def result(self, error: FiledropError | None) -> RunResult:
         result = super().result(error)
