@@ -69,6 +69,7 @@ def row(desk: Desk, direction: str, **changes: object) -> str:
         "job": f"'{job_name(desk, direction)}'",
         "state": "'placing'" if is_pickup else "'written'",
         "open": 1,
+        "tries": 0,
         "remote_path": f"'{'pickup' if is_pickup else 'input'}/a.xml'",
         "temporary": "'.filedrop-0-1.part'" if is_pickup else "'input/.1.part'",
         "local_path": f"'{desk.inbox}/a.xml'" if is_pickup else "NULL",

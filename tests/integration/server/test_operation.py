@@ -82,11 +82,15 @@ def test_a_reload_ends_no_transfer(box: DropBox) -> None:
 def test_an_account_that_is_taken_out_cannot_log_in_and_its_files_stay(box: DropBox) -> None:
     box.place("invoice", "billit", "invoices", "stays.xml")
     taken = box.accounts.pop("billit")
-    box.play()
-    box.reload()
-    assert "Remote working directory" not in box.sftp("pwd\n", account="billit", key="billit").stdout
-    assert (box.root / "billit" / "invoices" / "stays.xml").read_text() == "invoice"
-    box.accounts["billit"] = taken
+    try:
+        box.play()
+        box.reload()
+        assert "Remote working directory" not in box.sftp("pwd\n", account="billit", key="billit").stdout
+        assert (box.root / "billit" / "invoices" / "stays.xml").read_text() == "invoice"
+    finally:
+        box.accounts["billit"] = taken
+        box.play()
+        box.reload()
 
 
 @pytest.mark.parametrize(
