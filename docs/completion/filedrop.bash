@@ -7,11 +7,11 @@
 
 _shtab_filedrop_subparsers=(run export place check status history list resolve keygen init)
 
-_shtab_filedrop_run_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --dry-run --wait --force --only)
+_shtab_filedrop_run_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --dry-run --wait --force --metrics --only)
 _shtab_filedrop_export_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --from --to --kind --only --again --dry-run)
 _shtab_filedrop_place_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --account --as --folder --again --dry-run)
 _shtab_filedrop_check_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --only)
-_shtab_filedrop_status_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug)
+_shtab_filedrop_status_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --notify --metrics)
 _shtab_filedrop_history_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug -n --limit --since --outcome)
 _shtab_filedrop_list_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug)
 _shtab_filedrop_resolve_option_strings=(-h --help --config --ledger --json -q --quiet -v --verbose --no-color --debug --resend --delivered --discard --dry-run)
@@ -22,6 +22,7 @@ _shtab_filedrop_option_strings=(-h --help --version --config --ledger --json -q 
 _shtab_filedrop_run_pos_0_COMPGEN=_shtab_cmd_compgen_b16710bd
 _shtab_filedrop_run___config_COMPGEN=_shtab_compgen_dirs
 _shtab_filedrop_run___ledger_COMPGEN=_shtab_compgen_files
+_shtab_filedrop_run___metrics_COMPGEN=_shtab_compgen_files
 _shtab_filedrop_export_pos_0_COMPGEN=_shtab_cmd_compgen_b16710bd
 _shtab_filedrop_export___config_COMPGEN=_shtab_compgen_dirs
 _shtab_filedrop_export___ledger_COMPGEN=_shtab_compgen_files
@@ -34,6 +35,7 @@ _shtab_filedrop_check___ledger_COMPGEN=_shtab_compgen_files
 _shtab_filedrop_status_pos_0_COMPGEN=_shtab_cmd_compgen_b16710bd
 _shtab_filedrop_status___config_COMPGEN=_shtab_compgen_dirs
 _shtab_filedrop_status___ledger_COMPGEN=_shtab_compgen_files
+_shtab_filedrop_status___metrics_COMPGEN=_shtab_compgen_files
 _shtab_filedrop_history_pos_0_COMPGEN=_shtab_cmd_compgen_b16710bd
 _shtab_filedrop_history___config_COMPGEN=_shtab_compgen_dirs
 _shtab_filedrop_history___ledger_COMPGEN=_shtab_compgen_files
@@ -111,6 +113,7 @@ _shtab_filedrop_status__v_nargs=0
 _shtab_filedrop_status___verbose_nargs=0
 _shtab_filedrop_status___no_color_nargs=0
 _shtab_filedrop_status___debug_nargs=0
+_shtab_filedrop_status___notify_nargs=0
 _shtab_filedrop_history__h_nargs=0
 _shtab_filedrop_history___help_nargs=0
 _shtab_filedrop_history___json_nargs=0

@@ -51,7 +51,7 @@ function _shtab_filedrop_using
 end
 
 set -g _shtab_filedrop_commands run export place check status history list resolve keygen init
-set -g _shtab_filedrop_opts_with_value --account --as --bits --comment --config --folder --from --kind --ledger --limit --only --outcome --regenerate --since --to --type -n
+set -g _shtab_filedrop_opts_with_value --account --as --bits --comment --config --folder --from --kind --ledger --limit --metrics --only --outcome --regenerate --since --to --type -n
 
 complete -c filedrop -e
 complete -c filedrop -f
@@ -76,7 +76,8 @@ complete -c filedrop -n '_shtab_filedrop_using run' -l no-color -d 'use no color
 complete -c filedrop -n '_shtab_filedrop_using run' -l debug -d 'print the traceback of an unexpected error'
 complete -c filedrop -n '_shtab_filedrop_using run' -l dry-run -d 'connect and show what would be done; change nothing'
 complete -c filedrop -n '_shtab_filedrop_using run' -l wait -d 'wait until new files are settled; run again for files that come meanwhile'
-complete -c filedrop -n '_shtab_filedrop_using run' -l force -d 'run the job even if it is disabled'
+complete -c filedrop -n '_shtab_filedrop_using run' -l force -d 'run the job even if it is disabled, or would move more than stop_above allows'
+complete -c filedrop -n '_shtab_filedrop_using run' -l metrics -xka "(__fish_complete_path (commandline -ct))" -d 'write the metrics of all jobs to this file, for node exporter'"'"'s textfile collector'
 complete -c filedrop -n '_shtab_filedrop_using run' -l only -x -d 'move only the file with this exact name; repeatable'
 complete -c filedrop -n '_shtab_filedrop_using run; and test $_shtab_filedrop_npos -eq 0' -ka "(ls /etc/filedrop/jobs 2>/dev/null | sed -n '/[.]json/s/[.].*//p')" -d 'the job'"'"'s name, which is the name of its file'
 complete -c filedrop -n '_shtab_filedrop_using; and test $_shtab_filedrop_npos -eq 0' -a export -d 'send files that you choose by hand'
@@ -130,6 +131,8 @@ complete -c filedrop -n '_shtab_filedrop_using status' -s q -l quiet -d 'print n
 complete -c filedrop -n '_shtab_filedrop_using status' -s v -l verbose -d 'show every file'
 complete -c filedrop -n '_shtab_filedrop_using status' -l no-color -d 'use no colors, as with NO_COLOR'
 complete -c filedrop -n '_shtab_filedrop_using status' -l debug -d 'print the traceback of an unexpected error'
+complete -c filedrop -n '_shtab_filedrop_using status' -l notify -d 'tell the receivers of the jobs (notify) what has changed since last time'
+complete -c filedrop -n '_shtab_filedrop_using status' -l metrics -xka "(__fish_complete_path (commandline -ct))" -d 'write the metrics of all jobs to this file, for node exporter'"'"'s textfile collector'
 complete -c filedrop -n '_shtab_filedrop_using status; and test $_shtab_filedrop_npos -ge 0' -ka "(ls /etc/filedrop/jobs 2>/dev/null | sed -n '/[.]json/s/[.].*//p')" -d 'names of jobs; default: all'
 complete -c filedrop -n '_shtab_filedrop_using; and test $_shtab_filedrop_npos -eq 0' -a history -d 'show what happened to files'
 complete -c filedrop -n '_shtab_filedrop_using history' -s h -l help -d 'show this help message and exit'

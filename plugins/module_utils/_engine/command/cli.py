@@ -84,7 +84,7 @@ def _dispatch(given: argparse.Namespace, console: Console) -> int:
     if given.command == "check":
         return check(context, given.jobs, given.only)
     if given.command == "status":
-        return status(context, given.jobs)
+        return status(context, given.jobs, notify=given.notify, metrics_file=given.metrics)
     if given.command == "history":
         return history(context, given.job, limit=given.limit, since=given.since, outcomes=given.outcome)
     if given.command == "list":
@@ -99,10 +99,11 @@ def _dispatch(given: argparse.Namespace, console: Console) -> int:
 
 def _run(context: CommandContext, given: argparse.Namespace) -> int:
     if not given.wait:
-        return run(context, given.job, dry_run=given.dry_run, force=given.force, only=given.only)
+        how = {name: getattr(given, name) for name in ("dry_run", "force", "only")}
+        return run(context, given.job, **how, metrics_file=given.metrics)
     if given.only:
         raise InputError("option_invalid", "--only: --wait runs for all new files.", "Use only one of the two flags.")
-    return run_and_wait(context, given.job, force=given.force)
+    return run_and_wait(context, given.job, force=given.force, metrics_file=given.metrics)
 
 
 def _refuse(console: Console, error: FiledropError) -> int:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from ..errors import FiledropError
 from ..ledger.database import missing
 from ..ledger.ledger import Ledger
-from ..ledger.locks import jobs_of
+from ..ledger.locks import JobKey, jobs_of
 from .exit_status import status_of_error
 
 if TYPE_CHECKING:
-    from ..config.files import Configuration
+    from ..config.files import Configuration, ConfiguredJob
     from .console import Console
 
 
@@ -34,6 +34,11 @@ class CommandContext:
     ledger: str
     console: Console
     everything: bool = False
+
+
+def key_of(job: ConfiguredJob) -> JobKey:
+    """Return what identifies a job in the ledger."""
+    return JobKey(job.account, job.job.direction, job.name)
 
 
 def error_document(error: FiledropError) -> dict[str, Any]:

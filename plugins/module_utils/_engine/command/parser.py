@@ -129,7 +129,9 @@ def make_parser() -> Parser:
     how.add_argument(
         "--wait", action="store_true", help="wait until new files are settled; run again for files that come meanwhile"
     )
-    one.add_argument("--force", action="store_true", help="run the job even if it is disabled")
+    text = "run the job even if it is disabled, or would move more than stop_above allows"
+    one.add_argument("--force", action="store_true", help=text)
+    _add_metrics(one)
     _add_only(one)
     _add_export(add("export", "send files that you choose by hand", _EXPORT))
     _add_place(add("place", "put a file into the folder from which a partner fetches", _PLACE))
@@ -142,6 +144,10 @@ def make_parser() -> Parser:
     _add_only(some)
     all_ = add("status", "show the state of the jobs, and what needs a person", _STATUS)
     all_.add_argument("jobs", metavar="JOB", nargs="*", help="names of jobs; default: all")
+    all_.add_argument(
+        "--notify", action="store_true", help="tell the receivers of the jobs (notify) what has changed since last time"
+    )
+    _add_metrics(all_)
     past = add(
         "history",
         "show what happened to files",
@@ -223,6 +229,11 @@ def _add_only(
     parser: argparse.ArgumentParser, text: str = "move only the file with this exact name; repeatable"
 ) -> None:
     parser.add_argument("--only", metavar="NAME", action="append", default=[], help=text)
+
+
+def _add_metrics(parser: argparse.ArgumentParser) -> None:
+    text = "write the metrics of all jobs to this file, for node exporter's textfile collector"
+    parser.add_argument("--metrics", metavar="FILE", help=text)
 
 
 def _add_common(parser: argparse.ArgumentParser, *, for_subcommand: bool) -> None:

@@ -152,21 +152,38 @@ def next_time(event: CronTime, after: float) -> float | None:
 
     :param after: the result is later than this. Both are in seconds since 1970.
     """
+    start = time.localtime(after)
+    for ahead in range(_LONGEST_WAIT):
+        found = [moment for moment in _moments(event, start, ahead) if moment > after]
+        if found:
+            return found[0]
+    return None
+
+
+def last_time(event: CronTime, before: float) -> float | None:
+    """Return when an event was due last, in this host's time zone; None if it never was.
+
+    :param before: the result is not later than this. Both are in seconds since 1970.
+    """
+    start = time.localtime(before)
+    for back in range(_LONGEST_WAIT):
+        found = [moment for moment in _moments(event, start, -back) if moment <= before]
+        if found:
+            return found[-1]
+    return None
+
+
+def _moments(event: CronTime, start: time.struct_time, days_later: int) -> list[float]:
+    """Return when an event is due on a day, in order."""
     minutes, hours, days, months, weekdays = (
         _due(field, low, high) for field, (low, high) in zip(event.fields.split(), _RANGES)
     )
-    start = time.localtime(after)
-    for ahead in range(_LONGEST_WAIT):
-        noon = time.localtime(time.mktime((start.tm_year, start.tm_mon, start.tm_mday + ahead, 12, 0, 0, 0, 0, -1)))
-        weekday = (noon.tm_wday + 1) % 7
-        if noon.tm_mon not in months or noon.tm_mday not in days or not {weekday, weekday or 7} & weekdays:
-            continue
-        for hour in sorted(hours):
-            for minute in sorted(minutes):
-                found = _moment(noon, hour, minute, event.second)
-                if found is not None and found > after:
-                    return found
-    return None
+    noon = time.localtime(time.mktime((start.tm_year, start.tm_mon, start.tm_mday + days_later, 12, 0, 0, 0, 0, -1)))
+    weekday = (noon.tm_wday + 1) % 7
+    if noon.tm_mon not in months or noon.tm_mday not in days or not {weekday, weekday or 7} & weekdays:
+        return []
+    found = (_moment(noon, hour, minute, event.second) for hour in sorted(hours) for minute in sorted(minutes))
+    return [moment for moment in found if moment is not None]
 
 
 def _moment(day: time.struct_time, hour: int, minute: int, second: int) -> float | None:

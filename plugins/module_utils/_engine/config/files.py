@@ -29,6 +29,8 @@ from .directions import READERS
 from .job import Job, default_max_age
 from .presets import Preset, preset_named
 from .schedule import DAY, MINUTE, WEEK, Schedule, duration, schedule_from_options
+from .watch import NOTHING_EXPECTED, Watch, watch_from_options
+from .watch import OPTIONS as WATCH_OPTIONS
 
 DEFAULT_FOLDER = "/etc/filedrop"
 LONGEST_FILE = 1024**2  # bytes
@@ -52,17 +54,19 @@ _COMMON = (
     *("account", "direction", "enabled", "every", "on_calendar", "time_limit", "retention", "max_age", "share"),
     *("remote_dir", "include", "exclude", "modified_from", "modified_to", "companions", "settle"),
     *("empty", "max_files", "max_bytes", "max_results", "after"),
+    *WATCH_OPTIONS,
 )
 JOB_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "dropoff": (
         *(*_COMMON, "src", "upload", "temp_name", "verify", "archive_dir", "ambiguous", "on_arrival"),
-        *("group", "file_mode", "by_hand", "file_types", "rejected_dir"),
+        *("group", "file_mode", "by_hand", "file_types", "rejected_dir", "taken_within"),
     ),
     "pickup": (*_COMMON, "dest", "move_dir", "verify", "on_duplicate", "min_free", "group", "file_mode"),
     "import": (
         *("direction", "enabled", "every", "on_calendar", "on_arrival", "time_limit", "retention", "max_age"),
         *("src", "include", "exclude", "companions", "settle", "verify", "max_files", "max_bytes", "max_results"),
         *("handler", "handler_time_limit", "done_dir", "failed_dir", "tries", "workers", "order", "ambiguous"),
+        *WATCH_OPTIONS,
     ),
 }
 
@@ -85,6 +89,7 @@ class ConfiguredJob:
     by_hand: bool = False
     time_limit: int | None = None
     retention: int | None = None
+    watch: Watch = NOTHING_EXPECTED
 
     @property
     def name(self) -> str:
@@ -148,6 +153,7 @@ class Configuration:
                 by_hand=by_hand,
                 time_limit=duration(options, "time_limit", low=1, high=WEEK),
                 retention=duration(options, "retention", low=DAY, high=_LONGEST_TIME),
+                watch=watch_from_options(options, job, protocol),
             )
 
     def _account_in(self, options: Mapping[str, object]) -> str:

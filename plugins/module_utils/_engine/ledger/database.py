@@ -57,10 +57,12 @@ CREATE TABLE transfer (
     file_id     TEXT,              -- drop-off in requests: what identifies the file to the provider, in every retry
     request     TEXT,              -- drop-off in requests: the one in which it was sent last
     said        TEXT,              -- drop-off in requests: the provider's words about a file that is held
+    taken_at    REAL,              -- drop-off: when a run first saw that the delivered file was gone from the server
     changed_at  REAL NOT NULL      -- seconds since 1970
 );
 CREATE INDEX transfer_by_key ON transfer (account, direction, folder, name);
 CREATE UNIQUE INDEX transfer_open ON transfer (account, direction, folder, name) WHERE open = 1;
+CREATE INDEX transfer_by_time ON transfer (account, direction, job, changed_at) WHERE open = 0;
 CREATE TABLE sighting (            -- files seen that were not settled yet
     account TEXT NOT NULL, direction TEXT NOT NULL, folder TEXT NOT NULL, name TEXT NOT NULL,
     size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, since REAL NOT NULL,
@@ -88,8 +90,21 @@ CREATE TABLE run (                 -- the latest run of each job
     well_at REAL,                  -- end of the last run that was well
     reason TEXT NOT NULL, message TEXT NOT NULL,  -- the error that ended the run early, or empty
     delivered INTEGER NOT NULL, skipped INTEGER NOT NULL, waiting INTEGER NOT NULL, held INTEGER NOT NULL,
-    failed INTEGER NOT NULL, blocked INTEGER NOT NULL, stuck INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    failed INTEGER NOT NULL, blocked INTEGER NOT NULL, stuck INTEGER NOT NULL, lying INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
     PRIMARY KEY (account, direction, job)
+) WITHOUT ROWID;
+CREATE TABLE total (               -- the sum over all runs of a job that came to an end
+    account TEXT NOT NULL, direction TEXT NOT NULL, job TEXT NOT NULL, outcome TEXT NOT NULL,
+    files INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    PRIMARY KEY (account, direction, job, outcome)
+) WITHOUT ROWID;
+CREATE TABLE alarm (               -- problems of jobs of which a receiver is told
+    account TEXT NOT NULL, direction TEXT NOT NULL, job TEXT NOT NULL, reason TEXT NOT NULL,
+    message TEXT NOT NULL, way_out TEXT NOT NULL, status INTEGER NOT NULL, since REAL NOT NULL,
+    seen_by TEXT NOT NULL,         -- run or status: what finds the problem, and finds that it is over
+    told_at REAL,                  -- when the receiver was told
+    PRIMARY KEY (account, direction, job, reason)
 ) WITHOUT ROWID;
 """
 

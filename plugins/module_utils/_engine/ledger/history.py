@@ -21,6 +21,7 @@ from ..config.schedule import WEEK, duration
 from ..errors import LedgerError
 from ..states import DIRECTIONS, OUTCOMES
 from .ledger import FILES, Ledger, Row
+from .locks import JobKey
 from .soundness import NUMBER
 
 _OUTCOME = " ".join(
@@ -183,6 +184,15 @@ def _condition(question: Question) -> tuple[str, Sequence[Any]]:
         conditions.append("name GLOB ?")  # the patterns of fnmatch, except for the negated set "[!...]"
         values.append(question.name.replace("[!", "[^"))
     return f"WHERE {' AND '.join(conditions)}", values
+
+
+def delivered_between(ledger: Ledger, job: JobKey, start: float, end: float) -> int:
+    """Return how many files of a job were delivered after one moment, up to another, in seconds since 1970."""
+    states = sorted(OUTCOMES["delivered"])
+    where = "account = ? AND direction = ? AND job = ? AND open = 0 AND changed_at > ? AND changed_at <= ?"
+    query = f"SELECT count(*) FROM transfer WHERE {where} AND state IN ({', '.join('?' * len(states))})"
+    ((found,),) = ledger.look(query, (*job, start, end, *states), (int,))
+    return int(found)
 
 
 def outcome_of(row: Row) -> str:

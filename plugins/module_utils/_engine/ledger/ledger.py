@@ -60,6 +60,7 @@ class Row:
     file_id: str | None = None
     request: str | None = None
     said: str | None = None
+    taken_at: float | None = None
     changed_at: float = 0.0
     id: int | None = None
 
@@ -107,7 +108,7 @@ _RECORD = f"{', '.join(_FIELDS)}, id"
 FILES = (
     f"(SELECT {_RECORD} FROM transfer UNION ALL"
     " SELECT account, direction, folder, name, size, 0, job, remote_path, '', NULL, NULL, NULL, NULL, NULL, reason,"
-    " 0, NULL, NULL, NULL, since, 0 FROM waiting WHERE NOT EXISTS (SELECT 1 FROM transfer WHERE open = 1 AND "
+    " 0, NULL, NULL, NULL, NULL, since, 0 FROM waiting WHERE NOT EXISTS (SELECT 1 FROM transfer WHERE open = 1 AND "
     + " AND ".join(f"transfer.{column} = waiting.{column}" for column in _KEY)
     + "))"
 )

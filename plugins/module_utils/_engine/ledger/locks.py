@@ -73,6 +73,22 @@ def only_run(ledger: str, job: JobKey) -> Iterator[None]:
         os.close(fd)
 
 
+@contextmanager
+def one_teller(ledger: str) -> Iterator[None]:
+    """Wait until no other process tells receivers of problems, and hold that lock while the block runs.
+
+    :raises DiskError: the lock cannot be created.
+    """
+    fd = _open_lock(ledger, "receivers")
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    except OSError as error:
+        raise disk_error(error, f"lock a file beside {ledger!r}") from error
+    finally:
+        os.close(fd)
+
+
 def is_running(ledger: str, job: JobKey) -> bool:
     """Return whether a run of the job is in progress, as far as `running_since` knows."""
     return running_since(ledger, job) is not None

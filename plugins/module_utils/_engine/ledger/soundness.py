@@ -32,7 +32,7 @@ _ROW: tuple[Kinds, ...] = (
     *((int, type(None)), _TEXT_OR_NOTHING, _TEXT_OR_NOTHING),  # visible, verified_by, reason
     int,  # tries
     *(_TEXT_OR_NOTHING, _TEXT_OR_NOTHING, _TEXT_OR_NOTHING),  # file_id, request, said
-    *(NUMBER, int),  # changed_at, id
+    *(OPTIONAL_NUMBER, NUMBER, int),  # taken_at, changed_at, id
 )
 
 _seen: set[tuple[type, ...]] = set()

@@ -10,6 +10,7 @@ import os
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 
 def user_name(uid: int) -> str:
@@ -65,3 +66,13 @@ def as_started() -> Iterator[None]:
         yield
     finally:
         os.seteuid(user)
+
+
+def for_good() -> dict[str, Any]:
+    """Return how a child process gets our effective user for good (subprocess.Popen).
+
+    Without that, it could become root again.
+    """
+    if os.getuid() == os.geteuid():
+        return {}
+    return {"user": os.geteuid(), "group": os.getegid()}

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 class PastRun:
     """Hold the latest run of a job. All times are in seconds since 1970.
 
-    ``well_at`` is the end of the last run that was well: without an error, and without a file that failed, is held, or
-    waits for a taken name or too long. ``reason`` and ``message`` describe the error that ended this run early; they
-    are empty if there was none. The numbers of files are those of `RunResult`.
+    ``well_at`` is the end of the last run that was well: without an error, and without a file that failed, is held,
+    waits for a taken name or too long, or was not taken in time. ``reason`` and ``message`` describe the error that
+    ended this run early; they are empty if there was none. The numbers of files are those of `RunResult`.
     """
 
     account: str
@@ -44,6 +44,7 @@ class PastRun:
     failed: int
     blocked: int
     stuck: int
+    lying: int
     bytes: int
 
 
@@ -57,7 +58,15 @@ _INSERT = (
 )
 
 
-_KINDS = (*(str,) * 3, NUMBER, NUMBER, OPTIONAL_NUMBER, str, str, *(int,) * 8)
+COUNTED = ("delivered", "failed")
+"""The outcomes that are counted over all runs."""
+
+_ADD = (
+    "INSERT INTO total VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account, direction, job, outcome)"
+    " DO UPDATE SET files = files + excluded.files, bytes = bytes + excluded.bytes"
+)
+
+_KINDS = (*(str,) * 3, NUMBER, NUMBER, OPTIONAL_NUMBER, str, str, *(int,) * 9)
 """The types of the columns. Another program may have written them."""
 
 
@@ -71,13 +80,16 @@ def remember(ledger: Ledger, job: JobKey, began: float, result: RunResult) -> No
     """
     now = time.time()
     counts = result.summary
-    is_well = not (result.error or counts["failed"] or counts["held"] or result.blocked or result.stuck)
+    is_well = not (result.error or counts["failed"] or counts["held"] or result.blocked or result.stuck or result.lying)
     reason, message = _words(result.error)
     of_files = [counts[outcome] for outcome in ("delivered", "skipped", "waiting", "held", "failed")]
-    numbers = (*of_files, result.blocked, result.stuck, counts["bytes"])
+    numbers = (*of_files, result.blocked, result.stuck, result.lying, counts["bytes"])
     run = PastRun(*job, began, now, now if is_well else None, reason, message, *numbers)
     with suppress(LedgerError):
         ledger.change(_INSERT, [astuple(run)])
+        sizes = {"delivered": result.bytes}
+        counted = [(name, result.counts[name]) for name in COUNTED if result.counts[name]]
+        ledger.change(_ADD, [(*job, name, number, sizes.get(name, 0)) for name, number in counted])
 
 
 def _words(error: FiledropError | None) -> tuple[str, str]:

@@ -48,6 +48,7 @@ from .whole_keys import with_whole_keys
 if TYPE_CHECKING:
     from ..config.account import Account
     from ..config.job import Job
+    from ..config.watch import Watch
     from ..transfer.observer import Observer
     from ..transfer.selection import Only
 
@@ -79,6 +80,7 @@ def run(
     time_limit: float | None = None,
     retention: float | None = None,
     max_age: int | None = None,
+    watch: Watch | None = None,
     only: Only | None = None,
     patient: bool = True,
     for_module: bool = False,
@@ -96,6 +98,7 @@ def run(
         run (loop/deadline.py).
     :param retention: seconds for which archived files and history are kept (retention.py); None: no limit.
     :param max_age: seconds after which a file that waits needs a person (stuck.py); None: the default.
+    :param watch: what is expected of the job; None: nothing.
     :param only: move only these files. Work that earlier runs left with other files is left to the next full run. A
         run of a part of the job's files is not recorded as its latest run. None: all files.
     :param patient: retry a closed port before the first connection. Set this where nobody waits for the answer.
@@ -123,6 +126,7 @@ def run(
                 adopt(book, work)
             work.open()
             work.deadline, work.tally.observer = deadline, observer
+            work.watch = watch or work.watch
             if retention is not None and not check:
                 work.prune_before = began - retention
             troubles = Troubles(account.weaknesses)
@@ -249,8 +253,10 @@ def _keep(learned: Mapping[str, bool], account: Account, ledger: Ledger) -> None
 
 async def _work_through(work: JobRun[Any], remote: Remote, flow: Loop) -> None:
     await work.plan(remote)
+    width = _width(remote.features.max_in_flight)
     for items in work.rounds():
-        await flow.each(work.process, items, width=min(work.width, _width(remote.features.max_in_flight)))
+        await flow.each(work.process, items, width=min(work.width, width))
+    await flow.each(work.look_back, iter(work.delivered_before()), width=width)
     await work.finish(remote)
 
 

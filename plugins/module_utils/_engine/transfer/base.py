@@ -13,6 +13,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Callable, Generic, TypeVar
 
+from ..config.watch import NOTHING_EXPECTED
 from ..errors import (
     ENDS_THE_RUN,
     FiledropError,
@@ -114,6 +115,7 @@ class JobRun(ABC, Generic[Item]):
     :param only: narrows this run to some files; None: all files.
     :ivar deadline: until when files may be begun.
     :ivar prune_before: older rows of the ledger are forgotten after the run, in seconds since 1970; None: no row.
+    :ivar watch: what is expected of the job.
     :ivar tally: the outcomes.
     :ivar width: how many files may be under way at once.
     :ivar permissions: of the copies that the job makes on this host.
@@ -126,6 +128,7 @@ class JobRun(ABC, Generic[Item]):
         self.account = account
         self.deadline = Deadline(None)
         self.prune_before: float | None = None
+        self.watch = NOTHING_EXPECTED
         self.tally = Tally(job.max_results)
         self.width = ALL
         self.permissions = Permissions()
@@ -174,6 +177,13 @@ class JobRun(ABC, Generic[Item]):
 
     async def finish(self, remote: Remote) -> None:
         """Look again at the server after the last file."""
+
+    def delivered_before(self) -> Sequence[Row]:
+        """Return the rows of files of earlier runs that `look_back` looks at."""
+        return ()
+
+    async def look_back(self, row: Row) -> None:
+        """Look whether a delivered file was taken from the server."""
 
     def _end_plan(self) -> None:
         """Forget the plan of the attempt before. Until then, its files are those whose turn did not come."""
@@ -363,8 +373,15 @@ class JobRun(ABC, Generic[Item]):
         return False
 
     def _announce(self, files: int, size: int) -> None:
+        """Tell how much is planned, before anything is moved.
+
+        :raises JobStopped: it is more than a run of this job may move.
+        """
+        some, volume = self._allowance.at_most(files, size)
+        if self.watch.stop_above is not None:
+            self.watch.stop_above.require(some, volume)
         if self.observer is not None:
-            self.observer.planned(*self._allowance.at_most(files, size))
+            self.observer.planned(some, volume)
 
     def count(self, outcome: FileOutcome, *, files: int = 1) -> None:
         """Tell an outcome.

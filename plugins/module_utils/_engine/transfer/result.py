@@ -106,6 +106,7 @@ class RunResult:
     :ivar counts: how many files had each outcome, including files that are not in ``outcomes``.
     :ivar blocked: how many of the waiting files wait for something that somebody has to change.
     :ivar stuck: how many of the waiting files have waited longer than `max_age`.
+    :ivar lying: how many files that were delivered earlier lie on the server for longer than `taken_within`.
     :ivar known: how many of the skipped files were moved before this run. They are not in ``outcomes``.
     :ivar bytes: the size of all delivered files.
     :ivar changed: whether anything was changed, locally or on the server.
@@ -118,6 +119,7 @@ class RunResult:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ORDER, 0))
     blocked: int = 0
     stuck: int = 0
+    lying: int = 0
     known: int = 0
     bytes: int = 0
     changed: bool = False

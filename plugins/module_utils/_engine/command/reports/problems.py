@@ -14,16 +14,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...config.calendar import NotExpressible, cron_time, next_time
+from ...config.calendar import NotExpressible, cron_time, last_time, next_time
 from ...config.schedule import DAY, HOUR, MINUTE, format_duration
 from ...errors import FiledropError
+from ...ledger.alarms import RUN, STATUS
+from ...ledger.history import delivered_between
 from ..console import count_of
-from ..context import iso_time
+from ..context import iso_time, key_of
 from ..exit_status import NEEDS_A_PERSON, SOME_FAILED, WELL, status_of_past
 
 if TYPE_CHECKING:
     from ...config.files import ConfiguredJob
     from ...config.schedule import Schedule
+    from ...ledger.ledger import Ledger
     from ...ledger.waiting import Waiting
     from ...run.last_run import PastRun
 
@@ -37,12 +40,14 @@ class Problem:
 
     :ivar reason: a stable code for programs.
     :ivar status: the exit status that it stands for.
+    :ivar seen_by: what finds it: each run, or `status` alone.
     """
 
     reason: str
     finding: str
     way_out: str
     status: int = NEEDS_A_PERSON
+    seen_by: str = STATUS
 
     @classmethod
     def of(cls, error: FiledropError) -> Problem:
@@ -63,11 +68,13 @@ def of_last_run(job: str, past: PastRun | None) -> Iterator[Problem]:
         return
     when = iso_time(past.ended)
     if past.reason:
-        yield Problem(past.reason, f"The run of {when} ended early: {past.message}", _look(job), status)
+        yield Problem(past.reason, f"The run of {when} ended early: {past.message}", _look(job), status, RUN)
     elif past.failed:
         finding = f"In the run of {when}, some files failed: {past.failed}."
         way_out = f"Run: filedrop run {job}. It tries them again and tells why."
-        yield Problem("files_failed", finding, way_out, SOME_FAILED)
+        yield Problem("files_failed", finding, way_out, SOME_FAILED, RUN)
+    if past is not None and past.lying:
+        yield _not_taken(job, past)
 
 
 def of_waiting(job: ConfiguredJob, waiting: Waiting) -> Iterator[Problem]:
@@ -78,12 +85,42 @@ def of_waiting(job: ConfiguredJob, waiting: Waiting) -> Iterator[Problem]:
             f"{stuck} waited longer than {format_duration(job.max_age)} (max_age), the first since {_since(waiting)}."
         )
         way_out = f"See what they wait for: filedrop check {job.name}."
-        yield Problem("files_stuck", finding, way_out)
+        yield Problem("files_stuck", finding, way_out, seen_by=RUN)
     blocked = waiting.only_blocked
     if blocked:
         finding = f"Waiting for a name that another file has on the server: {count_of(blocked, 'file')}."
         way_out = f"See which: filedrop check {job.name}. Ask the provider about the others, or rename yours."
-        yield Problem("files_blocked", finding, way_out, SOME_FAILED)
+        yield Problem("files_blocked", finding, way_out, SOME_FAILED, RUN)
+
+
+def of_expectation(job: ConfiguredJob, ledger: Ledger, written_at: float | None) -> Iterator[Problem]:
+    """Tell whether fewer files than expected were delivered before the latest moment of `expect`.
+
+    Files that come later end the problem.
+
+    :param written_at: when the job's file was written, in seconds since 1970. What should have come before then was not
+        expected.
+    """
+    expected, now = job.watch.expect, time.time()
+    due = None if expected is None else last_time(expected.event, now)
+    if expected is None or due is None or (written_at is not None and written_at > due):
+        return
+    start = last_time(expected.event, due - 1) or 0.0
+    if delivered_between(ledger, key_of(job), start, now) >= expected.files:
+        return
+    found = delivered_between(ledger, key_of(job), start, due)
+    finding = (
+        f"Fewer files than expected were delivered from {iso_time(start)} to {iso_time(due)}: {found}, and not "
+        f"{expected.files} ({expected.by})."
+    )
+    way_out = f"Find out what keeps them. See what came: filedrop history {job.name}."
+    yield Problem("expectation_missed", finding, way_out, seen_by=RUN)
+
+
+def _not_taken(job: str, past: PastRun) -> Problem:
+    finding = f"Delivered files still lie on the server (taken_within): {past.lying}."
+    way_out = f"Ask the provider why it does not take them. See which: filedrop history {job}."
+    return Problem("files_not_taken", finding, way_out, seen_by=RUN)
 
 
 def _since(waiting: Waiting) -> str:

@@ -44,7 +44,7 @@ class _FileState(NamedTuple):
     changed: int
 
 
-def run_and_wait(context: CommandContext, name: str, *, force: bool) -> int:
+def run_and_wait(context: CommandContext, name: str, *, force: bool, metrics_file: str | None = None) -> int:
     """Execute a job once its files are settled, and again while new ones arrive.
 
     Return the status of the last run, which has checked all files.
@@ -56,13 +56,13 @@ def run_and_wait(context: CommandContext, name: str, *, force: bool) -> int:
     configured = context.configuration.job(name)
     job, limit = configured.job, configured.time_limit
     if not job.arrivals:
-        return run(context, name, dry_run=False, force=force)
+        return run(context, name, dry_run=False, force=force, metrics_file=metrics_file)
     began = time.monotonic()
     patience = began + job.settle + PATIENCE
     for _attempt in range(MOST_RUNS):
         signals.release()  # the answer of the run before held them
         before = _wait_until_settled(job, patience)
-        status = run(context, name, dry_run=False, force=force)
+        status = run(context, name, dry_run=False, force=force, metrics_file=metrics_file)
         now = time.monotonic()
         if status == COULD_NOT_RUN or now > patience or (limit is not None and now > began + limit):
             break

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...config.options import file_names
@@ -18,6 +19,7 @@ from ...transfer.selection import Only
 from ..console import ERROR, INFO, WARNING, bytes_in_words, count_of
 from ..context import CommandContext, error_document, require_ledger
 from ..exit_status import WELL, status_of_error, status_of_run, worst_status
+from ..reports.after_run import judge, write_metrics
 from ..signals import held
 from .observers import JournalObserver, progress
 
@@ -29,9 +31,19 @@ if TYPE_CHECKING:
 _NEEDS_ATTENTION = ("failed", "held")
 
 
-def run(context: CommandContext, name: str, *, dry_run: bool, force: bool, only: Sequence[str] = ()) -> int:
+def run(
+    context: CommandContext,
+    name: str,
+    *,
+    dry_run: bool,
+    force: bool,
+    only: Sequence[str] = (),
+    metrics_file: str | None = None,
+) -> int:
     """Execute a job once, or predict what that would do.
 
+    :param force: also if it is disabled, and however much it would move.
+    :param metrics_file: where to write the metrics of all jobs afterwards; None: nowhere.
     :param only: exact names of files: move only these; empty: all files.
     """
     names = file_names({"--only": only}, "--only")
@@ -45,7 +57,17 @@ def run(context: CommandContext, name: str, *, dry_run: bool, force: bool, only:
     if not (force or dry_run):
         require_enabled(context, job, "Set enabled to true there, or run it once with --force.")
     require_ledger(context.ledger)
+    if force:
+        job = replace(job, watch=replace(job.watch, stop_above=None))
     status, document, lines = execute(context, job, dry_run=dry_run, only=Only(names))
+    if not dry_run:
+        judged = judge(context, job)
+        status = worst_status([status, *(problem.status for problem in judged.missed)])
+        document.update(status=status, problems=[problem.as_dict() for problem in judged.missed])
+        document["notes"] += judged.notes
+        lines += [f"{name}: {problem}" for problem in judged.missed] + [f"  {note}" for note in judged.notes]
+    if metrics_file is not None:
+        write_metrics(context, metrics_file)
     context.console.answer(document, lines, well=status == WELL)
     return status
 
@@ -119,6 +141,7 @@ def execute(
             time_limit=job.time_limit,
             retention=job.retention,
             max_age=job.max_age,
+            watch=job.watch,
             only=only,
             patient=console.to_journal or console.quiet,
             observer=journal if console.to_journal else drawn,
@@ -143,12 +166,16 @@ def _log_result(
     for note in result.notes:
         console.log(WARNING, "run_note", note, job=about["job"])
     priority = INFO if status == WELL else ERROR if result.error or result.summary["failed"] else WARNING
-    unwell = {name: count for name, count in (("blocked", result.blocked), ("stuck", result.stuck)) if count}
+    unwell = {name: count for name, count in _unwell(result) if count}
     reason = {} if result.error is None else {"reason": result.error.reason}
     sentence = "" if result.error is None else str(result.error)
     pruned = {} if result.pruned is None else {f"pruned_{name}": n for name, n in result.pruned._asdict().items()}
     event = "check_ended" if dry_run else "run_ended"
     console.log(priority, event, sentence, **about, status=status, **result.summary, **unwell, **pruned, **reason)
+
+
+def _unwell(result: RunResult) -> Iterator[tuple[str, int]]:
+    yield from (("blocked", result.blocked), ("stuck", result.stuck), ("not_taken", result.lying))
 
 
 def _document(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ...config.job import ARCHIVE
 from ...errors import JobStopped, RemoteError
 from ...ledger.decisions import Discarded
+from ...ledger.locks import JobKey
 from ...local.folder import Folder
 from ...remote import Remote, join
 from ...states import State
@@ -28,6 +29,7 @@ from ..selection import is_selected
 from .evidence import NOT_SEEN, WRITE_ONLY
 from .item import DELETED, DropoffItem
 from .plan import DropoffPlan
+from .taken import DeliveredBefore
 from .upload import Uploads
 from .workflow import DropoffWorkflow
 
@@ -48,6 +50,7 @@ class DropoffRun(JobRun[DropoffItem]):
     _remote: Remote
     _workflow: DropoffWorkflow
     _unseen = 0
+    _before: DeliveredBefore | None = None
 
     def _prepare(self) -> bool:
         self.tally.begin_attempt()
@@ -64,7 +67,10 @@ class DropoffRun(JobRun[DropoffItem]):
         items = self._admitted(plan.items())
         first = next(items, None)
         self._round = iter(()) if first is None else chain([first], items)
-        return self._check or first is not None
+        if self.watch.taken_within is not None:
+            key = JobKey(self.account, self.job.direction, self.job.name)
+            self._before = DeliveredBefore(self._ledger, key, self.watch.taken_within, check=self._check)
+        return self._check or first is not None or bool(self.delivered_before())
 
     async def _plan(self, remote: Remote) -> None:
         renaming = CanaryGate(self._ledger, self.account, RENAME, self.deadline, is_needed=self.job.upload == "rename")
@@ -89,6 +95,13 @@ class DropoffRun(JobRun[DropoffItem]):
         known = self._ledger.clock(self.account)
         if known is None or abs(remote.clock - known) > CLOCK_VARIES:
             self._ledger.learn_clock(self.account, remote.clock)
+
+    def delivered_before(self) -> Sequence[Row]:
+        return () if self._before is None else self._before.rows
+
+    async def look_back(self, row: Row) -> None:
+        if self._before is not None:
+            await self._before.look(self._remote, row)
 
     def outcome_of(self, item: DropoffItem) -> FileOutcome:
         return item.outcome
@@ -165,6 +178,9 @@ class DropoffRun(JobRun[DropoffItem]):
         result = super().result(error)
         if self._plan_of_files is not None:
             result.notes.extend(self._plan_of_files.notes())
+        if self._before is not None:
+            result.lying = self._before.lying
+            result.notes.extend(self._before.notes())
         if self._unseen:
             result.notes.append(f"{self._unseen} delivered files were not seen on the server. {NOT_SEEN}")
         if result.counts["delivered"] and self._ledger.capability(self.account, EXCLUSIVE_CREATE) is False:

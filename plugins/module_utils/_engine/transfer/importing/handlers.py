@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 from ...errors import DiskError
 from ...local.folder import Folder, disk_error
+from ...local.identity import for_good
 from ...loop.loop import Batch, Future
 from ...remote.interface import Features
 from ...states import HandlerEnd
@@ -189,7 +190,7 @@ class Handlers:
                 pass_fds=(lock, claim),
                 start_new_session=True,
                 cwd="/",
-                **_for_good(),
+                **for_good(),
             )
         except OSError as error:
             os.close(reader)
@@ -238,13 +239,6 @@ class Handlers:
             os.close(started.pipe)
             started.child.returncode = 0  # nobody waits for it, and that is no mistake
         self._started.clear()
-
-
-def _for_good() -> dict[str, Any]:
-    """Return how a child gets our effective user for good. Without that, it could become root again."""
-    if os.getuid() == os.geteuid():
-        return {}
-    return {"user": os.geteuid(), "group": os.getegid()}
 
 
 def claim(folder: Folder, name: str) -> int | None:

@@ -103,11 +103,12 @@ def test_the_status_of_errors(error: FiledropError, status: int) -> None:
         ({}, "cut_off", 1),
         ({"held": 1}, "cut_off", 3),
         ({"stuck": 1}, "time_limit", 3),
+        ({}, "stop_above", 3),
     ],
 )
 def test_the_status_of_runs(counts: dict[str, int], reason: str, status: int) -> None:
     numbers = dict.fromkeys(("skipped", "waiting", "held", "failed", "blocked", "stuck"), 0) | counts
-    run = PastRun("a", "dropoff", "j", 0.0, 1.0, None, reason, "", delivered=5, bytes=100, **numbers)
+    run = PastRun("a", "dropoff", "j", 0.0, 1.0, None, reason, "", delivered=5, bytes=100, lying=0, **numbers)
     assert status_of_past(run) == status
     if not reason:
         assert status_of_counts(counts) == status

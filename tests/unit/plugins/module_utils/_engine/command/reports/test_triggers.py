@@ -80,7 +80,7 @@ def found(of: ConfiguredJob, past: PastRun | None = None) -> list[Problem]:
 
 def ended(ago: float) -> PastRun:
     at = time.time() - ago
-    return PastRun("acme", "dropoff", NAME, at, at, at, "", "", *(0,) * 8)
+    return PastRun("acme", "dropoff", NAME, at, at, at, "", "", *(0,) * 9)
 
 
 @pytest.mark.parametrize(

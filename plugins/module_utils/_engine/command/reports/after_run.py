@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Do what follows a run of a job: judge what is expected of it, tell its receiver, and write the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...errors import FiledropError
+from ...ledger.alarms import RUN
+from ...ledger.ledger import Ledger
+from ...ledger.owner import as_owner
+from ..console import WARNING
+from .alarms import notify
+from .keys import describe_keys
+from .metrics import metrics, write
+from .problems import Problem
+from .state import state_of
+
+if TYPE_CHECKING:
+    from ...config.files import ConfiguredJob
+    from ..context import CommandContext
+
+
+class Judged(NamedTuple):
+    """What is wrong with a job after its run.
+
+    :ivar missed: expectations that are not met.
+    :ivar notes: of what its receiver could not be told.
+    """
+
+    missed: Sequence[Problem] = ()
+    notes: Sequence[str] = ()
+
+
+def judge(context: CommandContext, job: ConfiguredJob) -> Judged:
+    """Judge a job whose run has just ended, and tell its receiver what has changed."""
+    if job.watch.expect is None and job.watch.notify is None:
+        return Judged()
+    with as_owner(context.ledger), closing(Ledger(context.ledger)) as ledger:
+        state = state_of(context, ledger, None, job.name)
+        notes = notify(ledger, job, state.problems, by=RUN)
+    for note in notes:
+        context.console.log(WARNING, "not_told", note, job=job.name)
+    return Judged([one for one in state.problems if one.reason == "expectation_missed"], notes)
+
+
+def write_metrics(context: CommandContext, path: str) -> None:
+    """Write the metrics of all jobs. A file that cannot be written is told, and does not fail the command."""
+    try:
+        with as_owner(context.ledger):
+            with closing(Ledger(context.ledger, read_only=True)) as ledger:
+                states = [state_of(context, ledger, None, name) for name in context.configuration.job_names()]
+                accounts = dict.fromkeys(state.job.account for state in states if state.job is not None)
+                text = metrics(ledger, states, describe_keys(context, accounts))
+            write(path, text)
+    except FiledropError as error:
+        context.console.log(WARNING, "metrics_not_written", str(error))
