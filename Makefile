@@ -176,7 +176,7 @@ packages-lint:
 packages-tests:
 	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone strace time python3-paramiko \
 	    proftpd-core proftpd-mod-crypto libwrap0 libpam-modules
-	@tests/tools/debian-unpacked vsftpd
+	@tests/tools/debian-unpacked vsftpd prometheus prometheus-node-exporter
 packages-docs:
 	@tests/tools/debian-packages graphviz
 packages-bench:

@@ -90,6 +90,7 @@ class Host:
     :param spread: seconds.
     :param shares_keys: all hosts have the same keys, and the role makes none.
     :param pins_later: an account may lack its host keys, because nothing connects yet.
+    :param metrics_file: where the metrics of all jobs are written; empty: nowhere.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Host:
     spread: int = 300
     shares_keys: bool = False
     pins_later: bool = False
+    metrics_file: str = ""
 
     @property
     def deploys(self) -> bool:

@@ -34,11 +34,22 @@ class CronJob:
     time_limit: int | None = None
 
 
-def crontab(jobs: Sequence[CronJob], *, user: str, command: str, header: str) -> str:
+def crontab(
+    jobs: Sequence[CronJob],
+    *,
+    user: str,
+    command: str,
+    header: str,
+    metrics: str = "",
+    looks: Sequence[CronTime] = (),
+) -> str:
     """Build the content of a file in ``/etc/cron.d``.
 
     cron mails the output of a run to root, because the jobs' user reads no mail. A run prints nothing while all is
     well.
+
+    :param metrics: the option of the command for the file of the metrics, or empty.
+    :param looks: when somebody looks at all jobs, and tells their receivers. That mails nothing.
     """
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     lines = [header, "SHELL=/bin/sh", f"PATH={path}", "MAILTO=root"]
@@ -47,5 +58,10 @@ def crontab(jobs: Sequence[CronJob], *, user: str, command: str, header: str) ->
         for time in job.times:
             wait = time.second + job.delay
             sleep = f"sleep {wait}; " if wait else ""
-            lines.append(f"{time.fields} {user} umask 027; {sleep}exec {limit}{command} run {job.name} --quiet")
+            lines.append(
+                f"{time.fields} {user} umask 027; {sleep}exec {limit}{command} run {job.name} --quiet{metrics}"
+            )
+    for time in looks:
+        sleep = f"sleep {time.second}; " if time.second else ""
+        lines.append(f"{time.fields} {user} umask 027; {sleep}{command} status --notify{metrics} >/dev/null 2>&1")
     return "\n".join(lines) + "\n"

@@ -35,6 +35,7 @@ PATHS = {
 """Paths on the hosts: test_filedrop.py compares them with those in the role's vars/main.yml."""
 
 _URLLIB3 = "urllib3>=1.26,<3"
+_METRICS = re.compile(r"/[A-Za-z0-9._/-]+\.prom")
 _GROUP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
 
 
@@ -54,6 +55,15 @@ def libraries_of(accounts: Mapping[Any, Any]) -> list[str]:
     protocols = {protocol_or_sftp(options) for options in accounts.values() if isinstance(options, Mapping)}
     found = [] if protocols == {"amili_api"} else ["paramiko"]
     return [*found, "urllib3"] if "amili_api" in protocols else found
+
+
+def _metrics_file(variables: Variables) -> str:
+    path = variables.text("filedrop_metrics_file")
+    if path and not _METRICS.fullmatch(path):
+        finding = f"filedrop_metrics_file: {path!r} is not a path that node exporter reads and that units can name."
+        way_out = "Use an absolute path of letters, digits and . _ - / that ends in .prom."
+        variables.problems.append(f"{finding} {way_out}")
+    return path
 
 
 def _further_packages(libraries: list[str], packages: list[str]) -> list[str]:
@@ -93,6 +103,7 @@ class Deployment:
         self.key_comment = variables.text("filedrop_key_comment")
         self._shares_keys = variables.choice("filedrop_key_scope", CHOICES["filedrop_key_scope"][0]) == "account"
         variables.whole_list("filedrop_pip_arguments")
+        self._metrics_file = _metrics_file(variables)
         self._spread = variables.number("filedrop_spread", Host.spread)
         self._host = host
         problems = list(variables.problems)
@@ -142,6 +153,7 @@ class Deployment:
             spread=self._spread,
             shares_keys=self._shares_keys,
             pins_later=self._pins_later,
+            metrics_file=self._metrics_file,
         )
         return plan(self.accounts, self.jobs, host)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -25,6 +26,10 @@ from ._accounts import CONFIGURATION, KEYS, Host, InvalidVariables, InventoryAcc
 from ._cron import CronJob, crontab
 
 UNITS = "/etc/systemd/system"
+WATCH = "filedrop-status"
+"""The unit that looks at all jobs."""
+
+LOOKS_EVERY = 5 * units.MINUTE
 CRONTAB = "/etc/cron.d/filedrop"
 HEADER = "# Managed by Ansible (courier.filedrop.filedrop). Local changes will be lost. Change the inventory instead."
 
@@ -38,6 +43,8 @@ EXCLUSIVE = (
     f"{UNITS}/filedrop@.service",
     f"{UNITS}/filedrop@*.timer",
     f"{UNITS}/filedrop@*.path",
+    f"{UNITS}/{WATCH}.service",
+    f"{UNITS}/{WATCH}.timer",
     CRONTAB,
 )
 """Paths that contain only what the inventory describes. Key pairs are excluded, because there is no other copy."""
@@ -68,9 +75,11 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
     files = [_configuration_file("accounts", name, account.options, host) for name, account in read_accounts.items()]
     files += [_configuration_file("jobs", name, jobs[name], host) for name in configured]
     if host.scheduler == "cron":
-        files += _crontab_file(due, host)
+        files += _crontab_file(due, host, is_watched=_is_watched(configured.values(), host))
     elif configured:
-        files.append(_file("filedrop@.service", units.service(user=host.user, command=COMMAND, header=HEADER)))
+        service = units.service(user=host.user, command=COMMAND, header=HEADER, metrics_file=host.metrics_file)
+        files.append(_file("filedrop@.service", service))
+        files += _watch_units(host) if _is_watched(configured.values(), host) else []
         files += [file for job in configured.values() for file in _job_units(job, account_of(job), host)]
     generated = sorted(name for name, account in read_accounts.items() if account.generates)
     secrets = {f"{KEYS}/{name}": text for each in read_accounts.values() for name, text in each.secrets.items()}
@@ -99,7 +108,10 @@ def plan(accounts: Mapping[str, Any], jobs: Mapping[str, Any], host: Host) -> di
             for name, job in configured.items()
             if job.schedule.on_calendar is not None and host.scheduler == "systemd"
         },
-        "places": [place for job in configured.values() for place in _places(job, account_of(job))],
+        "places": [
+            *(place for job in configured.values() for place in _places(job, account_of(job))),
+            *_place_of_metrics(host),
+        ],
         "given_groups": [
             {"variable": f"filedrop_jobs.{name}.group", "group": job.job.group}
             for name, job in configured.items()
@@ -151,7 +163,7 @@ def _job_units(job: ConfiguredJob, account: InventoryAccount, host: Host) -> lis
         time_limit=job.time_limit,
         patience=math.ceil(job.job.settle + PATIENCE) if job.schedule.on_arrival else None,
     )
-    drop_in = units.drop_in(unit, command=COMMAND, header=HEADER)
+    drop_in = units.drop_in(unit, command=COMMAND, header=HEADER, metrics_file=host.metrics_file)
     files = [_file(f"filedrop@{job.name}.service.d/filedrop.conf", drop_in)]
     calendar = _calendar(job, host)
     if calendar:
@@ -162,11 +174,29 @@ def _job_units(job: ConfiguredJob, account: InventoryAccount, host: Host) -> lis
     return files
 
 
+def _is_watched(jobs: Iterable[ConfiguredJob], host: Host) -> bool:
+    """Return whether somebody has to look at all jobs, run or not: for a receiver, or for the metrics."""
+    return bool(host.metrics_file) or any(job.enabled and job.watch.notify is not None for job in jobs)
+
+
+def _watch_calendar(host: Host) -> list[str]:
+    return units.calendar(LOOKS_EVERY, units.offset(host.name, WATCH, LOOKS_EVERY))
+
+
+def _watch_units(host: Host) -> list[dict[str, Any]]:
+    service = units.watch_service(user=host.user, command=COMMAND, header=HEADER, metrics_file=host.metrics_file)
+    timer = units.watch_timer(_watch_calendar(host), header=HEADER)
+    return [_file(f"{WATCH}.service", service), _file(f"{WATCH}.timer", timer)]
+
+
 def _triggers(jobs: Iterable[ConfiguredJob], host: Host) -> dict[str, bool]:
     """Map the name of each unit that starts a job to whether it should be active."""
     if host.scheduler == "cron":
         return {}
+    jobs = list(jobs)
     found = {f"filedrop@{job.name}.timer": job.enabled for job in jobs if _calendar(job, host)}
+    if jobs and _is_watched(jobs, host):
+        found[f"{WATCH}.timer"] = True
     return found | {f"filedrop@{job.name}.path": job.enabled for job in jobs if job.schedule.on_arrival}
 
 
@@ -193,10 +223,13 @@ def _cron_jobs(jobs: Iterable[ConfiguredJob], host: Host, problems: list[str]) -
     return found
 
 
-def _crontab_file(jobs: list[CronJob], host: Host) -> list[dict[str, Any]]:
+def _crontab_file(jobs: list[CronJob], host: Host, *, is_watched: bool) -> list[dict[str, Any]]:
     if not jobs:
         return []
-    content = crontab(jobs, user=host.user, command=COMMAND, header=HEADER)
+    looks = [cron_time(event) for event in _watch_calendar(host)] if is_watched else []
+    content = crontab(
+        jobs, user=host.user, command=COMMAND, header=HEADER, metrics=units.metrics(host.metrics_file), looks=looks
+    )
     return [{"path": CRONTAB, "content": content, "owner": "root", "group": "root", "mode": "0644"}]
 
 
@@ -204,6 +237,12 @@ def _calendar(job: ConfiguredJob, host: Host) -> list[str]:
     if job.schedule.every is not None:
         return units.calendar(job.schedule.every, units.offset(host.name, job.name, job.schedule.every))
     return [job.schedule.on_calendar] if job.schedule.on_calendar is not None else []
+
+
+def _place_of_metrics(host: Host) -> list[dict[str, Any]]:
+    if not host.metrics_file:
+        return []
+    return [{"variable": "filedrop_metrics_file", "path": os.path.dirname(host.metrics_file), "write": True}]
 
 
 def _folders(job: ConfiguredJob) -> tuple[list[str], list[str]]:

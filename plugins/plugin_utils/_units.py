@@ -54,20 +54,46 @@ class JobUnit:
     patience: int | None = None
 
 
-def service(*, user: str, command: str, header: str) -> str:
-    """Build ``filedrop@.service``."""
+def service(*, user: str, command: str, header: str, metrics_file: str = "") -> str:
+    """Build ``filedrop@.service``.
+
+    :param metrics_file: where the runs write the metrics; empty: nowhere.
+    """
+    start = f"{command} run %i{metrics(metrics_file)}"
+    # The status when another run of the job is active. This is not a failure.
+    return _hardened("Run the filedrop job %i", start, "4", user, header, metrics_file)
+
+
+def watch_service(*, user: str, command: str, header: str, metrics_file: str) -> str:
+    """Build ``filedrop-status.service``, which notices what no run notices: that there was none."""
+    start = f"{command} status --notify{metrics(metrics_file)}"
+    # What it finds is told to the receivers, and is no failure of this unit.
+    return _hardened("Tell what the filedrop jobs need", start, "1 2 3", user, header, metrics_file)
+
+
+def metrics(path: str) -> str:
+    """Return the option of a command for the file of the metrics; empty if there is none."""
+    return f" --metrics {quoted(path)}" if path else ""
+
+
+def _hardened(description: str, start: str, well: str, user: str, header: str, metrics_file: str) -> str:
+    """Build a service that can do no more than a run needs.
+
+    :param start: the command line.
+    :param well: the exit statuses besides 0 that are no failure of the unit.
+    """
+    folder = f"\nReadWritePaths={quoted('-' + os.path.dirname(metrics_file))}" if metrics_file else ""
     return f"""\
 {header}
 [Unit]
-Description=Run the filedrop job %i
+Description={description}
 Wants=network-online.target
 After=network-online.target time-sync.target
 
 [Service]
 Type=oneshot
-ExecStart={command} run %i
-# The status when another run of the job is active. This is not a failure.
-SuccessExitStatus=4
+ExecStart={start}
+SuccessExitStatus={well}
 # An ssh that carries the connection must not be stopped before the run, which ends it.
 KillMode=mixed
 User={user}
@@ -82,7 +108,7 @@ MemoryMax=512M
 TasksMax=64
 
 # A run can read the system, but can write only to its own folders, which its drop-in opens.
-ProtectSystem=strict
+ProtectSystem=strict{folder}
 ProtectHome=yes
 PrivateTmp=yes
 PrivateDevices=yes
@@ -119,7 +145,7 @@ SystemCallErrorNumber=EPERM
 """
 
 
-def drop_in(unit: JobUnit, *, command: str, header: str) -> str:
+def drop_in(unit: JobUnit, *, command: str, header: str, metrics_file: str = "") -> str:
     """Build a job's ``filedrop@JOB.service.d/filedrop.conf``."""
     lines = [header]
     if unit.patience is not None:
@@ -127,7 +153,7 @@ def drop_in(unit: JobUnit, *, command: str, header: str) -> str:
         lines += ["[Unit]", "StartLimitIntervalSec=0"]
     lines.append("[Service]")
     if unit.patience is not None:
-        lines += ["ExecStart=", f"ExecStart={command} run %i --wait"]
+        lines += ["ExecStart=", f"ExecStart={command} run %i --wait{metrics(metrics_file)}"]
     lines += [f"LoadCredential={each.name}:{each.path.replace('%', '%%')}" for each in unit.credentials]
     writable = outermost(unit.writable)
     readable = [each for each in outermost(unit.readable) if not _under_any(each, writable)]
@@ -168,7 +194,16 @@ def timer(name: str, calendar: Sequence[str], *, spread: int, header: str) -> st
 
     :param spread: seconds over which systemd spreads the hosts, each with a constant delay of its own.
     """
-    lines = [header, "[Unit]", f"Description=When the filedrop job {name} is due", "", "[Timer]"]
+    return _timer(f"When the filedrop job {name} is due", calendar, spread=spread, header=header)
+
+
+def watch_timer(calendar: Sequence[str], *, header: str) -> str:
+    """Build ``filedrop-status.timer``."""
+    return _timer("When somebody looks at all filedrop jobs", calendar, spread=0, header=header)
+
+
+def _timer(description: str, calendar: Sequence[str], *, spread: int, header: str) -> str:
+    lines = [header, "[Unit]", f"Description={description}", "", "[Timer]"]
     lines += [f"OnCalendar={each}" for each in calendar]
     if spread:
         lines += [f"RandomizedDelaySec={spread}", "FixedRandomDelay=yes"]

@@ -31,7 +31,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "filedrop_key_type": ("ecdsa", "ed25519", "rsa"),
     "filedrop_key_scope": ("host", "account"),
 }
-TEXTS = ("filedrop_user", "filedrop_key_comment")
+TEXTS = ("filedrop_user", "filedrop_key_comment", "filedrop_metrics_file")
 LISTS = ("filedrop_groups", "filedrop_pip_packages", "filedrop_pip_arguments")
 NUMBERS = ("filedrop_spread", "filedrop_remove_wait")
 FLAGS = ("filedrop_remove_ledger",)

@@ -133,3 +133,9 @@ def test_the_command_is_built_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     paths = [_command.built_command(python, str(tmp_path)) for python in ("/a", "/a", "/b", "/a")]
     assert built == ["/a", "/b"]
     assert [Path(path).read_text() for path in paths[1:3]] == ["program of /a", "program of /b"]
+
+
+@pytest.mark.parametrize("path", ["filedrop.prom", "/srv/filedrop.txt", "/srv/a b.prom", "/srv/100%.prom"])
+def test_a_file_of_metrics_that_nothing_could_read_is_refused(path: str) -> None:
+    problems = refusal(filedrop_accounts={"bank": BANK}, filedrop_jobs={"a": job()}, filedrop_metrics_file=path)
+    assert problems[0].startswith(f"filedrop_metrics_file: {path!r} is not a path")

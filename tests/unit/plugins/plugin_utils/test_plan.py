@@ -347,3 +347,39 @@ def test_a_job_out_of_a_folder_may_write_there_and_does_not_watch_it() -> None:
 )
 def test_what_does_not_go_with_a_folder_is_refused(account: dict[str, Any], job: dict[str, Any], told: str) -> None:
     assert told in refusal({"local": account}, {"invoices": job})
+
+
+WATCHED = {**INVOICES, "notify": {"command": ["/usr/local/bin/alarm"]}}
+METRICS = "/var/lib/node-exporter/filedrop.prom"
+
+
+def test_a_job_with_a_receiver_is_looked_at_even_if_it_does_not_run() -> None:
+    found = plan({"amili": AMILI}, {"invoices": WATCHED}, ERP1)
+    assert found["triggers"] == {"filedrop@invoices.timer": True, "filedrop-status.timer": True}
+    service = content(found, "/etc/systemd/system/filedrop-status.service")
+    assert "ExecStart=/usr/local/bin/filedrop status --notify\n" in service
+    assert "SuccessExitStatus=1 2 3\n" in service
+    assert "OnCalendar=*-*-* *:0" in content(found, "/etc/systemd/system/filedrop-status.timer")
+
+
+@pytest.mark.parametrize("job", [INVOICES, {**WATCHED, "enabled": False}])
+def test_without_a_receiver_nobody_looks(job: dict[str, Any]) -> None:
+    found = plan({"amili": AMILI}, {"invoices": job}, ERP1)
+    assert "filedrop-status.timer" not in found["triggers"]
+    assert not any("filedrop-status" in each["path"] for each in found["files"])
+
+
+def test_all_that_runs_writes_the_metrics() -> None:
+    host = Host(name="erp1.example.com", metrics_file=METRICS)
+    found = plan({"amili": AMILI}, {"invoices": {**INVOICES, "on_arrival": True}}, host)
+    for name in ("filedrop@.service", "filedrop@invoices.service.d/filedrop.conf", "filedrop-status.service"):
+        assert f" --metrics {METRICS}\n" in content(found, f"/etc/systemd/system/{name}")
+    assert "ReadWritePaths=-/var/lib/node-exporter\n" in content(found, "/etc/systemd/system/filedrop@.service")
+    assert {"variable": "filedrop_metrics_file", "path": "/var/lib/node-exporter", "write": True} in found["places"]
+
+
+def test_cron_looks_at_jobs_as_systemd_does() -> None:
+    host = Host(name="erp1.example.com", scheduler="cron", keys_owner="filedrop", metrics_file=METRICS)
+    lines = content(plan({"amili": AMILI}, {"invoices": WATCHED}, host), "/etc/cron.d/filedrop").splitlines()
+    assert lines[-2].endswith(f"exec /usr/local/bin/filedrop run invoices --quiet --metrics {METRICS}")
+    assert lines[-1].endswith(f"/usr/local/bin/filedrop status --notify --metrics {METRICS} >/dev/null 2>&1")
