@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import pytest
 from faults.explorer import Report
@@ -19,9 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--full", action="store_true", help="every variant, and from every state that a crash leaves (minutes)"
     )
-    parser.addoption(
-        "--share", default="1/1", help="such as 2/2: every second test, for several processes side by side"
-    )
+    parser.addoption("--claims", help="a folder: processes side by side that share it take each test once (in_two)")
     parser.addoption("--seed", type=int, default=1, help="for what is drawn by chance")
 
 
@@ -35,14 +35,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         rare = [item for item in items if item.get_closest_marker("full")]
         items[:] = [item for item in items if item not in rare]
         config.hook.pytest_deselected(items=rare)
-    number, of = map(int, config.getoption("--share").split("/"))
-    items[:] = items[number - 1 :: of]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Run the tests that no process beside this one has taken: to deal them out before, they differ too much."""
+    folder = session.config.getoption("--claims")
+    if folder is None or session.config.option.collectonly:
+        return None
+    items = _claimed(session.items, folder)
+    item = next(items, None)
+    while item is not None and not (session.shouldfail or session.shouldstop):
+        following = next(items, None)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        item = following
+    return True
+
+
+def _claimed(items: Sequence[pytest.Item], folder: str) -> Iterator[pytest.Item]:
+    """Yield the tests that this process is the first to take."""
+    for number, item in enumerate(items):
+        with suppress(FileExistsError):
+            os.close(os.open(f"{folder}/{number}", os.O_CREAT | os.O_EXCL))
+            yield item
 
 
 def share_of(config: pytest.Config) -> str:
     """What to add to the title of a report that is not the whole one."""
-    share = str(config.getoption("--share"))
-    return "" if share == "1/1" else f", share {share}"
+    return ", the tests of this process" if config.getoption("--claims") else ""
 
 
 @pytest.fixture

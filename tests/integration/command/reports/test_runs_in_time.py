@@ -16,7 +16,9 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.console import Console
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.context import CommandContext
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.reports import problems
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.reports.status import _state as status_of
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.reports.state import (
+    state_of as status_of,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.reports.triggers import Triggers
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.files import Configuration
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger

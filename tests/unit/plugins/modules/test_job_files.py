@@ -27,8 +27,11 @@ ONLY_IN_FILES = {
     "retention",
     "max_age",
     "share",
+    "expect",
+    "stop_above",
+    "notify",
 }
-ONLY_OF = {"dropoff": {"on_arrival", "group", "file_mode", "by_hand"}, "pickup": {"group", "file_mode"}}
+ONLY_OF = {"dropoff": {"on_arrival", "group", "file_mode", "by_hand", "taken_within"}, "pickup": {"group", "file_mode"}}
 
 
 class Built(Exception):
