@@ -140,6 +140,10 @@ bench: build/venvs/bench.stamp $(LINKED) | packages-bench ## ours and the peers 
 bench-ftps: .venv/test.stamp $(LINKED) | packages-tests ## 1,000 files over FTPS at 20 ms, ours and lftp (root; ARGS='--rounds 3')
 	PYTHONPATH=build/tree $(VENV)/python tests/bench/ftps.py $(ARGS)
 
+.PHONY: bench-ledger
+bench-ledger: .venv/test.stamp $(LINKED) ## what the command tells of a ledger with a million files (ARGS='--rounds 3')
+	PYTHONPATH=build/tree $(VENV)/python tests/bench/million.py $(ARGS)
+
 ##@ To build and tidy
 
 .PHONY: build

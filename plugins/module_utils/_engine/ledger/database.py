@@ -62,7 +62,7 @@ CREATE TABLE transfer (
 );
 CREATE INDEX transfer_by_key ON transfer (account, direction, folder, name);
 CREATE UNIQUE INDEX transfer_open ON transfer (account, direction, folder, name) WHERE open = 1;
-CREATE INDEX transfer_by_time ON transfer (account, direction, job, changed_at) WHERE open = 0;
+CREATE INDEX transfer_by_time ON transfer (changed_at, account, direction, job, state) WHERE open = 0;
 CREATE TABLE sighting (            -- files seen that were not settled yet
     account TEXT NOT NULL, direction TEXT NOT NULL, folder TEXT NOT NULL, name TEXT NOT NULL,
     size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, since REAL NOT NULL,

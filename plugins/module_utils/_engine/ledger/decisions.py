@@ -40,7 +40,7 @@ from ..config.paths import default_ledger
 from ..errors import HoldError, InputError, JobRunning, SkipError
 from ..local.names import quoted
 from ..states import DECIDED, DECISIONS, DIRECTIONS, OUTCOMES, State
-from .ledger import FILES, Ledger, Row
+from .ledger import OPEN_FILES, Ledger, Row
 from .locks import JobKey, only_run
 from .owner import as_owner
 
@@ -220,7 +220,7 @@ def _require_known(book: Ledger, account: str) -> None:
 
 
 def _unknown(book: Ledger, wanted: Wanted, name: str) -> InputError:
-    for row in list(book.rows("WHERE state = '' AND name = ?", (os.path.basename(name),), of=FILES)):
+    for row in list(book.rows("WHERE state = '' AND name = ?", (os.path.basename(name),), of=OPEN_FILES)):
         if all(getattr(row, what) == value for what, value in _filters(wanted)) and name in (row.name, path_of(row)):
             finding = f"{quoted(path_of(row))} waits ({row.reason}) since {_moment(row.changed_at)}, and is not held."
             return InputError("not_held", finding, "It needs no decision: a later run moves it once that has changed.")

@@ -105,14 +105,17 @@ _stepped = _values([*_STEPPING, "id"])
 
 _RECORD = f"{', '.join(_FIELDS)}, id"
 
-FILES = (
-    f"(SELECT {_RECORD} FROM transfer UNION ALL"
+OPEN_FILES = (
+    f"(SELECT {_RECORD} FROM transfer WHERE open = 1 UNION ALL"
     " SELECT account, direction, folder, name, size, 0, job, remote_path, '', NULL, NULL, NULL, NULL, NULL, reason,"
     " 0, NULL, NULL, NULL, NULL, since, 0 FROM waiting WHERE NOT EXISTS (SELECT 1 FROM transfer WHERE open = 1 AND "
     + " AND ".join(f"transfer.{column} = waiting.{column}" for column in _KEY)
     + "))"
 )
-"""All rows, and a row in the state NEW for each waiting file that has no open row. They are for people only."""
+"""All open rows, and a row in the state NEW for each waiting file that has none. They are for people only."""
+
+CLOSED_FILES = "transfer INDEXED BY transfer_by_time"
+"""All rows that are history: read them by ``open = 0`` and their time. There may be millions."""
 
 
 class Ledger(Batch):
@@ -311,7 +314,7 @@ class Ledger(Batch):
                     yield name, size, mtime_ns, state_of(state), at
 
     def rows(self, where: str, values: Sequence[Any], *, of: str = "transfer") -> Iterator[Row]:
-        """Yield the rows that an SQL clause selects, of the table ``transfer`` or of `FILES`."""
+        """Yield the rows that an SQL clause selects, of the table ``transfer``, or of one of the sources above."""
         try:
             for record in self._db.execute(f"SELECT {_RECORD} FROM {of} {where}", values):
                 require_sound(record)
