@@ -5,7 +5,7 @@
 """Print the command's output for a person, the systemd journal, or a program.
 
 The answer goes to stdout, as sentences or as one JSON document. Events go to stderr, as sentences. If stderr is the
-journal, events are lines of ``key=value`` with a syslog priority.
+journal, events are lines of ``key=value`` with a syslog priority, and have fields that `journalctl` can filter by.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Callable, TextIO
 
 from ..local.names import as_data, shown
-from . import signals
+from . import journal, signals
 
 ERROR, WARNING, INFO = 3, 4, 6
 """Priorities of syslog (RFC 5424). The journal reads them from the beginning of a line (sd-daemon(3))."""
@@ -89,7 +89,8 @@ class Console:
         """Log an event. The journal gets every event; a person sees only those with a sentence."""
         if self.to_journal:
             told = {"event": event, **more, **({"message": sentence} if sentence else {})}
-            self._write(self._err, f"<{priority}>{key_values(told)}")
+            if not journal.send(priority, key_values(told), told):
+                self._write(self._err, f"<{priority}>{key_values(told)}")
         elif sentence and (priority < INFO or not self.quiet):
             self._write(self._err, f"filedrop: {shown(sentence)}")
 
