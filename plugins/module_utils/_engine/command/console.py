@@ -89,7 +89,9 @@ class Console:
         """Log an event. The journal gets every event; a person sees only those with a sentence."""
         if self.to_journal:
             told = {"event": event, **more, **({"message": sentence} if sentence else {})}
-            if not journal.send(priority, key_values(told), told):
+            # The journal learns the unit of a datagram from its process, which ends at once after a refusal. The unit of
+            # a line on stderr is known.
+            if event == "refused" or not journal.send(priority, key_values(told), told):
                 self._write(self._err, f"<{priority}>{key_values(told)}")
         elif sentence and (priority < INFO or not self.quiet):
             self._write(self._err, f"filedrop: {shown(sentence)}")

@@ -65,6 +65,8 @@ def run(
         status = worst_status([status, *(problem.status for problem in judged.missed)])
         document.update(status=status, problems=[problem.as_dict() for problem in judged.missed])
         document["notes"] += judged.notes
+        for problem in judged.missed:
+            context.console.log(WARNING, problem.reason, job=name, finding=problem.finding)
         lines += [f"{name}: {problem}" for problem in judged.missed] + [f"  {note}" for note in judged.notes]
     if metrics_file is not None:
         write_metrics(context, metrics_file)
