@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable, TextIO
@@ -47,6 +48,7 @@ class Console:
         self._out = out or sys.stdout
         self._err = err or sys.stderr
         self.to_journal = is_journal(self._err)
+        self._is_socket = self.to_journal and stat.S_ISSOCK(os.fstat(self._err.fileno()).st_mode)
         self._is_dumb = os.environ.get("TERM") == "dumb"
         self.colour = colour and not self._is_dumb and not os.environ.get("NO_COLOR")
 
@@ -89,9 +91,10 @@ class Console:
         """Log an event. The journal gets every event; a person sees only those with a sentence."""
         if self.to_journal:
             told = {"event": event, **more, **({"message": sentence} if sentence else {})}
-            # The journal learns the unit of a datagram from its process, which ends at once after a refusal. The unit of
-            # a line on stderr is known.
-            if event == "refused" or not journal.send(priority, key_values(told), told):
+            # The journal learns the unit of a datagram from its process, which ends at once after a refusal. The unit
+            # of a line on stderr is known.
+            natively = self._is_socket and event != "refused"
+            if not (natively and journal.send(priority, key_values(told), told)):
                 self._write(self._err, f"<{priority}>{key_values(told)}")
         elif sentence and (priority < INFO or not self.quiet):
             self._write(self._err, f"filedrop: {shown(sentence)}")
