@@ -87,21 +87,77 @@ account:
   sample: 2001234@sftp.amili.se:22
 protocol:
   description: The protocol of the account.
-  returned: success, with O(protocol=ftps) and O(protocol=ftp)
+  returned: success, with O(protocol=ftps), O(protocol=ftp) and O(protocol=amili_api)
   type: str
   sample: ftps
 certificate:
-  description: The server's certificate.
-  returned: success, with O(protocol=ftps)
+  description:
+    - The server's certificate. With O(protocol=amili_api), that of O(base_url); null if it is not encrypted.
+    - With O(protocol=ftps), it has the fingerprint only.
+  returned: success, with O(protocol=ftps) and O(protocol=amili_api)
   type: dict
   contains:
     fingerprint:
       description: Its fingerprint, in the form that O(tls_fingerprints) accepts.
       type: str
       sample: SHA256:DYddm5LAMMuLHf5HvHNX5wuB0ufhqSCiyn+1Z0aTXwQ
+    subject:
+      description: Whom it identifies, in the form of RFC 4514.
+      type: str
+      sample: CN=api.example.com,O=Example
+    issuer:
+      description: The authority that issued it, in the same form.
+      type: str
+      sample: CN=Example CA,O=Example
+    expires:
+      description: When it expires, in UTC.
+      type: str
+      sample: "2027-03-01T12:00:00Z"
+    days_left:
+      description: Whole days until then, by this host's clock. In the last 21 days, RV(notes) says so, too.
+      type: int
+      sample: 92
+token:
+  description: The token that O(token_url) has given. The token itself is not shown.
+  returned: success, with O(protocol=amili_api)
+  type: dict
+  contains:
+    verified:
+      description:
+        - Whether the service C(/verify) beside O(token_url) accepts it, V(yes) or V(no).
+        - It is V(unknown) if there is no such service, or no clear answer.
+      type: str
+      sample: "yes"
+    expires:
+      description: When it expires, in UTC and by this host's clock.
+      type: str
+      sample: "2026-11-29T12:00:00Z"
+    seconds_left:
+      description: Seconds until then.
+      type: int
+      sample: 3599
+    certificate:
+      description: The certificate of O(token_url), with the same keys as RV(certificate); null if it is not encrypted.
+      type: dict
+      sample:
+        fingerprint: SHA256:DYddm5LAMMuLHf5HvHNX5wuB0ufhqSCiyn+1Z0aTXwQ
+        subject: CN=auth.example.com,O=Example
+        issuer: CN=Example CA,O=Example
+        expires: "2027-03-01T12:00:00Z"
+        days_left: 92
+health:
+  description:
+    - What the service C(/health) beside O(token_url) answers, V(ok), or the status and the words of a server that is
+      busy or has failed.
+    - It is V(unknown) if there is no such service, or no clear answer.
+  returned: success, with O(protocol=amili_api)
+  type: str
+  sample: ok
 tls:
-  description: What the control connection uses.
-  returned: success, with O(protocol=ftps)
+  description:
+    - What the control connection uses. With O(protocol=amili_api), the connection to O(base_url); null if it is not
+      encrypted.
+  returned: success, with O(protocol=ftps) and O(protocol=amili_api)
   type: dict
   contains:
     version:
@@ -208,7 +264,10 @@ limits:
     write: 261120
     handles: 1019
 latency:
-  description: The server's response time in seconds, as the median of a few requests.
+  description:
+    - The server's response time in seconds, as the median of a few requests.
+    - With O(protocol=amili_api), these are C(HEAD) requests to O(base_url). Any answer counts. Null if it does not
+      answer them.
   returned: success
   type: float
   sample: 0.021
@@ -253,6 +312,7 @@ capabilities:
 notes:
   description:
     - What the server does otherwise than most, as far as its answers have shown it, and what is done about it.
+    - With O(protocol=amili_api), what speaks against a run, such as a token that is not accepted.
     - Some servers do not know the request LSTAT, do not say that a file is missing, list paths in place of names, or
       refuse to be asked for the next part of a listing ahead.
   returned: success

@@ -36,6 +36,7 @@ class FilesApi:
     :ivar before_cut: what happens right before that.
     :ivar discards: whether the content of files is not kept: each request has one large file.
     :ivar before_token: what happens before a token is given.
+    :ivar pages: answers to GET by path; None: cut the connection.
     """
 
     taken: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class FilesApi:
     discards: bool = False
     before_cut: Callable[[], None] = field(default=lambda: None)
     before_token: Callable[[], None] = field(default=lambda: None)
+    pages: dict[str, Answer | None] = field(default_factory=dict)
     url: str = ""
 
     @property
@@ -130,7 +132,11 @@ class _Handler(BaseHTTPRequestHandler):
     service: FilesApi
 
     def do_GET(self) -> None:
-        self._send(200, {"status": "ok"})
+        said = self.service.pages.get(self.path, (404, {}))
+        return self._cut() if said is None else self._send(*said)
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def do_POST(self) -> None:
         api, length = self.service, int(self.headers["Content-Length"])
@@ -185,7 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(content)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
     def log_message(self, *_arguments: Any) -> None:
         pass

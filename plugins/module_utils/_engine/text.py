@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make text from outside safe to show (names of files, and what servers say), and read texts of other programs."""
+"""Make text from outside safe to show (names of files, and what servers say), read other texts, and format times."""
 
 from __future__ import annotations
 
 import codecs
 import re
+import time
 import unicodedata
 
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
@@ -23,6 +24,14 @@ def escaped(text: str) -> str:
         return text
     readable = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return _NOT_ASCII.sub(lambda found: _escape(found[0]) if is_hidden(found[0]) else found[0], readable)
+
+
+def iso_time(seconds: float) -> str:
+    """Format a time in seconds since 1970 as ISO 8601, in UTC."""
+    try:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    except (OverflowError, ValueError, OSError):  # the time may come from a server, and be any number
+        return str(seconds)
 
 
 def is_hidden(letter: str) -> bool:

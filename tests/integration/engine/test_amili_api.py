@@ -48,11 +48,13 @@ class Host:
         for name in names:
             (self.src / name).write_bytes((name.encode() * size)[:size])
 
-    def send(self, api: FilesApi, account: dict[str, Any] | None = None, **options: Any) -> RunResult:
+    def send(
+        self, api: FilesApi, account: dict[str, Any] | None = None, *, check: bool = False, **options: Any
+    ) -> RunResult:
         given = {"src": str(self.src), "settle": 0, "file_types": {"*.csv": "Doc"}, "protocol": "amili_api", **options}
         job = dropoff_from_options(given, preset_named(None))
         found = account_from_options(api.options(**(account or {})))
-        return run(job, found, ledger=self.ledger, create_ledger=True)
+        return run(job, found, ledger=self.ledger, create_ledger=True, check=check)
 
     def rows(self) -> dict[str, Row]:
         with closing(Ledger(self.ledger, read_only=True)) as ledger:

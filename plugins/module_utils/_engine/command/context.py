@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -44,14 +43,6 @@ def key_of(job: ConfiguredJob) -> JobKey:
 def error_document(error: FiledropError) -> dict[str, Any]:
     """Build the JSON document that describes an error."""
     return {"status": status_of_error(error), "error": {"reason": error.reason, "message": str(error)}}
-
-
-def iso_time(seconds: float) -> str:
-    """Format a time in seconds since 1970 as ISO 8601, in UTC."""
-    try:
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-    except (OverflowError, ValueError, OSError):  # the time may come from a server, and be any number
-        return str(seconds)
 
 
 def require_ledger(path: str) -> None:

@@ -283,6 +283,12 @@ class Parcel(NamedTuple):
 class RequestRemote(Remote, Protocol):
     """A remote that takes many files in one request."""
 
+    def examine(self) -> None:
+        """Ask the server, without a request, whether it would take one. What speaks against it is added to `notes`.
+
+        :raises TrustError, UnreachableError: a service of the account cannot be used.
+        """
+
     async def submit(self, parcel: Parcel) -> Reply:
         """Send a file in a request with others; return what the answer says of it.
 

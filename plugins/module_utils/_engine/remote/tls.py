@@ -2,18 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rules of TLS for an account, and the fingerprint of a certificate."""
+"""The rules of TLS for an account, and what a connection shows of its server."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import os
+import re
 import ssl
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..config.credentials import require_private
 from ..errors import InputError
+from ..text import escaped
 
 # Python 3.9 has no name for it. With it, a connection that was cut looks like one that ended.
 _IGNORE_UNEXPECTED_END = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0x80)
@@ -57,3 +61,57 @@ def fingerprint_of(connection: ssl.SSLSocket) -> str:
     """Return the fingerprint of the server's certificate, in the form of ``tls_fingerprints``."""
     digest = hashlib.sha256(connection.getpeercert(binary_form=True) or b"").digest()
     return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+
+
+class TlsSession(NamedTuple):
+    """What a connection shows of its server. The certificate has been verified.
+
+    :ivar subject, issuer: names in the form of RFC 4514, the most specific part first.
+    :ivar expires: seconds since 1970; None if the certificate does not say it in a known form.
+    :ivar version, cipher: of the connection.
+    """
+
+    fingerprint: str
+    subject: str
+    issuer: str
+    expires: int | None
+    version: str
+    cipher: str
+
+
+def tls_session(connection: ssl.SSLSocket) -> TlsSession:
+    """Return what a connection with a verified certificate shows. A strange certificate is no error."""
+    found = cast("Mapping[str, Any]", connection.getpeercert() or {})
+    expires = None
+    with suppress(KeyError, ValueError):
+        expires = int(ssl.cert_time_to_seconds(found["notAfter"]))
+    cipher = connection.cipher()
+    return TlsSession(
+        fingerprint_of(connection),
+        _name(found.get("subject", ())),
+        _name(found.get("issuer", ())),
+        expires,
+        connection.version() or "",
+        cipher[0] if cipher else "",
+    )
+
+
+_SPECIAL = re.compile(r'[,+"\\<>;]')
+_SHORT = {
+    "commonName": "CN",
+    "countryName": "C",
+    "localityName": "L",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "stateOrProvinceName": "ST",
+}
+
+
+def _name(parts: Sequence[Sequence[tuple[str, str]]]) -> str:
+    """Format a name of a certificate, as ``getpeercert`` returns it."""
+    pairs = [pair for part in parts for pair in part]
+    return ",".join(f"{_SHORT.get(kind, kind)}={_quoted(value)}" for kind, value in reversed(pairs))
+
+
+def _quoted(value: str) -> str:
+    return escaped(_SPECIAL.sub(r"\\\g<0>", value))

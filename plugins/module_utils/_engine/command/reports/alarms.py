@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...ledger.alarms import RUN, Alarm, alarms_of, drop_alarms, put_alarms
 from ...ledger.locks import one_teller
-from ..context import iso_time, key_of
+from ...text import iso_time
+from ..context import key_of
 from .receivers import NotTold, tell
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ from ...errors import InputError
 from ...ledger.history import Question, ask, question_from_options
 from ...ledger.ledger import SECOND
 from ...local.names import shown
+from ...text import iso_time
 from ...transfer.selection import is_chosen
 from ..console import bytes_in_words
-from ..context import CommandContext, iso_time, require_known, require_ledger
+from ..context import CommandContext, require_known, require_ledger
 from ..exit_status import WELL
 from ..signals import held
 from .table import Cell, Column, draw, short_time

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ...config.schedule import DAY, HOUR, MINUTE
 from ...ledger.owner import as_owner
 from ...run.place import Placed, placed
+from ...text import iso_time
 from ..console import count_of
-from ..context import iso_time
 
 if TYPE_CHECKING:
     from ...ledger.ledger import Ledger

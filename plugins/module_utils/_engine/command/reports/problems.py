@@ -19,8 +19,9 @@ from ...config.schedule import DAY, HOUR, MINUTE, format_duration
 from ...errors import FiledropError
 from ...ledger.alarms import RUN, STATUS
 from ...ledger.history import delivered_between
+from ...text import iso_time
 from ..console import count_of
-from ..context import iso_time, key_of
+from ..context import key_of
 from ..exit_status import NEEDS_A_PERSON, SOME_FAILED, WELL, status_of_past
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from ...ledger.alarms import STATUS
 from ...ledger.ledger import Ledger
 from ...ledger.owner import as_owner
 from ...local.names import shown
+from ...text import iso_time
 from ..console import WARNING, count_of
-from ..context import CommandContext, iso_time, require_known, require_ledger
+from ..context import CommandContext, require_known, require_ledger
 from ..exit_status import WELL, status_of_past, worst_status
 from .after_run import write_metrics
 from .alarms import notify as tell_receiver

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ...config.files import DEFAULT_FOLDER
 from ...config.options import LABEL
 from ...config.paths import COMMAND
-from ..context import iso_time
+from ...text import iso_time
 from .problems import Problem, asked
 
 if TYPE_CHECKING:

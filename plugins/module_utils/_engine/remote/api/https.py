@@ -24,7 +24,7 @@ from ..._deps import require_urllib3, urllib3
 from ...config.api_account import host_and_port
 from ...errors import ConnectionLost, FiledropError, TrustError, UnreachableError
 from ..tcp import open_connection
-from ..tls import fingerprint_of, tls_context
+from ..tls import TlsSession, tls_context, tls_session
 
 if TYPE_CHECKING:
     from ...config.account import Account
@@ -44,17 +44,6 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes | None
-
-
-class Certificate(NamedTuple):
-    """The certificate of a service, as it was used.
-
-    :ivar expires: seconds since 1970; None if it does not say.
-    """
-
-    fingerprint: str
-    expires: int | None
-    tls: str
 
 
 class _Limit(threading.local):
@@ -99,13 +88,13 @@ class _TlsSocket(ssl.SSLSocket):
 class HttpsClient:
     """Send requests for one thread. It keeps its connections for later requests.
 
-    :ivar certificates: those of the hosts that were reached, by host and port.
+    :ivar sessions: what TLS showed of the hosts that were reached, by host and port.
     """
 
     def __init__(self, account: Account) -> None:
         require_urllib3()
         self.account = account
-        self.certificates: dict[tuple[str, int], Certificate] = {}
+        self.sessions: dict[tuple[str, int], TlsSession] = {}
         self._context = tls_context(account)
         self._context.sslsocket_class = _TlsSocket
         self._managers: dict[str | None, Any] = {}
@@ -217,17 +206,12 @@ class HttpsClient:
         return ConnectionLost("connection_lost", _ended(url, causes[-1]))
 
     def _has_met(self, url: str) -> bool:
-        return host_and_port(url) in self.certificates
+        return host_and_port(url) in self.sessions
 
     def meet(self, host: str, port: int, connection: object) -> None:
         """Keep what a connection shows of a host."""
         if isinstance(connection, ssl.SSLSocket):
-            expires = (connection.getpeercert() or {}).get("notAfter")
-            self.certificates[host, port] = Certificate(
-                fingerprint_of(connection),
-                ssl.cert_time_to_seconds(expires) if isinstance(expires, str) else None,
-                connection.version() or "",
-            )
+            self.sessions[host, port] = tls_session(connection)
 
 
 _PLAIN = {"Accept-Encoding": "identity"}

@@ -24,7 +24,7 @@ from ..interface import Entry, Features, Judgement, Parcel, Reply
 from .backoff import Backoff
 from .envelope import Place, Request, Settled
 from .https import Answer, HttpsClient
-from .services import describe
+from .services import describe, examine
 from .token import Tokens
 from .words import BUSY, Words
 from .worker import Event, Worker
@@ -64,7 +64,6 @@ class ApiRemote(Batch):
 
     clock: float | None = None
     most_open = 0
-    notes: Sequence[str] = ()
     learned: Mapping[str, bool] = {}
 
     def __init__(self, account: Account) -> None:
@@ -81,6 +80,7 @@ class ApiRemote(Batch):
         )
         self.identity = f"amili_api {api.base_url} {api.client_no}"
         self.batches: Sequence[Batch] = (self,)
+        self.notes: list[str] = []
         self._account = account
         self._tokens = Tokens(account)
         self._client = HttpsClient(account)
@@ -106,8 +106,11 @@ class ApiRemote(Batch):
         self._client.close()
 
     def info(self) -> Mapping[str, Any]:
-        """Return what the services beside the token's say, and the certificates."""
+        """Return what the services say of themselves, and their certificates."""
         return describe(self._client, self._tokens)
+
+    def examine(self) -> None:
+        self.notes.extend(examine(self._client, self._tokens))
 
     # --- the files
 

@@ -38,15 +38,17 @@ _TOKEN = re.compile(r"[\x21-\x7e]{1,65536}")
 
 
 class Token(NamedTuple):
-    """A token, and from when until when it is used, in seconds since 1970."""
+    """A token, and from when until when it is valid, in seconds since 1970."""
 
     value: str
     made_at: float
-    use_until: float
+    expires_at: float
 
     @property
     def is_usable(self) -> bool:
-        return self.made_at <= time.time() < self.use_until
+        """Return whether it is still valid for a while."""
+        margin = min(MARGIN, (self.expires_at - self.made_at) / 10)
+        return self.made_at <= time.time() < self.expires_at - margin
 
 
 class Tokens:
@@ -63,7 +65,7 @@ class Tokens:
         self.latest: Token | None = None
         self.is_given_up = False
 
-    def usable(self, client: HttpsClient, *, instead_of: str | None = None) -> str:
+    def usable(self, client: HttpsClient, *, instead_of: str | None = None) -> Token:
         """Return a token that can be used; get one if necessary.
 
         :param instead_of: a token that the service has refused. It is never returned again.
@@ -76,14 +78,14 @@ class Tokens:
                 self.latest = None
                 self.latest = self._get(client)
                 self._write(self.latest)
-            return self.latest.value
+            return self.latest
 
     def renew(self, client: HttpsClient, refused: str) -> None:
         """Replace a token that the service has refused with status 401, unless it is a replacement itself."""
         if refused in self._renewed:
             self.is_given_up = True
         else:
-            self._renewed.add(self.usable(client, instead_of=refused))
+            self._renewed.add(self.usable(client, instead_of=refused).value)
 
     def accepted(self, token: str) -> None:
         """Note that the service has accepted a token."""
@@ -101,8 +103,7 @@ class Tokens:
         value = found.get("access_token")
         if not isinstance(value, str) or not _TOKEN.fullmatch(value):
             raise ProtocolError("token_malformed", f"The answer of {api.token_url} has no usable access_token.")
-        valid = min(_seconds(found.get("expires_in")), LONGEST_VALID)
-        return Token(value, asked_at, asked_at + valid - min(MARGIN, valid / 10))
+        return Token(value, asked_at, asked_at + min(_seconds(found.get("expires_in")), LONGEST_VALID))
 
     def _refused(self, status: int, body: bytes | None) -> FiledropError:
         url = self._account.api.token_url
@@ -140,9 +141,9 @@ class Tokens:
                 if not modes.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or mode & 0o077:
                     return None
                 found = _object(file.read(LARGEST_TOKEN_ANSWER))
-            token = Token(str(found["token"]), float(found["made_at"]), float(found["use_until"]))
+            token = Token(str(found["token"]), float(found["made_at"]), float(found["expires_at"]))
             if found["owner"] == self._owner and _TOKEN.fullmatch(token.value):
-                return token if token.use_until - token.made_at <= LONGEST_VALID else None
+                return token if token.expires_at - token.made_at <= LONGEST_VALID else None
         return None
 
     def _write(self, token: Token) -> None:
@@ -163,7 +164,7 @@ class Tokens:
 
 
 def _times(token: Token) -> dict[str, float]:
-    return {"made_at": token.made_at, "use_until": token.use_until}
+    return {"made_at": token.made_at, "expires_at": token.expires_at}
 
 
 def _object(body: bytes) -> dict[str, Any]:

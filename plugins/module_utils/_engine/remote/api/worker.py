@@ -100,7 +100,7 @@ class Worker:
         )
 
     def _post(self, client: HttpsClient, request: Request) -> Answer:
-        request.token = self._tokens.usable(client)
+        request.token = self._tokens.usable(client).value
         api = self._account.api
         headers = {
             "Authorization": f"Bearer {request.token}",

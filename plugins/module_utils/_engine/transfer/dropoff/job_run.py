@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ...config.job import ARCHIVE
 from ...errors import JobStopped, RemoteError
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ...config.job import Dropoff
     from ...errors import FiledropError
     from ...ledger.ledger import Row
+    from ...remote import RequestRemote
 
 
 CLOCK_VARIES = 2.0  # seconds by which two looks at a server's clock may differ, as times are in whole seconds
@@ -77,6 +78,8 @@ class DropoffRun(JobRun[DropoffItem]):
         self._remote = remote
         uploads = Uploads(self.job, self.account, remote, self._ledger, renaming)
         self._workflow = DropoffWorkflow(self.job, self.account, remote, self._ledger, self._syncer, uploads, self.only)
+        if self._check and remote.features.many_per_request:
+            cast("RequestRemote", remote).examine()
         if uploads.looks:
             await _require_folder(remote, self.job.remote_dir)
 
