@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 PIECE = 64 * 1024  # bytes of an answer that are read at once
 
+LONGEST_IDLE = 1.0
+"""Seconds for which a connection may be idle, and be used again. Services close idle ones, some after two seconds. If
+that crosses a request on its way, nobody knows whether the request arrived."""
+
 TLS_FAILED = "Check the address and the port. Another program may listen there, or a proxy may intercept TLS."
 
 
@@ -86,7 +90,7 @@ class _TlsSocket(ssl.SSLSocket):
 
 
 class HttpsClient:
-    """Send requests for one thread. It keeps its connections for later requests.
+    """Send requests, from any thread. It keeps its connections for later requests of all threads.
 
     :ivar sessions: what TLS showed of the hosts that were reached, by host and port.
     """
@@ -95,8 +99,12 @@ class HttpsClient:
         require_urllib3()
         self.account = account
         self.sessions: dict[tuple[str, int], TlsSession] = {}
-        self._context = tls_context(account)
-        self._context.sslsocket_class = _TlsSocket
+        self._options: dict[str, Any] = {"num_pools": 4, "maxsize": account.connections}
+        if any(url.startswith("https:") for url in (account.api.base_url, account.api.token_url)):
+            context = tls_context(account)  # reading all authorities takes a while
+            context.sslsocket_class = _TlsSocket
+            self._options["ssl_context"] = context
+        self._lock = threading.Lock()
         self._managers: dict[str | None, Any] = {}
 
     def close(self) -> None:
@@ -123,7 +131,9 @@ class HttpsClient:
         timeout = self.account.timeout
         extend_limit(timeout)
         try:
-            response = self._manager(url).request(
+            with self._lock:
+                manager = self._manager(url)
+            response = manager.request(
                 method,
                 url,
                 body=body,
@@ -139,9 +149,9 @@ class HttpsClient:
         except OSError as error:
             raise ConnectionLost("connection_lost", _ended(url, error)) from error
         answered = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status, answered, self._read(response, largest))
+        return Answer(response.status, answered, self._read(response, largest, is_head=method == "HEAD"))
 
-    def _read(self, response: Any, largest: int) -> bytes | None:
+    def _read(self, response: Any, largest: int, *, is_head: bool) -> bytes | None:
         """Read the body of an answer; None if there is no whole body."""
         extend_limit(self.account.timeout)
         found = bytearray()
@@ -155,7 +165,7 @@ class HttpsClient:
             response.close()
             return None
         length = response.headers.get("Content-Length", "")
-        if length.isdigit() and int(length) != len(found):
+        if length.isdigit() and int(length) != len(found) and not is_head:
             response.close()
             return None
         response.release_conn()
@@ -166,8 +176,7 @@ class HttpsClient:
     def _manager(self, url: str) -> Any:
         proxy = self._proxy_for(url)
         if proxy not in self._managers:
-            options: dict[str, Any] = {"num_pools": 4, "maxsize": 1, "ssl_context": self._context}
-            manager = _proxied(proxy, options) if proxy else urllib3.PoolManager(**options)
+            manager = _proxied(proxy, self._options) if proxy else urllib3.PoolManager(**self._options)
             manager.pool_classes_by_scheme = _pools(self)
             self._managers[proxy] = manager
         return self._managers[proxy]
@@ -265,6 +274,8 @@ def _pools(client: HttpsClient) -> dict[str, Any]:
     """
 
     class Made:
+        used_at = 0.0
+
         def _new_conn(self) -> socket.socket:
             host, port = self._dns_host.strip("[]"), self.port  # type: ignore[attr-defined]
             connection = open_connection(host, port, client.account.timeout, _Socket)
@@ -283,10 +294,22 @@ def _pools(client: HttpsClient) -> dict[str, Any]:
     class TlsConnection(Made, urllib3.connection.HTTPSConnection):
         pass
 
-    class PlainPool(urllib3.HTTPConnectionPool):
+    class Fresh:
+        def _get_conn(self, timeout: float | None = None) -> Any:
+            connection = super()._get_conn(timeout)  # type: ignore[misc]
+            if time.monotonic() - connection.used_at > LONGEST_IDLE:
+                connection.close()  # it opens a new one for the next request
+            return connection
+
+        def _put_conn(self, connection: Any) -> None:
+            if connection is not None:
+                connection.used_at = time.monotonic()
+            super()._put_conn(connection)  # type: ignore[misc]
+
+    class PlainPool(Fresh, urllib3.HTTPConnectionPool):
         ConnectionCls = PlainConnection
 
-    class TlsPool(urllib3.HTTPSConnectionPool):
+    class TlsPool(Fresh, urllib3.HTTPSConnectionPool):
         ConnectionCls = TlsConnection
 
     return {"http": PlainPool, "https": TlsPool}

@@ -168,7 +168,7 @@ class ApiRemote(Batch):
         for worker in self._workers:
             if worker.request is None:
                 return worker
-        self._workers.append(Worker(self._account, self._tokens, self._tell))
+        self._workers.append(Worker(self._client, self._tokens, self._tell))
         return self._workers[-1]
 
     # --- the loop

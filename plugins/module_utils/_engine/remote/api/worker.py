@@ -16,11 +16,11 @@ from ...errors import AuthenticationError, ConnectionLost, FiledropError, Server
 from ..interface import Judgement, Reply
 from .answers import judge
 from .envelope import AGAIN, Cancelled, Request, Settled
-from .https import Answer, HttpsClient, extend_limit
+from .https import Answer, extend_limit
 from .words import Words
 
 if TYPE_CHECKING:
-    from ...config.account import Account
+    from .https import HttpsClient
     from .token import Tokens
 
 ANSWER = 1024 * 1024  # bytes of an answer that are read, and so many for each file:
@@ -46,9 +46,10 @@ class Worker:
     :ivar request: the one under way; it belongs to the loop.
     """
 
-    def __init__(self, account: Account, tokens: Tokens, tell: Callable[[Event], None]) -> None:
+    def __init__(self, client: HttpsClient, tokens: Tokens, tell: Callable[[Event], None]) -> None:
         self.request: Request | None = None
-        self._account = account
+        self._client = client
+        self._account = client.account
         self._tokens = tokens
         self._tell = tell
         self._queue: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
@@ -62,15 +63,13 @@ class Worker:
         self._queue.put(None)
 
     def _work(self) -> None:
-        client = HttpsClient(self._account)
         while (request := self._queue.get()) is not None:
-            self._tell(self._sent(client, request))
-        client.close()
+            self._tell(self._sent(request))
 
-    def _sent(self, client: HttpsClient, request: Request) -> Event:
+    def _sent(self, request: Request) -> Event:
         count = len(request.places)
         try:
-            answer = self._post(client, request)
+            answer = self._post(request)
         except Cancelled:
             blamed: Settled = request.failure or AGAIN
             return Event(request, self, [blamed if place is request.blamed else AGAIN for place in request.places])
@@ -81,7 +80,7 @@ class Worker:
         results = self._judged(answer, request)
         if answer.status == 401:
             try:
-                self._tokens.renew(client, request.token)
+                self._tokens.renew(self._client, request.token)
             except Exception as error:
                 return self._failed(error, request)
         else:
@@ -99,8 +98,8 @@ class Worker:
             stop=error if isinstance(error, (AuthenticationError, ServerBusy)) else None,
         )
 
-    def _post(self, client: HttpsClient, request: Request) -> Answer:
-        request.token = self._tokens.usable(client).value
+    def _post(self, request: Request) -> Answer:
+        request.token = self._tokens.usable(self._client).value
         api = self._account.api
         headers = {
             "Authorization": f"Bearer {request.token}",
@@ -110,7 +109,7 @@ class Worker:
         }
         url = f"{api.base_url}/clients/{api.client_no}/files"
         largest = ANSWER + ANSWER_PER_FILE * len(request.places)
-        return client.send("POST", url, headers, self._paced(request), largest=largest)
+        return self._client.send("POST", url, headers, self._paced(request), largest=largest)
 
     def _paced(self, request: Request) -> Iterator[bytes]:
         """Yield the body within the limits of time and bandwidth."""
