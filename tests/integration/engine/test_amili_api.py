@@ -222,10 +222,13 @@ def test_a_token_is_kept_privately_and_renewed_once(host: Host, api: FilesApi) -
     (kept,) = Path(host.ledger).parent.glob("*.token-*")
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert SECRET not in kept.read_text()
+    beside = kept.with_name(f"{kept.name}.new")
+    beside.write_text("of a run that was killed")
     api.valid.clear()
     host.put("c.csv")
     assert outcomes(host.send(api)) == {"c.csv": ("delivered", "")}
     assert api.tokens == 2
+    assert not beside.exists()
     os.chmod(kept, 0o644)
     host.put("d.csv")
     host.send(api)

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import stat as modes
 import threading
 import time
@@ -152,15 +151,14 @@ class Tokens:
         if path is None:
             return
         content = json.dumps({"owner": self._owner, "token": token.value, **_times(token)}).encode()
-        part = f"{path}.{secrets.token_hex(4)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        part = f"{path}.new"
         with suppress(OSError):
+            with suppress(FileNotFoundError):
+                os.unlink(part)  # of a run that was killed
             with open(os.open(part, flags, 0o600), "wb") as file:
                 file.write(content)
-            try:
-                os.replace(part, path)
-            except OSError:
-                os.unlink(part)
+            os.replace(part, path)
 
 
 def _times(token: Token) -> dict[str, float]:
