@@ -133,14 +133,14 @@ def _with_relay(connection: socket.socket, cut: Cut, serve: Callable[[socket.soc
         if relay == 0:
             status = _BROKEN
             try:
-                _keep_only(connection.fileno(), ours.fileno(), gate)
+                keep_only(connection.fileno(), ours.fileno(), gate)
                 status = _WAS_CUT if _relay(connection, ours, cut, gate) else 0
             finally:
                 os._exit(status)
     return [server, relay]
 
 
-def _keep_only(*descriptors: int) -> None:
+def keep_only(*descriptors: int) -> None:
     """Close whatever else a forked process has open: the end of a connection that it holds would keep that alive."""
     kept = {0, 1, 2, *descriptors}
     for name in os.listdir("/proc/self/fd"):
@@ -209,7 +209,7 @@ def sandbox(root: Path, imported: Path, *, hiding: bool) -> Callable[[socket.soc
         pid = os.fork()
         if pid == 0:
             try:
-                _keep_only(connection.fileno())
+                keep_only(connection.fileno())
                 _serve_sandbox(connection, root, imported, hiding)
             finally:
                 os._exit(0)

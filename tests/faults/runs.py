@@ -16,7 +16,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import (
+    Account,
+    account_from_options,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
     Job,
     dropoff_from_options,
@@ -25,6 +28,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jo
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.api import remote as api_remote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import sessions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import PARTIAL_UPLOADS
@@ -34,9 +38,10 @@ from support.pipe import PipeConnection, unix_socket
 from support.sshd import SshServer
 
 from . import books, plain
+from .api import ApiServer
 from .stepper import Step, Watched
-from .variants import FTP_SERVERS, Variant
-from .world import World, fast_folder
+from .variants import API_SERVERS, FTP_SERVERS, Variant
+from .world import IDS, World, fast_folder
 
 ACCOUNT = "matrix"
 YESTERDAY = 1_750_000_000 * 10**9
@@ -73,7 +78,7 @@ class Stage:
     """
 
     def __init__(
-        self, variant: Variant, world: World, server: plain.PlainServer | SshServer | FtpServer | NoServer
+        self, variant: Variant, world: World, server: plain.PlainServer | SshServer | FtpServer | ApiServer | NoServer
     ) -> None:
         self.variant = variant
         self.world = world
@@ -178,12 +183,15 @@ class Stage:
 
     def run_cut(self, cut: plain.Cut) -> RunResult | None:
         """A run whose first connection is cut; None where it ends before that."""
-        self.plain.cut = cut
+        server = self.server
+        if not isinstance(server, (plain.PlainServer, ApiServer)):
+            raise TypeError("the connections of this server are not cut")
+        server.cut = cut
         with self.watched() as child:
             for _step in child.steps():
                 pass
             result: RunResult = child.result
-        return result if self.plain.settle() else None
+        return result if server.settle() else None
 
     @property
     def plain(self) -> plain.PlainServer:
@@ -214,6 +222,9 @@ class Stage:
             return RunResult(error=error)
 
     def _account(self) -> Account:
+        if isinstance(self.server, ApiServer):
+            api_remote.PATIENCE = 0.001
+            return account_from_options({**self.server.options(), "account": ACCOUNT, "max_request_files": 2})
         if isinstance(self.server, plain.PlainServer):
             address = self.server.address
             engine: Any = sessions
@@ -236,6 +247,9 @@ class Stage:
         world, options = self.world, dict(self.variant.options)
         if options.pop("other_disk", False):
             options["archive_dir"] = str(world.shelf)
+        if isinstance(self.server, ApiServer):
+            places = {"src": str(world.outbox), "settle": 0, "file_types": {"*": "Doc"}, "protocol": "amili_api"}
+            return dropoff_from_options({**places, **options}, preset_named(None), name="job")
         if self.variant.direction == "dropoff":
             places = {"src": str(world.outbox), "remote_dir": "input", "settle": 0}
             return dropoff_from_options({**places, **options}, preset_named(None), name="job")
@@ -251,7 +265,7 @@ def stage(variant: Variant) -> Iterator[Stage]:
     with contextlib.ExitStack() as stack:
         base = stack.enter_context(_folder(fast_folder()))
         shelf = stack.enter_context(_folder(None)) if "other_disk" in variant.options else base / "shelf"
-        server: plain.PlainServer | SshServer | FtpServer | NoServer
+        server: plain.PlainServer | SshServer | FtpServer | ApiServer | NoServer
         if variant.server == "sshd":
             server = stack.enter_context(SshServer(config=["MaxSessions 1"]))
             owner = (server.input.stat().st_uid, server.input.stat().st_gid)
@@ -260,6 +274,11 @@ def stage(variant: Variant) -> Iterator[Stage]:
             server = stack.enter_context(FtpServer(variant.server))
             owner = (server.input.stat().st_uid, server.input.stat().st_gid)
             world = World(base / "here", server.root, base / "kept", shelf, owner).make()
+        elif variant.server in API_SERVERS:
+            world = World(base / "here", base / "there", base / "kept", shelf).make()
+            ids = base / "there" / IDS
+            ids.mkdir()
+            server = stack.enter_context(contextlib.closing(ApiServer(variant.server, world.kept, ids)))
         else:
             world = World(base / "here", base / "there", base / "kept", shelf).make()
             serve = _serve(variant, world)

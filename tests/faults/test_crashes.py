@@ -22,6 +22,7 @@ from faults.variants import (
     FOLDER_BATCHES,
     FOLDERS,
     OTHERS,
+    OVER_API,
     OVER_FTPS,
     OVER_SSH,
     SETS,
@@ -74,6 +75,14 @@ def test_a_set_is_killed_at_every_step(variant: Variant, full: bool, seed: int, 
         explorer.crash(Limits(depth=2, sample=8 if full else 1, seed=seed))
 
 
+@pytest.mark.parametrize("variant", _named(OVER_API))
+def test_a_run_whose_files_go_in_requests_is_killed_at_every_step(
+    variant: Variant, full: bool, seed: int, reports: list[Report]
+) -> None:
+    with _explored(variant, variant.name, reports) as explorer:
+        explorer.crash(Limits(depth=2, sample=2, seed=seed) if full else Limits(depth=1))
+
+
 @pytest.mark.parametrize("variant", _named((*OVER_SSH, *OVER_FTPS)))
 def test_a_run_over_a_network_is_killed(variant: Variant, full: bool, seed: int, reports: list[Report]) -> None:
     with _explored(variant, variant.name, reports) as explorer:
@@ -89,14 +98,17 @@ def test_the_next_run_need_not_wait_until_the_server_has_noticed(
 
 
 @pytest.mark.parametrize(
-    "variant", _named((*SINGLES, *OTHERS, *BATCHES, *(one for one in SETS if one.server != "folder")))
+    "variant", _named((*SINGLES, *OTHERS, *BATCHES, *(one for one in SETS if one.server != "folder"), *OVER_API))
 )
 def test_a_connection_is_cut_at_every_request(variant: Variant, reports: list[Report]) -> None:
     with _explored(variant, f"{variant.name}, cut", reports) as explorer:
         explorer.cut()
 
 
-@pytest.mark.parametrize("variant", _named((*SINGLES, *(one for one in FOLDERS if "share" not in one.options))))
+ALONE = (*SINGLES, *(one for one in (*FOLDERS, *OVER_API) if "share" not in one.options and len(one.files) == 1))
+
+
+@pytest.mark.parametrize("variant", _named(ALONE))
 def test_between_a_crash_and_the_next_run_anything_may_happen(
     variant: Variant, full: bool, reports: list[Report]
 ) -> None:

@@ -12,6 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 KIB = 1024
+API_SERVERS = ("api", "api-once", "api-forgetful")
+"""Files APIs: like others; one that takes a fileId only once; one where the token that a run begins with expires."""
+
 FTP_SERVERS = ("vsftpd", "proftpd", "pyftpdlib")
 
 
@@ -34,7 +37,7 @@ class Variant:
 
     :param server: ``openssh``: its SFTP server; ``sshd``: the same over SSH; ``taking``: a provider that takes what was
         completed at once; ``hiding``: and one that shows nothing before that; ``folder``: none, but its folder is here;
-        one of `FTP_SERVERS`: FTPS.
+        one of `FTP_SERVERS`: FTPS; one of `API_SERVERS`: a files API.
     :param may_hold: reasons for which files may wait for a person after a crash. Everything else must be completed.
     :param fresh: there is no ledger yet.
     :param limits: by event, the steps at which it does harm that nobody can prevent, as `Conversation` calls them.
@@ -71,8 +74,7 @@ class Variant:
             return frozenset({"placed", "fetched"})
         if self.order:
             return frozenset({"sent", "delivered"})
-        upload = {"closed", "delivered"} if self.options["upload"] == "direct" else {"renamed", "delivered"}
-        return frozenset(upload)
+        return frozenset({"renamed" if self.options.get("upload") == "rename" else "closed", "delivered"})
 
 
 # What cannot be known after a crash, by server and upload: whether a whole file was taken or lost.
@@ -206,6 +208,24 @@ def _over_ftps() -> Iterator[Variant]:
         yield Variant(f"{server}-batch-pickup-delete", "pickup", {"after": "delete"}, BATCH, server)
 
 
+def _over_api() -> Iterator[Variant]:
+    """Jobs whose files go in requests. Where no answer shows it, nobody knows whether a file was taken."""
+    held = frozenset({"ambiguous"})
+    for server, after in (
+        ("api", "archive"),
+        ("api", "delete"),
+        ("api", "keep"),
+        ("api-once", "archive"),
+        ("api-forgetful", "delete"),
+    ):
+        # What is taken only once may be sent again.
+        options = {"after": after, "ambiguous": "resend" if server == "api-once" else "hold"}
+        yield Variant(f"{server}-{after}", "dropoff", options, ONE, server, held)
+        yield Variant(f"{server}-batch-{after}", "dropoff", options, BATCH, server, held)
+    together: Mapping[str, object] = {"companions": ["*.pdf", "*.xml"], "after": "archive"}
+    yield Variant("api-set-archive", "dropoff", together, PAIR, "api", held | {"companion_waiting"})
+
+
 SINGLES = (*_dropoffs(), *_pickups())
 OTHERS = tuple(_others())
 BATCHES = tuple(_batches())
@@ -214,9 +234,10 @@ FOLDERS = tuple(_folders())
 FOLDER_BATCHES = tuple(_folder_batches())
 OVER_SSH = tuple(_over_ssh())
 OVER_FTPS = tuple(_over_ftps())
+OVER_API = tuple(_over_api())
 ALL = {
     variant.name: variant
-    for variant in (*SINGLES, *OTHERS, *BATCHES, *SETS, *FOLDERS, *FOLDER_BATCHES, *OVER_SSH, *OVER_FTPS)
+    for variant in (*SINGLES, *OTHERS, *BATCHES, *SETS, *FOLDERS, *FOLDER_BATCHES, *OVER_SSH, *OVER_FTPS, *OVER_API)
 }
 
 TO_THE_END = frozenset(
@@ -235,6 +256,7 @@ EVERY_DAY = TO_THE_END | frozenset(
         *("ssh-rename-archive", "ssh-pickup-delete"),
         *("vsftpd-rename-archive", "proftpd-direct-delete", "proftpd-batch-rename-archive", "pyftpdlib-pickup-delete"),
         *("rename-archive-folder", "direct-delete-folder", "pickup-delete-folder", "batch-rename-archive-folder"),
+        *("api-delete", "api-once-batch-archive", "api-forgetful-delete"),
     }
 )
 """What is tried with every change; the rest takes minutes more."""

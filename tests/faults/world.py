@@ -26,6 +26,9 @@ OURS = re.compile(
 )
 """The temporary names of the engine, on both sides."""
 
+IDS = "ids"
+"""The folder of a files API with a file for each name, with the fileIds that it has taken."""
+
 CLAIM = re.compile(r"\.filedrop-claim-.*-[0-9a-f]{8}-(?P<name>.*)\.part")
 """A file that a host has claimed, with the name that it had."""
 
@@ -183,13 +186,16 @@ class World:
     def _line(self, path: str, file: File | None) -> str:
         if file is None:
             return path
+        if os.path.basename(os.path.dirname(path)) == IDS:
+            return path  # what it has are random ids
         is_original = os.path.dirname(path) in (str(self.outbox), str(self.pickup))
         return f"{without_random(path)} {file.digest} {file.mtime_ns if is_original else ''}"
 
     def _row_line(self, row: Mapping[str, object], picture: Picture) -> str:
         temporary = str(row["temporary"] or "")
         there = picture.get(str(self.there / temporary)) or picture.get(str(self.inbox / temporary))
-        plain = {key: row[key] for key in row if key not in ("id", "changed_at", "temporary", "local_path")}
+        varying = ("id", "changed_at", "temporary", "local_path", "file_id", "request")
+        plain = {key: row[key] for key in row if key not in varying}
         plain["remote_path"] = without_random(str(row["remote_path"]))
         return f"{plain} {bool(temporary)} {there.digest if there else None}"
 

@@ -7,18 +7,21 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Optional
 
 CLIENT_NO = "2218"
 SECRET = "s3cret/+=of the client"
+
+PATIENCE = 30.0  # seconds until a service has seen the end of its connections
 
 Answer = tuple[int, Any]
 Script = Callable[["FilesApi", dict[str, Any]], Optional[Answer]]
@@ -30,17 +33,20 @@ class FilesApi:
     """The service.
 
     :ivar taken: name and content of each file that it took, by fileId; a list shows those that were taken twice.
-    :ivar scripts: answers to the next requests; afterwards every file is taken.
+    :ivar scripts: answers to the next requests.
+    :ivar otherwise: answers to the others; every file is taken.
     :ivar requests: the names of the files of each complete request.
     :ivar cut_after: bytes of the body after which the connection is cut, for the next request.
     :ivar before_cut: what happens right before that.
     :ivar discards: whether the content of files is not kept: each request has one large file.
     :ivar before_token: what happens before a token is given.
+    :ivar before_upload: what happens when the whole of a request has come, before its token is looked at.
     :ivar pages: answers to GET by path; None: cut the connection.
     """
 
     taken: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
     scripts: list[Script] = field(default_factory=list)
+    otherwise: Script = field(default=lambda api, body: answer(api.take(body)))
     requests: list[list[str]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     file_ids: list[tuple[str, str]] = field(default_factory=list)
@@ -52,9 +58,24 @@ class FilesApi:
     cut_after: int | None = None
     discards: bool = False
     before_cut: Callable[[], None] = field(default=lambda: None)
-    before_token: Callable[[], None] = field(default=lambda: None)
+    before_token: Callable[[], object] = field(default=lambda: None)
+    before_upload: Callable[[], object] = field(default=lambda: None)
     pages: dict[str, Answer | None] = field(default_factory=dict)
     url: str = ""
+    _connections: int = 0
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def met(self, change: int) -> None:
+        """Count connections."""
+        with self._changed:
+            self._connections += change
+            self._changed.notify_all()
+
+    def wait_alone(self) -> None:
+        """Wait until the connection that asks is the only one. All that were made before it have been met by then."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._connections == 1, PATIENCE):
+                raise RuntimeError("the service does not see the end of a connection")
 
     @property
     def contents(self) -> dict[str, bytes]:
@@ -68,8 +89,7 @@ class FilesApi:
         entries = []
         for file in body["files"]:
             if not names or file["name"] in names:
-                content = base64.b64decode(file["content"], validate=True)
-                self.taken.setdefault(file["fileId"], []).append((file["name"], content))
+                self.taken.setdefault(file["fileId"], []).append((file["name"], content_of(file)))
                 entries.append(entry(file))
         return entries
 
@@ -86,12 +106,26 @@ class FilesApi:
         }
 
 
-def entry(file: dict[str, Any], status: str = "PROCESSED", result: str = "CREATED", **more: Any) -> dict[str, Any]:
+def entry(file: Mapping[str, Any], status: str = "PROCESSED", result: str = "CREATED", **more: Any) -> dict[str, Any]:
     return {"fileId": file["fileId"], "status": status, "result": result, "message": f"of {file['name']}", **more}
+
+
+def content_of(file: Mapping[str, Any]) -> bytes:
+    return base64.b64decode(file["content"], validate=True)
 
 
 def answer(entries: list[dict[str, Any]], status: int = 200, client_no: object = int(CLIENT_NO)) -> Answer:
     return status, {"status": "PROCESSED", "result": "CREATED", "clientNo": client_no, "files": entries}
+
+
+SETTLE = "/settle"
+
+
+def settle(url: str) -> None:
+    """Wait until a service has seen the end of all connections that were made before."""
+    with closing(http.client.HTTPConnection(url.rpartition("//")[2])) as connection:
+        connection.request("GET", SETTLE)
+        connection.getresponse().read()
 
 
 def take_all(api: FilesApi, body: dict[str, Any]) -> Answer:
@@ -105,6 +139,14 @@ def files_api(context: ssl.SSLContext | None = None, host: str = "127.0.0.1") ->
     class Server(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         daemon_threads = True
+
+        def process_request(self, request: Any, client_address: Any) -> None:
+            api.met(1)
+            super().process_request(request, client_address)
+
+        def shutdown_request(self, request: Any) -> None:
+            super().shutdown_request(request)
+            api.met(-1)
 
         def handle_error(self, request: object, client_address: object) -> None:
             del request, client_address  # a client that has gone
@@ -132,6 +174,9 @@ class _Handler(BaseHTTPRequestHandler):
     service: FilesApi
 
     def do_GET(self) -> None:
+        if self.path == SETTLE:
+            self.service.wait_alone()
+            return self._send(200, {})
         said = self.service.pages.get(self.path, (404, {}))
         return self._cut() if said is None else self._send(*said)
 
@@ -159,6 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
             length = len(body)
         if len(body) < length:
             return self._cut()
+        api.before_upload()
         given = json.loads(body)
         api.requests.append([file["name"] for file in given["files"]])
         api.file_ids += [(file["name"], file["fileId"]) for file in given["files"]]
@@ -167,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(401, {"message": "who are you?"})
         if self.path != f"/arm/clients/{CLIENT_NO}/files":
             return self._send(404, {})
-        script = api.scripts.pop(0) if api.scripts else take_all
+        script = api.scripts.pop(0) if api.scripts else api.otherwise
         said = script(api, given)
         return self._cut() if said is None else self._send(*said)
 
