@@ -31,6 +31,9 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.pr
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as folder_module
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.api import remote as api_remote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.api.envelope import Request
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.api.https import HttpsClient
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import sessions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.session import Session
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
@@ -156,13 +159,16 @@ def _lie_in_wait(step: int) -> None:
     for name in ("fsync", "link", "mkdir", "open", "rename", "rmdir", "unlink", "write"):
         setattr(os, name, death.pass_by(getattr(os, name)))
     folder_module._renameat2 = folder_module._renameat2 and death.pass_by(folder_module._renameat2)
-    for owner, name in ((Session, "_send_piece"), (Session, "_answered"), (Ledger, "_write_all")):
+    of_session = ((Session, "_send_piece"), (Session, "_answered"))
+    of_requests = ((HttpsClient, "send"), (Request, "_read"), (Request, "approve"))
+    for owner, name in (*of_session, *of_requests, (Ledger, "_write_all")):
         setattr(owner, name, death.pass_by(getattr(owner, name)))
 
 
 def _live(spec: Mapping[str, Any]) -> None:
     """A child's whole life."""
     runner.PAUSES = tuple(0.0 for _pause in runner.PAUSES)
+    api_remote.PATIENCE = 0.001
     options, account = dict(spec["job"]), dict(spec["account"])
     readers: dict[str, Callable[..., Any]] = {"dropoff": dropoff_from_options, "pickup": pickup_from_options}
     from_options = readers[options.pop("direction")]

@@ -42,10 +42,12 @@ class Server(Protocol):
 
     :ivar world: the folders on both sides.
     :ivar has_hooks: whether it leads its requests past the storm's fault.
+    :ivar by_request: whether files go to it in requests, and nothing else is possible.
     """
 
     world: World
     has_hooks: bool
+    by_request: bool
 
     @contextlib.contextmanager
     def reached(self, faults: Sequence[relay.Fault]) -> Iterator[dict[str, Any]]:
@@ -65,6 +67,7 @@ class PlainSandbox:
     """The sandbox's SFTP on a local socket."""
 
     has_hooks = True
+    by_request = False
 
     def __init__(self, world: World, folder: Path, fault: Fault) -> None:
         self.world = world
@@ -119,6 +122,7 @@ class SshSandbox:
     """The sandbox over SSH, behind a relay."""
 
     has_hooks = True
+    by_request = False
 
     def __init__(self, world: World, sandbox: Sandbox, key: Key) -> None:
         self.world = world
@@ -149,6 +153,7 @@ class _Unaware:
     """A server that does not know which uploads are complete, and has no hooks for the storm's fault."""
 
     has_hooks = False
+    by_request = False
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -191,13 +196,13 @@ class Folder(_Unaware):
 
 @contextlib.contextmanager
 def folder() -> Iterator[Server]:
-    with _folder() as base:
+    with base_folder() as base:
         yield Folder(World(base / "here", base / "there", base / "kept", base / "shelf").make())
 
 
 @contextlib.contextmanager
 def plain_sandbox(fault: Fault) -> Iterator[Server]:
-    with _folder() as base:
+    with base_folder() as base:
         world = World(base / "here", base / "there", base / "kept", base / "shelf").make()
         with contextlib.closing(PlainSandbox(world, base, fault)) as server:
             yield server
@@ -206,7 +211,7 @@ def plain_sandbox(fault: Fault) -> Iterator[Server]:
 @contextlib.contextmanager
 def ssh_sandbox(fault: Fault, key: Key, host_keys: Path) -> Iterator[Server]:
     """:param host_keys: those of an earlier sandbox: they take a while to make."""
-    with _folder() as base:
+    with base_folder() as base:
         shutil.copytree(host_keys, base / "sandbox" / "host_keys")
         users = [account(USERNAME, public_keys=[key.public])]
         sandbox = Sandbox(base / "sandbox", accounts=users, faults=[fault], folders=_RIGHTS, import_delay=86400.0)
@@ -222,7 +227,7 @@ def openssh(server: SshServer, **options: object) -> Iterator[Server]:
     """:param server: one that runs already, and is used by one storm after the other.
     :param options: of the account, such as ``transport``.
     """
-    with _folder() as base:
+    with base_folder() as base:
         status, kept = server.input.stat(), server.folder / "kept"
         for folder in (server.input, server.pickup, server.root / "done", kept):
             shutil.rmtree(folder, ignore_errors=True)
@@ -235,7 +240,7 @@ def openssh(server: SshServer, **options: object) -> Iterator[Server]:
 @contextlib.contextmanager
 def ftps(kind: str) -> Iterator[Server]:
     """:param kind: one of `ftpd.KINDS`."""
-    with _folder() as base, FtpServer(kind) as server:
+    with base_folder() as base, FtpServer(kind) as server:
         status = server.input.stat()
         owner = (status.st_uid, status.st_gid)
         world = World(base / "here", server.root, server.folder / "kept", base / "shelf", owner).make()
@@ -243,7 +248,7 @@ def ftps(kind: str) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def _folder() -> Iterator[Path]:
+def base_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="filedrop-storm-", dir=fast_folder()))
     try:
         yield folder

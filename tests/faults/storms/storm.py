@@ -27,11 +27,17 @@ from .servers import Server
 from .weather import CALM, Storm, Weather, drawn
 
 MODES = ("rename", "direct", "pickup")
-_AFTER = {"rename": ("archive", "archive", "delete", "keep"), "direct": ("archive", "delete", "keep")}
+REQUEST = "request"  # the only mode of a server whose files go in requests
+_AFTER = {
+    "rename": ("archive", "archive", "delete", "keep"),
+    "direct": ("archive", "delete", "keep"),
+    REQUEST: ("archive", "delete", "keep"),
+}
 _HELD = {
     "rename": frozenset({"ambiguous", "not_completed", "vanished"}),
     "direct": frozenset({"ambiguous", "maybe_incomplete", "not_completed"}),
     "pickup": frozenset[str](),
+    REQUEST: frozenset({"ambiguous", "rejected"}),
 }
 """What may wait for a person in the end; `_unjustified` asks for the evidence."""
 
@@ -72,7 +78,7 @@ class _Storm:
         self._fault = fault
         self._nursery = nursery
         self._world = server.world
-        self._mode = self.chance.choice(MODES)
+        self._mode = REQUEST if server.by_request else self.chance.choice(MODES)
         self._variant = self._draw_variant()
         eager = not server.has_hooks or self.chance.random() < 0.3
         self._people = People(self._world, self._variant, eager=eager, complete=server.take)
@@ -87,7 +93,9 @@ class _Storm:
                 options["share"] = ALL_OF_IT
         else:
             direction = "dropoff"
-            options = {"upload": self._mode, "after": self.chance.choice(_AFTER[self._mode])}
+            options = {"after": self.chance.choice(_AFTER[self._mode])}
+            if self._mode != REQUEST:
+                options["upload"] = self._mode
         return Variant(f"storm-{self._mode}", direction, options, {}, may_hold=_HELD[self._mode])
 
     def rage(self) -> Report:
@@ -156,7 +164,9 @@ class _Storm:
     def _job(self) -> dict[str, Any]:
         world, options = self._world, dict(self._variant.options)
         places: dict[str, object]
-        if self._variant.direction == "dropoff":
+        if self._mode == REQUEST:
+            places = {"src": str(world.outbox), "protocol": "amili_api", "file_types": {"*": "Doc"}}
+        elif self._variant.direction == "dropoff":
             places = {"src": str(world.outbox), "remote_dir": "input"}
         else:
             places = {"dest": str(world.inbox), "remote_dir": "pickup", "min_free": 0}
@@ -172,8 +182,11 @@ class _Storm:
             taken = [content for other, content in arrived if other == name]
             if any(put.startswith(content) for put in puts for content in taken):
                 continue
-            if reason == "maybe_incomplete" or name in self._fault.removed:
-                # Our own upload, which a run removed that ended before it could write that down, looks the same.
+            if reason == "rejected" and name in self._fault.refused:
+                continue
+            if reason == "maybe_incomplete" or name in self._fault.removed or self._mode == REQUEST:
+                # Our own upload, which a run removed that ended before it could write that down, looks the same. So
+                # does a request that got no answer.
                 self.report.counts["held without need"] += 1
             else:
                 yield f"not told: {name} is held as {reason}, and nobody ever took any of it"

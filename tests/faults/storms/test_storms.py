@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import hostkeys
 from faults.storms.nursery import Nursery
+from faults.storms.requests import requests
 from faults.storms.servers import Server, folder, ftps, openssh, plain_sandbox, ssh_sandbox
 from faults.storms.storm import storm
 from faults.storms.weather import Storm
@@ -25,8 +26,8 @@ from support.sshd import SshServer
 
 # Over SSH a run takes ten times as long, and shows little that it does not show without.
 KINDS = (
-    *("plain", "plain", "folder", "plain", "ssh", "plain", "plain", "plain", "plain", "openssh"),
-    *("plain", "plain", "folder", "plain", "ftps", "plain", "plain", "plain", "plain", "child"),
+    *("plain", "plain", "folder", "plain", "ssh", "plain", "api", "plain", "plain", "openssh"),
+    *("plain", "plain", "folder", "plain", "ftps", "plain", "api", "plain", "plain", "child"),
 )
 
 
@@ -52,6 +53,7 @@ def test_a_storm(
         "openssh": openssh(stormy_sshd),
         "child": openssh(stormy_sshd, transport="openssh"),
         "folder": folder(),
+        "api": requests(fault),
         "ftps": ftps(FTP_SERVERS[storm_seed // len(KINDS) % len(FTP_SERVERS)]),
     }
     with servers[KINDS[storm_seed % len(KINDS)]] as server:

@@ -108,12 +108,14 @@ class Storm(Fault):
     :ivar people: who acts when it is their turn.
     :ivar kill: ends the run that is under way.
     :ivar removed: the names that runs have removed on the server, whether or not they heard of it.
+    :ivar refused: the names that the server has refused for good.
     """
 
     def __init__(self) -> None:
         self.people: People | None = None
         self.kill: Callable[[], None] = lambda: None
         self.removed: set[str] = set()
+        self.refused: set[str] = set()
         self._weather = CALM
         self._lock = threading.Lock()
         self._count = 0
@@ -144,6 +146,21 @@ class Storm(Fault):
             if incident.what not in _PEOPLE:
                 return self._strike(incident, call, go)
         return go(call.request)
+
+    def strikes(self) -> Sequence[Incident]:
+        """Count a request of another protocol; let people act; return what else is due."""
+        with self._lock:
+            self._count += 1
+            due = [incident for incident in self._weather.incidents if incident.at == self._count]
+        for incident in due:
+            if incident.what in _PEOPLE and self.people is not None:
+                self.people.act(incident.what, random.Random(incident.salt))
+        return [incident for incident in due if incident.what not in _PEOPLE]
+
+    def end(self, what: str) -> None:
+        """Kill the run, if that is what an incident says."""
+        if what.startswith("kill"):
+            self.kill()
 
     def _remember(self, call: Call) -> None:
         """A file that was looked at may be deleted or moved on the word of that look: a stated limit."""
