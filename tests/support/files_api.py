@@ -39,6 +39,7 @@ class FilesApi:
     :ivar cut_after: bytes of the body after which the connection is cut, for the next request.
     :ivar before_cut: what happens right before that.
     :ivar discards: whether the content of files is not kept: each request has one large file.
+    :ivar knows: whether the form of a token's request has the right secret.
     :ivar before_token: what happens before a token is given.
     :ivar before_upload: what happens when the whole of a request has come, before its token is looked at.
     :ivar pages: answers to GET by path; None: cut the connection.
@@ -58,6 +59,7 @@ class FilesApi:
     cut_after: int | None = None
     discards: bool = False
     before_cut: Callable[[], None] = field(default=lambda: None)
+    knows: Callable[[bytes], bool] = field(default=lambda _form: True)
     before_token: Callable[[], object] = field(default=lambda: None)
     before_upload: Callable[[], object] = field(default=lambda: None)
     pages: dict[str, Answer | None] = field(default_factory=dict)
@@ -133,7 +135,7 @@ def take_all(api: FilesApi, body: dict[str, Any]) -> Answer:
 
 
 @contextmanager
-def files_api(context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Iterator[FilesApi]:
+def files_api(context: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0) -> Iterator[FilesApi]:
     api = FilesApi()
 
     class Server(ThreadingHTTPServer):
@@ -154,7 +156,7 @@ def files_api(context: ssl.SSLContext | None = None, host: str = "127.0.0.1") ->
     class Handler(_Handler):
         service = api
 
-    with Server((host, 0), Handler) as server:
+    with Server((host, port), Handler) as server:
         if context is not None:
             server.socket = context.wrap_socket(server.socket, server_side=True)
         shown = f"[{host}]" if ":" in host else host
@@ -186,8 +188,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         api, length = self.service, int(self.headers["Content-Length"])
         if self.path == "/token":
-            self.rfile.read(length)
+            is_known = api.knows(self.rfile.read(length))
             api.before_token()
+            if not is_known:
+                return self._send(401, {"error": "invalid_client"})
             api.tokens += 1
             token = f"token-{api.tokens}"
             api.valid.add(token)
