@@ -139,6 +139,9 @@ bench: build/venvs/bench.stamp $(LINKED) | packages-bench ## ours and the peers 
 .PHONY: bench-ftps
 bench-ftps: .venv/test.stamp $(LINKED) | packages-tests ## 1,000 files over FTPS at 20 ms, ours and lftp (root; ARGS='--rounds 3')
 	PYTHONPATH=build/tree $(VENV)/python tests/bench/ftps.py $(ARGS)
+.PHONY: bench-api
+bench-api: .venv/test.stamp $(LINKED) ## 1,000 small files through a files API, ours and curl; and 500 MiB (ARGS='--rounds 5')
+	PYTHONPATH=build/tree $(VENV)/python tests/bench/files_api.py $(ARGS)
 
 .PHONY: bench-ledger
 bench-ledger: .venv/test.stamp $(LINKED) ## what the command tells of a ledger with a million files (ARGS='--rounds 3')

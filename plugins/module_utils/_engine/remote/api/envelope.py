@@ -26,6 +26,8 @@ CHUNK = 3 * 64 * 1024
 
 PIECE = 256 * 1024  # bytes that are sent at once
 
+LARGEST_COUNT = 1 << 30  # files of a request that has none yet
+
 _TAIL = b"]}"
 
 Settled = Union[Reply, Exception]
@@ -64,6 +66,7 @@ class Request:
     """Files that go in one request. It belongs to the loop, and while it is sent to one thread as well.
 
     :ivar id: names it in the ledger, and to the server.
+    :ivar places: changed by `add` and `leave` only.
     :ivar token: with which it is sent.
     :ivar blamed: the file that ended it.
     :ivar is_released: its last bytes have left, so it may arrive.
@@ -75,6 +78,8 @@ class Request:
         self.token = ""
         self.is_released = False
         self._head = f'{{"metadata":{{"userId":{json.dumps(user_id)}}},"files":['.encode()
+        self._content = 0  # bytes of the members of all files
+        self._most = LARGEST_COUNT
         self._lock = threading.Lock()
         self._decided = threading.Event()
         self._approved = 0
@@ -84,12 +89,25 @@ class Request:
     @property
     def length(self) -> int:
         """Return the length of the body in bytes."""
-        files = sum(place.length for place in self.places)
-        return len(self._head) + files - (1 if self.places else 0) + len(_TAIL)
+        return len(self._head) + self._content - (1 if self.places else 0) + len(_TAIL)
 
     def has_room_for(self, place: Place, largest: int) -> bool:
-        most = min([place.most, *(each.most for each in self.places)])
+        most = min(place.most, self._most)
         return not self.places or (len(self.places) < most and self.length + place.length <= largest)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.places) >= self._most
+
+    def add(self, place: Place) -> None:
+        self.places.append(place)
+        self._content += place.length
+        self._most = min(self._most, place.most)
+
+    def leave(self, place: Place) -> None:
+        """Take out a file before the request is sent."""
+        self.places.remove(place)
+        self._content -= place.length
 
     # --- in the loop
 

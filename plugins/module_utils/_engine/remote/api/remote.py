@@ -128,7 +128,7 @@ class ApiRemote(Batch):
             return await place.reply
         except BaseException:
             if request is self._open or request in self._full:
-                request.places.remove(place)
+                request.leave(place)
             else:
                 request.cancel()
             raise
@@ -140,9 +140,9 @@ class ApiRemote(Batch):
         if self._open is None:
             self._open = Request(self._account.api.user_id)
         request = self._open
-        request.places.append(place)
+        request.add(place)
         self._joined()
-        if len(request.places) >= min(each.most for each in request.places):
+        if request.is_full:
             self._close_open()
             self._dispatch()
         return request
