@@ -42,6 +42,8 @@ class FilesApi:
     :ivar knows: whether the form of a token's request has the right secret.
     :ivar before_token: what happens before a token is given.
     :ivar before_upload: what happens when the whole of a request has come, before its token is looked at.
+    :ivar before_peer: what happens for each request, given the port of the client.
+    :ivar early: what to answer, and then close, before the body of a request is read, given its length.
     :ivar pages: answers to GET by path; None: cut the connection.
     """
 
@@ -62,6 +64,8 @@ class FilesApi:
     knows: Callable[[bytes], bool] = field(default=lambda _form: True)
     before_token: Callable[[], object] = field(default=lambda: None)
     before_upload: Callable[[], object] = field(default=lambda: None)
+    before_peer: Callable[[int], object] = field(default=lambda _port: None)
+    early: Callable[[int], Answer | None] = field(default=lambda _length: None)
     pages: dict[str, Answer | None] = field(default_factory=dict)
     url: str = ""
     _connections: int = 0
@@ -187,6 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         api, length = self.service, int(self.headers["Content-Length"])
+        api.before_peer(self.client_address[1])
         if self.path == "/token":
             is_known = api.knows(self.rfile.read(length))
             api.before_token()
@@ -198,6 +203,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(
                 api.token_status, {"access_token": token, "expires_in": api.expires_in, "headers": api.token_headers}
             )
+        refused = api.early(length)
+        if refused is not None:
+            self.close_connection = True
+            return self._send(*refused)
         if api.cut_after is not None:
             self.rfile.read(min(api.cut_after, length))
             api.cut_after = None

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from ..config.account import Account
 
 
-def tls_context(account: Account) -> ssl.SSLContext:
+def tls_context(account: Account, make: type[ssl.SSLContext] = ssl.SSLContext) -> ssl.SSLContext:
     """Return the rules for TLS of an account.
 
+    :param make: the class of the rules.
     :raises InputError: a file of certificates cannot be used, or others can read the client's private key.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = make(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options &= ~_IGNORE_UNEXPECTED_END
     option = "ca_file"

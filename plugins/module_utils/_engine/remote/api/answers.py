@@ -50,7 +50,7 @@ def judge(
     :param is_complete: whether the whole request had been sent when the answer came.
     """
     found = _read(body)
-    is_ours = found is not None and str(found.get("clientNo")) == client_no
+    is_ours = found is not None and _is_client(found.get("clientNo"), client_no)
     entries = _entries(found)
     refused = _of_status(status)
     whole = words.of_body(body)
@@ -60,7 +60,7 @@ def judge(
 
 def _of_status(status: int) -> Judgement | None:
     """Return what a status says of all files; None if it leaves that to the entries."""
-    if 200 <= status < 300:
+    if status < 300:
         return None
     if status in BUSY or status >= 500 or status in (401, 404) or status < 400:
         return Judgement.AGAIN
@@ -80,7 +80,7 @@ def _of_entry(
     if entry is None:
         return Verdict(refused or Judgement.UNKNOWN, whole, is_own=False)
     said = words.of_members(entry)
-    is_ours = is_ours and str(entry.get("clientNo", client_no)) == client_no
+    is_ours = is_ours and _is_client(entry.get("clientNo", client_no), client_no)
     values = [entry.get(name) for name in ("status", "result")]
     is_good = values[0] in GOOD and values[1] in (*GOOD, None)
     if refused is None and is_good:
@@ -91,6 +91,11 @@ def _of_entry(
     if refused is not None:
         return Verdict(refused, said or whole)
     return Verdict(Judgement.REFUSED if is_bad and is_ours else Judgement.UNKNOWN, said or whole)
+
+
+def _is_client(said: object, client_no: str) -> bool:
+    """Return whether an answer names our client. A JSON number has no zeros at its beginning."""
+    return str(said) in (client_no, client_no.lstrip("0") or "0")
 
 
 def _entries(found: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:

@@ -11,10 +11,12 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import ssl
 import threading
 import time
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -50,10 +52,25 @@ class Answer(NamedTuple):
     body: bytes | None
 
 
+class _FinalResponse(http.client.HTTPResponse):
+    """An answer, without the informational ones before it. Python's own class skips no other one than 100."""
+
+    def begin(self) -> None:
+        super().begin()
+        while 100 <= self.status < 200 and self.status != 101:
+            self.headers = self.msg = None  # type: ignore[assignment]
+            super().begin()
+
+
 class _Limit(threading.local):
-    """Until when a read or write of this thread may last, by the monotonic clock in seconds."""
+    """What holds for the connection that this thread uses.
+
+    :ivar until: until when a read or write may last, by the monotonic clock in seconds.
+    :ivar host: whose certificate is wanted.
+    """
 
     until = float("inf")
+    host = ""
 
 
 _limit = _Limit()
@@ -89,6 +106,24 @@ class _TlsSocket(ssl.SSLSocket):
         return super().send(*arguments)
 
 
+class _TlsContext(ssl.SSLContext):
+    """Verify the host, also if it is an address: urllib3 1.26 does not say which one it wants then."""
+
+    sslsocket_class = _TlsSocket
+
+    def wrap_socket(
+        self,
+        sock: socket.socket,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        suppress_ragged_eofs: bool = True,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLSocket:
+        host = server_hostname or _limit.host
+        return super().wrap_socket(sock, server_side, do_handshake_on_connect, suppress_ragged_eofs, host, session)
+
+
 class HttpsClient:
     """Send requests, from any thread. It keeps its connections for later requests of all threads.
 
@@ -101,9 +136,7 @@ class HttpsClient:
         self.sessions: dict[tuple[str, int], TlsSession] = {}
         self._options: dict[str, Any] = {"num_pools": 4, "maxsize": account.connections}
         if any(url.startswith("https:") for url in (account.api.base_url, account.api.token_url)):
-            context = tls_context(account)  # reading all authorities takes a while
-            context.sslsocket_class = _TlsSocket
-            self._options["ssl_context"] = context
+            self._options["ssl_context"] = tls_context(account, _TlsContext)  # reading all authorities takes a while
         self._lock = threading.Lock()
         self._managers: dict[str | None, Any] = {}
 
@@ -169,7 +202,7 @@ class HttpsClient:
             response.close()
             return None
         response.release_conn()
-        return bytes(found)
+        return _plain(bytes(found), response.headers.get("Content-Encoding", "identity"), largest)
 
     # --- the way there
 
@@ -226,6 +259,20 @@ class HttpsClient:
 _PLAIN = {"Accept-Encoding": "identity"}
 
 
+def _plain(body: bytes, encoding: str, largest: int) -> bytes | None:
+    """Decode a body that was compressed although nobody asked for it; None if that is not possible within limits."""
+    if encoding.strip().lower() in ("", "identity"):
+        return body
+    if encoding.strip().lower() not in ("gzip", "x-gzip"):
+        return None
+    decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        found = decoder.decompress(body, largest)
+    except zlib.error:
+        return None
+    return found if decoder.eof else None
+
+
 def _causes(error: BaseException | None) -> Iterable[BaseException]:
     """Yield an error, and what it was raised for, from the outside to the inside."""
     seen: set[int] = set()
@@ -274,6 +321,7 @@ def _pools(client: HttpsClient) -> dict[str, Any]:
     """
 
     class Made:
+        response_class = _FinalResponse
         used_at = 0.0
 
         def _new_conn(self) -> socket.socket:
@@ -283,15 +331,16 @@ def _pools(client: HttpsClient) -> dict[str, Any]:
             return connection
 
         def connect(self) -> None:
-            super().connect()  # type: ignore[misc]
             target = getattr(self, "_tunnel_host", None), getattr(self, "_tunnel_port", None)
             host, port = target if target[0] else (self.host, self.port)  # type: ignore[attr-defined]
-            client.meet(str(host).strip("[]"), int(port or 0), self.sock)  # type: ignore[attr-defined]
+            _limit.host = str(host).strip("[]")
+            super().connect()  # type: ignore[misc]
+            client.meet(_limit.host, int(port or 0), self.sock)  # type: ignore[attr-defined]
 
-    class PlainConnection(Made, urllib3.connection.HTTPConnection):
+    class PlainConnection(Made, urllib3.connection.HTTPConnection):  # type: ignore[misc]
         pass
 
-    class TlsConnection(Made, urllib3.connection.HTTPSConnection):
+    class TlsConnection(Made, urllib3.connection.HTTPSConnection):  # type: ignore[misc]
         pass
 
     class Fresh:

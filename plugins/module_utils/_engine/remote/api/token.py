@@ -61,6 +61,7 @@ class Tokens:
         self._account = account
         self._lock = threading.Lock()
         self._renewed: set[str] = set()  # tokens that replaced a refused one, and have not been accepted yet
+        self._got: set[str] = set()  # tokens of this session
         self.latest: Token | None = None
         self.is_given_up = False
 
@@ -76,6 +77,7 @@ class Tokens:
             if self.latest is None or not self.latest.is_usable or self.latest.value == instead_of:
                 self.latest = None
                 self.latest = self._get(client)
+                self._got.add(self.latest.value)
                 self._write(self.latest)
             return self.latest
 
@@ -85,6 +87,13 @@ class Tokens:
             self.is_given_up = True
         else:
             self._renewed.add(self.usable(client, instead_of=refused).value)
+
+    def doubt(self, token: str) -> None:
+        """Forget a token of an earlier run: a service may have cut a request because of it, instead of answering."""
+        with self._lock:
+            if token not in self._got and self._account.token_file is not None:
+                with suppress(OSError):
+                    os.unlink(self._account.token_file)
 
     def accepted(self, token: str) -> None:
         """Note that the service has accepted a token."""

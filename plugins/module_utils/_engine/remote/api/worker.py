@@ -76,6 +76,7 @@ class Worker:
         except Exception as error:
             if request.is_released and isinstance(error, ConnectionLost):
                 return Event(request, self, [Reply(Judgement.UNKNOWN, f": {error.finding}")] * count)
+            self._tokens.doubt(request.token)
             return self._failed(error, request)
         results = self._judged(answer, request)
         if answer.status == 401:
