@@ -123,10 +123,10 @@ def test_no_redirect_brings_a_secret_to_another_host(
             api.scripts = [lambda _api, _body: (status, headers)]
         host.put("a.csv")
         result = host.send(api)
-        assert result.error is not None
-        assert result.error.reason == "redirected"
         assert (other.tokens, other.requests) == (0, [])
-    assert result.counts["held"] == 0
+    is_taken_perhaps = status == 303 and not asks_for_token  # it says where to look for what became of a request
+    assert result.counts["held"] == is_taken_perhaps
+    assert is_taken_perhaps or (result.error is not None and result.error.reason == "redirected")
 
 
 def test_a_large_file_needs_no_more_memory_than_a_small_one(tmp_path: Path, api: FilesApi) -> None:

@@ -60,7 +60,7 @@ def judge(
 
 def _of_status(status: int) -> Judgement | None:
     """Return what a status says of all files; None if it leaves that to the entries."""
-    if status < 300:
+    if status < 300 or status == 303:  # 303 says where to look for what became of a request
         return None
     if status in BUSY or status >= 500 or status in (401, 404) or status < 400:
         return Judgement.AGAIN
