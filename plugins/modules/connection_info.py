@@ -266,8 +266,7 @@ limits:
 latency:
   description:
     - The server's response time in seconds, as the median of a few requests.
-    - With O(protocol=amili_api), these are C(HEAD) requests to O(base_url). Any answer counts. Null if it does not
-      answer them.
+    - With O(protocol=amili_api), these go to C(/health) beside O(token_url). Any answer counts. Null without one.
   returned: success
   type: float
   sample: 0.021

@@ -186,9 +186,6 @@ class _Handler(BaseHTTPRequestHandler):
         said = self.service.pages.get(self.path, (404, {}))
         return self._cut() if said is None else self._send(*said)
 
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
     def do_POST(self) -> None:
         api, length = self.service, int(self.headers["Content-Length"])
         api.before_peer(self.client_address[1])
@@ -250,8 +247,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(content)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
+        self.wfile.write(content)
 
     def log_message(self, *_arguments: Any) -> None:
         pass

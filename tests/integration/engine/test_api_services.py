@@ -21,8 +21,9 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.diagn
 from support.files_api import SECRET, Answer, FilesApi, files_api
 
 from .test_amili_api import Host, api, host
+from .test_api_ways import Far, far
 
-__all__ = ["api", "host"]
+__all__ = ["api", "far", "host"]
 OK: Answer = (200, {"status": "ok"})
 NO: Answer = (401, {"message": f"no {SECRET} token-1"})
 BUSY: Answer = (503, {"title": f"down, {SECRET} token-1"})
@@ -84,10 +85,11 @@ def test_token_health_latency_and_certificate_are_told(tmp_path: Path, trusted: 
 def test_the_services_beside_the_token_are_told_where_they_answer(
     tmp_path: Path, api: FilesApi, verify: Answer | None, health: Answer | None, verified: str, said: str
 ) -> None:
-    api.pages = {"/verify": verify, "/health": health, "/arm": None}
+    api.pages = {"/verify": verify, "/health": health}
     found = told(tmp_path, api)
     assert (found["token"]["verified"], found["health"]) == (verified, said)
-    assert (found["latency"], found["certificate"], found["tls"]) == (None, None, None)
+    assert (found["latency"] is None) == (health is None)
+    assert (found["certificate"], found["tls"]) == (None, None)
     assert len(found["notes"]) == (verified == "no") + said.startswith("status")
 
 
@@ -116,3 +118,8 @@ def test_a_check_tells_what_speaks_against_a_run(host: Host, api: FilesApi) -> N
     assert api.requests == [["a.csv"]]
     host.put("b.csv")
     assert host.send(api).notes == []
+
+
+def test_a_connection_test_takes_the_way_of_the_proxy(tmp_path: Path, far: Far) -> None:
+    way = {**far.account, "proxy": f"http://127.0.0.1:{far.proxy.port}"}
+    assert told(tmp_path, far.api, **way)["certificate"]["days_left"] > 0

@@ -182,9 +182,31 @@ class HttpsClient:
         except OSError as error:
             raise ConnectionLost("connection_lost", _ended(url, error)) from error
         answered = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status, answered, self._read(response, largest, is_head=method == "HEAD"))
+        return Answer(response.status, answered, self._read(response, largest))
 
-    def _read(self, response: Any, largest: int, *, is_head: bool) -> bytes | None:
+    def reach(self, url: str) -> None:
+        """Connect to a service, and send nothing. The next request uses the connection.
+
+        :raises FiledropError: see `send`.
+        """
+        extend_limit(self.account.timeout)
+        with self._lock:
+            pool = self._manager(url).connection_from_url(url)
+        connection = pool._get_conn()
+        try:
+            if not connection.sock and pool.proxy is not None and pool.scheme == "https":
+                pool._prepare_proxy(connection)
+            elif not connection.sock:
+                connection.connect()
+        except ssl.SSLError as error:
+            raise self._failure(urllib3.exceptions.SSLError(error), url) from error
+        except OSError as error:
+            kind = urllib3.exceptions.ProtocolError if pool.proxy is None else urllib3.exceptions.ProxyError
+            raise self._failure(kind("", error), url) from error
+        finally:
+            pool._put_conn(connection)
+
+    def _read(self, response: Any, largest: int) -> bytes | None:
         """Read the body of an answer; None if there is no whole body."""
         extend_limit(self.account.timeout)
         found = bytearray()
@@ -198,7 +220,7 @@ class HttpsClient:
             response.close()
             return None
         length = response.headers.get("Content-Length", "")
-        if length.isdigit() and int(length) != len(found) and not is_head:
+        if length.isdigit() and int(length) != len(found):
             response.close()
             return None
         response.release_conn()

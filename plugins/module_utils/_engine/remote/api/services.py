@@ -9,7 +9,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...config.api_account import host_and_port
@@ -53,9 +52,8 @@ def services_of(client: HttpsClient, token: Token) -> Services:
 
     :raises TrustError: the certificate is not trusted.
     """
-    beside = client.account.api.token_url.rpartition("/")[0]
-    verified, _words = _ask(client, f"{beside}/verify", {"Authorization": f"Bearer {token.value}"}, token)
-    status, words = _ask(client, f"{beside}/health", {}, token)
+    verified, _words = _ask(client, "verify", token)
+    status, words = _ask(client, "health", token)
     is_health = status is not None and (status in BUSY or status >= 500) and status != 501
     return Services(
         verified=YES if _is_good(verified) else NO if verified in (401, 403) else UNKNOWN,
@@ -69,7 +67,7 @@ def examine(client: HttpsClient, tokens: Tokens) -> Iterator[str]:
     :raises FiledropError: a service cannot be reached, or its certificate is not trusted.
     """
     token = tokens.usable(client)
-    _latency(client, client.account.api.base_url, questions=1)
+    client.reach(client.account.api.base_url)
     yield from services_of(client, token).notes()
     yield from _expiring(client)
 
@@ -80,7 +78,7 @@ def describe(client: HttpsClient, tokens: Tokens) -> Mapping[str, Any]:
     :raises FiledropError: see `examine`.
     """
     api, token = client.account.api, tokens.usable(client)
-    latency = _latency(client, api.base_url, questions=QUESTIONS)
+    client.reach(api.base_url)
     found = services_of(client, token)
     return {
         "protocol": client.account.protocol,
@@ -91,7 +89,7 @@ def describe(client: HttpsClient, tokens: Tokens) -> Mapping[str, Any]:
             "certificate": _certificate(client, api.token_url),
         },
         "health": found.health,
-        "latency": latency,
+        "latency": _latency(client, token),
         "certificate": _certificate(client, api.base_url),
         "tls": _tls(client, api.base_url),
         "notes": [*found.notes(), *_expiring(client)],
@@ -105,18 +103,16 @@ def _expiring(client: HttpsClient) -> Iterator[str]:
             yield f"The certificate of {host} port {port} expires at {iso_time(session.expires)}."
 
 
-def _latency(client: HttpsClient, url: str, *, questions: int) -> float | None:
-    """Return the median of the seconds that an answer takes; None if the service does not answer HEAD.
-
-    What it answers does not matter: nothing that it must answer is published.
-    """
+def _latency(client: HttpsClient, token: Token) -> float | None:
+    """Return the median of the seconds that an answer of ``/health`` takes, whatever it says; None without one."""
     seconds = []
-    with suppress(ConnectionLost):  # there was a connection
-        for _question in range(questions):
-            asked = time.monotonic()
-            client.send("HEAD", url, {}, largest=LARGEST)
-            seconds.append(time.monotonic() - asked)
-    return round(statistics.median(seconds), 6) if seconds else None
+    for _question in range(QUESTIONS):
+        asked = time.monotonic()
+        status, _words = _ask(client, "health", token)
+        if status is None:
+            return None
+        seconds.append(time.monotonic() - asked)
+    return round(statistics.median(seconds), 6)
 
 
 def _certificate(client: HttpsClient, url: str) -> Mapping[str, Any] | None:
@@ -146,8 +142,10 @@ def _is_good(status: int | None) -> bool:
     return status is not None and 200 <= status < 300
 
 
-def _ask(client: HttpsClient, url: str, headers: Mapping[str, str], token: Token) -> tuple[int | None, str]:
-    """Return the status of an answer (None: there was none), and its words."""
+def _ask(client: HttpsClient, name: str, token: Token) -> tuple[int | None, str]:
+    """Ask a service beside ``token_url``; return the status of its answer (None: there was none), and its words."""
+    url = f"{client.account.api.token_url.rpartition('/')[0]}/{name}"
+    headers = {"Authorization": f"Bearer {token.value}"} if name == "verify" else {}
     try:
         answer = client.send("GET", url, headers, largest=LARGEST)
     except (ConnectionLost, UnreachableError):
