@@ -54,6 +54,7 @@ class FilesApi:
     headers: list[dict[str, str]] = field(default_factory=list)
     file_ids: list[tuple[str, str]] = field(default_factory=list)
     tokens: int = 0
+    begin_of_token: str = "token-"
     valid: set[str] = field(default_factory=set)
     expires_in: int = 3600
     token_status: int = 200
@@ -195,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
             if not is_known:
                 return self._send(401, {"error": "invalid_client"})
             api.tokens += 1
-            token = f"token-{api.tokens}"
+            token = f"{api.begin_of_token}{api.tokens}"
             api.valid.add(token)
             return self._send(
                 api.token_status, {"access_token": token, "expires_in": api.expires_in, "headers": api.token_headers}

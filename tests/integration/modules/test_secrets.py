@@ -6,16 +6,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from secrets import token_hex
+from urllib.parse import quote_plus
 
 import pytest
+from support.files_api import SECRET, FilesApi, files_api
 from support.lookout import Lookout
 from support.sshd import SshServer, make_key
 from support.stage import Stage, Step
 
-PASSPHRASE, WRONG = (f"kq7-{token_hex(8)}" for _each in range(2))
+PASSPHRASE, WRONG, TOKEN = (f"kq7-{token_hex(8)}" for _each in range(3))
+
+
+@pytest.fixture
+def api() -> Iterator[FilesApi]:
+    """A files API that repeats what it should not."""
+    said = f"{SECRET} {quote_plus(SECRET)}"
+    with files_api() as found:
+        found.begin_of_token = TOKEN
+        found.scripts = [lambda api, _body: (422, {"message": f"{said} {TOKEN}{api.tokens}"})]
+        found.pages = {"/verify": (401, {"message": said}), "/health": (503, {"message": said})}
+        yield found
+
+
+def by_requests(folder: Path, api: FilesApi) -> list[Step]:
+    """The modules with an account of a files API."""
+    account = {**api.options(), "ledger": str(folder / "ledger" / "ledger.sqlite3"), "account": "api"}
+    job = {"src": str(folder / "outbox"), "settle": 0, "file_types": {"*": "Doc"}, "after": "keep"}
+    dropoff = {**account, **job}
+    return [Step("connection_info", account), Step("dropoff", dropoff, check=True), Step("dropoff", dropoff)]
 
 
 def steps(folder: Path, private: Path, server: SshServer) -> list[Step]:
@@ -46,7 +67,7 @@ def steps(folder: Path, private: Path, server: SshServer) -> list[Step]:
 
 
 def test_no_module_shows_a_secret(
-    stage: Stage, start_sshd: Callable[..., SshServer], checkout: Path, tmp_path: Path
+    stage: Stage, start_sshd: Callable[..., SshServer], api: FilesApi, checkout: Path, tmp_path: Path
 ) -> None:
     key = make_key(tmp_path / "locked", passphrase=PASSPHRASE)
     server = start_sshd(password=True, authorized=[key.public])
@@ -55,17 +76,20 @@ def test_no_module_shows_a_secret(
     for name in ("outbox", "inbox"):
         (tmp_path / name).mkdir()
     (tmp_path / "outbox" / "one.xml").write_text("one")
-    all_steps = steps(tmp_path, key.path, server)
+    all_steps = [*by_requests(tmp_path, api), *steps(tmp_path, key.path, server)]
     modules = {path.stem for path in (checkout / "plugins" / "modules").glob("*.py")}
     assert {step.module for step in all_steps} == modules
-    lookout = Lookout(server.password, PASSPHRASE, WRONG)
+    lookout = Lookout(server.password, PASSPHRASE, WRONG, SECRET, quote_plus(SECRET), TOKEN)
     lookout.add_key(key.path)
     with lookout:
         played = stage.play(*all_steps)
     lookout.look("the output", played.output)
     # The play itself, and the results that the stage keeps, are the test's own.
-    lookout.look_below(tmp_path, but=[key.path, tmp_path / "play.json", tmp_path / "made"])
+    (kept,) = (tmp_path / "ledger").glob("*.token-*")
+    lookout.look_below(tmp_path, but=[key.path, tmp_path / "play.json", tmp_path / "made", kept])
     assert lookout.seen == set()
+    assert api.requests == [["one.xml"]]
+    assert played.results[2]["files"][0]["reason"] == "rejected"
     right, wrong = played.results[-16:-8], played.results[-8:]
     assert not any(result["failed"] for result in right)
     assert [result["failed"] for result in wrong[::4]] == [True, True]
