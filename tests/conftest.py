@@ -30,6 +30,27 @@ _link_checkout()
 sys.path.insert(0, str(TREE))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="every variant, which takes minutes more")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "full: only with --full")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--full"):
+        rare = [item for item in items if item.get_closest_marker("full")]
+        items[:] = [item for item in items if item not in rare]
+        config.hook.pytest_deselected(items=rare)
+
+
+@pytest.fixture
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether there is time for everything."""
+    return bool(request.config.getoption("--full"))
+
+
 def pytest_report_header() -> str:
     """Say on which libraries the tests run, for make runs them on several."""
     return ", ".join(f"{name} {metadata.version(name)}" for name in ("paramiko", "cryptography"))

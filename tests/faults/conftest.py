@@ -18,23 +18,12 @@ _REPORTS = pytest.StashKey["list[Report]"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--full", action="store_true", help="every variant, and from every state that a crash leaves (minutes)"
-    )
     parser.addoption("--claims", help="a folder: processes side by side that share it take each test once (in_two)")
     parser.addoption("--seed", type=int, default=1, help="for what is drawn by chance")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_REPORTS] = []
-    config.addinivalue_line("markers", "full: only with --full")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--full"):
-        rare = [item for item in items if item.get_closest_marker("full")]
-        items[:] = [item for item in items if item not in rare]
-        config.hook.pytest_deselected(items=rare)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -63,12 +52,6 @@ def _claimed(items: Sequence[pytest.Item], folder: str) -> Iterator[pytest.Item]
 def share_of(config: pytest.Config) -> str:
     """What to add to the title of a report that is not the whole one."""
     return ", the tests of this process" if config.getoption("--claims") else ""
-
-
-@pytest.fixture
-def full(request: pytest.FixtureRequest) -> bool:
-    """Whether there is time for everything."""
-    return bool(request.config.getoption("--full"))
 
 
 @pytest.fixture

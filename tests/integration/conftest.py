@@ -6,6 +6,6 @@
 
 from __future__ import annotations
 
-from support.fixtures import latin_1, sshd, start_sshd
+from support.fixtures import latin_1, program, sshd, start_sshd
 
-__all__ = ["latin_1", "sshd", "start_sshd"]
+__all__ = ["latin_1", "program", "sshd", "start_sshd"]

@@ -48,3 +48,13 @@ def latin_1(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     made = ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(folder / "de_DE.ISO-8859-1")]
     subprocess.run(made, check=True, capture_output=True)
     return {"LOCPATH": str(folder), "LC_ALL": "de_DE.ISO-8859-1", "PYTHONUTF8": "0"}
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command, built once."""
+    from ansible_collections.courier.filedrop.plugins.module_utils._build import build, write
+
+    path = tmp_path_factory.mktemp("command") / "filedrop"
+    write(str(path), build())
+    return path

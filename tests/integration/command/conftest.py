@@ -16,16 +16,6 @@ from support.sshd import SshServer
 SYSTEM = "/usr/bin/python3"
 
 
-@pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command, built once."""
-    from ansible_collections.courier.filedrop.plugins.module_utils._build import build, write
-
-    path = tmp_path_factory.mktemp("command") / "filedrop"
-    write(str(path), build())
-    return path
-
-
 @pytest.fixture(params=[SYSTEM, sys.executable], ids=["system", "own"])
 def host(request: pytest.FixtureRequest, tmp_path: Path, program: Path, sshd: SshServer) -> Host:
     """A host with an account at the server, under each interpreter."""

@@ -23,6 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from support.command import Host
 
 PASSWORD = "a pass-word of 24 letters"
 PLAY = """
@@ -92,6 +93,7 @@ class DropBox:
             "HOME": str(self.folder),
             "ANSIBLE_CONFIG": str(self._checkout / "tests" / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(self._checkout / "build" / "tree"),
+            "ANSIBLE_PIPELINING": "true",
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
         }
         ran = subprocess.run(
@@ -174,15 +176,16 @@ class DropBox:
 KINDS = {"sftp": "", "ftps": "ftps_", "ftp": "ftp_"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def box(checkout: Path) -> Iterator[DropBox]:
-    """A server with two accounts of the layout amili, one with passwords, and one of the layout billit."""
+    """A server with two accounts of the layout amili, two with passwords, and one of the layout billit."""
     server = DropBox(checkout)
     try:
         server.accounts = {
             "2001234": {"public_keys": [server.key("amili"), server.key("next")]},
             "2005678": {"public_keys": [server.key("other")], "quota": "1M"},
             "shop": {"password": PASSWORD, "protocols": ["sftp", "ftps", "ftp"]},
+            "bare": {"password": PASSWORD, "protocols": ["sftp", "ftps", "ftp"], "temporary_names": False},
             "billit": {
                 "layout": "billit",
                 "folders": {"upload": "invoices", "download": "documents", "success": "read"},
@@ -195,3 +198,9 @@ def box(checkout: Path) -> Iterator[DropBox]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def host(tmp_path: Path, program: Path) -> Host:
+    """A host whose jobs import from the server, or drop off and pick up there."""
+    return Host(tmp_path, program, "/usr/bin/python3")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 from ...errors import HoldError
 from ...ledger.decisions import Discarded
 from ...local.folder import Folder
-from ...states import State, Verdict
+from ...states import Verdict
 from ..base import JobRun
 from ..companions import Copied
 from ..dropoff.item import DropoffItem
@@ -112,13 +112,14 @@ class ImportRun(JobRun[DropoffItem]):
             return item.outcome.skip(Discarded())
         if item.row is not None and verdict is Verdict.HELD:
             raise self._workflow.held(item.row, item.row.reason or "held", ended)
+        if verdict is Verdict.HAND_OVER:
+            self._workflow.require_complete(item)
         outcome = item.outcome.deliver()
         outcome.reason, outcome.local_path = "predicted", os.path.join(self.job.done_dir, item.name)
         return outcome
 
     async def require_startable(self, item: DropoffItem) -> bool:
-        if item.is_back or (item.row is not None and item.row.state is State.HELD):
-            await self.predict(item)
+        await self.predict(item)
         return True
 
     async def _copy(self, item: DropoffItem) -> Copied:

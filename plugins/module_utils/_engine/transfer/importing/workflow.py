@@ -128,8 +128,7 @@ class ImportWorkflow:
         if row is not None and row.reason == "handler_failed":
             await self._pause(row)
         digest = sha256_of(item.folder, item.file)
-        if self.job.verify == "sidecar":
-            require_sidecar(item.folder, item.file)
+        self.require_complete(item)
         await self._workers.acquire(1)
         try:
             self.check_deadline()
@@ -142,6 +141,15 @@ class ImportWorkflow:
                 os.close(held)
         finally:
             self._workers.release(1)
+
+    def require_complete(self, item: DropoffItem) -> None:
+        """Require what the job demands of a file before the handler may have it.
+
+        :raises WaitError: ``sidecar_missing``.
+        :raises TransferError: ``checksum_missing``, ``checksum_differs``.
+        """
+        if self.job.verify == "sidecar" and item.file is not None:
+            require_sidecar(item.folder, item.file)
 
     async def _start(self, item: DropoffItem, row: Row | None, number: int, digest: str, held: int) -> Row:
         if item.folder.file(item.name) != item.file:
