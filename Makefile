@@ -108,7 +108,7 @@ $(ENGINE_VENVS:%=integration-on-%): integration-on-%: build/venvs/%.stamp | pack
 
 .PHONY: crashes power storms fuzz faults mutations
 crashes: .venv/test.stamp | packages-tests ## kill runs at every step, cut their connections, and run again (ARGS='-k pickup')
-	tests/faults/in_two $(VENV)/python -m pytest tests/faults/test_crashes.py $(FULL) $(ARGS)
+	tests/faults/in_two $(VENV)/python -m pytest tests/faults/test_crashes.py tests/faults/test_import_crashes.py $(FULL) $(ARGS)
 power: .venv/test.stamp | packages-tests ## cut the power after every system call of a run, and run again (ARGS='-k pickup')
 	tests/faults/in_two $(VENV)/python -m pytest tests/faults/power $(FULL) $(ARGS)
 storms: .venv/test.stamp | packages-tests ## random storms of crashes, cuts and faults, every byte accounted for (ARGS='--storms 5000')

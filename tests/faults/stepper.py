@@ -67,6 +67,12 @@ class Step:
         self._thread = thread
         self._arguments = arguments
 
+    @property
+    def process(self) -> int:
+        """The process that is about to do it: the child, or one that it has started."""
+        with open(f"/proc/{self._thread}/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("Tgid:"))
+
     @functools.cached_property
     def target(self) -> str:
         """The path, or what the descriptor stands for."""

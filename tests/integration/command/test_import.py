@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import signal
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -123,22 +125,33 @@ def test_a_wrapper_that_is_killed_leaves_a_file_whose_end_nobody_knows(desk: Des
         assert desk.called() == {"waits.xml": 2}
 
 
-def test_kills_at_random_moments_never_hand_a_file_over_twice(desk: Desk) -> None:
-    """Every process of the command is killed again and again: each file is handled once, or held."""
-    desk.job(workers=3)
-    sent = {f"slow-{number:02}.xml" for number in range(12)} | {f"f-{number:02}.xml" for number in range(40)}
-    desk.put(*sent)
-    for number in range(12):
+def test_kills_at_random_moments_never_hand_a_file_over_twice(desk: Desk, full: bool) -> None:
+    """The run, its wrappers or everything is killed again and again: each file is handled once, or held."""
+    chance = random.Random(1)
+    desk.job(workers=3, max_results=10_000)
+    sent: set[str] = set()
+    for number in range(500 if full else 10):
+        come = {f"slow-{number:03}.xml", *(f"f-{number:03}-{more}.xml" for more in range(4))}
+        desk.put(*come)
+        sent |= come
         process = desk.host.start("run", "book")
-        time.sleep(0.15 + 0.07 * number)
-        subprocess.run(["pkill", "-9", "-f", str(desk.host.folder)], check=False)
+        time.sleep(chance.uniform(0.1, 1.0))
+        kind = chance.choice(("run", "wrappers", "everything"))
+        if kind == "everything":
+            subprocess.run(["pkill", "-9", "-f", str(desk.host.folder)], check=False)
+        else:
+            for pid in wrappers(desk.host.folder) if kind == "wrappers" else [process.pid]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        process.kill()
         process.wait()
-    for _run in range(3):
-        ended = desk.run()
-    held = {file["name"] for file in ended.document["files"] if file["outcome"] == "held"}
+    while "waiting" in (found := {name: outcome for name, (outcome, _reason) in outcomes(desk.run()).items()}).values():
+        time.sleep(0.2)
+    held = {name for name, outcome in found.items() if outcome == "held"}
     done = {name for name in names(desk.done) if not name.endswith(".output")}
     assert held | done == sent
     assert not held & done
+    assert done <= desk.called().keys()
     assert set(desk.called().values()) == {1}
 
 
