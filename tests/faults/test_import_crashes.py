@@ -27,6 +27,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.pr
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
+from support.import_desk import processes_of
 
 from .stepper import Watched
 from .world import fast_folder
@@ -57,7 +58,7 @@ class Place:
             for step in child.steps():
                 count = step.number
                 if count == number:
-                    for pid in [step.process] if victims == "one" else [*self.processes(), child.pid]:
+                    for pid in [step.process] if victims == "one" else [*processes_of(self.folder), child.pid]:
                         with contextlib.suppress(ProcessLookupError):
                             os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(RuntimeError):
@@ -80,13 +81,6 @@ class Place:
         if result.error is not None:
             raise result.error
         return {one.name: (one.outcome, one.reason) for one in result.outcomes}
-
-    def processes(self) -> Iterator[int]:
-        """The wrappers and handlers of this place."""
-        for path in Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                if path.name.isdigit() and os.fsencode(self.folder) in (path / "cmdline").read_bytes():
-                    yield int(path.name)
 
     def called(self) -> list[str]:
         return (self.folder / "calls").read_text().splitlines()

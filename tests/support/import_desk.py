@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from .command import Ended, Host
@@ -80,3 +82,15 @@ def names(folder: Path) -> set[str]:
 
 def outcomes(ended: Ended) -> dict[str, tuple[str, str]]:
     return {file["name"]: (file["outcome"], file["reason"]) for file in ended.document["files"]}
+
+
+def processes_of(folder: Path) -> dict[int, bytes]:
+    """Return the processes whose command names this folder, and their commands."""
+    found = {}
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            with suppress(OSError):
+                line = (path / "cmdline").read_bytes()
+                if os.fsencode(folder) in line:
+                    found[int(path.name)] = line
+    return found

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 from support.command import Host
-from support.import_desk import Desk, names, outcomes
+from support.import_desk import Desk, names, outcomes, processes_of
 from support.rights import SOMEBODY, somebodys_folder
 
 
@@ -32,9 +32,7 @@ def desk(system_host: Host) -> Iterator[Desk]:
 
 def wrappers(folder: Path) -> list[int]:
     """Return the processes that run a handler in this folder."""
-    listed = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True, check=False).stdout
-    lines = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in listed.split()}
-    return [pid for pid, line in lines.items() if b"\0-S\0-c\0" in line]
+    return [pid for pid, line in processes_of(folder).items() if b"\0-S\0-c\0" in line]
 
 
 def test_each_end_of_a_handler_sends_the_file_where_it_belongs(desk: Desk) -> None:

@@ -55,7 +55,7 @@ class DropBox:
         self.logs = self.folder / "log"
         self.ports = {"sftp": free_port(), "ftps": free_port(), "ftp": free_port()}
         self.accounts: dict[str, dict[str, object]] = {}
-        self.settings: dict[str, object] = {}
+        self.settings: dict[str, object] = {"filedrop_server_ban_seconds": 5}
         self._checkout = checkout
         self._process: subprocess.Popen[bytes] | None = None
         (self.folder / "run").mkdir()
@@ -141,9 +141,11 @@ class DropBox:
         identity = ["-i", str(self.folder / "keys" / key), "-o", "BatchMode=yes"] if key else []
         return [port, str(self.ports["sftp"]), *options, *identity]
 
-    def sftp(self, lines: str, *, account: str = "2001234", key: str = "amili") -> subprocess.CompletedProcess[str]:
+    def sftp(
+        self, lines: str, *options: str, account: str = "2001234", key: str = "amili"
+    ) -> subprocess.CompletedProcess[str]:
         """Run stock sftp with a here-document, as the provider's guide does."""
-        command = ["sftp", *self.ssh_options(key), f"{account}@127.0.0.1"]
+        command = ["sftp", *self.ssh_options(key), *options, f"{account}@127.0.0.1"]
         return subprocess.run(command, input=lines, capture_output=True, text=True, check=False, cwd=self.folder)
 
     def curl(
