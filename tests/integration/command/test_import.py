@@ -129,7 +129,7 @@ def test_kills_at_random_moments_never_hand_a_file_over_twice(desk: Desk, full: 
     desk.job(workers=3, max_results=10_000)
     sent: set[str] = set()
     for number in range(500 if full else 10):
-        come = {f"slow-{number:03}.xml", *(f"f-{number:03}-{more}.xml" for more in range(4))}
+        come = {f"{kind}-{number:03}.xml" for kind in ("slow" if number % 3 == 0 else "a", "b", "c", "d")}
         desk.put(*come)
         sent |= come
         process = desk.host.start("run", "book")
@@ -143,6 +143,7 @@ def test_kills_at_random_moments_never_hand_a_file_over_twice(desk: Desk, full: 
                     os.kill(pid, signal.SIGKILL)
         process.kill()
         process.wait()
+    desk.job(workers=3, max_results=10_000, max_files=100)
     while "waiting" in (found := {name: outcome for name, (outcome, _reason) in outcomes(desk.run()).items()}).values():
         time.sleep(0.2)
     held = {name for name, outcome in found.items() if outcome == "held"}

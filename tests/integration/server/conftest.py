@@ -121,15 +121,25 @@ class DropBox:
         assert self._process is not None
         self._process.send_signal(signal.SIGHUP)
 
-    def stop(self) -> None:
+    def kill(self) -> None:
+        """Kill the server and all its sessions."""
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            sessions = subprocess.run(
+                ["pgrep", "-P", str(self._process.pid)], capture_output=True, text=True, check=False
+            )
+            for pid in (self._process.pid, *map(int, sessions.stdout.split())):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self._process.wait()
+
+    def stop(self) -> None:
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def wait_for(self, path: Path) -> None:
+    def wait_for_upload(self, path: Path) -> None:
+        """Wait until a session receives a file, which has another name until it is closed."""
         for _attempt in range(1000):
-            if path.exists():
+            if any(path.parent.glob(f".in.*.{path.name}.")):
                 return
             time.sleep(0.01)
         raise AssertionError(f"{path} does not appear")

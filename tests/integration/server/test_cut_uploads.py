@@ -142,7 +142,7 @@ def test_sftp_that_is_interrupted_leaves_a_part_that_only_a_checksum_betrays(box
         for name in ("ctrl-c.xml.sha256", "ctrl-c.pdf.sha256", "ctrl-c.xml", "ctrl-c.pdf"):
             client.stdin.write(f"put {name} input/{name}\n".encode())
         client.stdin.close()
-        box.wait_for(source / ".in.ctrl-c.xml.")
+        box.wait_for_upload(source / "ctrl-c.xml")
         client.send_signal(signal.SIGINT)
 
     assert 0 < _size(source / "ctrl-c.xml") < 2_000_000

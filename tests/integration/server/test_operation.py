@@ -72,7 +72,7 @@ def test_a_reload_ends_no_transfer(box: DropBox) -> None:
         assert client.stdin is not None
         client.stdin.write(b"put slow input/slow\n")
         client.stdin.close()
-        box.wait_for(box.root / "2001234" / "input" / ".in.slow.")
+        box.wait_for_upload(box.root / "2001234" / "input" / "slow")
         box.reload()
         assert client.wait() == 0
     assert (box.root / "2001234" / "input" / "slow").stat().st_size == 3_000_000
