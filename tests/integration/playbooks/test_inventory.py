@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The example inventory: what each of its hosts would get, as the role renders it from the variables."""
+"""The example inventories: what each of its hosts would get, as the role renders it from the variables."""
 
 from __future__ import annotations
 
@@ -33,13 +33,21 @@ RENDER = """
 Files = dict[str, dict[str, Any]]
 
 
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0RI5DcFDeWYNfW9OnVZsfZSTbSYrO3bjwjHHmFEAaF"
+
+
 @pytest.fixture(scope="module")
 def rendered(collections: Path, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Files]:
     """By host, the account and job files that the role would put there, by their paths below ``/etc/filedrop``."""
-    folder = tmp_path_factory.mktemp("rendered")
-    (folder / "lowest.yml").write_text(json.dumps({"all": {"vars": {"ansible_python_interpreter": sys.executable}}}))
+    return _rendered(checkout / "docs" / "inventory", collections, checkout, tmp_path_factory.mktemp("rendered"))
+
+
+def _rendered(inventory: Path, collections: Path, checkout: Path, folder: Path) -> dict[str, Files]:
+    facts = {"filedrop_server_host_key": {"stdout": HOST_KEY}}  # as the playbook `server` reads it
+    variables = {"ansible_python_interpreter": sys.executable, **facts}
+    (folder / "lowest.yml").write_text(json.dumps({"all": {"vars": variables}}))
     (folder / "render.yml").write_text(RENDER.format(folder=folder))
-    inventories = ["-i", str(folder / "lowest.yml"), "-i", str(checkout / "docs" / "inventory")]
+    inventories = ["-i", str(folder / "lowest.yml"), "-i", str(inventory)]
     played = Stage(collections, folder, checkout / "tests" / "ansible.cfg").play(
         str(folder / "render.yml"), *inventories
     )
@@ -90,3 +98,16 @@ def test_groups_differ_from_the_others_in_what_they_say(rendered: dict[str, File
 def test_hosts_of_one_mailbox_have_different_shares_of_it(rendered: dict[str, Files]) -> None:
     shares = [rendered[f"stock{number}.example.com"]["jobs/orders"]["share"] for number in (1, 2)]
     assert [(int(share["index"]), int(share["count"])) for share in shares] == [(0, 2), (1, 2)]
+
+
+def test_the_exchange_has_both_ends_from_the_same_variables(collections: Path, checkout: Path, tmp_path: Path) -> None:
+    found = _rendered(checkout / "docs" / "exchange", collections, checkout, tmp_path)
+    names = {"shop1.example.com": "shop1", "shop2.example.com": "shop2", "shop3.example.com": "2001234"}
+    for host, name in names.items():
+        account = found[host]["accounts/partner"]
+        assert (account["host"], account["port"]) == ("provider.example.com", 2022)
+        assert (account["username"], account["host_keys"]) == (name, [HOST_KEY])
+        assert found[host].keys() == {"accounts/partner", "jobs/invoices", "jobs/reports"}
+    assert found["provider.example.com"].keys() == {"jobs/book"}
+    sources = found["provider.example.com"]["jobs/book"]["src"]
+    assert sources == [f"/srv/filedrop/{name}/input" for name in names.values()]
