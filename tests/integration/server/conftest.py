@@ -176,6 +176,13 @@ class DropBox:
                 found.append(json.loads(line))
         return found
 
+    def emptied(self, account: str) -> Path:
+        """Return an account's folder `input`, without what other tests have left there."""
+        folder = self.root / account / "input"
+        for path in folder.iterdir():
+            path.unlink()
+        return folder
+
     def place(self, content: str, *parts: str) -> Path:
         """Put a file into an account's folder as `filedrop place` does: of another user, with the folder's group."""
         path = self.root.joinpath(*parts)
@@ -216,3 +223,18 @@ def box(checkout: Path) -> Iterator[DropBox]:
 def host(tmp_path: Path, program: Path) -> Host:
     """A host whose jobs import from the server, or drop off and pick up there."""
     return Host(tmp_path, program, "/usr/bin/python3")
+
+
+def client_of(box: DropBox, host: Host, kind: str, **more: object) -> Path:
+    """Configure a drop-off to the server; return the folder that it fills, which is empty."""
+    account: dict[str, object] = {"protocol": kind, "host": "127.0.0.1", "port": box.ports[kind], "username": "shop"}
+    if kind == "sftp":
+        account["host_keys"] = [(box.configuration / "host_ed25519.pub").read_text().strip()]
+        account |= {"username": "2001234", "private_key_file": str(box.folder / "keys" / "amili")}
+    else:
+        account |= {"password": PASSWORD, "ca_file": str(box.configuration / "certificate.pem")}
+    host.account("acme", {**account, **more})
+    (host.config / "accounts" / "acme.json").chmod(0o600)
+    host.dropoff(upload="rename")
+    assert host.run("init").status == 0
+    return box.emptied(str(account["username"]))

@@ -69,12 +69,12 @@ class OverSftp:
         self._transport.connect(username=account, password=PASSWORD)
         client = paramiko.SFTPClient.from_transport(self._transport)
         assert client is not None
-        self._client = client
+        self.client = client
         self.rename = client.rename
         self.remove = client.remove
 
     def upload(self, path: str, content: bytes, *, cut: bool = False) -> None:
-        handle = self._client.open(path, "w")
+        handle = self.client.open(path, "w")
         handle.write(content)
         if cut:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

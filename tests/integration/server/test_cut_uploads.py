@@ -89,7 +89,7 @@ def test_no_upload_that_ends_early_is_imported(
 ) -> None:
     """A client that comes back removes what it left, and delivers anew. Then everything is imported, once."""
     wanted = DEMANDS[demand]
-    source = box.root / wanted.account / "input"
+    source = box.emptied(wanted.account)
     desk = Desk(host)
     desk.job(
         src=str(source), handler=["/bin/sh", "-c", NOTES_WHAT_CAME, str(desk.host.folder), "{path}"], **wanted.options
@@ -130,7 +130,7 @@ def test_no_upload_that_ends_early_is_imported(
 def test_sftp_that_is_interrupted_leaves_a_part_that_only_a_checksum_betrays(box: DropBox, host: Host) -> None:
     """After Ctrl-C, stock sftp goes on with the next line. The server reports success for the part."""
     desk = Desk(host)
-    source = box.root / "2001234" / "input"
+    source = box.emptied("2001234")
     desk.job(src=str(source), include=["ctrl-c.*"], companions=["*.pdf", "*.xml"], verify="sidecar")
     for name in ("ctrl-c.pdf", "ctrl-c.xml"):
         content = name.encode() * 200_000

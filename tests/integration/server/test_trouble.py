@@ -16,25 +16,10 @@ import pytest
 from support.command import Host
 from support.import_desk import names
 
-from .conftest import PASSWORD, DropBox
+from .conftest import DropBox, client_of
 
 WORDS = {"sftp": "Out of disk space", "ftps": "451 Transfer aborted. Input/output error"}
 """By protocol, what ProFTPD says when its disk is full. Over FTPS that is all that it says."""
-
-
-def client_of(box: DropBox, host: Host, kind: str, **more: object) -> Path:
-    """Configure a drop-off to the server; return the folder that it fills."""
-    account: dict[str, object] = {"protocol": kind, "host": "127.0.0.1", "port": box.ports[kind], "username": "shop"}
-    if kind == "sftp":
-        account["host_keys"] = [(box.configuration / "host_ed25519.pub").read_text().strip()]
-        account |= {"username": "2001234", "private_key_file": str(box.folder / "keys" / "amili")}
-    else:
-        account |= {"password": PASSWORD, "ca_file": str(box.configuration / "certificate.pem")}
-    host.account("acme", {**account, **more})
-    (host.config / "accounts" / "acme.json").chmod(0o600)
-    host.dropoff(upload="rename")
-    assert host.run("init").status == 0
-    return box.root / str(account["username"]) / "input"
 
 
 @contextmanager
@@ -73,7 +58,6 @@ def test_a_full_disk_keeps_the_files_at_the_client_which_says_why(box: DropBox, 
     assert names(folder) == files.keys() - delivered
     for name in names(folder):
         assert (folder / name).read_bytes() == files[name]
-        (folder / name).unlink()
 
 
 @pytest.mark.parametrize("kind", WORDS)

@@ -1,11 +1,12 @@
 #!/bin/sh
-# What the stock client may do, and what it may not.
+# What the stock client may do at a server, and what it may not.
 set -eu
-cd "$(mktemp -d)"
-echo "by hand of $1" >by-hand.xml
-tr -d '\n' </etc/filedrop/accounts/partner.json | sed 's/.*"host_keys": *\[ *"\([^"]*\)".*/[10.230.77.21]:2022 \1/' >known_hosts
-client() { sftp -q -b "$1" -P 2022 -i /etc/filedrop/keys/partner -o IdentitiesOnly=yes -o UserKnownHostsFile="$PWD/known_hosts" "$name@10.230.77.21"; }
 name=$1
+server=$2
+cd "$(mktemp -d)"
+echo "by hand of $name" >by-hand.xml
+tr -d '\n' </etc/filedrop/accounts/partner.json | sed "s/.*\"host_keys\": *\[ *\"\([^\"]*\)\".*/[$server]:2022 \1/" >known_hosts
+client() { sftp -q -b "$1" -P 2022 -i /etc/filedrop/keys/partner -o IdentitiesOnly=yes -o UserKnownHostsFile="$PWD/known_hosts" "$name@$server"; }
 ls -l /srv/erp/inbox
 test "$(grep -c "of $name" /srv/erp/inbox/report.txt)" -ge 5
 printf 'cd input\nput by-hand.xml\n' >allowed
