@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
 
 from .conftest import PASSWORD, DropBox
+from .early_client import OverSftp
 
 
 def test_the_here_documents_of_the_guide_work(box: DropBox) -> None:
@@ -23,7 +25,7 @@ def test_the_here_documents_of_the_guide_work(box: DropBox) -> None:
 
     received = box.root / "2001234" / "input" / "invoices-2026-04-10.xml"
     assert received.read_text() == "invoices"
-    assert (received.stat().st_mode & 0o777, received.group()) == (0o640, "filedrop-server")
+    assert (received.stat().st_mode & 0o777, received.group()) == (0o440, "filedrop-server")
     assert "pickup/report-2026-04-10.xml" in listed.stdout
     assert (box.folder / "report.xml").read_text() == "report"
     assert not list((box.root / "2001234" / "pickup").iterdir())
@@ -45,7 +47,7 @@ def test_the_here_documents_of_the_guide_work(box: DropBox) -> None:
         ("ln -s /etc/passwd input/link", "denied"),
         ("ln input/there input/hard", "denied"),
         ("ln -s /etc/passwd pickup/link", "denied"),
-        ("chmod 777 input/there", "denied"),
+        ("chmod 777 pickup/report", "denied"),
         ("mkdir input/folder", "denied"),
         ("mkdir folder", "denied"),
         ("rmdir pickup", "denied"),
@@ -88,10 +90,23 @@ def test_over_sftp_input_shows_nothing_but_a_name_that_is_asked_for(box: DropBox
     assert ran.stdout.count("input/there") == 2  # the command and its answer
 
 
-def test_a_write_with_the_times_and_rights_of_the_original_is_no_failure(box: DropBox) -> None:
+def test_time_and_mode_that_a_client_sets_are_ignored_and_no_failure(box: DropBox) -> None:
+    """`put -p` sets them by the handle. WinSCP sets them by the name, and takes a refusal for a failed upload."""
     (box.folder / "kept").write_text("kept")
-    ran = box.sftp("put -p kept input/kept\n")
+    os.utime(box.folder / "kept", (1, 1))
+    ran = box.sftp("put -p kept input/kept\nchmod 777 input/kept\n")
+    received = (box.root / "2001234" / "input" / "kept").stat()
     assert "denied" not in ran.stderr
+    assert (received.st_mode & 0o777, received.st_mtime > 1) == (0o440, True)
+
+
+def test_a_file_that_was_received_cannot_be_cut_by_its_own_account(box: DropBox) -> None:
+    client = OverSftp(box, "shop")
+    client.upload("input/whole.xml", b"content")
+    with pytest.raises(PermissionError):
+        client.client.truncate("input/whole.xml", 3)
+    client.remove("input/whole.xml")
+    client.close()
 
 
 def test_billit_moves_what_it_has_read_into_its_success_folder_by_day(box: DropBox) -> None:
