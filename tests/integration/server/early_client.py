@@ -36,30 +36,30 @@ class OverFtp:
             secure.connect("127.0.0.1", box.ports[protocol])
             secure.login(account, PASSWORD)
             secure.prot_p()
-            self._ftp: ftplib.FTP = secure
+            self.ftp: ftplib.FTP = secure
         else:
-            self._ftp = ftplib.FTP()
-            self._ftp.connect("127.0.0.1", box.ports[protocol])
-            self._ftp.login(account, PASSWORD)
-        self.rename = self._ftp.rename
-        self.remove = self._ftp.delete
+            self.ftp = ftplib.FTP()
+            self.ftp.connect("127.0.0.1", box.ports[protocol])
+            self.ftp.login(account, PASSWORD)
+        self.rename = self.ftp.rename
+        self.remove = self.ftp.delete
 
     def upload(self, path: str, content: bytes, *, cut: bool = False) -> None:
-        data = self._ftp.transfercmd(f"STOR {path}")
+        data = self.ftp.transfercmd(f"STOR {path}")
         data.sendall(content)
         if cut:
-            assert self._ftp.sock is not None
-            for end in (data, self._ftp.sock):
+            assert self.ftp.sock is not None
+            for end in (data, self.ftp.sock):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 end.close()
             return
         if isinstance(data, ssl.SSLSocket):
             data = data.unwrap()
         data.close()
-        self._ftp.voidresp()
+        self.ftp.voidresp()
 
     def close(self) -> None:
-        self._ftp.close()
+        self.ftp.close()
 
 
 class OverSftp:

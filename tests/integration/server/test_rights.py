@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from .conftest import PASSWORD, DropBox
-from .early_client import OverSftp
+from .early_client import OverFtp, OverSftp
 
 
 def test_the_here_documents_of_the_guide_work(box: DropBox) -> None:
@@ -143,6 +143,20 @@ def test_over_ftp_a_final_name_comes_by_a_rename_only(box: DropBox, protocol: st
     box.curl("input/invoice.xml.part", "--upload-file", "new", protocol=protocol)
     over = box.curl("pickup/", *rename, protocol=protocol)
     assert (over.returncode, (folder / "invoice.xml").read_text()) == (21, "new")
+
+
+def test_ascii_mode_changes_no_byte(box: DropBox) -> None:
+    """The default of old clients, which also servers may translate."""
+    content = bytes(range(256)) + b"\n\r\n\r"
+    (box.emptied("shop").parent / "pickup" / "ascii.bin").write_bytes(content)
+    client = OverFtp(box, "shop", "ftp")
+    client.ftp.voidcmd("TYPE A")
+    client.upload("input/ascii.bin.part", content)
+    with client.ftp.transfercmd("RETR pickup/ascii.bin") as data:
+        got = data.makefile("rb").read()
+    client.close()
+    assert (box.root / "shop" / "input" / "ascii.bin.part").read_bytes() == content
+    assert got == content
 
 
 @pytest.mark.parametrize(
