@@ -60,6 +60,8 @@ def kind_of(step: Step) -> str:
     """The kind of a step, for reports."""
     if step.target == "socket":
         return "answers" if step.call.startswith("recv") else "requests"
+    if step.target.startswith("pipe:"):
+        return "requests"  # to the child ssh; its answers come by calls that are no steps
     if "ledger.sqlite3" in step.target or "/state" in step.target:
         return "ledger writes and syncs"
     if "sync" in step.call:

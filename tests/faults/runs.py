@@ -40,7 +40,7 @@ from support.sshd import SshServer
 from . import books, plain
 from .api import ApiServer
 from .stepper import Step, Watched
-from .variants import API_SERVERS, FTP_SERVERS, Variant
+from .variants import API_SERVERS, FTP_SERVERS, SSH_SERVERS, Variant
 from .world import IDS, World, fast_folder
 
 ACCOUNT = "matrix"
@@ -239,8 +239,9 @@ class Stage:
                 password=PASSWORD, ca_file=str(server.certificate.ca), timeout=60.0, connections=2,
             )  # fmt: skip
         return Account(
-            ACCOUNT, "sftp", server.host, server.port, server.username,
-            private_key_file=server.private_key_file, host_keys=tuple(server.host_keys), timeout=60.0,
+            ACCOUNT, "sftp", server.host, server.port, server.username, timeout=60.0,
+            private_key_file=server.private_key_file, host_keys=tuple(server.host_keys),
+            transport=SSH_SERVERS[self.variant.server],
         )  # fmt: skip
 
     def _job(self) -> Job:
@@ -266,7 +267,7 @@ def stage(variant: Variant) -> Iterator[Stage]:
         base = stack.enter_context(_folder(fast_folder()))
         shelf = stack.enter_context(_folder(None)) if "other_disk" in variant.options else base / "shelf"
         server: plain.PlainServer | SshServer | FtpServer | ApiServer | NoServer
-        if variant.server == "sshd":
+        if variant.server in SSH_SERVERS:
             server = stack.enter_context(SshServer(config=["MaxSessions 1"]))
             owner = (server.input.stat().st_uid, server.input.stat().st_gid)
             world = World(base / "here", server.root, base / "kept", shelf, owner).make()

@@ -12,6 +12,9 @@
 The kernel finds the steps, not we: a seccomp filter hands every system call of the process, of all its threads and
 libraries (SQLite's and OpenSSL's too), to its parent, unless the call is known to change nothing (syscalls.py). See
 seccomp(2) and seccomp_unotify(2). No rights are needed for this, only Linux 5.5.
+
+The children of the process (ssh) inherit the filter. Their calls are no steps. They go on after a kill, as they do in
+reality: what the process has written to ssh before its end still reaches the server.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable
@@ -115,6 +119,7 @@ class Watched:
         self._count = 0
         self._guests = guests or {}
         self._answer: tuple[bool, Any] | None = None
+        self._has_children = False
         self._control, theirs = socket.socketpair()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -131,9 +136,6 @@ class Watched:
     def __exit__(self, *exc_info: object) -> None:
         self.kill()
         self._control.close()
-        if self._listener >= 0:
-            os.close(self._listener)
-            self._listener = -1
 
     def _take_listener(self) -> int:
         _data, descriptors, _flags, _address = socket.recv_fds(self._control, 1, 1)
@@ -185,6 +187,10 @@ class Watched:
     def _wait(self) -> None:
         os.waitpid(self.pid, 0)
         self._ended = True
+        if self._has_children:
+            threading.Thread(target=_let_go, args=(self._listener,), daemon=True).start()
+        else:
+            os.close(self._listener)
 
     def _listen(self) -> None:
         received = b""
@@ -195,23 +201,50 @@ class Watched:
                 return
 
     def _next(self) -> Iterator[Step]:
-        notice = bytearray(80)
-        try:
-            fcntl.ioctl(self._listener, _RECEIVE, notice)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.EINTR):
-                return  # the thread is gone
-            raise
+        notice = _notice(self._listener)
+        if notice is None:
+            return
         identity, thread, _flags, number, _machine = struct.unpack_from("QIIiI", notice)
-        arguments = struct.unpack_from("6Q", notice, 32)
-        self._count += 1
-        yield Step(self._count, syscalls.name_of(number), thread, arguments)
+        if os.path.exists(f"/proc/{self.pid}/task/{thread}"):
+            arguments = struct.unpack_from("6Q", notice, 32)
+            self._count += 1
+            yield Step(self._count, syscalls.name_of(number), thread, arguments)
+        else:
+            self._has_children = True
         if not self._ended:
-            try:
-                fcntl.ioctl(self._listener, _ANSWER, struct.pack("QqiI", identity, 0, 0, _CONTINUE))
-            except OSError as error:
-                if error.errno != errno.ENOENT:
-                    raise
+            _go_on(self._listener, identity)
+
+
+def _notice(listener: int) -> bytearray | None:
+    """Return the next call that waits; None if its thread is gone."""
+    notice = bytearray(80)
+    try:
+        fcntl.ioctl(listener, _RECEIVE, notice)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.EINTR):
+            return None
+        raise
+    return notice
+
+
+def _go_on(listener: int, identity: int) -> None:
+    """Let a call happen."""
+    try:
+        fcntl.ioctl(listener, _ANSWER, struct.pack("QqiI", identity, 0, 0, _CONTINUE))
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise
+
+
+def _let_go(listener: int) -> None:
+    """Let the children of a process that has ended do whatever they do, until the last one ends."""
+    waiting = select.poll()
+    waiting.register(listener, select.POLLIN)
+    while any(event & select.POLLIN for _fd, event in waiting.poll()):
+        notice = _notice(listener)
+        if notice is not None:
+            _go_on(listener, struct.unpack_from("Q", notice)[0])
+    os.close(listener)
 
 
 def _child(control: socket.socket, work: Callable[[], object]) -> None:

@@ -16,6 +16,7 @@ API_SERVERS = ("api", "api-once", "api-forgetful")
 """Files APIs: like others; one that takes a fileId only once; one where the token that a run begins with expires."""
 
 FTP_SERVERS = ("vsftpd", "proftpd", "pyftpdlib")
+SSH_SERVERS = {"sshd": "paramiko", "child": "openssh"}  # and the transport to them
 
 
 def content(name: str, size: int) -> bytes:
@@ -35,9 +36,9 @@ BATCH = {**ONE, **LARGE, **EMPTY, "tiny.xml": b"x", "report.xml": content("repor
 class Variant:
     """One way to run a job.
 
-    :param server: ``openssh``: its SFTP server; ``sshd``: the same over SSH; ``taking``: a provider that takes what was
-        completed at once; ``hiding``: and one that shows nothing before that; ``folder``: none, but its folder is here;
-        one of `FTP_SERVERS`: FTPS; one of `API_SERVERS`: a files API.
+    :param server: ``openssh``: its SFTP server; one of `SSH_SERVERS`: the same over SSH; ``taking``: a provider that
+        takes what was completed at once; ``hiding``: and one that shows nothing before that; ``folder``: none, but its
+        folder is here; one of `FTP_SERVERS`: FTPS; one of `API_SERVERS`: a files API.
     :param may_hold: reasons for which files may wait for a person after a crash. Everything else must be completed.
     :param fresh: there is no ledger yet.
     :param limits: by event, the steps at which it does harm that nobody can prevent, as `Conversation` calls them.
@@ -189,11 +190,14 @@ def _folder_batches() -> Iterator[Variant]:
 
 
 def _over_ssh() -> Iterator[Variant]:
-    for upload, after in (("rename", "archive"), ("direct", "delete")):
-        yield Variant(f"ssh-{upload}-{after}", "dropoff", {"upload": upload, "after": after}, ONE, "sshd")
-    yield Variant("ssh-pickup-delete", "pickup", {"after": "delete"}, ONE, "sshd")
-    yield Variant("ssh-batch-rename-archive", "dropoff", {"upload": "rename", "after": "archive"}, BATCH, "sshd")
-    yield Variant("ssh-batch-pickup-move", "pickup", {"after": "move"}, BATCH, "sshd")
+    for name, server in (("ssh", "sshd"), ("child", "child")):
+        for upload, after in (("rename", "archive"), ("direct", "delete")):
+            options = {"upload": upload, "after": after}
+            yield Variant(f"{name}-{upload}-{after}", "dropoff", options, ONE, server)
+        yield Variant(f"{name}-pickup-delete", "pickup", {"after": "delete"}, ONE, server)
+        options = {"upload": "rename", "after": "archive"}
+        yield Variant(f"{name}-batch-rename-archive", "dropoff", options, BATCH, server)
+        yield Variant(f"{name}-batch-pickup-move", "pickup", {"after": "move"}, BATCH, server)
 
 
 def _over_ftps() -> Iterator[Variant]:
@@ -253,7 +257,7 @@ EVERY_DAY = TO_THE_END | frozenset(
         *("rename-keep-openssh", "rename-fresh", "rename-other-disk", "direct-large", "pickup-empty", "pickup-sidecar"),
         *("batch-rename-archive-openssh", "batch-direct-delete-hiding", "batch-pickup-delete"),
         *("set-rename-archive-openssh", "set-direct-archive-hiding", "set-pickup-delete"),
-        *("ssh-rename-archive", "ssh-pickup-delete"),
+        *("ssh-rename-archive", "ssh-pickup-delete", "child-rename-archive", "child-pickup-delete"),
         *("vsftpd-rename-archive", "proftpd-direct-delete", "proftpd-batch-rename-archive", "pyftpdlib-pickup-delete"),
         *("rename-archive-folder", "direct-delete-folder", "pickup-delete-folder", "batch-rename-archive-folder"),
         *("api-delete", "api-once-batch-archive", "api-forgetful-delete"),
