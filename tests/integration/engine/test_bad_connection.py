@@ -19,6 +19,18 @@ from support.sshd import SshServer, host_key, make_key, user_key
 
 PASSPHRASE = "correct horse"
 
+PARAMIKO_ONLY = pytest.mark.parametrize("transport", ["paramiko"], indirect=True)  # see openssh_config.why_not
+
+
+@pytest.fixture(params=["paramiko", "openssh"])
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, sshd: SshServer, transport: str) -> Desk:
+    return Desk(tmp_path, sshd.account_options(transport=transport))
+
 
 def _refused(desk: Desk, sshd: SshServer, **account: object) -> FiledropError:
     """The error of both directions, which is the same; nothing may have moved, nor may a secret be told."""
@@ -46,29 +58,37 @@ def _key_file(folder: Path, what: str) -> Path:
     return path
 
 
+@PARAMIKO_ONLY
+def test_a_wrong_passphrase(desk: Desk, sshd: SshServer, tmp_path: Path) -> None:
+    path = _key_file(tmp_path, "encrypted")
+    error = _refused(desk, sshd, private_key_file=str(path), passphrase="battery staple")
+    assert (error.reason, "the passphrase is wrong" in error.finding) == ("key_passphrase", True)
+    assert str(path) in error.finding
+
+
 @pytest.mark.parametrize(
-    ("what", "passphrase", "reason", "words"),
+    ("what", "reason", "words"),
     [
-        ("missing", None, "key_missing", "does not exist"),
-        ("exposed", None, "key_exposed", "has mode 0644"),
-        ("encrypted", "battery staple", "key_passphrase", "the passphrase is wrong"),
-        ("encrypted", None, "key_encrypted", "no passphrase is given"),
-        ("public", None, "key_malformed", "contains a public key"),
-        ("empty", None, "key_malformed", "is empty"),
-        ("text", None, "key_malformed", "contains no private key"),
+        ("missing", "key_missing", "does not exist"),
+        ("exposed", "key_exposed", "has mode 0644"),
+        ("encrypted", "key_encrypted", "no passphrase is given"),
+        ("public", "key_malformed", "contains a public key"),
+        ("empty", "key_malformed", "is empty"),
+        ("text", "key_malformed", "contains no private key"),
     ],
 )
 def test_a_private_key_that_cannot_be_used(
-    desk: Desk, sshd: SshServer, tmp_path: Path, what: str, passphrase: str | None, reason: str, words: str
+    desk: Desk, sshd: SshServer, tmp_path: Path, what: str, reason: str, words: str
 ) -> None:
     path = _key_file(tmp_path, what)
-    error = _refused(desk, sshd, private_key_file=str(path), passphrase=passphrase)
+    error = _refused(desk, sshd, private_key_file=str(path))
     assert error.reason == reason
     assert str(path) in error.finding
     assert words in error.finding
     assert "Connection from" not in sshd.log
 
 
+@PARAMIKO_ONLY
 def test_an_encrypted_key_with_its_passphrase_opens_the_door(desk: Desk, sshd: SshServer, tmp_path: Path) -> None:
     key = make_key(tmp_path / "key", passphrase=PASSPHRASE)
     sshd.authorize([key.public])
@@ -86,14 +106,11 @@ def test_no_pinned_host_key_shows_what_was_offered(desk: Desk, sshd: SshServer) 
     assert "Accepted" not in sshd.log
 
 
-@pytest.mark.parametrize("transport", ["paramiko", "openssh"])
 @pytest.mark.parametrize("form", ["key", "fingerprint"])
-def test_another_host_key_ends_the_run_before_the_login(
-    desk: Desk, sshd: SshServer, tmp_path: Path, form: str, transport: str
-) -> None:
+def test_another_host_key_ends_the_run_before_the_login(desk: Desk, sshd: SshServer, tmp_path: Path, form: str) -> None:
     other = make_key(tmp_path / "other")
     entry = other.public if form == "key" else other.fingerprint
-    error = _refused(desk, sshd, host_keys=[entry], transport=transport)
+    error = _refused(desk, sshd, host_keys=[entry])
     assert error.reason == "host_key_changed"
     assert other.fingerprint in error.finding
     assert host_key("ed25519").fingerprint in error.finding
@@ -137,6 +154,25 @@ def test_a_refused_user_is_told_what_was_offered(desk: Desk, sshd: SshServer, ca
     assert error.way_out
 
 
+@pytest.mark.parametrize(
+    ("config", "reason", "words"),
+    [
+        ("AuthenticationMethods publickey,publickey", "more_needed", "but requires more. It allows: publickey."),
+        ("MaxAuthTries 1", "user_refused", "refused the user"),
+    ],
+)
+def test_a_login_that_fails_is_told_with_the_words_of_the_server(
+    desk: Desk, start_sshd: Callable[..., SshServer], tmp_path: Path, config: str, reason: str, words: str
+) -> None:
+    (tmp_path / "banner").write_text("Closed for the night.\n")
+    authorized = [] if reason == "user_refused" else None
+    server = start_sshd(config=[config, f"Banner {tmp_path}/banner"], authorized=authorized)
+    error = _refused(desk, server, **server.account_options())
+    assert (error.reason, words in error.finding) == (reason, True), error.finding
+    assert reason == "user_refused" or "Closed for the night." in error.finding
+
+
+@PARAMIKO_ONLY
 def test_a_wrong_password_is_refused_and_never_shown(desk: Desk, start_sshd: Callable[..., SshServer]) -> None:
     server = start_sshd(password=True, authorized=[])
     options = server.account_options(private_key_file=None)
@@ -272,7 +308,8 @@ def test_a_file_that_may_not_be_read_or_deleted_does_not_stop_the_others(desk: D
     assert digests(desk.inbox).keys() == {"good.xml", "kept.xml"}
 
 
-def test_a_server_that_ends_the_session_without_a_word_is_not_waited_for(tmp_path: Path) -> None:
-    with SshServer(config=["ForceCommand /bin/true"]) as server:
-        error = _refused(Desk(tmp_path, server.account_options()), server)
-    assert error.reason == "sftp_refused"
+def test_a_server_that_ends_the_session_without_a_word_is_not_waited_for(
+    desk: Desk, start_sshd: Callable[..., SshServer]
+) -> None:
+    server = start_sshd(config=["ForceCommand /bin/true"])
+    assert _refused(desk, server, **server.account_options()).reason == "sftp_refused"

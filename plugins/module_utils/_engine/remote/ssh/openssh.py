@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...errors import AuthenticationError, FiledropError, ServerBusy, UnreachableError
+from ...errors import AuthenticationError, FiledropError, InputError, ServerBusy, UnreachableError
 from ..channel import ChannelEnded, ended, silent
 from .connect import open_transport
 from .handshake import printable, quoted
@@ -40,6 +40,7 @@ PIECE = 256 * 1024  # bytes of one write
 MOST_LINES = 200  # of what ssh tells; a server can make it tell more
 LONGEST_LINE = 4096  # bytes
 FAREWELL = 2.0  # seconds that ssh may take to end
+FAILED = 255  # the status of ssh when it fails itself
 
 _SET_PIPE_SIZE: int = getattr(fcntl, "F_SETPIPE_SZ", 1031)  # Python 3.9 has no name for it
 
@@ -52,6 +53,8 @@ _FACTS = {
     "fingerprint": re.compile(r"debug1: Server host (?:key|certificate): \S+ (SHA256:[^\s,]+)"),
     "cipher": re.compile(r"debug1: kex: client->server cipher: (\S+)"),
     "mac": re.compile(r"debug1: kex: client->server cipher: \S+ MAC: (\S+)"),
+    "key": re.compile(r"debug1: Offering public key: .* (\S+ SHA256:\S+)"),
+    "partial": re.compile(r"Authenticated using (.*) with partial success"),
 }
 SHA1 = "ssh-rsa"
 _DENIED = re.compile(r"Permission denied \((.*)\)")
@@ -119,6 +122,7 @@ class OpenSshConnection:
     Each channel would be a connection of its own, so there is one.
 
     :raises InputError: ``host_keys`` has only fingerprints.
+    :raises TrustError: ``host_key_unknown``: it has nothing for a host on the way.
     :raises AuthenticationError: the private key cannot be used.
     """
 
@@ -126,7 +130,11 @@ class OpenSshConnection:
         hops = [(hop.host, hop.port) for hop in account.proxy_jump]
         self._account = account
         self._trusted = TrustedKeys.parse(account.host_keys, hops=hops)
-        self._files = OpenSshFiles(account)
+        try:
+            self._files = OpenSshFiles(account)
+        except InputError:
+            open_transport(account).close()  # it shows the key of the host that has no pinned one
+            raise
         self._channel: OpenSshChannel | None = None
 
     def open_channel(self) -> OpenSshChannel:
@@ -166,16 +174,9 @@ class OpenSshConnection:
         """Find out why there is no login. ssh tells it in words; the key exchange of our own tells the exact reason."""
         account = self._account
         where = f"{account.host} port {account.port}"
-        denied = _DENIED.search(words.text)
-        if denied and not account.proxy_jump:
-            key = f"the key {account.private_key_file}"
-            return AuthenticationError(
-                "user_refused",
-                f"The server on {where} refused the user {account.username!r} with {key}. "
-                f"It allows: {printable(denied[1])}.",
-                "Check the user name, and check that the provider has registered exactly this key for it. "
-                "A new key may become valid only after some time.",
-            )
+        denied = next((line for line in words.lines if _DENIED.search(line)), None)
+        if denied is not None and not account.proxy_jump:
+            return _refusal(account, words, denied)
         try:
             open_transport(account).close()
         except AuthenticationError as error:
@@ -217,6 +218,31 @@ class OpenSshConnection:
         if self._channel is not None:
             self._channel.close()
         self._files.close()
+
+
+def _refusal(account: Account, words: _Words, denied: str) -> AuthenticationError:
+    """Return the error for a login that the server has refused.
+
+    :param denied: the line of ssh that says so.
+    """
+    who = f"the user {account.username!r}"
+    key = f"the key {account.private_key_file}"
+    if "key" in words.facts:
+        key += f" ({words.facts['key']})"
+    is_partial = "partial" in words.facts
+    what = f"accepted {key} of {who}, but requires more" if is_partial else f"refused {who} with {key}"
+    methods = ", ".join(_DENIED.findall(denied))
+    said = " ".join(line for line in words.lines if line != denied and not _FACTS["partial"].match(line))
+    return AuthenticationError(
+        "more_needed" if is_partial else "user_refused",
+        f"The server on {account.host} port {account.port} {what}. It allows: {printable(methods)}."
+        + (f" {quoted(said)}" if said else ""),
+        "If it requires a password too, set password, and transport to auto. Otherwise ask the provider for a login "
+        "with only a key."
+        if is_partial
+        else "Check the user name, and check that the provider has registered exactly this key for it. "
+        "A new key may become valid only after some time.",
+    )
 
 
 _OTHER = "Look at what ssh says, or set transport to paramiko."
@@ -282,7 +308,7 @@ class OpenSshChannel:
                 "Ask the provider whether the account may use SFTP.",
             )
         with suppress(subprocess.TimeoutExpired):
-            if self._child.wait(FAREWELL) == 0:
+            if 0 <= self._child.wait(FAREWELL) < FAILED:  # the status of the SFTP server, which has ended by itself
                 return ChannelEnded(
                     "connection_lost", "The connection to the server ended (the server closed the channel)."
                 )
