@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,15 +52,41 @@ class Stage:
         }
 
     def play(self, playbook: str, *words: str, **variables: object) -> Played:
-        command = [str(PROGRAMS / "ansible-playbook"), playbook, "--extra-vars", json.dumps(variables), *words]
         ran = subprocess.run(
-            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, check=False, timeout=300
+            self._command(playbook, *words, **variables),
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
         )
         output = ran.stdout + ran.stderr
         print(output)  # pytest shows it for failed tests only
         recap = re.search(r"^\S+ +: (ok=.*)$", ran.stdout, re.MULTILINE)
         pairs = (pair.split("=") for pair in recap.group(1).split()) if recap else ()
         return Played(ran.returncode, output, {name: int(count) for name, count in pairs})
+
+    def kill(self, seen: Callable[[], object], playbook: str, *words: str, **variables: object) -> None:
+        """Run a playbook, and kill it with all its children at the moment at which something is seen."""
+        with open(self.folder / "killed.log", "w+b") as log:
+            play = subprocess.Popen(
+                self._command(playbook, *words, **variables),
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            while play.poll() is None and not seen():
+                time.sleep(0.001)
+            assert play.poll() is None, (self.folder / "killed.log").read_text()
+            os.killpg(play.pid, signal.SIGKILL)
+            play.wait()
+
+    def _command(self, playbook: str, *words: str, **variables: object) -> list[str]:
+        return [str(PROGRAMS / "ansible-playbook"), playbook, "--extra-vars", json.dumps(variables), *words]
 
 
 @pytest.fixture(scope="session")
