@@ -100,6 +100,7 @@ class SshServer:
     :param log_level: as in sshd_config, INFO or more. What internal-sftp itself logs is lost: a chroot has no /dev/log.
     :param sftp_options: further words for ``internal-sftp``, such as ``-P rename`` (a server that refuses to rename).
     :param base: where to make the temporary folder; must satisfy sshd's rules for chroots when root.
+    :param host: the address to listen on.
     :param port: 0 takes any free one.
     """
 
@@ -116,8 +117,10 @@ class SshServer:
         log_level: str = "VERBOSE",
         sftp_options: str = "",
         base: Path | None = None,
+        host: str = host,
         port: int = 0,
     ) -> None:
+        self.host = host
         self.chrooted = os.geteuid() == 0
         self.port = port
         self.password: str | None = None
@@ -392,7 +395,7 @@ def _make_user(name: str, *, password: str | None) -> None:
 
 
 def _free_port(host: str) -> int:
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
 

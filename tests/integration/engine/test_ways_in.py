@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import threading
@@ -21,6 +22,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.ac
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import connect
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import transports
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.whole_keys import with_whole_keys
 from support.desk import Desk, fill, outcomes
 from support.sshd import SshServer, host_key, make_key, user_key
@@ -301,7 +303,18 @@ def test_sha_1_only_by_exception(tmp_path: Path, transport: str) -> None:
         if transport == "paramiko" and MODERN:
             assert refused(server, **options).reason == "no_common_algorithm"
             return
-        assert info(server, **options)["algorithms"]["kex"] == "diffie-hellman-group14-sha1"
+        found = info(server, **options)
+        assert found["algorithms"]["kex"] == "diffie-hellman-group14-sha1"
+        assert "diffie-hellman-group14-sha1" in found["weak"]
+
+
+@BOTH
+def test_an_exception_weakens_nothing_where_the_server_has_better(sshd: SshServer, transport: str) -> None:
+    plain, allowed = (
+        info(sshd, transport=transport, legacy_algorithms=names)
+        for names in ([], ["ssh-rsa", "diffie-hellman-group14-sha1", "aes256-cbc", "hmac-sha1"])
+    )
+    assert (allowed["algorithms"], allowed["weak"]) == (plain["algorithms"], [])
 
 
 def test_every_run_says_what_is_weak(tmp_path: Path, sshd: SshServer) -> None:
@@ -318,3 +331,20 @@ def test_the_way_and_its_strength_are_told(sshd: SshServer, transport: str) -> N
     is_post_quantum = any(name in found["algorithms"]["kex"] for name in ("sntrup", "mlkem"))
     assert found["post_quantum"] is is_post_quantum
     assert is_post_quantum or transport == "paramiko"
+
+
+@pytest.mark.parametrize(("release", "transport"), [((9, 2), "openssh"), ((8, 4), "paramiko"), (None, "paramiko")])
+def test_auto_decides_once_for_a_run_and_tells_what(
+    sshd: SshServer, monkeypatch: pytest.MonkeyPatch, release: tuple[int, int] | None, transport: str
+) -> None:
+    """However many connections a run makes, ``ssh`` is asked for its release once."""
+    asked: list[object] = []
+
+    def ask() -> tuple[int, int] | None:
+        asked.append(None)
+        return release
+
+    monkeypatch.setattr(transports, "_release", functools.lru_cache(maxsize=1)(ask))
+    for _connection in range(3):
+        assert info(sshd, transport="auto")["transport"] == transport
+    assert len(asked) == 1

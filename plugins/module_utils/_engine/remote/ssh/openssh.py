@@ -19,11 +19,12 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import AuthenticationError, FiledropError, InputError, ServerBusy, UnreachableError
 from ..channel import ChannelEnded, ended, silent
-from .connect import open_transport
+from .connect import open_transport, trusted_host_key
 from .handshake import printable, quoted
 from .hostkeys import TrustedKeys
 from .openssh_config import TARGET, OpenSshFiles
@@ -61,6 +62,7 @@ _DENIED = re.compile(r"Permission denied \((.*)\)")
 _CUT = re.compile(
     r"Connection (?:closed|reset|aborted|timed out|to \S+ closed)|Broken pipe|kex_exchange_identification"
 )
+_OTHER_KEY = "Host key verification failed"
 _NO_SFTP = re.compile(r"subsystem request failed|Session open refused|open failed", re.IGNORECASE)
 
 
@@ -148,6 +150,13 @@ class OpenSshConnection:
         if not channel.words.is_in and SHA1 in self._account.legacy_algorithms:
             # Servers name algorithms that they do not take, and ssh tries only the best one that is named.
             channel = self._channel = self._logged_in("-o", f"PubkeyAcceptedAlgorithms={SHA1}")
+        if _OTHER_KEY in channel.words.text and self._trusted.digests and not self._account.proxy_jump:
+            # The server has a key that is pinned by a fingerprint, and not the one that the ledger knows.
+            only = (trusted_host_key(self._account).line,)
+            self._trusted = TrustedKeys.parse(only)
+            self._files.close()
+            self._files = OpenSshFiles(replace(self._account, host_keys=only))
+            channel = self._channel = self._logged_in()
         if not channel.words.is_in:
             raise self._why(channel.words)
         return channel

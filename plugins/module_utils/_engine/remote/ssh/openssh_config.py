@@ -68,6 +68,15 @@ _OPTIONS_OF_ALGORITHMS: Mapping[str, str] = {
 }
 """``^`` puts the fastest first, and ``-`` leaves weak ones out."""
 
+_STRONG: Mapping[str, str] = {
+    "Ciphers": "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,"
+    "aes256-ctr,aes192-ctr,aes128-ctr",
+    "MACs": "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,umac-128-etm@openssh.com,"
+    "hmac-sha2-256,hmac-sha2-512,umac-128@openssh.com",
+}
+"""What goes before the weak algorithms that an account allows: ``+`` would add them to a default that has other weak
+ones."""
+
 _OPTION_OF = {"kex": "KexAlgorithms", "key": "PubkeyAcceptedAlgorithms", "cipher": "Ciphers", "mac": "MACs"}
 
 _PUBLIC = re.compile(rb"(?:ssh|ecdsa|sk)-\S+ AAAA")
@@ -229,5 +238,7 @@ def _legacy(names: Sequence[str]) -> Mapping[str, str]:
     for kind, option in _OPTION_OF.items():
         allowed = [name for name in names if LEGACY_ALGORITHMS[name] == kind]
         if allowed:
-            found[option] = f"+{','.join(allowed)}"
+            found[option] = ",".join(
+                [_STRONG[option], *allowed] if option in _STRONG else ["+" + allowed[0], *allowed[1:]]
+            )
     return found
