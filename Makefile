@@ -94,7 +94,7 @@ unit: ## unit tests; those of keys and connections on three releases of paramiko
 integration: ## tests against OpenSSH, on the same releases, and of the installed artefact
 	@tests/tools/run-parts $(TRIED_VENVS:%=integration-on-%) integration-on-ansible-2.17 integration-on-paramiko-5.1
 
-.PHONY: unit-on-paramiko-5.1 integration-on-paramiko-5.1 integration-on-ansible-2.17 $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
+.PHONY: unit-on-paramiko-5.1 integration-on-paramiko-5.1 integration-over-openssh integration-on-ansible-2.17 $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
 unit-on-paramiko-5.1: .venv/test.stamp | packages-tests
 	$(VENV)/python -m pytest $(AT_ONCE) tests/unit $(ARGS)
 integration-on-paramiko-5.1: .venv/test.stamp | packages-tests
@@ -107,6 +107,9 @@ $(ENGINE_VENVS:%=unit-on-%): unit-on-%: build/venvs/%.stamp | packages-tests
 $(ENGINE_VENVS:%=integration-on-%): integration-on-%: build/venvs/%.stamp | packages-tests
 	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(AT_ONCE) $(OLDER_INTEGRATION) $(ARGS)
 
+integration-over-openssh: .venv/test.stamp | packages-tests
+	$(VENV)/python -m pytest $(AT_ONCE) $(ENGINE_INTEGRATION) --over-openssh $(ARGS)
+
 .PHONY: crashes power storms fuzz faults mutations
 crashes: .venv/test.stamp | packages-tests ## kill runs at every step, cut their connections, and run again (ARGS='-k pickup')
 	tests/faults/in_two $(VENV)/python -m pytest tests/faults/test_crashes.py tests/faults/test_import_crashes.py $(FULL) $(ARGS)
@@ -117,8 +120,8 @@ storms: .venv/test.stamp | packages-tests ## random storms of crashes, cuts and 
 fuzz: build/venvs/fuzz.stamp .venv/test.stamp ## fuzz what a server can send, led by coverage (FUZZ='--seconds 3600 --target servers')
 	$(VENV)/python -m pytest tests/faults/fuzz
 	build/venvs/fuzz/bin/python tests/faults/fuzz/fuzz.py $(if $(FULL),--seconds 60) $(FUZZ)
-faults: ## the four above for every variant, every recovery, thousands of storms, 100,000 files, all on older releases (80 minutes)
-	@FULL=--full tests/tools/run-parts crashes power storms fuzz $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
+faults: ## the four above for every variant, every recovery, thousands of storms, 100,000 files, all on older releases, and over openssh (80 minutes)
+	@FULL=--full tests/tools/run-parts crashes power storms fuzz $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%) integration-over-openssh
 mutations: .venv/test.stamp | packages-tests ## take syncs, checks and commits out of the engine one by one, into docs/mutations.md (hours)
 	$(VENV)/python tests/faults/mutations --whole --write docs/mutations.md $(ARGS)
 

@@ -32,6 +32,9 @@ sys.path.insert(0, str(TREE))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="every variant, which takes minutes more")
+    parser.addoption(
+        "--over-openssh", action="store_true", help="tests of the engine use the transport auto where they name none"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

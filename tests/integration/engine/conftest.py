@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from support import driver
 from support.desk import Desk, assert_delivered, fill, quiet_way
@@ -30,6 +31,12 @@ def desk(tmp_path: Path, sshd: SshServer) -> Desk:
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries come as often as ever, and at once."""
     monkeypatch.setattr(runner, "PAUSES", tuple(0.01 for _pause in runner.PAUSES))
+
+
+@pytest.fixture(autouse=True)
+def _over_openssh(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.config.getoption("--over-openssh"):
+        monkeypatch.setattr(Account, "transport", "auto")
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Sequence
 
 import pytest
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import ConnectionLost
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Outgoing
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.upload import Upload
@@ -30,7 +31,7 @@ def _assert_completed(desk: Desk, sshd: SshServer, mode: str, faults: Sequence[F
         options = {"port": relay.port, "account": "cut", **account}
         assert_delivered(desk.run(desk.job_of(mode), options), sent)
         # Where ssh cannot say why there is no login, a key exchange of our own asks again.
-        asked = 1 if account.get("transport") == "openssh" else 0
+        asked = 1 if account.get("transport", Account.transport) != "paramiko" else 0
         assert len(faults) + 1 <= relay.connections <= len(faults) + 1 + asked
         assert_delivered(desk.run(desk.job_of(mode), options), [])
     sshd.wait_idle()
@@ -82,8 +83,12 @@ def test_connections_that_are_lost_again_and_again(desk: Desk, sshd: SshServer, 
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_server_that_goes_silent_is_given_up_within_the_timeout(desk: Desk, sshd: SshServer, mode: str) -> None:
-    _assert_completed(desk, sshd, mode, [Fault("stall", busy_way(mode), VOLUME // 2)], timeout=1)
+@pytest.mark.parametrize("transport", ["paramiko", "openssh"])
+def test_a_server_that_goes_silent_is_given_up_within_the_timeout(
+    desk: Desk, sshd: SshServer, mode: str, transport: str
+) -> None:
+    fault = Fault("stall", busy_way(mode), VOLUME // 2)
+    _assert_completed(desk, sshd, mode, [fault], timeout=1, transport=transport)
 
 
 @pytest.mark.parametrize("mode", MODES)
