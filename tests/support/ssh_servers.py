@@ -10,23 +10,29 @@ with serving("asyncssh", tmp_path) as server:
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.accounts import account
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import Sandbox
 
+from . import debian13
+from .debian13 import in_container
 from .ftpd import USER, FtpServer
 from .sshd import SshServer, host_key, user_key
 
 PROGRAM = Path(__file__).with_name("asyncssh_server.py")
 
-KINDS = ("openssh", "proftpd", "paramiko", "asyncssh")
+KINDS = ("openssh", "openssh-10", "proftpd", "paramiko", "asyncssh")
 
 
 class Served(NamedTuple):
@@ -42,9 +48,9 @@ class Served(NamedTuple):
 
 @contextmanager
 def serving(kind: str, folder: Path) -> Iterator[Served]:
-    """Run a server of a kind in a folder, which is made. ProFTPD requires root."""
+    """Run a server of a kind in a folder, which is made. See `why_not`."""
     folder.mkdir()
-    with {"openssh": _openssh, "proftpd": _proftpd, "paramiko": _paramiko, "asyncssh": _asyncssh}[kind](folder) as it:
+    with _SERVING[kind](folder) as it:
         yield it
 
 
@@ -52,6 +58,33 @@ def serving(kind: str, folder: Path) -> Iterator[Served]:
 def _openssh(_folder: Path) -> Iterator[Served]:
     with SshServer() as server:
         yield Served(server.account_options(), server.input, server.pickup)
+
+
+@contextmanager
+def _openssh_10(folder: Path) -> Iterator[Served]:
+    for made in (folder / "input", folder / "pickup"):
+        made.mkdir()
+    (folder / "authorized").write_text(f"{user_key().public}\n")
+    shutil.copy(host_key("ed25519").path, folder / "host_key")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    lines = [
+        *(f"Port {port}", "ListenAddress 127.0.0.1", f"HostKey {folder}/host_key", "PermitRootLogin yes"),
+        *(f"AuthorizedKeysFile {folder}/authorized", "StrictModes no", "UsePAM no", "PerSourcePenalties no"),
+        *("Subsystem sftp internal-sftp", f"ForceCommand internal-sftp -d {folder}"),
+    ]
+    (folder / "sshd_config").write_text("\n".join(lines) + "\n")
+    start = f"mkdir -p /run/sshd && exec /usr/sbin/sshd -D -e -f {folder}/sshd_config"
+    with open(folder / "sshd.log", "wb") as log:
+        process = subprocess.Popen([*in_container(folder), "sh", "-c", start], stderr=log, stdin=subprocess.DEVNULL)
+        while process.poll() is None and b"Server listening" not in (folder / "sshd.log").read_bytes():
+            time.sleep(0.01)
+    try:
+        options = _options("127.0.0.1", port, "root", [host_key("ed25519").public])
+        yield Served(options, folder / "input", folder / "pickup")
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager
@@ -105,3 +138,21 @@ def _options(host: str, port: int, username: str, host_keys: list[str]) -> dict[
         "private_key_file": str(user_key().path),
         "host_keys": host_keys,
     }
+
+
+_SERVING: Mapping[str, Callable[[Path], AbstractContextManager[Served]]] = {
+    "openssh": _openssh,
+    "openssh-10": _openssh_10,
+    "proftpd": _proftpd,
+    "paramiko": _paramiko,
+    "asyncssh": _asyncssh,
+}
+
+
+def why_not(kind: str) -> str:
+    """Return why a server cannot run here; an empty text if it can."""
+    if kind == "proftpd" and os.geteuid() != 0:
+        return "only root can run ProFTPD with a user of its own"
+    if kind == "asyncssh" and find_spec("asyncssh") is None:
+        return "asyncssh is not installed; the older releases of paramiko are tried without it"
+    return debian13.why_not() if kind == "openssh-10" else ""

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 from support.desk import Desk, assert_delivered, digests, fill
-from support.ssh_servers import KINDS, serving
+from support.ssh_servers import KINDS, serving, why_not
 from support.sshd import user_key
 
 from .test_ways_in import BOTH
@@ -20,10 +19,8 @@ from .test_ways_in import BOTH
 @pytest.mark.parametrize("kind", KINDS)
 @BOTH
 def test_files_go_out_and_come_in_and_an_unknown_server_gets_nothing(tmp_path: Path, kind: str, transport: str) -> None:
-    if kind == "proftpd" and os.geteuid() != 0:
-        pytest.skip("only root can run ProFTPD with a user of its own")
-    if kind == "asyncssh":
-        pytest.importorskip("asyncssh")  # the older releases of paramiko are tried without it
+    if reason := why_not(kind):
+        pytest.skip(reason)
     with serving(kind, tmp_path / "server") as server:
         desk = Desk(tmp_path, {**server.options, "transport": transport, "account": "acme"})
         for upload, count, size in (("rename", 30, 20_000), ("direct", 1, 3_000_000)):
