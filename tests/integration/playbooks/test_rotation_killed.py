@@ -103,14 +103,14 @@ def test_no_job_lacks_a_key_while_the_rotation_is_killed_in_each_stage(
     servers = {name: start_sshd() for name in ("amili", "bank")}
     partners = Partners(tmp_path, shops, servers)
     first = {name: partners.public(name) for name in servers}
-    words = (ROTATE, "-i", partners.inventory())
+    inventory = partners.inventory()
     options: dict[str, object] = {"filedrop_key_scope": "account", "filedrop_key_grace": "0d"}
 
     def complete() -> None:
-        assert stage.play(*words, **options).status == 0
+        assert stage.play(ROTATE, "-i", inventory, **options).status == 0
 
     with partners.at_work() as errors:
-        stage.kill(lambda: partners.files("*.new"), *words, **options)
+        stage.kill(lambda: partners.files("*.new"), ROTATE, "-i", inventory, **options)
         complete()
         new = {name: partners.public(name, ".new") for name in servers}
         assert {name: len(keys) for name, keys in new.items()} == {"amili": 1, "bank": 1}
@@ -118,8 +118,8 @@ def test_no_job_lacks_a_key_while_the_rotation_is_killed_in_each_stage(
         assert all(line in letter for keys in new.values() for line in keys)
 
         partners.register("", ".new")
-        stage.kill(lambda: partners.files("*.old"), *words, **options)
-        stage.kill(lambda: partners.files("*.retired-*"), *words, **options)
+        stage.kill(lambda: partners.files("*.old"), ROTATE, "-i", inventory, **options)
+        stage.kill(lambda: partners.files("*.retired-*"), ROTATE, "-i", inventory, **options)
         complete()
     assert errors == []
     assert {name: partners.public(name) for name in servers} == new != first
