@@ -165,7 +165,7 @@ def test_a_login_that_fails_is_told_with_the_words_of_the_server(
     desk: Desk, start_sshd: Callable[..., SshServer], tmp_path: Path, config: str, reason: str, words: str
 ) -> None:
     (tmp_path / "banner").write_text("Closed for the night.\n")
-    authorized = [] if reason == "user_refused" else None
+    authorized: list[str] | None = [] if reason == "user_refused" else None
     server = start_sshd(config=[config, f"Banner {tmp_path}/banner"], authorized=authorized)
     error = _refused(desk, server, **server.account_options())
     assert (error.reason, words in error.finding) == (reason, True), error.finding
