@@ -28,6 +28,8 @@ def test_connection_info_tells_what_is_there(here: InProcess, sshd: SshServer) -
         assert result["host_key"]["fingerprint"] == host_key("ed25519").fingerprint
         assert result["server_version"].startswith("SSH-2.0-OpenSSH_")
         assert result["sftp_version"] == 3
+        assert (result["transport"], result["weak"]) == ("paramiko", [])
+        assert result["private_key"] == {"path": sshd.private_key_file, "age": 0}
         assert result["extensions"]["limits@openssh.com"] == "1"
         assert result["latency"] > 0
         assert {one["path"]: (one["exists"], one["listable"], one["entries"]) for one in result["folders"]} == {
