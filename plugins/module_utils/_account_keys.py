@@ -32,6 +32,9 @@ def account_keys(module: AnsibleModule) -> None:
     run_module(module, lambda: _all(module), offline=True)
 
 
+BY_HAND = "A certificate belongs to the key. To replace it, make another key, and let the provider sign it."
+
+
 class _Asked(NamedTuple):
     """One account of the module's options.
 
@@ -42,6 +45,17 @@ class _Asked(NamedTuple):
     given: Mapping[str, Any]
     options: Mapping[str, Any]
     wanted: KeyPairSpec | None
+
+    @property
+    def rotated(self) -> KeyPairSpec | None:
+        """The same; None if it is not rotated, because a certificate belongs to it."""
+        return None if self.options.get("certificate_file") else self.wanted
+
+    @property
+    def shared(self) -> KeyPairSpec | None:
+        """The pair at the path that the suffix of a handover names; None if that key is not made."""
+        wanted = self.rotated if self.given["suffix"] else self.wanted
+        return replace(wanted, path=f"{wanted.path}{self.given['suffix']}") if wanted is not None else None
 
     @property
     def account(self) -> Account:
@@ -114,11 +128,11 @@ def _told(login: Login) -> Result:
 def _rotate(module: AnsibleModule, asked: _Asked) -> Result:
     """Take the next step of the rotation of an account's key."""
     account = asked.account
-    if asked.wanted is None or account.certificate_file is not None:
-        return {**_described(asked, account), "step": "", "login": "untried", "offered": []}
+    if asked.rotated is None:
+        return {**_described(asked, account), "next_step": BY_HAND, "step": "", "login": "untried", "offered": []}
     given, now = module.params, time.time()
     terms = Terms(given["grace"], given["interval"], now)
-    taken = take_step(asked.wanted, account, terms, check=module.check_mode, may_make=not asked.given["shared"])
+    taken = take_step(asked.rotated, account, terms, check=module.check_mode, may_make=not asked.given["shared"])
     due = taken.state.due_at(grace=terms.grace, interval=terms.interval)
     return {
         **_described(asked, account),
@@ -136,7 +150,7 @@ def _rotate(module: AnsibleModule, asked: _Asked) -> Result:
 
 def _request(module: AnsibleModule, asked: _Asked) -> Result:
     """Describe the keys of an account, and ask for one that is missing: for the key in use, or for the new one."""
-    if asked.wanted is None or (module.check_mode and PARAMIKO_IMPORT_ERROR):
+    if asked.wanted is None or asked.shared is None or (module.check_mode and PARAMIKO_IMPORT_ERROR):
         return {"stage": "missing", "key": None, "new": None, "old": None, "retired": [], "request": ""}
     suffix = asked.given["suffix"]
     if suffix and not module.check_mode:
@@ -148,15 +162,15 @@ def _request(module: AnsibleModule, asked: _Asked) -> Result:
     return {
         **state.as_dict(time.time()),
         "due": bool(due <= time.time()),
-        "request": handover.request(_at(asked.wanted, suffix)) if asks else "",
+        "request": handover.request(asked.shared) if asks else "",
     }
 
 
 def _give(module: AnsibleModule, asked: _Asked) -> Result:
     """Make the shared key if it is missing, and encrypt it for each host that has asked for it."""
-    if asked.wanted is None:
+    wanted = asked.shared
+    if wanted is None:
         return {}
-    wanted = _at(asked.wanted, asked.given["suffix"])
     made = pair.ensure(wanted, check=module.check_mode) if asked.given["makes"] else None
     sealed = {}
     if not module.check_mode:
@@ -166,15 +180,11 @@ def _give(module: AnsibleModule, asked: _Asked) -> Result:
 
 def _take(module: AnsibleModule, asked: _Asked) -> Result:
     """Put a shared key in place that another host has encrypted for this one."""
-    if asked.wanted is None:
+    if asked.shared is None:
         return {}
     if not module.check_mode:
-        handover.unseal(_at(asked.wanted, asked.given["suffix"]), asked.given["sealed"])
+        handover.unseal(asked.shared, asked.given["sealed"])
     return {"changed": True}
-
-
-def _at(wanted: KeyPairSpec, suffix: str) -> KeyPairSpec:
-    return replace(wanted, path=f"{wanted.path}{suffix}")
 
 
 _STEPS = {"look": _look, "rotate": _rotate, "request": _request, "give": _give, "take": _take}

@@ -108,3 +108,11 @@ def test_a_host_that_was_away_gets_the_new_key_of_all(
     assert stage.play(ROTATE, "-i", shops.inventory(), **variables).status == 0
     assert public(shops) == [new, new]
     assert "please remove these" not in mail(stage)
+
+
+def test_a_key_with_a_certificate_is_left_alone(stage: Stage, shops: Shops, sshd: SshServer, tmp_path: Path) -> None:
+    onboard(shops, sshd, tmp_path, shared=True)
+    shops.account["certificate_file"] = "/etc/filedrop/keys/amili-cert.pub"
+    played = stage.play(ROTATE, "-i", shops.inventory(), filedrop_key_scope="account")
+    assert (played.status, public(shops, ".new")) == (0, [])
+    assert "A certificate belongs to the key." in played.output

@@ -186,12 +186,16 @@ class Configuration:
             account_from_options({**self._with_key(options), **given, "account": name})
 
     def private_key_file(self, name: str) -> tuple[str | None, bool]:
-        """Return the path of an account's private key, and whether it is in the folder of keys or handed over."""
+        """Return the path of an account's private key, and whether it can be rotated.
+
+        It can be if it is in the folder of keys or handed over, and has no certificate.
+        """
         options = self._load("accounts", name).options
         path = self._with_key(options).get("private_key_file")
         if not isinstance(path, str):
             return None, False
-        return path, path != options["private_key_file"] or os.path.dirname(path) == self._keys
+        is_ours = path != options["private_key_file"] or os.path.dirname(path) == self._keys
+        return path, is_ours and "certificate_file" not in options
 
     def root_of(self, name: str) -> str | None:
         """Return the folder of an account that is one, without its secrets; None if there is no such account."""

@@ -51,6 +51,14 @@ def test_each_stage_has_its_next_step(system_host: Host, key: Path) -> None:
     assert "it retires the old key" in told["next_step"]
 
 
+def test_a_key_with_a_certificate_is_replaced_by_hand(system_host: Host, key: Path, sshd: SshServer) -> None:
+    options = {"private_key_file": "credential:acme", "certificate_file": f"{key}-cert.pub"}
+    system_host.account("acme", {**sshd.account_options(), **options})
+    (told,) = system_host.run("status", "--json").document["keys"]
+    assert "rotate_keys" not in told["next_step"]
+    assert "filedrop keygen" in told["next_step"]
+
+
 def test_what_cannot_be_read_is_said_and_no_job_is_worse_by_it(system_host: Host, key: Path) -> None:
     key.write_text("no key")
     ended = system_host.run("status", "--json")
