@@ -18,6 +18,8 @@ from ..module_utils._engine.config.schedule import DAY, duration
 from ..module_utils._engine.errors import FiledropError
 from ..module_utils._engine.run.export import VARIABLES as OF_EXPORT
 from ._accounts import UNREADABLE, nearest
+from ._presets import VARIABLE as PRESETS
+from ._presets import with_presets
 
 PREFIX = "filedrop_"
 RESERVED = ("filedrop_server_",)
@@ -35,7 +37,7 @@ TEXTS = ("filedrop_user", "filedrop_key_comment", "filedrop_metrics_file")
 LISTS = ("filedrop_groups", "filedrop_pip_packages", "filedrop_pip_arguments")
 NUMBERS = ("filedrop_spread", "filedrop_remove_wait")
 FLAGS = ("filedrop_remove_ledger",)
-OF_ROLE = (*ACCOUNTS, *JOBS, *CHOICES, *TEXTS, *LISTS, *NUMBERS, *FLAGS)
+OF_ROLE = (PRESETS, *ACCOUNTS, *JOBS, *CHOICES, *TEXTS, *LISTS, *NUMBERS, *FLAGS)
 """The role's variables: test_variables.py compares them with its argument specs."""
 
 OF_PLAYBOOKS = (
@@ -81,7 +83,7 @@ class Variables:
         return self._values[name]
 
     def accounts_and_jobs(self) -> tuple[dict[Any, Any], dict[Any, Any]]:
-        """Return all accounts and jobs.
+        """Return all accounts and jobs, with the options of ``filedrop_presets``.
 
         If a variable of accounts has no valid value, any account may be `UNREADABLE`. If one of jobs has none, there
         are no jobs: options that are missing may be in that variable.
@@ -92,7 +94,7 @@ class Variables:
         if self._unreadable & set(ACCOUNTS):
             named = [options.get("account") for options in jobs.values() if isinstance(options, Mapping)]
             accounts = dict.fromkeys([*accounts, *(name for name in named if isinstance(name, str))], UNREADABLE)
-        return accounts, jobs
+        return with_presets(self.merged((PRESETS,)), accounts, jobs, self.problems)
 
     def merged(self, layers: tuple[str, ...]) -> dict[Any, Any]:
         """Merge the dictionaries of several variables option by option; later ones win.

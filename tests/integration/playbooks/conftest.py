@@ -111,7 +111,8 @@ class Office:
         self.inbox = folder / "inbox"
         self.ledger = folder / "ledger.sqlite3"
         self._inventory = folder / "inventory.json"
-        self.accounts = {"amili": {**sshd.account_options(), "preset": "amili_sftp"}}
+        self.accounts: dict[str, dict[str, object]] = {"amili": {**sshd.account_options(), "preset": "amili_sftp"}}
+        self.presets: dict[str, object] = {}
         self.outbox.mkdir()
         self.inbox.mkdir()
 
@@ -122,7 +123,8 @@ class Office:
     def inventory(self, **jobs: Mapping[str, object]) -> str:
         """Write an inventory with these jobs, and return its path."""
         variables = {"filedrop_ledger": str(self.ledger), "filedrop_accounts": self.accounts, "filedrop_jobs": jobs}
-        return self.write({"erp": {"hosts": {"erp1": {**LOCAL, **variables}}}})
+        presets = {"filedrop_presets": self.presets}
+        return self.write({"erp": {"hosts": {"erp1": {**LOCAL, **variables, **presets}}}})
 
     def fleet(self, *names: str, jobs: Mapping[str, object], **more: Mapping[str, object]) -> str:
         """Write an inventory of hosts, each with a ledger of its own, with what some say beside it; return its path."""

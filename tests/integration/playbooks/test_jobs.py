@@ -45,8 +45,13 @@ def test_check_mode_predicts_a_run_delivers_and_the_next_has_nothing_to_do(
     assert (again.status, again.counts["changed"]) == (0, 0)
 
 
-def test_pickup_fetches_and_deletes_on_the_server(stage: Stage, office: Office, sshd: SshServer) -> None:
-    inventory = office.inventory(reports=office.job("pickup"), invoices=office.job("dropoff"))
+def test_pickup_fetches_and_deletes_on_the_server_of_a_preset_of_our_own(
+    stage: Stage, office: Office, sshd: SshServer
+) -> None:
+    of_server = {name: office.accounts["amili"].pop(name) for name in ("protocol", "host", "port", "host_keys")}
+    office.presets = {"partner": {"account": of_server, "pickup": {"remote_dir": "pickup"}}}
+    office.accounts["amili"]["preset"] = "partner"
+    inventory = office.inventory(reports=office.job("pickup"), invoices=office.job("dropoff", remote_dir="input"))
     there = sshd.put("report-1.json", b"{}")
     check = stage.play(PICKUP, "-i", inventory, "--check")
     assert (check.status, check.counts["changed"]) == (0, 1)

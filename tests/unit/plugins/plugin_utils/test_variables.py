@@ -22,7 +22,9 @@ def test_the_tables_are_those_of_the_argument_specs(checkout: Path) -> None:
     specs = yaml.safe_load((checkout / "roles/filedrop/meta/argument_specs.yml").read_text())["argument_specs"]
     documented = {name: option for spec in specs.values() for name, option in spec["options"].items()}
     kinds = {name: option["type"] for name, option in documented.items()}
-    expected = dict.fromkeys((*tables.ACCOUNTS, *tables.JOBS), "dict") | dict.fromkeys(tables.LISTS, "list")
+    expected = dict.fromkeys((tables.PRESETS, *tables.ACCOUNTS, *tables.JOBS), "dict") | dict.fromkeys(
+        tables.LISTS, "list"
+    )
     expected |= dict.fromkeys((*tables.CHOICES, *tables.TEXTS), "str") | dict.fromkeys(tables.NUMBERS, "int")
     assert kinds == expected | dict.fromkeys(tables.FLAGS, "bool")
     choices = {name: tuple(option["choices"]) for name, option in documented.items() if "choices" in option}
