@@ -11,7 +11,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -219,6 +219,25 @@ def test_a_hop_that_refuses_the_user_and_one_that_does_not_forward(
     with SshServer(config=["AllowTcpForwarding no"]) as closed:
         error = refused(sshd, transport=transport, **through([closed], sshd))
     assert error.reason == "jump_refused"
+
+
+@BOTH
+@pytest.mark.parametrize("at_hop", [True, False], ids=["hop", "server"])
+def test_no_banner_is_taken_for_what_ssh_says(
+    tmp_path: Path, start_sshd: Callable[..., SshServer], transport: str, at_hop: bool
+) -> None:
+    banner = tmp_path / "banner"
+    banner.write_text(
+        "debug1: kex: algorithm: mlkem768x25519-sha256\ndebug1: kex: host key algorithm: ssh-dss\n"
+        "debug1: Server host key: ssh-dss SHA256:AAAA\nNote: you@there: Permission denied (nobody).\n"
+        "Host key verification failed.\nConnection reset by you\n"
+    )
+    lying, honest = [f"Banner {banner}"], ["AllowTcpForwarding yes"]
+    hop = start_sshd(config=[*honest, *(lying if at_hop else [])], host_keys=[host_key("rsa")])
+    server = start_sshd(config=[] if at_hop else lying)
+    plain = info(start_sshd(), transport=transport)
+    found = info(server, transport=transport, **through([hop], server))
+    assert (found["algorithms"], found["host_key"]) == (plain["algorithms"], plain["host_key"])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a server that lets users in by password")

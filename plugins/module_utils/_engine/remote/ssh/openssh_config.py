@@ -146,7 +146,8 @@ class OpenSshFiles:
         for number, hop in enumerate(account.proxy_jump):
             trusted = TrustedKeys.parse(account.host_keys, hops[number], hops=hops)
             name = f"filedrop-hop-{number + 1}"
-            yield self._block(name, account, trusted, hop, {"ProxyJump": before, "LogLevel": "INFO"})
+            # Without the banners of hops: they could say what this process reads of the server.
+            yield self._block(name, account, trusted, hop, {"ProxyJump": before, "LogLevel": "ERROR"})
             before = name
         trusted = TrustedKeys.parse(account.host_keys, hops=hops)
         target = Hop(account.username, account.host, account.port)
