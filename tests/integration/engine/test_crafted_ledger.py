@@ -274,11 +274,12 @@ def test_root_uses_no_ledger_of_two_users() -> None:
 
 
 @needs_root
-def test_a_module_as_root_works_as_the_owner_of_the_ledger(sshd: SshServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["paramiko", "openssh"])
+def test_a_module_as_root_works_as_the_owner_of_the_ledger(sshd: SshServer, tmp_path: Path, transport: str) -> None:
     """It reads the key as root, who alone may, and all that it makes is the other user's."""
     there = fill(sshd.pickup, 2)
     with somebodys_folder() as folder:
-        desk = Desk(folder, sshd.account_options())
+        desk = Desk(folder, sshd.account_options(transport=transport))
         sent = fill(desk.outbox, 2)
         for path in (desk.outbox, desk.inbox, *desk.outbox.iterdir()):
             os.chown(path, SOMEBODY, -1)

@@ -280,7 +280,7 @@ def test_a_certificate_of_the_host(tmp_path: Path) -> None:
         pin = [f"@cert-authority 127.0.0.1 {ca.public}"]
         found = info(server, transport="openssh", host_keys=pin)["host_key"]
         assert found["fingerprint"] == key.fingerprint
-        error = refused(server, host_keys=pin)
+        error = refused(server, transport="paramiko", host_keys=pin)
         assert (error.reason, "Set transport to openssh" in error.way_out) == ("host_key_unknown", True)
         other = [f"@cert-authority 127.0.0.1 {user_key().public}"]
         assert refused(server, transport="openssh", host_keys=other).reason == "host_key_unknown"
@@ -298,7 +298,7 @@ def test_a_key_in_an_agent(sshd: SshServer, tmp_path: Path, monkeypatch: pytest.
         public.write_text(user_key().public)
         public.chmod(0o600)
         assert info(sshd, transport="openssh", private_key_file=str(public))
-        assert refused(sshd, private_key_file=str(public)).reason == "key_malformed"
+        assert refused(sshd, transport="paramiko", private_key_file=str(public)).reason == "key_malformed"
     finally:
         agent.kill()
         agent.wait()

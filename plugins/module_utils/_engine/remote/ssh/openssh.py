@@ -23,6 +23,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import AuthenticationError, FiledropError, InputError, ServerBusy, UnreachableError
+from ...local.identity import as_started
 from ..channel import ChannelEnded, ended, silent
 from .connect import open_transport, trusted_host_key
 from .handshake import printable, quoted
@@ -341,16 +342,17 @@ class OpenSshChannel:
 def _start(files: OpenSshFiles, *options: str) -> subprocess.Popen[bytes]:
     names = ("PATH", "SSH_AUTH_SOCK") if files.uses_agent else ("PATH",)
     environment = {name: os.environ[name] for name in names if name in os.environ}
-    return subprocess.Popen(
-        ["ssh", "-F", files.configuration, *options, "-s", TARGET, "sftp"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        start_new_session=True,
-        cwd="/",
-        env={"PATH": os.defpath, **environment, "LC_ALL": "C"},
-    )
+    with as_started():  # the system shows the files of a process that works as another user to nobody else
+        return subprocess.Popen(
+            ["ssh", "-F", files.configuration, *options, "-s", TARGET, "sftp"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+            cwd="/",
+            env={"PATH": os.defpath, **environment, "LC_ALL": "C"},
+        )
 
 
 def _is_ready(fd: int, event: int, timeout: float) -> bool:
