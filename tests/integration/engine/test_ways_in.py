@@ -280,6 +280,12 @@ def test_a_certificate_of_the_host(tmp_path: Path) -> None:
         pin = [f"@cert-authority 127.0.0.1 {ca.public}"]
         found = info(server, transport="openssh", host_keys=pin)["host_key"]
         assert found["fingerprint"] == key.fingerprint
+        named = sign(ca.path, Path(f"{key.path}.pub"), "-h", "-n", "localhost", "-V", "+1h")
+        assert named == certificate
+        server.restart()
+        pin = [f"@cert-authority [localhost]:* {ca.public}"]
+        assert info(server, transport="openssh", host="LocalHost", host_keys=pin)["host_key"]["fingerprint"]
+        assert refused(server, transport="openssh", host_keys=pin).reason == "host_key_unknown"  # of another name
         error = refused(server, transport="paramiko", host_keys=pin)
         assert (error.reason, "Set transport to openssh" in error.way_out) == ("host_key_unknown", True)
         other = [f"@cert-authority 127.0.0.1 {user_key().public}"]
