@@ -205,6 +205,7 @@ def box(checkout: Path) -> Iterator[DropBox]:
             "2005678": {"public_keys": [server.key("other")], "quota": "1M"},
             "shop": {"password": PASSWORD, "protocols": ["sftp", "ftps", "ftp"]},
             "bare": {"password": PASSWORD, "protocols": ["sftp", "ftps", "ftp"], "temporary_names": False},
+            "leaving": {"public_keys": [server.key("leaving")]},
             "billit": {
                 "layout": "billit",
                 "folders": {"upload": "invoices", "download": "documents", "success": "read"},
