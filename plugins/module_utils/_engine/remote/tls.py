@@ -13,7 +13,7 @@ import re
 import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..config.credentials import require_private
 from ..errors import InputError
@@ -82,7 +82,7 @@ class TlsSession(NamedTuple):
 
 def tls_session(connection: ssl.SSLSocket) -> TlsSession:
     """Return what a connection with a verified certificate shows. A strange certificate is no error."""
-    found = cast("Mapping[str, Any]", connection.getpeercert() or {})
+    found: Mapping[str, Any] = connection.getpeercert() or {}
     expires = None
     with suppress(KeyError, ValueError):
         expires = int(ssl.cert_time_to_seconds(found["notAfter"]))
