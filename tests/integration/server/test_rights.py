@@ -28,7 +28,7 @@ def test_the_here_documents_of_the_guide_work(box: DropBox) -> None:
     assert (received.stat().st_mode & 0o777, received.group()) == (0o440, "filedrop-server")
     assert "pickup/report-2026-04-10.xml" in listed.stdout
     assert (box.folder / "report.xml").read_text() == "report"
-    assert not list((box.root / "2001234" / "pickup").iterdir())
+    assert not (box.root / "2001234" / "pickup" / "report-2026-04-10.xml").exists()
 
 
 @pytest.mark.parametrize(
