@@ -98,7 +98,7 @@ integration: ## tests against OpenSSH, on the same releases, and of the installe
 unit-on-paramiko-5.1: .venv/test.stamp | packages-tests
 	$(VENV)/python -m pytest $(AT_ONCE) tests/unit $(ARGS)
 integration-on-paramiko-5.1: .venv/test.stamp | packages-tests
-	$(VENV)/python -m pytest $(AT_ONCE) tests/integration $(ARGS)
+	$(VENV)/python -m pytest $(AT_ONCE) tests/integration $(FULL) $(ARGS)
 integration-on-ansible-2.17: build/venvs/ansible-2.17.stamp | packages-tests
 	build/venvs/ansible-2.17/bin/python -m pytest $(AT_ONCE) $(OLDER_PLAYBOOKS) $(ARGS)
 # python-3.9 may be missing.
@@ -120,8 +120,8 @@ storms: .venv/test.stamp | packages-tests ## random storms of crashes, cuts and 
 fuzz: build/venvs/fuzz.stamp .venv/test.stamp ## fuzz what a server can send, led by coverage (FUZZ='--seconds 3600 --target servers')
 	$(VENV)/python -m pytest tests/faults/fuzz
 	build/venvs/fuzz/bin/python tests/faults/fuzz/fuzz.py $(if $(FULL),--seconds 60) $(FUZZ)
-faults: ## the four above for every variant, every recovery, thousands of storms, 100,000 files, all on older releases, and over openssh (80 minutes)
-	@FULL=--full tests/tools/run-parts crashes power storms fuzz $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%) integration-over-openssh
+faults: ## the four above for every variant, every recovery, thousands of storms, 100,000 files, all on older releases, over openssh, and 500 kills of imports (2 hours)
+	@FULL=--full tests/tools/run-parts crashes power storms fuzz $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%) integration-over-openssh integration-on-paramiko-5.1
 mutations: .venv/test.stamp | packages-tests ## take syncs, checks and commits out of the engine one by one, into docs/mutations.md (hours)
 	$(VENV)/python tests/faults/mutations --whole --write docs/mutations.md $(ARGS)
 
