@@ -51,7 +51,9 @@ def main() -> int:
         _fill(folder / "ledger.sqlite3", given.files)
         places = ["--config", str(folder), "--ledger", str(folder / "ledger.sqlite3")]
         for command in COMMANDS:
-            seconds = [_seconds([sys.executable, folder / "filedrop", *command, *places]) for _ in range(given.rounds)]
+            seconds = [
+                _seconds([sys.executable, folder / "filedrop", *command, *places]) for _round in range(given.rounds)
+            ]
             print(f"{' '.join(command):28} {min(seconds):6.2f} s at best, {max(seconds):6.2f} s at worst")
     return 0
 
