@@ -57,6 +57,16 @@ def test_promtool_finds_nothing_wrong(system_host: Host, sshd: SshServer, tmp_pa
     assert f'filedrop_files_total{LABELS},outcome="delivered"}} 3' in written.read_text()
 
 
+def test_a_job_whose_file_is_broken_is_not_forgotten(system_host: Host, tmp_path: Path) -> None:
+    ready(system_host).dropoff()
+    (system_host.config / "jobs" / "broken.json").write_text("{")
+    written = tmp_path / "filedrop.prom"
+    system_host.run("status", "--metrics", str(written))
+    labels = 'job="broken",account="",direction="",reason="file_malformed"'
+    assert f"filedrop_job_problem{{{labels}}} 3\n" in written.read_text()
+    assert promtool("check", "metrics", text=written.read_text()).returncode == 0
+
+
 def test_metrics_that_cannot_be_written_fail_no_run(system_host: Host) -> None:
     ready(system_host).dropoff()
     fill(system_host.outbox, 1)

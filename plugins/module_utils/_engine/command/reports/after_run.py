@@ -38,12 +38,15 @@ class Judged(NamedTuple):
 
 
 def judge(context: CommandContext, job: ConfiguredJob) -> Judged:
-    """Judge a job whose run has just ended, and tell its receiver what has changed."""
+    """Judge a job whose run has just ended, and tell its receiver what has changed. The run stays what it was."""
     if job.watch.expect is None and job.watch.notify is None:
         return Judged()
-    with as_owner(context.ledger), closing(Ledger(context.ledger)) as ledger:
-        state = state_of(context, ledger, None, job.name)
-        notes = notify(ledger, job, state.problems, by=RUN)
+    try:
+        with as_owner(context.ledger), closing(Ledger(context.ledger)) as ledger:
+            state = state_of(context, ledger, None, job.name)
+            notes = notify(ledger, job, state.problems, by=RUN)
+    except FiledropError as error:
+        return Judged(notes=[f"It was not judged what is expected of the job: {error}"])
     for note in notes:
         context.console.log(WARNING, "not_told", note, job=job.name)
     return Judged([one for one in state.problems if one.reason == "expectation_missed"], notes)

@@ -16,7 +16,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...ledger.alarms import RUN
 from ...local.folder import disk_error
 from ...run.last_run import COUNTED
 from ...version import VERSION
@@ -46,7 +45,7 @@ _DUE = _Metric("filedrop_job_due_timestamp_seconds", "gauge", "When the next run
 _DURATION = _Metric("filedrop_job_last_run_duration_seconds", "gauge", "How long the last run of a job took.")
 _STATUS = _Metric("filedrop_job_last_run_status", "gauge", "The exit status of the last run of a job; 0 is well.")
 _ENABLED = _Metric("filedrop_job_enabled", "gauge", "Whether a job is enabled.")
-_PROBLEM = _Metric("filedrop_job_problem", "gauge", "A problem of a job that its runs have found, always 1.")
+_PROBLEM = _Metric("filedrop_job_problem", "gauge", "A problem of a job, with the exit status that it stands for.")
 _HELD = _Metric("filedrop_files_held", "gauge", "Files of a job that are held for a decision.")
 _WAITING = _Metric("filedrop_files_waiting", "gauge", "Files of a job that wait for a later run.")
 _UNFINISHED = _Metric("filedrop_files_unfinished", "gauge", "Files of a job that the next run completes.")
@@ -100,8 +99,8 @@ def metrics(ledger: Ledger, states: Iterable[JobState], keys: Iterable[Mapping[s
     samples.add(_WRITTEN, now)
     totals = {tuple(record[:4]): record[4:] for record in ledger.look("SELECT * FROM total", ())}
     for state in states:
+        _add_job(samples, state, now)
         if state.key is not None:
-            _add_job(samples, state, now)
             _add_totals(samples, state, totals)
     for key in keys:
         if key.get("key"):
@@ -111,8 +110,9 @@ def metrics(ledger: Ledger, states: Iterable[JobState], keys: Iterable[Mapping[s
 
 
 def _labels(state: JobState) -> dict[str, str]:
-    account, direction, job = state.key or ("", "", "")
-    return {"job": job, "account": account, "direction": direction}
+    """Return what all samples of a job have. Of a job whose file is invalid, the account may be unknown."""
+    account, direction, _name = state.key or ("", "", "")
+    return {"job": state.name, "account": account, "direction": direction}
 
 
 def _add_job(samples: _Samples, state: JobState, now: float) -> None:
@@ -127,8 +127,8 @@ def _add_job(samples: _Samples, state: JobState, now: float) -> None:
             samples.add(_DUE, due_after(state.job.schedule, past.ended), **labels)
     if state.job is not None:
         samples.add(_ENABLED, int(state.job.enabled), **labels)
-    for reason in sorted({problem.reason for problem in state.problems if problem.seen_by == RUN}):
-        samples.add(_PROBLEM, 1, **labels, reason=reason)
+    for reason, status in sorted({(problem.reason, problem.status) for problem in state.problems}):
+        samples.add(_PROBLEM, status, **labels, reason=reason)
     samples.add(_HELD, state.held, **labels)
     samples.add(_WAITING, waiting.count, **labels)
     samples.add(_UNFINISHED, state.unfinished, **labels)
