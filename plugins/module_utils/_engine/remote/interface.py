@@ -53,6 +53,7 @@ class Features(NamedTuple):
     :ivar lists_hidden: a listing has names that begin with a dot, too.
     :ivar many_per_request: it takes many files in one request and judges each in its answer; see `RequestRemote`.
         Nothing else of `Remote` is supported then.
+    :ivar has_digests: it announces that it computes digests. A server that does not may have them all the same.
     """
 
     stat: bool
@@ -64,6 +65,7 @@ class Features(NamedTuple):
     size_is_final: bool = False
     lists_hidden: bool = True
     many_per_request: bool = False
+    has_digests: bool = False
 
 
 class Outgoing(Protocol):

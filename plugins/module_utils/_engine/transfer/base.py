@@ -32,6 +32,7 @@ from ..loop.deadline import Deadline, Interruption
 from ..remote import connect
 from .canary import ALL
 from .companions import Copied, SetMove
+from .hashes import BY_HASH, require_digests
 from .planning.sets import FileSet, Turn, files_of
 from .result import FileOutcome, RunResult
 from .selection import Only
@@ -171,7 +172,12 @@ class JobRun(ABC, Generic[Item]):
         return self._prepare()
 
     async def plan(self, remote: Remote) -> None:
-        """Find out what is to be done over this connection."""
+        """Find out what is to be done over this connection.
+
+        :raises JobStopped: ``hash_unsupported``: the server cannot verify what the job moves.
+        """
+        if self.job.verify == BY_HASH:
+            await require_digests(remote, self.job.remote_dir)
         await self._plan(remote)
         self._rounds = self._plan_rounds()
 

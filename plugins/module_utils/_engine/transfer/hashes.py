@@ -8,13 +8,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable
 
-from ..errors import JobStopped, RemoteUnsupported, TransferError
+from ..errors import JobStopped, RemoteError, RemoteUnsupported, TransferError
 
 if TYPE_CHECKING:
     from ..remote import Remote
 
 BY_HASH = "hash"
 """Evidence of a transfer: the server's own digest of its file is that of ours."""
+
+
+async def require_digests(remote: Remote, folder: str) -> None:
+    """Require that the server computes digests, before any file is moved.
+
+    ProFTPD does not announce that over SFTP. So a server is asked for the digest of a folder. A folder has none, but
+    only a server without digests answers that it does not know the request.
+
+    :raises JobStopped: ``hash_unsupported``.
+    """
+    if remote.features.has_digests:
+        return
+    try:
+        await remote.digest(folder or ".")
+    except RemoteUnsupported as error:
+        raise _unsupported(error) from error
+    except RemoteError:
+        return
 
 
 async def require_same_hash(remote: Remote, path: str, sha256: str, other: Callable[[str], str]) -> None:
@@ -29,11 +47,7 @@ async def require_same_hash(remote: Remote, path: str, sha256: str, other: Calla
     try:
         algorithm, found = await remote.digest(path)
     except RemoteUnsupported as error:
-        raise JobStopped(
-            "hash_unsupported",
-            f"The server computes no digest of files ({error.finding}), which `verify: hash` needs.",
-            "Set `verify: size`. Only some servers of FTP and FTPS have the commands HASH, XSHA256 or XSHA1.",
-        ) from error
+        raise _unsupported(error) from error
     ours = sha256 if algorithm == "sha256" else other(algorithm)
     if found.lower() != ours:
         raise TransferError(
@@ -41,3 +55,12 @@ async def require_same_hash(remote: Remote, path: str, sha256: str, other: Calla
             f"The server's {algorithm} of {path!r} is {found.lower()}, but that of the file here is {ours}.",
             "The original stays. The next run tries again. If this continues, ask the provider.",
         )
+
+
+def _unsupported(error: RemoteUnsupported) -> JobStopped:
+    return JobStopped(
+        "hash_unsupported",
+        f"The server computes no digest of files, which `verify: hash` needs. {error.finding}",
+        "Set `verify: size`. A server of SFTP needs the extension check-file, which OpenSSH does not have. A server of "
+        "FTP needs the command HASH, XSHA256 or XSHA1.",
+    )

@@ -109,6 +109,7 @@ def ftp_remote(account: Account, permissions: Permissions) -> ThreadedRemote:
         features=FEATURES._replace(
             max_in_flight=max(FEATURES.max_in_flight, 3 * account.connections),
             lists_hidden="MLST" in control.features or control.is_vsftpd,
+            has_digests=_digest_command(control) is not None,
         ),
         identity=f"ftp {account.host} {account.port} {account.username}",
         clock=None,
@@ -446,20 +447,13 @@ class _FtpConnection:
             raise self._explained(f"to delete {path!r}", reply, path)
 
     def digest(self, path: str) -> tuple[str, str]:
-        features = self.control.features
-        offered = features.get("HASH", "").upper()
-        ways = [
-            (f"HASH {path}", "sha256", "SHA-256" in offered),
-            (f"XSHA256 {path}", "sha256", "XSHA256" in features),
-            (f"HASH {path}", "sha1", "SHA-1" in offered),
-            (f"XSHA1 {path}", "sha1", "XSHA1" in features),
-        ]
-        command, algorithm = next(((command, algorithm) for command, algorithm, is_there in ways if is_there), ("", ""))
-        if not command:
+        way = _digest_command(self.control)
+        if way is None:
             raise RemoteUnsupported("remote_unsupported", "The server has neither HASH, XSHA256 nor XSHA1.")
-        if command.startswith("HASH"):
+        command, algorithm = way
+        if command == "HASH":
             self._control.ask(f"OPTS HASH SHA-{algorithm[3:]}")
-        reply = self._control.ask(command)
+        reply = self._control.ask(f"{command} {path}")
         found = data.digest_in(reply.text, algorithm) if reply.is_ok else None
         if found is None:
             raise self._explained(f"to compute the digest of {path!r}", reply, path)
@@ -492,6 +486,18 @@ class _FtpConnection:
     def ended(self, transfer: data.Transfer) -> None:
         if self._transfer is transfer:
             self._transfer = None
+
+
+def _digest_command(control: Control) -> tuple[str, str] | None:
+    """Return the best command for a digest that the server announces, and its algorithm; None without one."""
+    offered = control.features.get("HASH", "").upper()
+    ways = [
+        ("HASH", "sha256", "SHA-256" in offered),
+        ("XSHA256", "sha256", "XSHA256" in control.features),
+        ("HASH", "sha1", "SHA-1" in offered),
+        ("XSHA1", "sha1", "XSHA1" in control.features),
+    ]
+    return next(((command, algorithm) for command, algorithm, is_there in ways if is_there), None)
 
 
 def _name(path: str) -> str:

@@ -66,6 +66,10 @@ MISSING = (NO_SUCH_FILE, NO_SUCH_PATH)
 
 LIMITS = "limits@openssh.com"
 FSYNC = "fsync@openssh.com"
+CHECK_FILE = b"check-file-name"
+
+DIGESTS: Mapping[str, int] = {"sha256": 32, "sha1": 20}
+"""Algorithms of digests by their names in hashlib and in SFTP, best first, and the bytes of each."""
 
 _UINT32 = struct.Struct(">I")
 _UINT64 = struct.Struct(">Q")
@@ -168,6 +172,11 @@ class Reader:
         self._position = end
         return self._body[start:end]
 
+    def rest(self) -> bytes:
+        """All bytes that are left."""
+        start, self._position = self._position, len(self._body)
+        return bytes(self._body[start:])
+
     def attributes(self) -> Attributes:
         end = self._position + _USUAL_ATTRIBUTES.size
         if end <= len(self._body):
@@ -239,6 +248,36 @@ def extensions(body: bytes) -> dict[str, str]:
 def limits(body: bytes) -> Limits:
     reader = Reader(body)
     return Limits(*(reader.uint64() for _limit in Limits._fields))
+
+
+def check_file(path: bytes) -> bytes:
+    """The body of a request for one digest of a whole file; ``path`` is a string already.
+
+    Source: draft-ietf-secsh-filexfer-extensions-00, section 3.
+    """
+    return text(CHECK_FILE) + path + text(",".join(DIGESTS).encode()) + struct.pack(">QQI", 0, 0, 0)
+
+
+def digest(body: bytes) -> tuple[str, str]:
+    """The algorithm and the hexadecimal digest of an answer to `check_file`.
+
+    The draft begins the answer with the name of the extension. ProFTPD leaves that name out.
+
+    :raises RemoteError: the answer has another algorithm, or another number of bytes.
+    """
+    reader = Reader(body)
+    algorithm = reader.text()
+    if algorithm == b"check-file":
+        algorithm = reader.text()
+    found = reader.rest()
+    name = algorithm.decode("ascii", "backslashreplace")
+    if DIGESTS.get(name) != len(found):
+        raise RemoteError(
+            UNSTATED,
+            f"The server was asked for the digest {' or '.join(DIGESTS)}. It answered with {len(found)} bytes of "
+            f"{name[:40]!r}.",
+        )
+    return name, found.hex()
 
 
 def handle(body: bytes) -> bytes:

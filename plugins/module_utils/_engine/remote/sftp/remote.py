@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
-from ...errors import RemoteUnsupported
 from ..interface import Entry, Features, Incoming, Outgoing, Received, Uploaded
 from . import requests
 from .download import Download
@@ -111,8 +110,8 @@ class SftpRemote:
     def remove(self, path: str) -> Future[None]:
         return requests.remove(self._sessions.idlest(), path)
 
-    async def digest(self, path: str) -> tuple[str, str]:
-        raise RemoteUnsupported("remote_unsupported", f"SFTP computes no digest of {path!r}.")
+    def digest(self, path: str) -> Future[tuple[str, str]]:
+        return requests.digest(self._sessions.idlest(), path)
 
     def make_folder(self, path: str) -> Future[None]:
         return requests.make_folder(self._sessions.idlest(), path)

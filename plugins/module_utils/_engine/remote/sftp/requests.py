@@ -170,6 +170,17 @@ def remove(session: Session, path: str) -> Future[None]:
     return session.request(packets.REMOVE, told(session, path), expected=packets.STATUS, doing=f"to delete {path!r}")
 
 
+def digest(session: Session, path: str) -> Future[tuple[str, str]]:
+    """See `Remote.digest`. The server follows a link."""
+    return session.request(
+        packets.EXTENDED,
+        packets.check_file(told(session, path)),
+        expected=packets.EXTENDED_REPLY,
+        doing=f"to compute the digest of {path!r}",
+        decode=packets.digest,
+    )
+
+
 def make_folder(session: Session, path: str) -> Future[None]:
     """Make a folder with the permissions that the server gives it [6.6]."""
     body = told(session, path) + packets.NO_ATTRIBUTES

@@ -327,7 +327,7 @@ def _value_of(request: _Request, kind: int, body: Any) -> Any:
             return None
         if code != packets.OK:
             raise packets.refusal(body, request.doing)
-        if request.expected in (packets.DATA, packets.NAME, packets.ATTRS):
+        if request.expected in (packets.DATA, packets.NAME, packets.ATTRS, packets.EXTENDED_REPLY):
             raise RemoteError(UNSTATED, f"The server answered {request.doing} with OK, and with nothing else.")
     if kind != request.expected:
         raise ProtocolError(

@@ -328,7 +328,7 @@ class Uploads:
             await upload.close()
             if row.verified_by is None:
                 await self._find_late_size(row, upload)
-            if self.job.verify == "hash":
+            if self.job.verify == BY_HASH and row.size:  # an empty file is proven by its size; ProFTPD hashes none
                 await self._compare_hash(item, row, upload)
         except RemoteError as error:
             if await upload.discard():
