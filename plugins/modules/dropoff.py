@@ -68,9 +68,10 @@ options:
       - V(size) requires that the server tells the right size. Either it tells the size of the open file and
         acknowledges the close, or it shows the size under the name after the close. RV(files[].verified_by) tells
         which.
-      - V(hash) also requires that the server's own digest of the file is that of the local file. Some servers of FTP
-        and FTPS have the commands C(HASH), C(XSHA256) or C(XSHA1) for that. With any other server, the job stops at
-        the first file (V(hash_unsupported)).
+      - V(hash) also requires that the server's own digest of the file is that of the local file. Some servers have it,
+        by the extension C(check-file) of SFTP (ProFTPD has that, OpenSSH does not), or by the commands C(HASH),
+        C(XSHA256) or C(XSHA1) of FTP. With any other server, the job stops before it sends a file
+        (V(hash_unsupported)). An empty file is verified by its size.
       - V(close) is for a write-only account, which may not look at files. The server must acknowledge every byte and
         the close. Nothing else is checked, so an existing file is protected by exclusive creation alone. Use it with
         O(upload=direct). With O(upload=rename), a temporary file of an interrupted run can stay on the server.
@@ -306,6 +307,7 @@ files:
           file was not seen afterwards. Either the provider took it at once, or the server hides it.
         - V(hash) means that the server's own digest of the file is that of the local file (O(verify=hash)).
         - V(close) means that the server acknowledged every byte and the close (O(verify=close)).
+        - V(answer) means that the provider's answer to the request took the file (O(protocol=amili_api)).
       type: str
       sample: size
     outcome:

@@ -202,6 +202,20 @@ files:
       description: The SHA-256 of the data that was moved. Null if no data was read to its end.
       type: str
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    verified_by:
+      description:
+        - What showed that the copy of a delivered file is complete. The values are those of
+          RV(courier.filedrop.dropoff#module:files[].verified_by) and
+          RV(courier.filedrop.pickup#module:files[].verified_by), and V(handler) for an import.
+        - Null if the file was not delivered, or if a person decided that it was.
+      type: str
+      sample: size
+    taken:
+      description:
+        - When a run first saw that a delivered file was gone from the server, as ISO 8601 in UTC. Only the runs of a
+          job with C(taken_within) look at that. Null if no run has seen it.
+      type: str
+      sample: "2026-04-10T06:30:03Z"
     remote_path:
       description: Its path on the server.
       type: str
@@ -265,6 +279,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.history import (
     Capability,
     ask,
+    evidence_of,
     question_from_options,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Row
@@ -308,6 +323,8 @@ def file_result(row: Row, outcome: str) -> dict[str, Any]:
         "size": row.size,
         "mtime": iso(row.mtime_ns / 1e9) if row.mtime_ns else None,
         "sha256": row.sha256,
+        "verified_by": evidence_of(row),
+        "taken": None if row.taken_at is None else iso(row.taken_at),
         "remote_path": names.as_data(row.remote_path),
         "local_path": names.as_data(row.local_path) if row.local_path else None,
         "file_id": row.file_id,

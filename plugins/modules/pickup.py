@@ -57,8 +57,10 @@ options:
       - How a copy is verified before the file on the server is deleted or moved.
       - V(size) compares the number of received bytes with the size that the server reports before and after. A download
         that the server cut short is an error, whatever the server reports.
-      - V(hash) also compares the copy with the server's own digest of the file. Some servers of FTP and FTPS have the
-        commands C(HASH), C(XSHA256) or C(XSHA1) for that. With any other server, the job stops (V(hash_unsupported)).
+      - V(hash) also compares the copy with the server's own digest of the file. Some servers have it, by the extension
+        C(check-file) of SFTP (ProFTPD has that, OpenSSH does not), or by the commands C(HASH), C(XSHA256) or C(XSHA1)
+        of FTP. With any other server, the job stops before it fetches a file (V(hash_unsupported)). An empty file is
+        verified by its size.
       - V(reread) also fetches the file a second time, and both copies must be equal.
       - V(sidecar) also compares the copy with the provider's checksum file. That file has the name of the file with
         C(.sha256), C(.sha512) or C(.md5) appended, in either case. A file without one stays on the server and counts as

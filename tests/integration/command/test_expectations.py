@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import stat
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +101,8 @@ def test_a_file_that_nobody_takes_needs_a_person_until_it_is_taken(system_host: 
     assert [problem["reason"] for problem in status.document["jobs"][0]["problems"]] == ["files_not_taken"]
     (sshd.input / "invoice-00001.xml").unlink()
     assert system_host.run("run", "invoices").status == 0
-    with closing(sqlite3.connect(system_host.ledger)) as ledger:
-        assert ledger.execute("SELECT count(*) FROM transfer WHERE taken_at IS NULL").fetchone() == (0,)
+    files = system_host.run("history", "--json").document["files"]
+    assert {(file["verified_by"], file["taken"][:2]) for file in files} == {("size", "20")}
 
 
 def test_a_name_that_is_used_again_proves_that_the_first_file_was_taken(system_host: Host, sshd: SshServer) -> None:

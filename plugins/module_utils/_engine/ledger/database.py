@@ -51,7 +51,7 @@ CREATE TABLE transfer (
     local_path  TEXT,              -- drop-off and import: the archived original; pickup: the delivered file
     sha256      TEXT,
     visible     INTEGER,           -- 1 if the final name was visible while the upload was open
-    verified_by TEXT,              -- drop-off: what shows that the server has the whole file
+    verified_by TEXT,              -- what shows that the copy is complete
     reason      TEXT,
     tries       INTEGER NOT NULL,  -- import: how often the handler was started
     file_id     TEXT,              -- drop-off in requests: what identifies the file to the provider, in every retry

@@ -20,6 +20,7 @@ from ..config.account import account_name
 from ..config.schedule import WEEK, duration
 from ..errors import LedgerError
 from ..states import DIRECTIONS, OUTCOMES
+from .decisions import RESOLVED
 from .ledger import CLOSED_FILES, OPEN_FILES, Ledger, Row
 from .locks import JobKey
 from .soundness import NUMBER
@@ -213,6 +214,11 @@ def delivered_between(ledger: Ledger, job: JobKey, start: float, end: float) -> 
 def outcome_of(row: Row) -> str:
     """Return the public outcome of a row's state: a key of `states.OUTCOMES`."""
     return next(outcome for outcome, states in OUTCOMES.items() if row.state in states)
+
+
+def evidence_of(row: Row) -> str | None:
+    """Return what showed that the copy of a delivered file is complete; None if a person decided that instead."""
+    return row.verified_by if outcome_of(row) == "delivered" and row.reason != RESOLVED else None
 
 
 def _capabilities(ledger: Ledger, account: str | None) -> list[Capability]:

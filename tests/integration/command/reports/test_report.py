@@ -77,7 +77,7 @@ def test_history_tells_what_became_of_files(ready: Host, sshd: SshServer) -> Non
     latest = told.document["files"][0]
     assert set(latest) == {
         *("changed", "job", "account", "direction", "outcome", "state", "reason", "folder", "name", "size"),
-        *("modified", "remote_path", "local_path", "sha256", "file_id", "request"),
+        *("modified", "remote_path", "local_path", "sha256", "verified_by", "taken", "file_id", "request"),
     }
     assert (latest["job"], latest["name"], latest["outcome"], latest["state"], latest["size"]) == (
         "reports",
@@ -86,6 +86,7 @@ def test_history_tells_what_became_of_files(ready: Host, sshd: SshServer) -> Non
         "fetched",
         1,
     )
+    assert (latest["verified_by"], latest["taken"]) == ("size", None)
     assert is_recent(latest["changed"])
     assert {file["name"] for file in ready.run("history", "reports", "--json").document["files"]} == {"report.csv"}
     assert ready.run("history", "--outcome", "held", "--json").document["files"] == []

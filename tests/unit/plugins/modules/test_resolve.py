@@ -56,7 +56,14 @@ def ledger(tmp_path: Path) -> str:
     rows = [
         row("a.xml"),
         row("b.xml", account="bank", job="payments"),
-        row("c.xml", state=State.DELIVERED, reason=None, local_path="/srv/out/archive/c.xml"),
+        row(
+            "c.xml",
+            state=State.DELIVERED,
+            reason=None,
+            local_path="/srv/out/archive/c.xml",
+            verified_by="size",
+            taken_at=1775804400.0,  # 2026-04-10T07:00:00Z
+        ),
     ]
     with closing(Ledger(path, create=True)) as made:
         plant(made, *rows)
@@ -180,6 +187,8 @@ def test_the_ledger_tells_all_that_people_need(told: Any, ledger: str) -> None:
         "size": 20480,
         "mtime": "2026-04-10T06:00:02Z",
         "sha256": "00ff",
+        "verified_by": "size",
+        "taken": "2026-04-10T07:00:00Z",
         "remote_path": "input/c.xml",
         "local_path": "/srv/out/archive/c.xml",
         "file_id": None,

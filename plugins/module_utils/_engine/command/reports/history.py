@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...config.files import THIS_HOST
 from ...errors import InputError
-from ...ledger.history import Question, ask, question_from_options
+from ...ledger.history import Question, ask, evidence_of, question_from_options
 from ...ledger.ledger import SECOND
 from ...local.names import shown
 from ...text import iso_time
@@ -76,6 +76,8 @@ def _row(row: Row, outcome: str) -> dict[str, Any]:
         "remote_path": row.remote_path,
         "local_path": row.local_path or "",
         "sha256": row.sha256,
+        "verified_by": evidence_of(row),
+        "taken": None if row.taken_at is None else iso_time(row.taken_at),
         "file_id": row.file_id,
         "request": row.request,
     }

@@ -89,7 +89,7 @@ class ImportWorkflow:
         """Do what is to be done with a file whose handler has ended; return whether the handler has accepted it."""
         if verdict is Verdict.ACCEPTED:
             if row.state is State.BEGUN:
-                await self.ledger.commit(row, State.HANDLED, reason=None)
+                await self.ledger.commit(row, State.HANDLED, reason=None, verified_by="handler")
             return True
         if verdict is Verdict.TRY_AGAIN:
             await self.ledger.commit(row, State.RETRY, reason="handler_failed")
@@ -230,7 +230,7 @@ class ImportWorkflow:
         local_path = await self._move(item, row, self.job.done_dir, output, State.DELIVERED)
         outcome = item.outcome.deliver()
         outcome.size, outcome.sha256, outcome.local_path = row.size, row.sha256, local_path or outcome.local_path
-        outcome.verified_by = None if row.reason == RESOLVED else "handler"
+        outcome.verified_by = None if row.reason == RESOLVED else row.verified_by
         return outcome
 
     async def _set_aside(self, item: DropoffItem, row: Row) -> None:

@@ -217,6 +217,7 @@ class PickupWorkflow:
         if not _has_content(self.dest, item.entry.name, part.size, part.sha256):
             return None
         row = self._row(item, claim, part)
+        row.verified_by = self.job.verify
         row.temporary, row.local_path = None, self.dest.path_of(item.entry.name)
         return row
 
@@ -235,6 +236,7 @@ class PickupWorkflow:
         disk all the same, and the next run continues from the state in the ledger.
         """
         row = self._row(item, claim, part)
+        row.verified_by = self.job.verify
         if item.latest is not None and item.latest.open and item.latest.id != row.id:
             await self.ledger.commit(item.latest, State.FETCHED)
         part.keep()

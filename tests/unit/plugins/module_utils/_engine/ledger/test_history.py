@@ -20,6 +20,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.history import (
     Question,
     ask,
+    evidence_of,
     outcome_of,
     question_from_options,
 )
@@ -374,3 +375,20 @@ def test_a_log_that_goes_away_just_before_the_ledger_is_opened_does_not_count_as
 
     monkeypatch.setattr(history, "_answer", disturbed)
     assert ask(path, Question(most=0)).counts["unfinished"] == 101
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "evidence"),
+    [
+        ("delivered", None, "size"),
+        ("fetched", None, "size"),
+        ("delivered", "resolved", None),
+        ("held", "vanished", None),
+        ("abandoned", None, None),
+        ("closed", None, None),
+    ],
+)
+def test_evidence_is_that_of_a_delivery_which_nobody_had_to_decide(
+    state: str, reason: str | None, evidence: str | None
+) -> None:
+    assert evidence_of(row(state=state, reason=reason, verified_by="size")) == evidence
