@@ -28,8 +28,9 @@ def test_check_file_gives_the_digest_over_sftp(box: DropBox, folder: str) -> Non
     assert answer.asbytes().endswith(hashlib.sha256(b"content").digest())
 
 
-def test_a_drop_off_over_ftps_verifies_by_the_digest_of_the_server(box: DropBox, host: Host) -> None:
-    client_of(box, host, "ftps")
+@pytest.mark.parametrize("protocol", ["ftps", "sftp"])
+def test_a_drop_off_verifies_by_the_digest_of_the_server(box: DropBox, host: Host, protocol: str) -> None:
+    client_of(box, host, protocol)
     host.dropoff(upload="rename", verify="hash")
     (host.outbox / "hashed.xml").write_text("content")
     ended = host.run("run", "invoices", "--json")
