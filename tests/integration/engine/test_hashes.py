@@ -125,6 +125,7 @@ def test_the_digest_proves_a_transfer(
 LIES: dict[str, tuple[Answering, str, str]] = {
     "other content": (lambda content: told("sha256")(content + b"x"), "hash_differs", "hash_differs"),
     "other content, sha1": (lambda content: told("sha1")(content + b"x"), "hash_differs", "hash_differs"),
+    "of nothing": (lambda _content: told("sha256")(b""), "hash_unsupported", "hash_unsupported"),  # ProFTPD 1.3.7
     "not asked for": (told("md5"), "not_completed", "remote_failure"),
     "too short": (told("sha256", of="sha1"), "not_completed", "remote_failure"),
     "no name": (lambda _content: Reply(b""), "protocol_error", "protocol_error"),

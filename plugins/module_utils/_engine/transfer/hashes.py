@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Callable
 
 from ..errors import JobStopped, RemoteError, RemoteUnsupported, TransferError
@@ -30,7 +31,7 @@ async def require_digests(remote: Remote, folder: str) -> None:
     try:
         await remote.digest(folder or ".")
     except RemoteUnsupported as error:
-        raise _unsupported(error) from error
+        raise _unsupported(error.finding) from error
     except RemoteError:
         return
 
@@ -38,7 +39,7 @@ async def require_digests(remote: Remote, folder: str) -> None:
 async def require_same_hash(remote: Remote, path: str, sha256: str, other: Callable[[str], str]) -> None:
     """Require that the server's digest of a file is that of ours.
 
-    :param sha256: of our file.
+    :param sha256: of our file, which is not empty.
     :param other: computes another digest of our file, by the name of its algorithm in hashlib.
     :raises JobStopped: ``hash_unsupported``: the server computes none that is known here.
     :raises TransferError: ``hash_differs``.
@@ -47,7 +48,10 @@ async def require_same_hash(remote: Remote, path: str, sha256: str, other: Calla
     try:
         algorithm, found = await remote.digest(path)
     except RemoteUnsupported as error:
-        raise _unsupported(error) from error
+        raise _unsupported(error.finding) from error
+    if found.lower() == hashlib.new(algorithm).hexdigest():
+        finding = f"Its {algorithm} of {path!r} is that of an empty file, as with ProFTPD before 1.3.8."
+        raise _unsupported(finding)
     ours = sha256 if algorithm == "sha256" else other(algorithm)
     if found.lower() != ours:
         raise TransferError(
@@ -57,10 +61,10 @@ async def require_same_hash(remote: Remote, path: str, sha256: str, other: Calla
         )
 
 
-def _unsupported(error: RemoteUnsupported) -> JobStopped:
+def _unsupported(finding: str) -> JobStopped:
     return JobStopped(
         "hash_unsupported",
-        f"The server computes no digest of files, which `verify: hash` needs. {error.finding}",
+        f"The server computes no digest of files, which `verify: hash` needs. {finding}",
         "Set `verify: size`. A server of SFTP needs the extension check-file, which OpenSSH does not have. A server of "
         "FTP needs the command HASH, XSHA256 or XSHA1.",
     )
