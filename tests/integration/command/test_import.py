@@ -58,15 +58,17 @@ def test_each_end_of_a_handler_sends_the_file_where_it_belongs(desk: Desk) -> No
 
 
 def test_decisions(desk: Desk) -> None:
-    desk.put("odd-1.xml", "odd-2.xml", "odd-3.xml")
+    desk.put("good.xml", "odd-1.xml", "odd-2.xml", "odd-3.xml")
     desk.run()
     for name, decision in (("odd-1.xml", "resend"), ("odd-2.xml", "delivered"), ("odd-3.xml", "discard")):
         assert desk.host.run("resolve", "book", name, f"--{decision}").status == 0
     found = outcomes(desk.run())
     assert found["odd-1.xml"] == ("held", "handler_stopped")
     assert found["odd-2.xml"] == ("delivered", "")
+    evidence = {one["name"]: one["verified_by"] for one in desk.host.run("history", "--json").document["files"]}
+    assert evidence == {"good.xml": "handler", "odd-1.xml": None, "odd-2.xml": None, "odd-3.xml": None}
     assert names(desk.input) == {"odd-1.xml", "odd-3.xml"}
-    assert desk.called() == {"odd-1.xml": 2, "odd-2.xml": 1, "odd-3.xml": 1}
+    assert desk.called() == {"good.xml": 1, "odd-1.xml": 2, "odd-2.xml": 1, "odd-3.xml": 1}
 
 
 def test_a_handler_that_hangs_is_ended_with_all_that_it_has_started(desk: Desk) -> None:
