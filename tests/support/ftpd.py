@@ -204,9 +204,11 @@ class FtpServer:
 
     def start(self) -> None:
         """Start it, on the port that it had before."""
+        from .ports import free_port  # pyftpdlib's server runs this file alone
+
         wanted = self.port
         for _attempt in range(5):
-            self.port = wanted or _free_port(self.host)
+            self.port = wanted or free_port(self.host)
             command = getattr(self, f"_{self.kind}")()
             with open(self.folder / "output.log", "ab") as log:
                 self._process = subprocess.Popen(
@@ -345,11 +347,6 @@ def _hashed(password: str) -> str:
         ["openssl", "passwd", "-6", "-stdin"], input=password.encode(), capture_output=True, check=True
     )
     return made.stdout.decode().strip()
-
-
-def _free_port(host: str) -> int:
-    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        return int(probe.getsockname()[1])
 
 
 def main(host: str, port: str, root: str, *tls: str) -> int:

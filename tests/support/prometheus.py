@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from .ports import free_port
 
 SERVERS = Path(__file__).parents[2] / "build" / "servers" / "usr" / "bin"
 PROMTOOL = SERVERS / "promtool"
@@ -44,7 +45,7 @@ class Prometheus:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "textfiles"
         self.folder.mkdir()
-        exporter, self._port = _free_port(), _free_port()
+        exporter, self._port = free_port(), free_port()
         rules = folder / "rules.yml"
         rules.write_text(re.sub(r"for: \w+", "for: 0s", RULES.read_text()))  # nobody waits half an hour here
         (folder / "prometheus.yml").write_text(CONFIGURATION.format(rules=rules, port=exporter))
@@ -85,8 +86,3 @@ def _start(name: str, *options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [SERVERS / name, "--log.level=error", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox 
 from . import debian13
 from .debian13 import in_container
 from .ftpd import USER, FtpServer
+from .ports import free_port
 from .sshd import SshServer, host_key, user_key
 
 PROGRAM = Path(__file__).with_name("asyncssh_server.py")
@@ -66,8 +66,7 @@ def _openssh_10(folder: Path) -> Iterator[Served]:
         made.mkdir()
     (folder / "authorized").write_text(f"{user_key().public}\n")
     shutil.copy(host_key("ed25519").path, folder / "host_key")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     lines = [
         *(f"Port {port}", "ListenAddress 127.0.0.1", f"HostKey {folder}/host_key", "PermitRootLogin yes"),
         *(f"AuthorizedKeysFile {folder}/authorized", "StrictModes no", "UsePAM no", "PerSourcePenalties no"),

@@ -13,8 +13,8 @@ user. Without root the server runs as the current user, without a chroot, and st
 so that a relative ``input`` means the same in both; what is different then: an absolute path is one of this machine,
 there is only one user, and nobody can log in by password.
 
-By hand: ``python tests/support/sshd.py --config 'MaxSessions 1'`` prints as JSON what a client needs; the server ends
-with its standard input.
+By hand: ``PYTHONPATH=tests python -m support.sshd --config 'MaxSessions 1'`` prints as JSON what a client needs; the
+server ends with its standard input.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+from .ports import free_port
 
 USER = "filedroptest"
 HOST_KEY_TYPES = ("ed25519", "ecdsa", "rsa")
@@ -296,7 +297,7 @@ class SshServer:
     def _launch(self) -> None:
         wanted = self.port
         for _attempt in range(ATTEMPTS):
-            self.port = wanted or _free_port(self.host)
+            self.port = wanted or free_port(self.host)
             path = self.folder / "sshd_config"
             path.write_text("\n".join(self._config_lines()) + "\n")
             with open(self.folder / "sshd.log", "ab") as log:
@@ -392,12 +393,6 @@ def _make_user(name: str, *, password: str | None) -> None:
         subprocess.run(["usermod", "-p", "*", name], capture_output=True, check=True)
     if password is not None:
         subprocess.run(["chpasswd"], input=f"{name}:{password}".encode(), capture_output=True, check=True)
-
-
-def _free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -24,7 +24,7 @@ from support.sshd import SshServer
 FILE_KEYS = {"name", "remote_path", "local_path", "size", "sha256", "outcome", "reason", "message", "verified_by"}
 RUN_KEYS = {
     *("status", "job", "account", "direction", "dry_run", "changed"),
-    *("summary", "files", "notes", "pruned", "error"),
+    *("summary", "files", "notes", "pruned", "problems", "error"),
 }
 
 

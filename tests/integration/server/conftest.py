@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pytest
 from support.command import Host
+from support.ports import free_port
 
 PASSWORD = "a pass-word of 24 letters"
 PLAY = """
@@ -35,12 +36,6 @@ PLAY = """
       loop: [preflight, host, configure, forms]
       loop_control: {loop_var: part}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class DropBox:

@@ -192,6 +192,7 @@ def _document(
         "files": [outcome.as_dict() for outcome in result.outcomes[: job.job.max_results]],
         "notes": list(result.notes),
         "pruned": None if result.pruned is None else result.pruned._asdict(),
+        "problems": [],
         "error": None if result.error is None else error_document(result.error)["error"],
     }
 

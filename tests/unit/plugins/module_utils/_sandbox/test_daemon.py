@@ -30,6 +30,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import d
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.accounts import account
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import folders_of
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.state import Lock, Serving, Settings
+from support.ports import free_port
 from support.sandbox_client import USERNAME, Key, begin, connect, text
 
 # What a module does, without Ansible: settings come from the folder's own format.
@@ -245,12 +246,6 @@ def test_new_accounts_are_taken_over_without_cutting_anybody(
         assert raw.ask(16, text(b".")).kind == 104
     assert vars(first) == vars(second)
     assert daemon.look(str(path)).settings == replace(wanted, port=first.port)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_a_new_port_makes_it_start_again(daemons: Daemons, path: Path, settings: Settings, key: Key) -> None:
