@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -32,11 +32,19 @@ _OUTCOME = " ".join(
         "END",
     ]
 )
-# One pass over the rows, without a sort: there may be millions.
-_COUNTS = ", ".join(
-    f"COUNT(CASE WHEN state IN ({', '.join(repr(state.value) for state in sorted(states))}) THEN 1 END)"
-    for states in OUTCOMES.values()
-)
+
+
+def _counts(outcomes: Iterable[str]) -> str:
+    """Return the columns that count outcomes: one pass over the rows, without a sort. There may be millions."""
+    return ", ".join(
+        f"COUNT(CASE WHEN state IN ({', '.join(repr(state.value) for state in sorted(OUTCOMES[one]))}) THEN 1 END)"
+        for one in outcomes
+    )
+
+
+# The outcomes of rows that still need work, and of those that are history.
+_OPEN = ("held", "waiting", "unfinished")
+_CLOSED = tuple(one for one in OUTCOMES if one not in _OPEN)
 _GRAVITY = f"CASE {_OUTCOME} WHEN 'held' THEN 0 WHEN 'waiting' THEN 1 ELSE 2 END,"
 
 MOST = 100_000
@@ -164,10 +172,9 @@ def _answer(path: str, question: Question) -> History:
     with closing(Ledger(path, read_only=True, must_exist=True)) as ledger:
         where, values = _condition(question)
         found = History(is_unlocked=ledger.is_unlocked)
-        for source, more in _sources(question):
-            (counts,) = ledger.look(f"SELECT {_COUNTS} FROM {source} {where} {more}", values)
-            for outcome, number in zip(OUTCOMES, counts):
-                found.counts[outcome] += number
+        for source, outcomes, more in _sources(question):
+            (counts,) = ledger.look(f"SELECT {_counts(outcomes)} FROM {source} {where} {more}", values)
+            found.counts.update(zip(outcomes, counts))
             order = f"{more} ORDER BY {_GRAVITY if not more else ''} changed_at DESC, id DESC LIMIT ?"
             rows = ledger.rows(f"{where} {order}", [*values, question.most - len(found.entries)], of=source)
             found.entries += [(row, outcome_of(row)) for row in rows]
@@ -175,11 +182,11 @@ def _answer(path: str, question: Question) -> History:
         return found
 
 
-def _sources(question: Question) -> Iterator[tuple[str, str]]:
-    """Yield what to read, each with a further condition: history only if the question is about it."""
-    yield OPEN_FILES, ""
-    if not question.outcomes or not {*question.outcomes} <= {"held", "waiting", "unfinished"}:
-        yield CLOSED_FILES, "AND open = 0"
+def _sources(question: Question) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Yield what to read, its outcomes, and a further condition. History is read only if the question is about it."""
+    yield OPEN_FILES, _OPEN, ""
+    if not question.outcomes or not {*question.outcomes} <= {*_OPEN}:
+        yield CLOSED_FILES, _CLOSED, "AND open = 0"
 
 
 def _condition(question: Question) -> tuple[str, Sequence[Any]]:
