@@ -21,8 +21,8 @@ BEFORE = "before"
 class Contestant:
     """One who takes part.
 
-    :ivar name: a peer's name, ``filedrop``, ``filedrop:4`` for four connections, or ``before``: the engine of another
-        checkout.
+    :ivar name: a peer's name, ``filedrop``, ``filedrop:4`` for four connections, ``filedrop:openssh`` for that
+        transport, or ``before``: the engine of another checkout.
     """
 
     name: str
@@ -36,7 +36,9 @@ class Contestant:
     def title(self) -> str:
         if self.name == BEFORE:
             return f"filedrop of {self.before}"
-        connections = self._connections
+        connections, transport = self._connections, self._transport
+        if transport != "paramiko":
+            return f"{self.kind.title}, transport {transport}"
         return self.kind.title if connections == 1 else f"{self.kind.title}, {connections} connections"
 
     @property
@@ -47,8 +49,14 @@ class Contestant:
     def at(self, target: Target) -> Peer:
         if self.name in PEERS:
             return PEERS[self.name](target)
-        return Ours(target, connections=self._connections, checkout=self.before or CHECKOUT)
+        checkout = self.before or CHECKOUT
+        return Ours(target, connections=self._connections, transport=self._transport, checkout=checkout)
 
     @property
     def _connections(self) -> int:
-        return int(self.name.partition(":")[2] or 1)
+        how = self.name.partition(":")[2]
+        return int(how) if how.isdigit() else 1
+
+    @property
+    def _transport(self) -> str:
+        return "openssh" if self.name.endswith(":openssh") else "paramiko"

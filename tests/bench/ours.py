@@ -22,6 +22,7 @@ class Ours(Peer):
     """The engine, with its full safety: temp name and rename, size checks, fsync, ledger, archive or delete.
 
     :param connections: the account's option.
+    :param transport: the account's option.
     :param checkout: whose engine; another one than this is for comparing two commits.
     :param prefix: a command that runs the engine and looks at it.
     """
@@ -30,13 +31,20 @@ class Ours(Peer):
     title = "filedrop"
 
     def __init__(
-        self, target: Target, *, connections: int = 1, checkout: Path = CHECKOUT, prefix: Sequence[str] = ()
+        self,
+        target: Target,
+        *,
+        connections: int = 1,
+        transport: str = "paramiko",
+        checkout: Path = CHECKOUT,
+        prefix: Sequence[str] = (),
     ) -> None:
         super().__init__(target)
         self.prefix = prefix
         self.ledger = target.folder / "ledger.sqlite3"
         self._idle_ledger = target.folder / "idle.sqlite3"
         self._connections = connections
+        self._transport = transport
         self._tree = checkout / "build" / "tree"
 
     @classmethod
@@ -71,6 +79,7 @@ class Ours(Peer):
             "private_key_file": self.target.private_key_file,
             "host_keys": list(self.target.host_keys),
             "connections": self._connections,
+            "transport": self._transport,
         }
         spec = driver.spec({**job, "settle": 0}, account, ledger or self.ledger, brief=True)
         command = [*self.prefix, sys.executable, driver.__file__]
