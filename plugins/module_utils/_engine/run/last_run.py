@@ -88,8 +88,9 @@ def remember(ledger: Ledger, job: JobKey, began: float, result: RunResult) -> No
     with suppress(LedgerError):
         ledger.change(_INSERT, [astuple(run)])
         sizes = {"delivered": result.bytes}
-        counted = [(name, result.counts[name]) for name in COUNTED if result.counts[name]]
-        ledger.change(_ADD, [(*job, name, number, sizes.get(name, 0)) for name, number in counted])
+        counted = [(*job, name, result.counts[name], sizes.get(name, 0)) for name in COUNTED if result.counts[name]]
+        if counted:  # a transaction without a change is synced, too
+            ledger.change(_ADD, counted)
 
 
 def _words(error: FiledropError | None) -> tuple[str, str]:

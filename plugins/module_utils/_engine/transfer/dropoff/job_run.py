@@ -92,7 +92,9 @@ class DropoffRun(JobRun[DropoffItem]):
         return filter(self._allowed, turns)
 
     async def finish(self, remote: Remote) -> None:
-        """Remember the server's clock, for pickups from it."""
+        """Record what was taken, and remember the server's clock, for pickups from it."""
+        if self._before is not None:
+            self._before.record()
         if remote.clock is None or self._check:
             return
         known = self._ledger.clock(self.account)

@@ -37,6 +37,7 @@ class DeliveredBefore:
         self._check = check
         self._now = time.time()
         self._lying: list[Row] = []
+        self._taken: list[tuple[float, int | None]] = []  # when, and the number of the row
         self._unknown = 0
         self.rows = self._to_look_at(job)
 
@@ -51,25 +52,26 @@ class DeliveredBefore:
         for row in self._ledger.rows(where, (*job, since, State.DELIVERED.value)):
             older = newest.get(row.remote_path)
             if older is not None:
-                self._record(older, row.changed_at)
+                self._taken.append((row.changed_at, older.id))
             newest[row.remote_path] = row
         return list(newest.values())
 
     async def look(self, remote: Remote, row: Row) -> None:
-        """Look at one file on the server, and record that it is gone."""
+        """Look at one file on the server."""
         try:
             found = await remote.stat(row.remote_path)
         except RemoteError:
             self._unknown += 1
             return
         if found is None or found.size not in (None, row.size):
-            self._record(row, time.time())
+            self._taken.append((time.time(), row.id))
         elif self._now - row.changed_at > self._within:
             self._lying.append(row)
 
-    def _record(self, row: Row, taken_at: float) -> None:
-        if not self._check:
-            self._ledger.change("UPDATE transfer SET taken_at = ? WHERE id = ? AND open = 0", [(taken_at, row.id)])
+    def record(self) -> None:
+        """Record the files that are gone, in one transaction."""
+        if self._taken and not self._check:
+            self._ledger.change("UPDATE transfer SET taken_at = ? WHERE id = ? AND open = 0", self._taken)
 
     @property
     def lying(self) -> int:
