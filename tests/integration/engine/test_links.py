@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from support.desk import Desk, assert_delivered, digests, fill, outcomes
+from support.repeated import repeated
 from support.rights import SOMEBODY
 
 AT_FDCWD = -100
@@ -167,22 +167,17 @@ def exchange(one: Path, other: Path) -> None:
 @contextmanager
 def swapped(folder: Path, target: Path) -> Iterator[None]:
     """Swap a folder for a link, and back, as quickly as possible, while the block runs."""
-    ended = threading.Event()
     link = folder.with_name("a-link")
     link.symlink_to(target)
 
     def swap() -> None:
-        while not ended.is_set():
-            exchange(folder, link)
-            exchange(folder, link)
+        exchange(folder, link)
+        exchange(folder, link)
 
-    thread = threading.Thread(target=swap)
-    thread.start()
     try:
-        yield
+        with repeated(swap):
+            yield
     finally:
-        ended.set()
-        thread.join()
         link.unlink()
 
 

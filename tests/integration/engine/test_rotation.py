@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys impo
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys.spec import KeyPairSpec
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import access
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.access import Taken, Terms
+from support.repeated import repeated
 from support.sshd import SshServer
 
 CHANGING = ("replace", "rename", "unlink", "link", "fsync", "fchmod")
@@ -58,21 +58,14 @@ class Partner:
     def in_use(self) -> Iterator[list[str]]:
         """Log in as the jobs do, all the time; yield what went wrong."""
         errors: list[str] = []
-        over = threading.Event()
 
         def use() -> None:
-            while not over.is_set():
-                found = access.log_in(self.account)
-                if found.outcome != "yes":
-                    errors.append(found.message)
+            found = access.log_in(self.account)
+            if found.outcome != "yes":
+                errors.append(found.message)
 
-        thread = threading.Thread(target=use)
-        thread.start()
-        try:
+        with repeated(use):
             yield errors
-        finally:
-            over.set()
-            thread.join()
 
 
 @pytest.fixture

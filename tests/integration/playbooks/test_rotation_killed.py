@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support.desk import Desk, outcomes, put
+from support.repeated import repeated
 from support.sshd import SshServer, make_key
 
 from .conftest import Shops
@@ -81,19 +81,8 @@ class Partners:
     def at_work(self) -> Iterator[list[str]]:
         """Run the jobs again and again; yield what goes wrong."""
         errors: list[str] = []
-        over = threading.Event()
-
-        def work() -> None:
-            while not over.wait(0.2):  # this machine has other work
-                errors.extend(self.run_jobs())
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
+        with repeated(lambda: errors.extend(self.run_jobs()), pause=0.2):  # this machine has other work
             yield errors
-        finally:
-            over.set()
-            thread.join()
 
 
 def test_no_job_lacks_a_key_while_the_rotation_is_killed_in_each_stage(

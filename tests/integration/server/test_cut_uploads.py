@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import signal
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 from support.command import Host
 from support.import_desk import Desk, names, outcomes
+from support.repeated import repeated
 
 from .conftest import DropBox
 from .early_client import OverFtp, OverSftp, early_client
@@ -59,19 +59,8 @@ def content_of(name: str) -> bytes:
 @contextmanager
 def importing(desk: Desk) -> Iterator[None]:
     """Run the import again and again in the block, and once after it."""
-    over = threading.Event()
-
-    def run() -> None:
-        while not over.is_set():
-            desk.run()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
+    with repeated(desk.run):
         yield
-    finally:
-        over.set()
-        thread.join()
     desk.run()
 
 
