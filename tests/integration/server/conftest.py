@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -130,6 +130,18 @@ class DropBox:
     def stop(self) -> None:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @contextmanager
+    def slow_upload(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Let stock sftp upload 3 MB in three seconds; run the block once the upload has begun."""
+        (self.folder / "slow").write_bytes(b"x" * 3_000_000)
+        command = ["sftp", "-l", "8000", *self.ssh_options("amili"), "2001234@127.0.0.1"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=self.folder) as client:
+            if client.stdin is not None:
+                client.stdin.write(f"put slow input/{name}\n".encode())
+                client.stdin.close()
+            self.wait_for_upload(self.root / "2001234" / "input" / name)
+            yield client
 
     def wait_for_upload(self, path: Path) -> None:
         """Wait until a session receives a file, which has another name until it is closed."""

@@ -60,13 +60,7 @@ def test_a_quota_refuses_what_is_too_much_and_leaves_no_part(box: DropBox) -> No
 
 
 def test_a_reload_ends_no_transfer(box: DropBox) -> None:
-    (box.folder / "slow").write_bytes(b"x" * 3_000_000)
-    command = ["sftp", "-l", "8000", *box.ssh_options("amili"), "2001234@127.0.0.1"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=box.folder) as client:
-        assert client.stdin is not None
-        client.stdin.write(b"put slow input/slow\n")
-        client.stdin.close()
-        box.wait_for_upload(box.root / "2001234" / "input" / "slow")
+    with box.slow_upload("slow") as client:
         box.reload()
         assert client.wait() == 0
     assert (box.root / "2001234" / "input" / "slow").stat().st_size == 3_000_000

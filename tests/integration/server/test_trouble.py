@@ -87,13 +87,7 @@ def test_a_server_that_is_killed_in_the_middle_gets_each_file_once(box: DropBox,
 
 
 def test_what_a_killed_session_left_behind_does_not_refuse_the_next_upload_of_that_name(box: DropBox) -> None:
-    (box.folder / "slow").write_bytes(b"x" * 3_000_000)
-    command = ["sftp", "-l", "8000", *box.ssh_options("amili"), "2001234@127.0.0.1"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=box.folder) as client:
-        assert client.stdin is not None
-        client.stdin.write(b"put slow input/left\n")
-        client.stdin.close()
-        box.wait_for_upload(box.root / "2001234" / "input" / "left")
+    with box.slow_upload("left"):
         box.kill()
     box.start()
     box.sftp("put slow input/left\n")
