@@ -122,8 +122,8 @@ fuzz: build/venvs/fuzz.stamp .venv/test.stamp ## fuzz what a server can send, le
 	build/venvs/fuzz/bin/python tests/faults/fuzz/fuzz.py $(if $(FULL),--seconds 60) $(FUZZ)
 faults: ## the four above for every variant, every recovery, thousands of storms, 100,000 files, all on older releases, over openssh, and 500 kills of imports (2 hours)
 	@FULL=--full tests/tools/run-parts crashes power storms fuzz $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%) integration-over-openssh integration-on-paramiko-5.1
-mutations: .venv/test.stamp | packages-tests ## take syncs, checks and commits out of the engine one by one, into docs/mutations.md (hours)
-	$(VENV)/python tests/faults/mutations --whole --write docs/mutations.md $(ARGS)
+mutations: .venv/test.stamp | packages-tests ## take syncs, checks and commits out of the engine one by one, into docs/development/mutations.md (hours)
+	$(VENV)/python tests/faults/mutations --whole --write docs/development/mutations.md $(ARGS)
 
 .PHONY: molecule hosts
 # Molecule runs scenarios by name, whatever the order asked for; `default` needs hosts that have never seen the role, so those after `--all` get new ones.
@@ -138,8 +138,8 @@ hosts: ## the same, where this machine can run such hosts; else it says why not
 ##@ To compare it
 
 .PHONY: bench
-bench: build/venvs/bench.stamp $(LINKED) | packages-bench ## ours and the peers side by side, into docs/benchmarks.md (15 minutes; root; ARGS='--only put-1000* --rounds 1')
-	build/venvs/bench/bin/python tests/bench/bench.py $(or $(ARGS),--write docs)
+bench: build/venvs/bench.stamp $(LINKED) | packages-bench ## ours and the peers side by side, into docs/development/benchmarks.md (15 minutes; root; ARGS='--only put-1000* --rounds 1')
+	build/venvs/bench/bin/python tests/bench/bench.py $(or $(ARGS),--write docs/development)
 .PHONY: bench-ftps
 bench-ftps: .venv/test.stamp $(LINKED) | packages-tests ## 1,000 files over FTPS at 20 ms, ours and lftp (root; ARGS='--rounds 3')
 	PYTHONPATH=build/tree $(VENV)/python tests/bench/ftps.py $(ARGS)

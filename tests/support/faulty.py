@@ -17,7 +17,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.fault_files import REPLACED, TAKEN
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import Sandbox
 
-from .desk import MODES, Desk, fill
+from .desk import Desk, fill
+from .pages import unwrapped
 from .sshd import user_key
 
 USER, PASSWORD = "2001234", "correct horse"
@@ -85,11 +86,12 @@ def told(result: RunResult) -> set[str]:
 
 def documented(fault: str, mode: str) -> set[str]:
     """What docs/faults.md says that a run under the fault tells."""
-    text = (Path(__file__).parents[2] / "docs" / "faults.md").read_text()
-    row = next(line for line in text.splitlines() if line.startswith(f"| `{fault}` |"))
-    cell = row.split("|")[4 + MODES.index(mode)]
+    (entry,) = re.findall(rf"^- `{fault}`: .*\n((?:  .*\n)+)", unwrapped("faults.md"), re.MULTILINE)
+    results = dict(re.findall(r"^  - (All|Drop-off.*?|Pickup): (.*)$", entry, re.MULTILINE))
+    of_mode = "Pickup" if mode == "pickup" else f"Drop-off, `{mode}`"
     said, word = set(), ""
-    for outcome, reason in re.findall(r"(ends|failed|held|waiting|delivered)|`(\w+)`", cell):
+    result = next(results[key] for key in (of_mode, of_mode.partition(",")[0], "All") if key in results)
+    for outcome, reason in re.findall(r"(ends|failed|held|waiting|delivered)|`(\w+)`", result):
         word = outcome or word
         said.add(f"{word} {reason}".strip())
     return said

@@ -39,7 +39,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.states im
     Visibility,
 )
 
-PAGE = CHECKOUT / "docs" / "guarantees.md"
+PAGE = CHECKOUT / "docs" / "states.md"
 STATES = {
     "states-dropoff": ("direct", "rename"),
     "states-request": ("request",),

@@ -5,7 +5,7 @@
 """What can happen to a file: every state, every step, and every decision of the recovery, as data.
 
 The ledger refuses a step that is not in `STEPS`. The workflows, the recovery, the decisions, the history and the
-retention look everything up here. `make docs` writes the tables of docs/guarantees.md and the two pictures from it.
+retention look everything up here. `make docs` writes the tables of docs/states.md and the two pictures from it.
 
 The tracks: ``direct`` (a drop-off under its final name), ``rename`` (under a temporary name), ``request`` (a drop-off
 in a request with other files), ``pickup`` and ``import``.

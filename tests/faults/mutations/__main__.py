@@ -7,7 +7,7 @@
     python tests/faults/mutations                  all of them (hours); what was judged before is not judged again
     python tests/faults/mutations ledger.py        only those whose description has this in it
     python tests/faults/mutations --list
-    python tests/faults/mutations --write docs/mutations.md
+    python tests/faults/mutations --write docs/development/mutations.md
 
 A mutation that nobody notices is a gap in the tests, or a line that nobody needs.
 """

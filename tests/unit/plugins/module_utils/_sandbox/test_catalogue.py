@@ -19,6 +19,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.accounts
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.catalogue import CATALOGUE, Known
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Aim, Fault
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import Sandbox
+from support.pages import unwrapped
 from support.sandbox_client import USERNAME, Key, connect
 
 ROOT = Path(__file__).parents[5]
@@ -36,9 +37,9 @@ def _values(known: Known) -> str:
     return "; ".join(shown)
 
 
-def test_the_table_for_users_is_the_catalogue() -> None:
-    text = (ROOT / "docs" / "faults.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|", text, re.MULTILINE)
+def test_the_list_for_users_is_the_catalogue() -> None:
+    entry = r"^- `(\w+)`: The server (.*)\.\n(?:  - Parameters: (.*)\n)?"
+    rows = re.findall(entry, unwrapped("faults.md"), re.MULTILINE)
     tables = ["", "ftp", "api"]
     names = sorted(CATALOGUE, key=lambda name: (tables.index(CATALOGUE[name].over.replace("sftp", "")), name))
     assert rows == [(name, CATALOGUE[name].does, _values(CATALOGUE[name])) for name in names]
