@@ -60,9 +60,9 @@ demo: $(COLLECTION)/MANIFEST.json ## from nothing to a delivered file, against a
 test: .venv/test.stamp $(COLLECTION)/MANIFEST.json ## everything below but what takes hours, and at the end what failed
 	@tests/tools/run-parts --beside "hosts sanity" lint unit crashes power storms fuzz integration
 
-.PHONY: lint lint-python lint-imports lint-types lint-yaml lint-ansible lint-shell lint-changelog
+.PHONY: lint lint-python lint-imports lint-types lint-yaml lint-ansible lint-shell lint-changelog lint-prose
 lint: ## formatter, linters and the strict type checker
-	@tests/tools/run-parts lint-python lint-imports lint-types lint-yaml lint-ansible lint-shell lint-changelog
+	@tests/tools/run-parts lint-python lint-imports lint-types lint-yaml lint-ansible lint-shell lint-changelog lint-prose
 lint-python: .venv/test.stamp
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
@@ -83,6 +83,12 @@ lint-shell: | packages-lint
 	git ls-files -co --exclude-standard -z .ci extensions tests ':!*.j2' | xargs -0 grep -lZ '^#!.*sh$$' | xargs -0 shellcheck
 lint-changelog: .venv/test.stamp
 	$(VENV)/antsibull-changelog lint
+PAGES := $(shell git ls-files '*.md' ':!docs/development/mutations.md' ':!docs/development/benchmarks.md')
+DOCUMENTED := $(wildcard plugins/modules/*.py plugins/doc_fragments/*.py roles/*/meta/argument_specs.yml)
+lint-prose: .venv/test.stamp
+	$(VENV)/mdformat --check $(PAGES)
+	$(VENV)/codespell $(PAGES) changelogs extensions playbooks plugins roles
+	$(VENV)/python tests/tools/check_prose.py $(PAGES) $(DOCUMENTED)
 
 .PHONY: sanity
 sanity: .venv/test.stamp | packages-lint ## ansible-test sanity, on every Python from 3.9 that the machine has (ARGS='--test pylint')
@@ -170,6 +176,7 @@ docs: .venv/test.stamp $(LINKED) | packages-docs ## what is made from the engine
 format: .venv/test.stamp ## let the formatter and the linter mend what they can
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
+	$(VENV)/mdformat $(PAGES)
 
 .PHONY: clean
 clean: ## remove everything that make has made

@@ -334,9 +334,12 @@ notes:
 reason:
   description:
     - A stable code for the reason why the task failed.
-    - The code of the error that ended the run, such as V(port_closed). Without such an error, V(files_failed) if files
-      failed, or else V(files_held) if files are held, or else V(files_stuck) if files have waited for too long, or else
-      V(files_blocked) if files wait for a name that is taken on the server.
+    - The code of the error that ended the run, such as V(port_closed). Without such an error, it is the first of these
+      that applies.
+    - V(files_failed), if files failed.
+    - V(files_held), if files are held.
+    - V(files_stuck), if files have waited for too long.
+    - V(files_blocked), if files wait for a name that is taken on the server.
   returned: on failure
   type: str
   sample: host_key_changed

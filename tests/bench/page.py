@@ -30,18 +30,19 @@ HEAD = """\
 
 <!-- Written by `make bench`; do not edit. -->
 
-filedrop beside the tools that people use now: the same files, the same server (Debian's `sshd` with its default
-limits), the same network, one after the other, the median of interleaved rounds. Ratios are what counts: seconds belong
-to the machine and the hour.
+This page compares filedrop with the tools that people use now. All have the same files, the same server (Debian's
+`sshd` with its default limits) and the same network. They run one after the other, in interleaved rounds, and the median
+counts. Compare the ratios: seconds depend on the machine and the hour.
 
-- Times are of the transfer itself. What a call takes to start, connect and list an empty folder is measured right
-  before each transfer and taken off, for all alike.
-- Every transfer is checked, file by file; one that lost or changed a file would end the bench.
-- filedrop works with its full safety: exclusive creation under a temporary name, size check, rename, archive of the
-  original; or download beside the final name, size check, fsync, publish, delete on the server; with a ledger row,
-  synced, before and after each irreversible step. It uses one connection where not said otherwise. The others work by
-  their own defaults, with less of that.
-- A round trip is added by a relay in a process of its own; where there is no delay, there is no relay either.
+- Times are those of the transfer itself. Starting, connecting and listing an empty folder is measured right before each
+  transfer and subtracted, for all tools alike.
+- Every transfer is checked, file by file. A lost or changed file ends the bench.
+- filedrop works with its full safety, over one connection unless stated otherwise:
+  - A drop-off has exclusive creation under a temporary name, a size check, a rename, and the archive of the original.
+  - A pickup has a download beside the final name, a size check, fsync, publication, and deletion on the server.
+  - A ledger row is synced before and after each irreversible step.
+- The other tools use their own defaults, with less safety.
+- A separate relay process adds the round trip. Without a delay, there is no relay.
 """
 
 STAR = "\\* measured with a part of the work, and scaled: it takes its time for each file or block in turn."

@@ -73,7 +73,7 @@ def page(text: str) -> str:
     """The page with its tables made anew, each between two marks."""
     for name, lines in (("states", _states()), *((track, _recovery(track)) for track in RECOVERY)):
         begin, end = f"<!-- {name}: made by `make docs` -->", f"<!-- end of {name} -->"
-        table = "\n".join([begin, *lines, end])
+        table = "\n".join([begin, "", *lines, "", end])
         text, count = re.subn(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _found: table, text, flags=re.DOTALL)  # noqa: B023
         if count != 1:
             raise SystemExit(f"{PAGE} has {count} places for the table {name!r}")
@@ -120,7 +120,7 @@ def _any(seen: Iterable[Enum], of_all: type[Enum]) -> str:
 
 
 def _head(*titles: str) -> Sequence[str]:
-    return [_row(*titles), "|" + "---|" * len(titles)]
+    return [_row(*titles), "|" + " -- |" * len(titles)]
 
 
 def _row(*cells: str) -> str:

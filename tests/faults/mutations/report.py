@@ -14,12 +14,12 @@ from .verdicts import Verdict, Verdicts
 
 _HEAD = """# What happens without it
 
-Syncs, checks, commits to the ledger and what is removed of our own are taken out of a copy of the engine, one at a
-time; steps change their places; flags and numbers that protect something are changed. Each time at least one test has
-to fail, or the line has no reason to be there.
+Each mutation changes one thing in a copy of the engine. It removes a sync, a check, a commit to the ledger or a
+removal, swaps two steps, or changes a flag or a number that protects something. At least one test must fail each time.
+Otherwise the changed line has no purpose.
 
-`make mutations` does it, goes on where it was interrupted, and writes this page. Beside each change stands who noticed
-it first: a test, the crash matrix with what was found and where, or a power cut.
+`make mutations` runs them, continues after an interruption, and writes this page. Beside each change is what noticed it
+first: a test, the crash matrix with its finding and place, or a power cut.
 """
 
 
