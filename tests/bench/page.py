@@ -31,8 +31,8 @@ HEAD = """\
 <!-- Written by `make bench`; do not edit. -->
 
 This page compares filedrop with the tools that people use now. All have the same files, the same server (Debian's
-`sshd` with its default limits) and the same network. They run one after the other, in interleaved rounds, and the median
-counts. Compare the ratios: seconds depend on the machine and the hour.
+`sshd` with its default limits) and the same network. They run one after the other, in interleaved rounds, and the
+median counts. Compare the ratios: seconds depend on the machine and the hour.
 
 - Times are those of the transfer itself. Starting, connecting and listing an empty folder is measured right before each
   transfer and subtracted, for all tools alike.
