@@ -45,8 +45,15 @@ ENGINE_INTEGRATION := tests/integration/engine
 OLDER_UNIT := $(if $(FULL)$(ARGS),$(ENGINE_UNIT),$(addprefix $(ENGINE_UNIT)/,keys remote))
 OLDER_INTEGRATION := $(if $(FULL)$(ARGS),$(ENGINE_INTEGRATION),$(addprefix $(ENGINE_INTEGRATION)/test_,$(addsuffix .py, \
     bad_connection cuts keypair many_files move ssh)) -k 'not openssh')
-OLDER_PLAYBOOKS := $(if $(FULL)$(ARGS),tests/integration/playbooks,$(addprefix tests/integration/playbooks/test_,$(addsuffix .py, \
-    export inventory jobs onboard)))
+# The other releases of ansible-core, the oldest with more of the playbooks. The newer ones need Python 3.12.
+OLDER_RELEASES := 2.16.14 2.18.19
+NEWER_RELEASES := 2.20.10 2.21.5
+RELEASES := $(OLDER_RELEASES) $(NEWER_RELEASES)
+playbooks = $(if $(FULL)$(ARGS),tests/integration/playbooks,$(addprefix tests/integration/playbooks/test_,$(addsuffix .py,$(1))))
+PLAYBOOKS_ON_2.16.14 = $(call playbooks,export inventory jobs onboard)
+PLAYBOOKS_ON_2.18.19 = $(call playbooks,jobs)
+PLAYBOOKS_ON_2.20.10 = $(call playbooks,jobs)
+PLAYBOOKS_ON_2.21.5 = $(call playbooks,jobs)
 
 ##@ To see it work
 
@@ -98,15 +105,17 @@ sanity: .venv/test.stamp | packages-lint ## ansible-test sanity, on every Python
 unit: ## unit tests; those of keys and connections on three releases of paramiko (ARGS='-k ledger')
 	@tests/tools/run-parts $(TRIED_VENVS:%=unit-on-%) unit-on-paramiko-5.1
 integration: ## tests against OpenSSH, on the same releases, and of the installed artefact
-	@tests/tools/run-parts $(TRIED_VENVS:%=integration-on-%) integration-on-ansible-2.17 integration-on-paramiko-5.1
+	@tests/tools/run-parts $(TRIED_VENVS:%=integration-on-%) $(RELEASES:%=integration-on-ansible-%) integration-on-paramiko-5.1
 
-.PHONY: unit-on-paramiko-5.1 integration-on-paramiko-5.1 integration-over-openssh integration-on-ansible-2.17 $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
+.PHONY: unit-on-paramiko-5.1 integration-on-paramiko-5.1 integration-over-openssh $(RELEASES:%=integration-on-ansible-%) $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
 unit-on-paramiko-5.1: .venv/test.stamp | packages-tests
 	$(VENV)/python -m pytest $(AT_ONCE) tests/unit $(ARGS)
 integration-on-paramiko-5.1: .venv/test.stamp | packages-tests
 	$(VENV)/python -m pytest $(AT_ONCE) tests/integration $(FULL) $(ARGS)
-integration-on-ansible-2.17: build/venvs/ansible-2.17.stamp | packages-tests
-	build/venvs/ansible-2.17/bin/python -m pytest $(AT_ONCE) $(OLDER_PLAYBOOKS) $(ARGS)
+$(OLDER_RELEASES:%=integration-on-ansible-%): integration-on-ansible-%: build/venvs/ansible-%.stamp $(COLLECTION)/MANIFEST.json | packages-tests
+	build/venvs/ansible-$*/bin/python -m pytest $(AT_ONCE) $(PLAYBOOKS_ON_$*) $(ARGS)
+$(NEWER_RELEASES:%=integration-on-ansible-%): integration-on-ansible-%: .venv/test.stamp $(COLLECTION)/MANIFEST.json
+	tests/tools/in-debian13 $* $(AT_ONCE) $(PLAYBOOKS_ON_$*) $(ARGS)
 # python-3.9 may be missing.
 $(ENGINE_VENVS:%=unit-on-%): unit-on-%: build/venvs/%.stamp | packages-tests
 	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(AT_ONCE) $(OLDER_UNIT) $(ARGS)
@@ -222,6 +231,12 @@ build/venvs/%.stamp: $(REQUIREMENTS)/%.txt $(REQUIREMENTS)/constraints.txt
 	@echo "Making build/venvs/$*"
 	@$(PYTHON) -m venv --clear build/venvs/$*
 	@build/venvs/$*/bin/python $(PIP_INSTALL) $<
+	@touch $@
+
+build/venvs/ansible-%.stamp: $(REQUIREMENTS)/ansible-releases.txt
+	@echo "Making build/venvs/ansible-$*"
+	@$(PYTHON) -m venv --clear build/venvs/ansible-$*
+	@build/venvs/ansible-$*/bin/python $(PIP_INSTALL) $< ansible-core==$*
 	@touch $@
 
 # The oldest Python of a managed host. Where the machine has none, its tests are left out.
