@@ -32,7 +32,7 @@ TYPED := module_utils._engine module_utils._sandbox module_utils._build module_u
 # Tests wait for servers more than they work: more of them than cores.
 AT_ONCE := -n 4 --dist worksteal
 COLLECTION := build/collections/ansible_collections/courier/filedrop
-SHIPPED := $(shell find galaxy.yml LICENSE *.md changelogs docs extensions meta playbooks plugins roles -type f -not -name '*.pyc')
+SHIPPED := $(shell find galaxy.yml LICENSE requirements.txt bindep.txt *.md changelogs docs meta playbooks plugins roles -type f -not -name '*.pyc')
 
 # The engine's own tests run in each of these as well, with neither Ansible nor anything else in it: day by day those of
 # what can differ there (the connection, keys, and files on their way; not the transport openssh), and with FULL or ARGS
@@ -65,7 +65,7 @@ demo: $(COLLECTION)/MANIFEST.json ## from nothing to a delivered file, against a
 
 .PHONY: test
 test: .venv/test.stamp $(COLLECTION)/MANIFEST.json ## everything below but what takes hours, and at the end what failed
-	@tests/tools/run-parts --beside "hosts sanity" lint unit crashes power storms fuzz integration
+	@tests/tools/run-parts --beside "hosts sanity" lint gates unit crashes power storms fuzz integration
 
 .PHONY: lint lint-python lint-imports lint-types lint-yaml lint-ansible lint-shell lint-changelog lint-prose
 lint: ## formatter, linters and the strict type checker
@@ -100,6 +100,10 @@ lint-prose: .venv/test.stamp
 .PHONY: sanity
 sanity: .venv/test.stamp | packages-lint ## ansible-test sanity, on every Python from 3.9 that the machine has (ARGS='--test pylint')
 	$(VENV)/python tests/tools/sanity.py $(ARGS)
+
+.PHONY: gates
+gates: build/venvs/publish.stamp $(COLLECTION)/MANIFEST.json ## what Galaxy, execution environments and the documentation site ask of the artefact
+	build/venvs/publish/bin/python -m pytest tests/gates $(ARGS)
 
 .PHONY: unit integration
 unit: ## unit tests; those of keys and connections on three releases of paramiko (ARGS='-k ledger')
