@@ -183,6 +183,7 @@ command: ## the command filedrop, one executable file, under build/
 .PHONY: docs
 docs: .venv/test.stamp $(LINKED) | packages-docs ## what is made from the engine: tables, pictures, the command's manual page and completions
 	$(VENV)/python tests/tools/make_docs.py
+	$(VENV)/python tests/tools/make_reasons.py
 	$(VENV)/python tests/tools/make_shell_docs.py
 
 .PHONY: format

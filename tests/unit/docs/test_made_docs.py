@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import make_docs
+import make_reasons
 import make_shell_docs
 import pytest
 
@@ -14,6 +15,19 @@ import pytest
 def test_the_tables_are_made_from_the_code_as_it_is() -> None:
     text = make_docs.PAGE.read_text()
     assert text == make_docs.page(text), "stale: run `make docs`"
+
+
+def test_the_list_of_reasons_is_that_of_the_source() -> None:
+    text = make_reasons.PAGE.read_text()
+    assert text == make_reasons.page(text), "stale: run `make docs`"
+
+
+@pytest.mark.parametrize(
+    "code", ["port_closed", "host_key_changed", "name_taken", "vanished", "ledger_missing", "overdue"]
+)
+def test_a_reason_has_its_cause_and_its_remedy(code: str) -> None:
+    ((_finding, way_out), *_more) = make_reasons.reasons()[code].texts
+    assert way_out
 
 
 @pytest.mark.parametrize("name", make_docs.PICTURES)
