@@ -160,14 +160,18 @@ def test_a_ledger_that_somebody_keeps_locked(
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_the_ledger_of_a_newer_filedrop(desk: Desk, sshd: SshServer, direction: str) -> None:
+@pytest.mark.parametrize(("version", "way_out"), [(99, "Upgrade filedrop"), (1, "Keep the file")])
+def test_the_ledger_of_another_release(desk: Desk, sshd: SshServer, direction: str, version: int, way_out: str) -> None:
     _history(desk.ledger, 1)
-    with closing(sqlite3.connect(desk.ledger)) as newer:
-        newer.execute("PRAGMA user_version = 99")
+    with closing(sqlite3.connect(desk.ledger)) as other:
+        other.execute(f"PRAGMA user_version = {version}")
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = desk.ledger.read_bytes()
     with _nothing_moves(desk, sshd):
         error = desk.refusal(desk.job(direction))
         assert error.reason == "ledger_version"
-        assert "Upgrade filedrop" in error.way_out
+        assert way_out in error.way_out
+    assert desk.ledger.read_bytes() == before
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)

@@ -23,7 +23,8 @@ from ..local.folder import Folder, rename_new
 from ..local.walk import LinkRefused, open_folder, way_to
 from .stale_log import count_transaction, require_own_log
 
-VERSION = 1
+VERSION = 2
+"""The version of the schema. Releases before 1.0.0 made ledgers of version 1, with several schemas."""
 BUSY_TIMEOUT = 30.0  # seconds that another process may keep the ledger locked
 SIDE_FILES = 64 * 1024  # bytes: the minimum size of SQLite's log and its index
 LONGEST_VALUE = 1024 * 1024  # bytes
@@ -182,11 +183,18 @@ def _check_version(db: sqlite3.Connection, path: str) -> None:
             f"The ledger {path!r} is empty, or is not a ledger.",
             "Restore it from a backup, or set another file.",
         )
-    if version != VERSION:
+    if version > VERSION:
         raise LedgerError(
             "ledger_version",
             f"The ledger {path!r} has version {version}, but this filedrop supports version {VERSION}.",
             "Upgrade filedrop on this host. An older filedrop must not write to this ledger.",
+        )
+    if version < VERSION:
+        raise LedgerError(
+            "ledger_version",
+            f"The ledger {path!r} has version {version}, of a release before 1.0.0, which this filedrop does not read.",
+            "Keep the file: it shows what was sent. Move it away, and create a new ledger with filedrop init. Before that, "
+            "move files away that were sent and kept: with a new ledger, jobs send them again.",
         )
 
 
