@@ -21,7 +21,7 @@ WELL, SOME_FAILED, COULD_NOT_RUN, NEEDS_A_PERSON, ALREADY_RUNNING = range(5)
 ENDED_EARLY = ("time_limit", "interrupted", "cut_off")
 """Reason codes of runs that ended early. The next run continues with the rest."""
 
-FOR_A_PERSON = ("ledger_missing", STOP_ABOVE)
+FOR_A_PERSON = ("ledger_missing", "ledger_version", STOP_ABOVE)
 """Reason codes of runs that could not begin, or that moved nothing, until a person decides."""
 
 _BY_GRAVITY = (WELL, SOME_FAILED, ALREADY_RUNNING, NEEDS_A_PERSON, COULD_NOT_RUN)

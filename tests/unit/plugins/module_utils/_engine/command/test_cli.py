@@ -79,6 +79,7 @@ def test_the_common_options_may_stand_on_either_side() -> None:
     [
         (JobRunning("job_running", ""), 4),
         (LedgerError("ledger_missing", ""), 3),
+        (LedgerError("ledger_version", ""), 3),
         (LedgerError("ledger_damaged", ""), 2),
         (RunEnded("time_limit", ""), 1),
         (ConnectionLost("connection_lost", ""), 2),
