@@ -28,6 +28,12 @@ def test_amili_is_what_its_guide_says() -> None:
     assert preset.pickup == {"remote_dir": "pickup"}
 
 
+def test_billit_looks_every_half_hour() -> None:
+    preset = preset_named("billit_sftp")
+    assert preset.dropoff["every"] == "30m"
+    assert preset.pickup == {"every": "30m"}
+
+
 def test_without_a_name_there_is_an_empty_preset() -> None:
     assert preset_named(None) == Preset()
 
