@@ -27,6 +27,7 @@ from ._engine.run.export import VARIABLES, narrowed
 from ._engine.run.place import account_for, placing
 from ._engine.run.runner import run
 from ._lost_ledger import require_not_lost
+from ._progress import told_progress
 from ._respawn import respawn_if_needed
 
 if TYPE_CHECKING:
@@ -257,7 +258,7 @@ def _run(
     max_age: int | None = None,
 ) -> RunResult:
     ledger, check = ledger_to_write(module), module.check_mode
-    with as_owner(ledger, reading=check):
+    with told_progress() as observer, as_owner(ledger, reading=check):
         return run(
             job,
             account,
@@ -270,6 +271,7 @@ def _run(
             only=only,
             patient=False,
             for_module=True,
+            observer=observer,
         )
 
 

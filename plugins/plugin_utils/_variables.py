@@ -42,7 +42,7 @@ OF_ROLE = (PRESETS, *ACCOUNTS, *JOBS, *CHOICES, *TEXTS, *LISTS, *NUMBERS, *FLAGS
 
 OF_PLAYBOOKS = (
     *("filedrop_hosts", "filedrop_serial", "filedrop_job", "filedrop_ledger", "filedrop_quickstart_folder"),
-    "filedrop_quickstart_provider",
+    *("filedrop_quickstart_provider", "filedrop_progress"),
     *("filedrop_export_job", *OF_EXPORT.values()),
     *("filedrop_account", "filedrop_onboard_folder", "filedrop_key_grace", "filedrop_key_interval"),
 )

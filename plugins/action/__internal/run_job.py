@@ -23,10 +23,11 @@ from ansible_collections.courier.filedrop.plugins.plugin_utils._choice import (
     choose_export,
     require_jobs,
 )
+from ansible_collections.courier.filedrop.plugins.plugin_utils._progress import WithProgress
 from ansible_collections.courier.filedrop.plugins.plugin_utils._variables import plain
 
 
-class ActionModule(FiledropAction):
+class ActionModule(WithProgress, FiledropAction):
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         found: dict[str, Any] = super().run(tmp, task_vars)
         given = plain(self._task.args)
@@ -50,7 +51,9 @@ class ActionModule(FiledropAction):
         request = choice.requests[name]
         ledger = self.variables(task_vars).get("filedrop_ledger")
         options = {"name": name, "job": request.job, "account": request.account, "secrets": request.secrets}
-        return self.on_host("run_job", {**options, "ledger": ledger, "export": choice.export}, task_vars)
+        title = f"{'export' if choice.export else request.job['direction']} {name}"
+        with self.progress(title, task_vars):
+            return self.on_host("run_job", {**options, "ledger": ledger, "export": choice.export}, task_vars)
 
 
 def _about(choice: Choice) -> dict[str, Any]:

@@ -29,11 +29,13 @@ PROGRAMS = Path(sys.executable).parent
 class Played:
     """How a playbook ended.
 
+    :ivar output: what it has printed, of which errors are on stderr.
     :ivar counts: the recap of the one host: ok, changed, failed and so on.
     """
 
     status: int
     output: str
+    errors: str
     counts: Mapping[str, int]
 
 
@@ -65,7 +67,7 @@ class Stage:
         print(output)  # pytest shows it for failed tests only
         recap = re.search(r"^\S+ +: (ok=.*)$", ran.stdout, re.MULTILINE)
         pairs = (pair.split("=") for pair in recap.group(1).split()) if recap else ()
-        return Played(ran.returncode, output, {name: int(count) for name, count in pairs})
+        return Played(ran.returncode, output, ran.stderr, {name: int(count) for name, count in pairs})
 
     def kill(self, seen: Callable[[], object], playbook: str, *words: str, **variables: object) -> None:
         """Run a playbook, and kill it with all its children at the moment at which something is seen."""

@@ -31,6 +31,33 @@ class Observer(Protocol):
         """Receive the outcome of one file."""
 
 
+class Counting:
+    """An `Observer` that counts. A new attempt moves the bytes of unfinished files again, so it plans them again.
+
+    :ivar files: how many files were planned, in all attempts.
+    :ivar files_ended: how many of them have an outcome.
+    :ivar size: how many bytes were planned, in all attempts.
+    :ivar size_moved: how many bytes were received or sent.
+    """
+
+    def __init__(self) -> None:
+        self.files = self.files_ended = self.size = self.size_moved = 0
+
+    def planned(self, files: int, size: int) -> None:
+        self.files = self.files_ended + files
+        self.size = self.size_moved + size
+
+    def began(self, name: str) -> None:
+        """Count nothing."""
+
+    def moved(self, size: int) -> None:
+        self.size_moved += size
+
+    def ended(self, outcome: FileOutcome) -> None:
+        if self.files_ended < self.files and (outcome.is_trouble or outcome.outcome == "delivered"):
+            self.files_ended += 1
+
+
 def watched(remote: Remote, observer: Observer | None) -> Remote:
     """Wrap a remote so that it reports every block of a file; return the remote itself if there is no observer."""
     return remote if observer is None else cast("Remote", _Watched(remote, observer))

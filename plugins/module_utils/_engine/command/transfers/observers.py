@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ...local.names import shown
+from ...transfer.observer import Counting
 from ..console import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
@@ -112,35 +113,33 @@ def _make(*, colour: bool) -> Any:
     return Progress(*columns, console=console, transient=True, refresh_per_second=5)
 
 
-class _Bar:
-    """Draw the bar; implements `Observer`."""
+class _Bar(Counting):
+    """Draw the bar."""
 
     def __init__(self, made: Any, title: str) -> None:
+        super().__init__()
         self._made = made
         self._task = made.add_task(title, total=None, files="", current="")
         self._under_way: dict[str, None] = {}
-        self._total = 0
-        self._ended = 0
-        self._moved = 0
 
     def planned(self, files: int, size: int) -> None:
-        self._total = self._ended + files
+        super().planned(files, size)
         self._under_way.clear()
-        self._made.update(self._task, total=max(self._moved + size, 1), files=self._files())
+        self._made.update(self._task, total=max(self.size, 1), files=self._files())
 
     def began(self, name: str) -> None:
         self._under_way[name] = None
         self._show_current()
 
     def moved(self, size: int) -> None:
-        self._moved += size
-        self._made.update(self._task, completed=self._moved)
+        super().moved(size)
+        self._made.update(self._task, completed=self.size_moved)
 
     def ended(self, outcome: FileOutcome) -> None:
+        super().ended(outcome)
         self._under_way.pop(outcome.name, None)
         self._show_current()
-        if self._total and (outcome.is_trouble or outcome.outcome == "delivered"):
-            self._ended += 1
+        if self.files:
             self._made.update(self._task, files=self._files())
 
     def _show_current(self) -> None:
@@ -155,4 +154,4 @@ class _Bar:
         return text if len(text) <= most else f"{text[: most // 2]}...{text[3 - most // 2 :]}"
 
     def _files(self) -> str:
-        return f"{min(self._ended, self._total)}/{self._total} files"
+        return f"{self.files_ended}/{self.files} files"
