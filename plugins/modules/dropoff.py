@@ -158,9 +158,9 @@ notes:
   - Two tasks or jobs must not send from the same folder at the same time with different ledgers.
   - The next run with the same O(src) completes what a run left unfinished. A run with another O(src) that selects the
     same file in the same folder takes it over, unless a run with the first O(src) is active.
-  - While the module runs, C(ansible-playbook) shows on stderr how many files and bytes have been moved, the rate and the
-    remaining time. The variable C(filedrop_progress) sets the seconds between two lines, and V(0) shows none. There is
-    no progress in check mode, with C(async), with C(no_log), and for connections that cannot run two commands at once.
+  - While the module runs, C(ansible-playbook) shows on stderr how many files and bytes have been moved, the rate and
+    the remaining time. The variable C(filedrop_progress) sets the seconds between two lines, and V(0) shows none. There
+    is no progress in check mode, with C(async) or C(no_log), and for connections that cannot run two commands at once.
 seealso:
   - module: courier.filedrop.pickup
   - module: courier.filedrop.resolve

@@ -123,9 +123,9 @@ notes:
     of more than 255 bytes and names that are not UTF-8 are refused. The other files are still fetched.
   - "SFTP reports times in whole seconds. If the provider replaces a file by another of the same size within the same
     second, or during the request that deletes it, the module cannot detect that."
-  - While the module runs, C(ansible-playbook) shows on stderr how many files and bytes have been moved, the rate and the
-    remaining time. The variable C(filedrop_progress) sets the seconds between two lines, and V(0) shows none. There is
-    no progress in check mode, with C(async), with C(no_log), and for connections that cannot run two commands at once.
+  - While the module runs, C(ansible-playbook) shows on stderr how many files and bytes have been moved, the rate and
+    the remaining time. The variable C(filedrop_progress) sets the seconds between two lines, and V(0) shows none. There
+    is no progress in check mode, with C(async) or C(no_log), and for connections that cannot run two commands at once.
 seealso:
   - module: courier.filedrop.dropoff
   - module: courier.filedrop.resolve

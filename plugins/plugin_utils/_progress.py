@@ -44,6 +44,7 @@ _CONNECTIONS = (
 
 _FIRST = 5.0  # seconds until the first line, at most
 _SELDOM = 60.0  # seconds between two lines where there is no terminal
+_LONGEST = 86400.0  # seconds between two lines
 _WINDOW = 30_000  # milliseconds that a rate is measured over
 _STALLED = 10  # seconds without a byte that are worth a word
 _LABEL = 60  # characters of an item of a loop
@@ -98,12 +99,11 @@ class WithProgress(ActionBase):  # type: ignore[misc]
         task = self._task
         if task.async_val or task.no_log or task.check_mode or type(self._connection).__module__ not in _CONNECTIONS:
             return 0
-        given = self._templar.template(task_vars.get(INTERVAL))
-        if given is None:
-            return _OFTEN
         try:
-            return max(float(given), 0)
-        except (TypeError, ValueError):
+            given = self._templar.template(task_vars.get(INTERVAL))
+            seconds = _OFTEN if given is None else float(given)
+            return min(seconds, _LONGEST) if seconds > 0 else 0
+        except Exception:  # also of a template, which has no common class over all releases of ansible-core
             _display.warning(
                 f"{INTERVAL}: the value is not a number of seconds, so it is ignored. 0 shows no progress."
             )
@@ -121,15 +121,16 @@ class WithProgress(ActionBase):  # type: ignore[misc]
             return without
         folder = self._connection._shell.tmpdir
         if not folder or self._is_become_unprivileged():
-            folder = self.get_shell_option("system_tmpdirs", ["/tmp"])[-1]  # noqa: S108
+            folder = (self.get_shell_option("system_tmpdirs") or ["/tmp"])[-1]  # noqa: S108
         environment[VARIABLE] = self._progress_path = f"{folder}/{self._progress_name}"
         return str(self._connection._shell.env_prefix(**environment))
 
     def _follow(self, teller: Teller, interval: float, over: threading.Event) -> None:
         wait = min(_FIRST, interval)
-        with suppress(Exception):  # whatever it is, the task goes on
-            while not over.wait(wait):
-                reading, wait = self._look(), interval
+        while not over.wait(wait):
+            wait = interval
+            with suppress(Exception):  # whatever it is, the task goes on
+                reading = self._look()
                 if reading and not over.is_set():
                     _display.display(teller.line(reading, time.monotonic()), stderr=True)
 
@@ -168,7 +169,7 @@ class TransferAction(WithProgress, NormalAction):  # type: ignore[misc]
         label = getattr(self._task.loop_control, "label", None)
         try:
             item = shown(str(self._templar.template(label) if label else task_vars[variable]))
-        except Exception:  # of a template, which has no common class over all releases of ansible-core
+        except Exception:  # as above
             return ""
         return f"(item={item if len(item) <= _LABEL else item[: _LABEL - 3] + '...'})"
 

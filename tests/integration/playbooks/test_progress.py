@@ -47,7 +47,7 @@ def test_tasks_show_how_far_they_are_and_have_the_same_results(
     stage: Stage, sshd: SshServer, by_ssh: dict[str, object], tmp_path: Path
 ) -> None:
     hosts: dict[str, dict[str, object]] = {
-        "shop1": LOCAL,
+        "shop1": {**LOCAL},
         "shop2": by_ssh,
         "shop3": {**by_ssh, "filedrop_progress": 0},
         "shop4": {**LOCAL, "hidden": True},
