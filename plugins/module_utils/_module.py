@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
     from ._engine.config.account import Account
+    from ._engine.config.retention import Retention
     from ._engine.transfer.result import FileOutcome, RunResult
     from ._engine.transfer.selection import Only
 
@@ -254,7 +255,7 @@ def _run(
     *,
     only: Only | None = None,
     time_limit: int | None = None,
-    retention: int | None = None,
+    retention: Retention | None = None,
     max_age: int | None = None,
 ) -> RunResult:
     ledger, check = ledger_to_write(module), module.check_mode

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.retention import Retention
+
 from ..world import without_random
 from .cuts import Cut
 from .history import KILLED, History, Past
@@ -121,7 +123,7 @@ def begun(stage: PowerStage, laboratory: Laboratory) -> History:
         chapter = laboratory.record(beginning, stage.copy_by_hand)
     elif stage.scenario.retention:
         chapter = laboratory.record(beginning)
-        stage.retention = 0.0
+        stage.retention = Retention(age=0)
     else:
         return beginning
     recording = chapter.recording

@@ -16,6 +16,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.retention import Retention
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as engine_disk
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
@@ -142,7 +143,7 @@ class PowerStage(Stage):
     def __init__(self, scenario: Scenario, world: World, server: plain.PlainServer) -> None:
         super().__init__(scenario.variant, world, server)
         self.scenario = scenario
-        self.retention: float | None = None
+        self.retention: Retention | None = None
 
     def begin(self) -> None:
         """What an earlier run has done: the first file is delivered, the second is at least on the server."""

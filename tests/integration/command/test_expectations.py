@@ -105,6 +105,17 @@ def test_a_file_that_nobody_takes_needs_a_person_until_it_is_taken(system_host: 
     assert {(file["verified_by"], file["taken"][:2]) for file in files} == {("size", "20")}
 
 
+def test_a_file_that_lies_there_is_not_forgotten(system_host: Host, sshd: SshServer) -> None:
+    ready(system_host).dropoff(taken_within="60m", retention="1d")
+    fill(system_host.outbox, 2)
+    assert system_host.run("run", "invoices").status == 0
+    (sshd.input / "invoice-00000.xml").unlink()
+    system_host.change_ledger("UPDATE transfer SET changed_at = changed_at - 200000")
+    assert [system_host.run("run", "invoices").status for _time in range(2)] == [3, 3]
+    files = system_host.run("history", "--json").document["files"]
+    assert [file["name"] for file in files] == ["invoice-00001.xml"]
+
+
 def test_a_name_that_is_used_again_proves_that_the_first_file_was_taken(system_host: Host, sshd: SshServer) -> None:
     ready(system_host).dropoff(taken_within="60m")
     for _time in range(2):

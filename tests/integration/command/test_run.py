@@ -292,21 +292,25 @@ def test_a_run_begins_no_file_after_its_time_limit(system_host: Host, sshd: SshS
     assert list(system_host.inbox.iterdir()) == []
 
 
-def test_what_a_job_keeps_for_a_time_only_goes_with_a_run(system_host: Host, sshd: SshServer) -> None:
-    ready(system_host).dropoff(retention="1d")
+@pytest.mark.parametrize(("retention", "removed"), [("1d", 2), ({"files": 1}, 1)])
+def test_what_a_job_keeps_for_a_time_only_goes_with_a_run(
+    system_host: Host, sshd: SshServer, retention: object, removed: int
+) -> None:
+    ready(system_host).dropoff(retention=retention)
     fill(system_host.outbox, 2)
     assert system_host.run("run", "invoices", "--json").document["pruned"] == {"archived": 0, "history": 0}
     _make_older(system_host.ledger, days=2)
     ended = system_host.run("run", "invoices")
     assert ended.status == 0
-    assert "Removed by retention: 2 archived files, 2 rows of history." in ended.out
-    assert list((system_host.outbox / "archive").iterdir()) == []
+    files, rows = {1: ("1 archived file", "1 row"), 2: ("2 archived files", "2 rows")}[removed]
+    assert f"Removed by retention: {files}, {rows} of history." in ended.out
+    assert len(list((system_host.outbox / "archive").iterdir())) == 2 - removed
     assert len(list(sshd.input.iterdir())) == 2
 
 
 def _make_older(ledger: Path, *, days: int) -> None:
     with closing(sqlite3.connect(ledger)) as db:
-        db.execute("UPDATE transfer SET changed_at = changed_at - ?", (days * 86400,))
+        db.execute("UPDATE transfer SET changed_at = changed_at - ? + id", (days * 86400,))
         db.commit()
 
 

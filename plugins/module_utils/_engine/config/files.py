@@ -28,7 +28,8 @@ from .credentials import read_secret, require_private, require_reachable, resolv
 from .directions import READERS
 from .job import Job, default_max_age
 from .presets import Preset, preset_named
-from .schedule import DAY, MINUTE, WEEK, Schedule, duration, schedule_from_options
+from .retention import Retention, retention_from_options
+from .schedule import LONGEST, MINUTE, WEEK, Schedule, duration, schedule_from_options
 from .watch import NOTHING_EXPECTED, Watch, watch_from_options
 from .watch import OPTIONS as WATCH_OPTIONS
 
@@ -71,7 +72,6 @@ JOB_OPTIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 _NEVER_NULL = ("include", "enabled")
-_LONGEST_TIME = 100 * 366 * DAY
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class ConfiguredJob:
     enabled: bool = True
     by_hand: bool = False
     time_limit: int | None = None
-    retention: int | None = None
+    retention: Retention | None = None
     watch: Watch = NOTHING_EXPECTED
 
     @property
@@ -152,7 +152,7 @@ class Configuration:
                 enabled=read.boolean(options, "enabled", default=True),
                 by_hand=by_hand,
                 time_limit=duration(options, "time_limit", low=1, high=WEEK),
-                retention=duration(options, "retention", low=DAY, high=_LONGEST_TIME),
+                retention=retention_from_options(options),
                 watch=watch_from_options(options, job, protocol),
             )
 
@@ -401,7 +401,7 @@ def _schedule(options: Mapping[str, object], defaults: Mapping[str, object], *, 
 
 
 def _max_age(options: Mapping[str, object], settle: float) -> int:
-    found = duration(options, "max_age", low=MINUTE, high=_LONGEST_TIME)
+    found = duration(options, "max_age", low=MINUTE, high=LONGEST)
     if found is None:
         return default_max_age(settle)
     if found <= settle:

@@ -245,6 +245,17 @@ def strings(options: Options, name: str) -> tuple[str, ...] | None:
     return tuple(entries)
 
 
+def dictionary(options: Options, name: str, known: Sequence[str], example: str) -> dict[str, object] | None:
+    """Return an option that is a dictionary, with the option's name before each of its names."""
+    value = options.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, Mapping) or not set(value) <= set(known):
+        why = f"is not a dictionary with {' and '.join(known)}"
+        raise invalid(name, value, why, f"Write it {example}.")
+    return {f"{name}.{key}": entry for key, entry in value.items()}
+
+
 def patterns(options: Options, name: str) -> tuple[str, ...]:
     """Read fnmatch patterns, which are compared with a file's name."""
     found = strings(options, name) or ()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from . import options as read
 
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604800
+LONGEST = 100 * 366 * DAY  # of a duration that has no other limit
 _UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
 _WRITTEN = re.compile(r"([0-9]{1,9})\s*([smhdw])")
 _CALENDAR = re.compile(r"[A-Za-z0-9*][A-Za-z0-9 *,./:~+_-]*")

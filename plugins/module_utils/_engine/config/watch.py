@@ -97,7 +97,7 @@ def watch_from_options(options: Mapping[str, object], job: Job, protocol: str) -
 
 
 def _expectation(options: Mapping[str, object]) -> Expectation | None:
-    found = _dictionary(options, "expect", ("files", "by"), 'such as {files: 1, by: "Mon..Fri 09:00"}')
+    found = read.dictionary(options, "expect", ("files", "by"), 'such as {files: 1, by: "Mon..Fri 09:00"}')
     if found is None:
         return None
     by = read.text(found, "expect.by")
@@ -113,7 +113,7 @@ def _expectation(options: Mapping[str, object]) -> Expectation | None:
 
 def _ceiling(options: Mapping[str, object]) -> Ceiling | None:
     example = "such as {files: 500, bytes: 2G}"
-    found = _dictionary(options, "stop_above", ("files", "bytes"), example)
+    found = read.dictionary(options, "stop_above", ("files", "bytes"), example)
     if found is None:
         return None
     size = found.get("stop_above.bytes")
@@ -127,7 +127,7 @@ def _ceiling(options: Mapping[str, object]) -> Ceiling | None:
 
 def _receiver(options: Mapping[str, object]) -> Receiver | None:
     example = "such as {webhook: https://alarm.example/filedrop} or {command: [/usr/local/bin/alarm]}"
-    found = _dictionary(options, "notify", ("command", "webhook"), example)
+    found = read.dictionary(options, "notify", ("command", "webhook"), example)
     if found is None:
         return None
     receiver = Receiver(_command(found), _webhook(found))
@@ -170,16 +170,3 @@ def _taken_within(options: Mapping[str, object], job: Job, protocol: str) -> int
         why += f"over the protocol {protocol}" if protocol in PROTOCOLS else "with verify=close"
         raise read.invalid("taken_within", options["taken_within"], why, "Remove it.")
     return found
-
-
-def _dictionary(
-    options: Mapping[str, object], name: str, known: tuple[str, ...], example: str
-) -> dict[str, object] | None:
-    """Return an option that is a dictionary, with the option's name before each of its names."""
-    value = options.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, Mapping) or not set(value) <= set(known):
-        why = f"is not a dictionary with {' and '.join(known)}"
-        raise read.invalid(name, value, why, f"Write it {example}.")
-    return {f"{name}.{key}": entry for key, entry in value.items()}

@@ -7,6 +7,7 @@
 - An archived file is removed only if filedrop put it there according to the ledger, and the file is unchanged.
 - History is removed only if no file could be transferred twice without it: not while the original still exists.
 - An open row is never removed.
+- What happened in the last day stays, however many files there are.
 """
 
 from __future__ import annotations
@@ -15,13 +16,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..config.schedule import DAY
+from ..ledger.ledger import CLOSED_FILES
+from ..ledger.soundness import NUMBER
 from ..transfer.result import Pruned
 
 if TYPE_CHECKING:
+    from ..config.retention import Retention
     from ..ledger.ledger import Ledger, Row
+    from ..ledger.locks import JobKey
     from ..transfer.base import JobRun
 
 ROWS_AT_ONCE = 1000
+
+
+def horizon(retention: Retention, key: JobKey, ledger: Ledger, *, now: float) -> float:
+    """Return before which time what a job has done may be forgotten, in seconds since 1970.
+
+    The number of files is that before the run, because a pickup must know what may be forgotten before it lists files.
+    """
+    limits = []
+    if retention.age is not None:
+        limits.append(now - retention.age)
+    if retention.files is not None:
+        where = "WHERE open = 0 AND account = ? AND direction = ? AND job = ? ORDER BY changed_at DESC LIMIT 1 OFFSET ?"
+        oldest = ledger.look(f"SELECT changed_at FROM {CLOSED_FILES} {where}", (*key, retention.files - 1), (NUMBER,))
+        limits += [min(changed_at, now - DAY) for (changed_at,) in oldest]
+    return max(limits, default=0.0)
 
 
 def prune(work: JobRun[Any], ledger: Ledger, *, before: float) -> Pruned:

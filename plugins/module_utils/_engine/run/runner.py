@@ -39,7 +39,7 @@ from ..transfer.pickup.job_run import list_into
 from ..transfer.result import RunResult
 from .adoption import adopt
 from .last_run import remember
-from .retention import prune
+from .retention import horizon, prune
 from .stuck import mark_stuck
 from .token_file import with_token_file
 from .troubles import Troubles
@@ -48,6 +48,7 @@ from .whole_keys import with_whole_keys
 if TYPE_CHECKING:
     from ..config.account import Account
     from ..config.job import Job
+    from ..config.retention import Retention
     from ..config.watch import Watch
     from ..transfer.observer import Observer
     from ..transfer.selection import Only
@@ -78,7 +79,7 @@ def run(
     check: bool = False,
     create_ledger: bool = False,
     time_limit: float | None = None,
-    retention: float | None = None,
+    retention: Retention | None = None,
     max_age: int | None = None,
     watch: Watch | None = None,
     only: Only | None = None,
@@ -96,7 +97,7 @@ def run(
     :param create_ledger: create the ledger if it is missing.
     :param time_limit: seconds after which no new file is started. Soon after, files in progress are left to the next
         run (loop/deadline.py).
-    :param retention: seconds for which archived files and history are kept (retention.py); None: no limit.
+    :param retention: how much of archived files and history is kept (retention.py); None: no limit.
     :param max_age: seconds after which a file that waits needs a person (stuck.py); None: the default.
     :param watch: what is expected of the job; None: nothing.
     :param only: move only these files. Work that earlier runs left with other files is left to the next full run. A
@@ -128,7 +129,7 @@ def run(
             work.deadline, work.tally.observer = deadline, observer
             work.watch = watch or work.watch
             if retention is not None and not check:
-                work.prune_before = began - retention
+                work.prune_before = horizon(retention, key, book, now=began)
             troubles = Troubles(account.weaknesses)
             result = _persist(work, account, book, syncer, troubles, patient=patient and not check, check=check)
             result.notes.extend(troubles.notes())
@@ -170,7 +171,7 @@ def _prune(result: RunResult, work: JobRun[Any], ledger: Ledger, *, before: floa
     try:
         result.pruned = prune(work, ledger, before=before)
     except FiledropError as error:
-        result.notes.append(f"Some files or history older than `retention` could not be removed: {error}")
+        result.notes.append(f"Some files or history beyond `retention` could not be removed: {error}")
 
 
 def _persist(

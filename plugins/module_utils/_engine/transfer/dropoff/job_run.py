@@ -160,7 +160,8 @@ class DropoffRun(JobRun[DropoffItem]):
         return row.folder in self.job.sources and is_selected(row.name, self.job)
 
     def has_to_remember(self, row: Row) -> bool:
-        return is_unchanged(row.folder, row.name, row)
+        is_looked_at = self._before is not None and self._before.may_lie(row)
+        return is_looked_at or is_unchanged(row.folder, row.name, row)
 
     def remove_archived(self, row: Row) -> bool:
         if row.state is not State.DELIVERED or row.local_path in (None, DELETED, os.path.join(row.folder, row.name)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ...config.schedule import DAY, format_duration
@@ -72,6 +73,14 @@ class DeliveredBefore:
         """Record the files that are gone, in one transaction."""
         if self._taken and not self._check:
             self._ledger.change("UPDATE transfer SET taken_at = ? WHERE id = ? AND open = 0", self._taken)
+
+    def may_lie(self, row: Row) -> bool:
+        """Return whether a row must not be forgotten, because its file may still lie on the server."""
+        return row.id in self._looked_at
+
+    @cached_property
+    def _looked_at(self) -> set[int | None]:
+        return {row.id for row in self.rows} - {number for _when, number in self._taken}
 
     @property
     def lying(self) -> int:

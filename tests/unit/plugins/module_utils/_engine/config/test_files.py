@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.files import Configuration, ConfiguredJob
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup, Share
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.retention import Retention
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.schedule import Schedule
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
 from support.rights import without_privileges
@@ -84,8 +85,14 @@ def test_a_job_with_all_that_only_its_file_can_say(house: House) -> None:
     )
     assert isinstance(found.job, Pickup)
     assert (found.job.group, found.job.file_mode, found.job.share) == ("erp", 0o640, Share(0, 3))
-    assert (found.enabled, found.time_limit, found.retention) == (False, 600, 90 * 86400)
+    assert (found.enabled, found.time_limit, found.retention) == (False, 600, Retention(90 * 86400))
     assert found.schedule == Schedule(every=900)
+
+
+def test_retention_by_age_and_by_number(house: House) -> None:
+    both = house.job({**DROPOFF, "retention": {"age": "30d", "files": 1000}})
+    assert both.retention == Retention(30 * 86400, 1000)
+    assert house.job({**DROPOFF, "retention": {"files": 1000}}).retention == Retention(None, 1000)
 
 
 def test_a_preset_fills_in_and_the_job_beats_it(house: House) -> None:
@@ -119,6 +126,10 @@ def test_an_unknown_option_is_refused_by_name_with_the_nearest(house: House, opt
         ({"enabled": "false"}, "enabled: 'false' is neither true nor false"),
         ({"time_limit": "0s"}, "time_limit: '0s' is out of range"),
         ({"retention": 90}, "retention: 90 is not a duration"),
+        ({"retention": {}}, "retention: {} sets no limit"),
+        ({"retention": {"files": 0}}, "retention.files: 0"),
+        ({"retention": {"age": "1h"}}, "retention.age: '1h' is out of range"),
+        ({"retention": {"count": 5}}, "is not a dictionary with age and files"),
         ({"every": "7m"}, "every: '7m' divides neither"),
     ],
 )

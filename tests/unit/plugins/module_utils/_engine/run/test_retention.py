@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.retention import Retention
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.folder import Folder
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fsync import Syncer
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import retention
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.retention import prune
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.retention import horizon, prune
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.directions import job_run
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.job_run import PickupRun
@@ -75,6 +77,38 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     found = Desk(tmp_path)
     with closing(found.ledger):
         yield found
+
+
+DAY = 86400.0
+
+
+@pytest.mark.parametrize(
+    ("limits", "found"),
+    [
+        (Retention(age=30 * DAY), 30),
+        (Retention(None, files=2), 20),  # the two newest stay: of 10 and of 20 days ago
+        (Retention(None, files=4), 40),
+        (Retention(None, files=5), None),
+        (Retention(age=30 * DAY, files=2), 20),
+        (Retention(age=15 * DAY, files=3), 15),
+        (Retention(None, files=1), 10),
+    ],
+)
+def test_what_is_beyond_one_of_the_limits_may_go(desk: Desk, limits: Retention, found: float | None) -> None:
+    now = time.time()
+    for days in (40, 10, 30, 20):
+        desk.sent(f"{days}.xml", at=now - days * DAY)
+    desk.sent("held.xml", at=now - 5 * DAY, state=State.HELD)
+    desk.fetched("report.xml", "delivered", at=now - 5 * DAY)
+    before = horizon(limits, JobKey("amili", "dropoff", "invoices"), desk.ledger, now=now)
+    assert before == (0 if found is None else now - found * DAY)
+
+
+def test_the_last_day_stays_however_many_files_it_had(desk: Desk) -> None:
+    now = time.time()
+    for hours in range(5):
+        desk.sent(f"{hours}.xml", at=now - hours * 3600)
+    assert horizon(Retention(None, files=2), JobKey("amili", "dropoff", "invoices"), desk.ledger, now=now) == now - DAY
 
 
 def test_what_is_old_goes_from_archive_and_ledger_and_what_is_young_stays(desk: Desk) -> None:
