@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.schedule import DAY
 from ..ledger.ledger import CLOSED_FILES
+from ..ledger.locks import JobKey
 from ..ledger.soundness import NUMBER
 from ..transfer.result import Pruned
 
 if TYPE_CHECKING:
     from ..config.retention import Retention
     from ..ledger.ledger import Ledger, Row
-    from ..ledger.locks import JobKey
     from ..transfer.base import JobRun
 
 ROWS_AT_ONCE = 1000
@@ -53,12 +53,13 @@ def prune(work: JobRun[Any], ledger: Ledger, *, before: float) -> Pruned:
     :raises DiskError: an archived file cannot be removed. What was removed before it stays removed, with its history.
     """
     archived = history = 0
-    last = 0
+    key = JobKey(work.account, work.job.direction, work.job.name)
+    last = (0.0, 0)
     while True:
-        rows = _old_rows(ledger, (work.account, work.job.direction, work.job.name), before, last)
+        rows = _old_rows(ledger, key, before, last)
         if not rows:
             return Pruned(archived, history)
-        last = max(row.id or 0 for row in rows)
+        last = (rows[-1].changed_at, rows[-1].id or 0)
         done: list[Row] = []
         with _forgetting(ledger, done):
             for row in rows:
@@ -68,9 +69,13 @@ def prune(work: JobRun[Any], ledger: Ledger, *, before: float) -> Pruned:
         history += len(done)
 
 
-def _old_rows(ledger: Ledger, key: tuple[str, str, str], before: float, last: int) -> list[Row]:
-    where = "WHERE account = ? AND direction = ? AND job = ? AND open = 0 AND changed_at < ? AND id > ?"
-    return list(ledger.rows(f"{where} ORDER BY id LIMIT ?", (*key, before, last, ROWS_AT_ONCE)))
+def _old_rows(ledger: Ledger, key: JobKey, before: float, last: tuple[float, int]) -> list[Row]:
+    """Return the oldest rows after the last one, of which the time and the number are given."""
+    where = (
+        "WHERE open = 0 AND changed_at < ? AND (changed_at, id) > (?, ?) AND account = ? AND direction = ? AND job = ?"
+    )
+    values = (before, *last, *key, ROWS_AT_ONCE)
+    return list(ledger.rows(f"{where} ORDER BY changed_at, id LIMIT ?", values, of=CLOSED_FILES))
 
 
 @contextmanager

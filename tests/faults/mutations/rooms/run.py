@@ -13,7 +13,7 @@ CHANGES = (
     Change("adopt", replace("only_run(...)", "closing(Folder('/'))"), "what another job is at work on is taken over"),
     Change("ENDS_THE_RUN", drop_element("LedgerError"), "files go on though the ledger does not"),
     Change("_until", drop_if("stop"), "other files go on after what ends the run"),
-    Change("_old_rows", replace_text("AND open = 0 ", ""), "what is open is forgotten"),
+    Change("_old_rows", replace_text("open = 0 AND ", ""), "what is open is forgotten"),
     Change(
         "_old_rows",
         replace_text("changed_at < ?", "changed_at < ? + 1e12"),
