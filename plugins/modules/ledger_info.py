@@ -216,6 +216,21 @@ files:
           job with C(taken_within) look at that. Null if no run has seen it.
       type: str
       sample: "2026-04-10T06:30:03Z"
+    accepted:
+      description:
+        - When it was recorded that the receiver has accepted a file, and not only taken it, as ISO 8601 in UTC. Null if
+          nothing shows that.
+      type: str
+      sample: "2026-04-10T06:00:05Z"
+    accepted_by:
+      description:
+        - What showed that the receiver has accepted the file.
+        - V(answer) means that the provider's answer to the request says so, with C(protocol=amili_api).
+        - V(handler) means that the handler of an import has ended well.
+        - Null if nothing shows that. Over SFTP and FTP nothing does. There, a provider tells it by a file of its own,
+          which a pickup fetches.
+      type: str
+      sample: answer
     remote_path:
       description: Its path on the server.
       type: str
@@ -278,6 +293,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.history import (
     Capability,
+    accepted_by,
     ask,
     evidence_of,
     question_from_options,
@@ -325,6 +341,8 @@ def file_result(row: Row, outcome: str) -> dict[str, Any]:
         "sha256": row.sha256,
         "verified_by": evidence_of(row),
         "taken": None if row.taken_at is None else iso(row.taken_at),
+        "accepted": iso(row.changed_at) if accepted_by(row) else None,
+        "accepted_by": accepted_by(row),
         "remote_path": names.as_data(row.remote_path),
         "local_path": names.as_data(row.local_path) if row.local_path else None,
         "file_id": row.file_id,

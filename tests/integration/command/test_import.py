@@ -65,7 +65,7 @@ def test_decisions(desk: Desk) -> None:
     found = outcomes(desk.run())
     assert found["odd-1.xml"] == ("held", "handler_stopped")
     assert found["odd-2.xml"] == ("delivered", "")
-    evidence = {one["name"]: one["verified_by"] for one in desk.host.run("history", "--json").document["files"]}
+    evidence = {one["name"]: one["accepted_by"] for one in desk.host.run("history", "--json").document["files"]}
     assert evidence == {"good.xml": "handler", "odd-1.xml": None, "odd-2.xml": None, "odd-3.xml": None}
     assert names(desk.input) == {"odd-1.xml", "odd-3.xml"}
     assert desk.called() == {"good.xml": 1, "odd-1.xml": 2, "odd-2.xml": 1, "odd-3.xml": 1}

@@ -218,6 +218,9 @@ def delivered_between(ledger: Ledger, job: JobKey, start: float, end: float) -> 
     return int(found)
 
 
+_ACCEPTING = ("answer", "handler")
+
+
 def outcome_of(row: Row) -> str:
     """Return the public outcome of a row's state: a key of `states.OUTCOMES`."""
     return next(outcome for outcome, states in OUTCOMES.items() if row.state in states)
@@ -226,6 +229,16 @@ def outcome_of(row: Row) -> str:
 def evidence_of(row: Row) -> str | None:
     """Return what showed that the copy of a delivered file is complete; None if a person decided that instead."""
     return row.verified_by if outcome_of(row) == "delivered" and row.reason != RESOLVED else None
+
+
+def accepted_by(row: Row) -> str | None:
+    """Return what showed that the receiver has accepted a file, and not only taken it; None if nothing did.
+
+    A files API answers with each file that it has processed. An import is accepted when its handler has ended well.
+    SFTP and FTP have nothing of that kind.
+    """
+    evidence = evidence_of(row)
+    return evidence if evidence in _ACCEPTING else None
 
 
 def _capabilities(ledger: Ledger, account: str | None) -> list[Capability]:

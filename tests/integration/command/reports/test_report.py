@@ -77,7 +77,8 @@ def test_history_tells_what_became_of_files(ready: Host, sshd: SshServer) -> Non
     latest = told.document["files"][0]
     assert set(latest) == {
         *("changed", "job", "account", "direction", "outcome", "state", "reason", "folder", "name", "size"),
-        *("modified", "remote_path", "local_path", "sha256", "verified_by", "taken", "file_id", "request"),
+        *("modified", "remote_path", "local_path", "sha256", "verified_by", "taken", "accepted", "accepted_by"),
+        *("file_id", "request"),
     }
     assert (latest["job"], latest["name"], latest["outcome"], latest["state"], latest["size"]) == (
         "reports",

@@ -189,6 +189,8 @@ def test_the_ledger_tells_all_that_people_need(told: Any, ledger: str) -> None:
         "sha256": "00ff",
         "verified_by": "size",
         "taken": "2026-04-10T07:00:00Z",
+        "accepted": None,
+        "accepted_by": None,
         "remote_path": "input/c.xml",
         "local_path": "/srv/out/archive/c.xml",
         "file_id": None,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...config.files import THIS_HOST
 from ...errors import InputError
-from ...ledger.history import Question, ask, evidence_of, question_from_options
+from ...ledger.history import Question, accepted_by, ask, evidence_of, question_from_options
 from ...ledger.ledger import SECOND
 from ...local.names import shown
 from ...text import iso_time
@@ -78,6 +78,8 @@ def _row(row: Row, outcome: str) -> dict[str, Any]:
         "sha256": row.sha256,
         "verified_by": evidence_of(row),
         "taken": None if row.taken_at is None else iso_time(row.taken_at),
+        "accepted": iso_time(row.changed_at) if accepted_by(row) else None,
+        "accepted_by": accepted_by(row),
         "file_id": row.file_id,
         "request": row.request,
     }

@@ -392,3 +392,19 @@ def test_evidence_is_that_of_a_delivery_which_nobody_had_to_decide(
     state: str, reason: str | None, evidence: str | None
 ) -> None:
     assert evidence_of(row(state=state, reason=reason, verified_by="size")) == evidence
+
+
+@pytest.mark.parametrize(
+    ("changes", "accepted"),
+    [
+        ({"state": State.DELIVERED, "verified_by": "answer"}, "answer"),
+        ({"state": State.DELIVERED, "verified_by": "size"}, None),
+        ({"state": State.DELIVERED, "verified_by": "answer", "reason": "resolved"}, None),
+        ({"state": State.HELD, "verified_by": "answer"}, None),
+    ],
+)
+def test_accepted_is_what_the_receiver_has_said_and_not_what_a_person_or_a_server_has(
+    changes: dict[str, Any], accepted: str | None
+) -> None:
+    row = Row("acme", "dropoff", "/out", "a.xml", 1, 1, "invoices", "input/a.xml", **changes)
+    assert history.accepted_by(row) == accepted
