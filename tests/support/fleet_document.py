@@ -83,6 +83,8 @@ def fleet_document(hosts: int = 5, files: int = 400, *, planted: bool = True, se
         for number, plant in enumerate((_late, _held, _unreached, _wrong_clock)):
             if number < hosts:
                 plant(document["hosts"][number])
+    reached = {host["host"] for host in document["hosts"] if host["reached"]}
+    document["files"]["rows"] = [row for row in rows if row[0] in reached]
     if hosts > 1:
         document["reconciliation"] = list(_reconciliation(names, planted=planted))
     return document
@@ -103,9 +105,8 @@ def hostile() -> dict[str, Any]:
     document["hosts"][2]["message"] = HOSTILE[1]
     pair = document["reconciliation"][0]
     pair["differences"] = [_difference(name, "sent_not_imported") for name in HOSTILE]
-    for number in range(len(HOSTILE), 60):
-        document["files"]["rows"][number][1] = HOSTILE[number % 4]
-        document["files"]["rows"][number][2] = HOSTILE[number % 5]
+    for number, row in enumerate(document["files"]["rows"][len(HOSTILE) :]):
+        row[1], row[2] = HOSTILE[number % 4], HOSTILE[number % 5]
     return document
 
 

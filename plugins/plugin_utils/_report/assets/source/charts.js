@@ -7,6 +7,7 @@ import { bytesInWords, shown } from "./files.js";
 
 const DAY = 86400000;
 const ACCOUNTS = 15; // rows of the last chart; the others are one row
+const LEAST = 200; // pixels in which a chart can be read
 const OPEN = ["waiting", "unfinished", "held", "rejected"];
 const OTHER = "given up";
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
@@ -18,16 +19,12 @@ export function drawCharts(files) {
   const counts = count(files, periods);
   const place = document.getElementById("charts");
   place.hidden = false;
-  const draw = () => {
-    const width = Math.min(place.clientWidth, place.clientWidth > 800 ? (place.clientWidth - 32) / 2 : Infinity);
-    place.replaceChildren(...[delivered, bytes, open, heat].map((chart) => chart(counts, periods, width)).filter(Boolean));
-  };
   let drawn = 0;
-  new ResizeObserver(() => {
-    if (place.clientWidth && place.clientWidth !== drawn) {
-      drawn = place.clientWidth;
-      draw();
-    }
+  new ResizeObserver(([{ contentRect: { width } }]) => {
+    if (width < LEAST || width === drawn) return;
+    drawn = width;
+    const each = width > 800 ? (width - 32) / 2 : width;
+    place.replaceChildren(...[delivered, bytes, open, heat].map((chart) => chart(counts, periods, each)).filter(Boolean));
   }).observe(place);
 }
 
@@ -69,19 +66,29 @@ function count(files, periods) {
   return found;
 }
 
+/** Round values from 0 to the highest one, of which each is a whole number of a unit. */
+function ticksTo(high, unit) {
+  const about = high / unit / 4;
+  const power = 10 ** Math.floor(Math.log10(about));
+  const step = Math.max(1, power * [1, 2, 5, 10].find((factor) => factor * power >= about)) * unit;
+  return Array.from({ length: Math.floor(high / step) + 1 }, (_, number) => number * step);
+}
+
 const sum = (numbers) => numbers.reduce((all, number) => all + number, 0);
 const whole = (number) => number.toLocaleString("en");
 
-/** The parts of a chart with one bar for each period. */
-function bars(periods, width, data, { label, tick, y2 = "y2", fill = "var(--accent)" }) {
+/** A chart with bars for each period. The ticks are whole numbers of the unit. */
+function bars(periods, width, data, { label, tick, unit = 1, fill = "var(--accent)" }) {
   const x = { domain: [new Date(periods.start), new Date(periods.end)], type: "utc" };
-  const high = Math.max(1, ...data.map((one) => one.y2));
+  const high = Math.max(unit, ...data.map(({ y2 }) => y2));
+  const ticks = ticksTo(high, unit);
   return plot({
-    width, height: 190, marginLeft: 62, marginRight: 8, marginTop: 12, className: "plot", ariaLabel: label, x, y: { domain: [0, high], nice: true },
+    width, height: 190, marginLeft: 62, marginRight: 8, marginTop: 12, className: "plot", ariaLabel: label, x, y: { domain: [0, high] },
     marks: [
+      ruleY(ticks.slice(1), { stroke: "var(--line)" }),
       axisX({ ticks: Math.max(2, Math.floor(width / 110)), label: null }),
-      axisY({ ticks: 4, label: null, tickFormat: tick }),
-      rectY(data, { x1: "from", x2: "to", y1: "y1", y2, fill, insetLeft: 0.5, insetRight: 0.5 }),
+      axisY(ticks, { label: null, tickSize: 0, tickFormat: tick }),
+      rectY(data, { x1: "from", x2: "to", y1: "y1", y2: "y2", fill, insetLeft: 0.5, insetRight: 0.5 }),
       ruleY([0]),
       tip(data, pointerX({ x1: "from", x2: "to", y: "y2", title: "title", fill: "var(--back)", stroke: "var(--line)" })),
     ],
@@ -124,7 +131,9 @@ function bytes(counts, periods, width) {
     ...edges(periods, number), y1: 0, y2, title: `${words(periods, number)}\n${bytesInWords(y2)} delivered`,
   }));
   const note = `${bytesInWords(sum(counts.bytes))} in all`;
-  return figure(`Bytes delivered a ${periods.name}`, note, bars(periods, width, data, { label: `Bytes delivered: ${note}`, tick: bytesInWords }));
+  const unit = 1024 ** Math.floor(Math.log(Math.max(1, ...counts.bytes)) / Math.log(1024));
+  const tick = (size) => bytesInWords(size).replace(".0 ", " ");
+  return figure(`Bytes delivered a ${periods.name}`, note, bars(periods, width, data, { label: `Bytes delivered: ${note}`, tick, unit }));
 }
 
 function open(counts, periods, width) {

@@ -15,7 +15,7 @@ const TITLES = {
   name: "File", changed: "Changed (UTC)", sha256: "SHA-256", verified_by: "Verified by", remote_path: "Remote path",
   local_path: "Local path", file_id: "File id",
 };
-const WIDTHS = { name: 290, changed: 145, outcome: 110, size: 90, direction: 95, remote_path: 290, local_path: 290, sha256: 290, folder: 180, taken: 145 };
+const WIDTHS = { name: 290, changed: 155, outcome: 110, size: 90, direction: 95, remote_path: 290, local_path: 290, sha256: 290, folder: 180, taken: 155 };
 const FIRST = ["name", "outcome", "reason", "size", "changed", "host", "job", "account", "direction"];
 const KINDS = { delivered: "good", held: "bad", rejected: "bad", waiting: "warn", unfinished: "warn" };
 
@@ -40,7 +40,7 @@ function formatted(cell) {
 
 function column(name, wide) {
   return {
-    title: title(name), field: name, width: WIDTHS[name] ?? 130, formatter: formatted, headerSortTristate: true,
+    title: title(name), field: name, width: WIDTHS[name] ?? 145, formatter: formatted, headerSortTristate: true,
     sorter: name === "size" ? "number" : (one, other) => (one ?? "").localeCompare?.(other ?? "", "en", { numeric: true }) ?? 0,
     hozAlign: name === "size" ? "right" : "left", frozen: name === "name" && wide,
   };
