@@ -114,7 +114,7 @@ integration: ## tests against OpenSSH, on the same releases, and of the installe
 .PHONY: unit-on-paramiko-5.1 integration-on-paramiko-5.1 integration-over-openssh $(RELEASES:%=integration-on-ansible-%) $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
 unit-on-paramiko-5.1: .venv/test.stamp | packages-tests
 	$(VENV)/python -m pytest $(AT_ONCE) tests/unit $(ARGS)
-integration-on-paramiko-5.1: .venv/test.stamp | packages-tests
+integration-on-paramiko-5.1: .venv/test.stamp | packages-tests packages-browser
 	$(VENV)/python -m pytest $(AT_ONCE) tests/integration $(FULL) $(ARGS)
 $(OLDER_RELEASES:%=integration-on-ansible-%): integration-on-ansible-%: build/venvs/ansible-%.stamp $(COLLECTION)/MANIFEST.json | packages-tests
 	build/venvs/ansible-$*/bin/python -m pytest $(AT_ONCE) $(PLAYBOOKS_ON_$*) $(ARGS)
@@ -169,6 +169,9 @@ bench-api: .venv/test.stamp $(LINKED) ## 1,000 small files through a files API, 
 .PHONY: bench-ledger
 bench-ledger: .venv/test.stamp $(LINKED) ## what the command tells of a ledger with a million files (ARGS='--rounds 3')
 	PYTHONPATH=build/tree $(VENV)/python tests/bench/million.py $(ARGS)
+.PHONY: bench-report
+bench-report: .venv/test.stamp $(LINKED) | packages-browser ## the report's page of 100 hosts and 100,000 files in a browser (ARGS='--files 1000000')
+	PYTHONPATH=build/tree:tests $(VENV)/python tests/bench/report.py $(ARGS)
 
 ##@ To build and tidy
 
@@ -185,6 +188,10 @@ docs: .venv/test.stamp $(LINKED) | packages-docs ## what is made from the engine
 	$(VENV)/python tests/tools/make_docs.py
 	$(VENV)/python tests/tools/make_reasons.py
 	$(VENV)/python tests/tools/make_shell_docs.py
+
+.PHONY: assets
+assets: ## the script and the style of the report's page, from pinned packages of npm (Node.js)
+	$(PYTHON) tests/tools/make_assets.py
 
 .PHONY: format
 format: .venv/test.stamp ## let the formatter and the linter mend what they can
@@ -204,13 +211,15 @@ help: ## this text
 
 # Debian's packages
 
-.PHONY: packages-lint packages-tests packages-docs packages-bench packages-hosts
+.PHONY: packages-lint packages-tests packages-browser packages-docs packages-bench packages-hosts
 packages-lint:
 	@tests/tools/debian-packages shellcheck
 packages-tests:
 	@tests/tools/debian-packages openssh-server openssh-sftp-server openssh-client lftp rclone strace time python3-paramiko \
 	    proftpd-core proftpd-mod-crypto libwrap0 libpam-modules
 	@tests/tools/debian-unpacked vsftpd prometheus prometheus-node-exporter
+packages-browser:
+	@tests/tools/debian-packages chromium-headless-shell
 packages-docs:
 	@tests/tools/debian-packages graphviz
 packages-bench:

@@ -4,13 +4,14 @@
 
 """Makes the script and the style of the report's page, with the licences of all that is in them.
 
-The sources and the pinned packages of npm are in ``plugins/plugin_utils/_report/assets/source``. What is made lies
-beside that folder and is committed, for users install from git or Galaxy and have no npm. The same sources make the same
-bytes. ``python tests/tools/make_assets.py FOLDER`` makes it in another folder.
+The sources, and the names of the pinned packages of npm, are in ``plugins/plugin_utils/_report/assets/source``. What
+is made lies beside that folder and is committed, because users install from git or Galaxy and have no npm. The same
+sources make the same bytes. ``python tests/tools/make_assets.py FOLDER`` makes it in another folder.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import re
@@ -26,11 +27,22 @@ WORK = CHECKOUT / "build" / "assets"
 _PACKAGE = re.compile(r"node_modules/((?:@[^/]+/)?[^/]+)/")
 
 
-def install() -> None:
-    """Copy the sources, and install the packages beside them as the lock file names them."""
-    shutil.copytree(ASSETS / "source", WORK, dirs_exist_ok=True)
-    options = ("--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error")
-    subprocess.run(["npm", "ci", *options], cwd=WORK, check=True, stdout=subprocess.DEVNULL)
+def install() -> Path:
+    """Copy the sources, and install the packages beside them as the lock file names them; return their folder.
+
+    Nobody else may install at the same time. What is installed already is left as it is.
+    """
+    packages, stamp = WORK / "node_modules", WORK / "installed.json"
+    lock = (ASSETS / "source" / "package-lock.json").read_bytes()
+    WORK.mkdir(parents=True, exist_ok=True)
+    with (WORK / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        shutil.copytree(ASSETS / "source", WORK, dirs_exist_ok=True)
+        if not stamp.exists() or stamp.read_bytes() != lock:
+            options = ("--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error")
+            subprocess.run(["npm", "ci", *options], cwd=WORK, check=True, stdout=subprocess.DEVNULL)
+            stamp.write_bytes(lock)
+    return packages
 
 
 def bundle(name: str, *options: str) -> list[str]:
@@ -41,7 +53,7 @@ def bundle(name: str, *options: str) -> list[str]:
 
 
 def licences(inputs: list[str]) -> Iterator[str]:
-    """Yield the licence of each package that has a file in the bundle. Texts that are equal come once."""
+    """Yield the licence of each package that has a file in the bundle."""
     packages = sorted({found[1] for found in map(_PACKAGE.search, inputs) if found})
     for package in packages:
         folder = WORK / "node_modules" / package
@@ -58,12 +70,10 @@ def make(target: Path) -> None:
     script = bundle("main.js", "--format=iife", "--target=es2022", "--legal-comments=none")
     bundle("page.css", "--target=chrome111,firefox113,safari16.4")
     text = f"\n{'-' * 79}\n\n".join(licences(script))
-    if "*/" in text:
-        raise SystemExit("A licence has the end of a comment in it.")
     target.mkdir(parents=True, exist_ok=True)
     code = (WORK / "made" / "page.js").read_text()
-    if re.search(r"<!--|</?script", code, re.IGNORECASE):
-        raise SystemExit("The script has text that HTML does not allow in a script element.")
+    if "*/" in text or re.search(r"<!--|</?script", text + code, re.IGNORECASE):
+        raise SystemExit("The script or a licence has text that ends a comment or an element.")
     (target / "LICENSES.txt").write_text(text)
     (target / "page.js").write_text(f"/*!\n{text}*/\n{code}")
     (target / "page.css").write_text((WORK / "made" / "page.css").read_text())

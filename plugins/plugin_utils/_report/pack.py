@@ -4,8 +4,8 @@
 
 """Pack the table of files for the page: small, and of letters that end no element of HTML.
 
-Each column becomes its distinct values and, for each row, the number of its value. All of it is JSON, compressed (zlib),
-in Base64. ``assets/source/files.js`` unpacks it.
+Each column becomes its distinct values and, for each row, the number of its value. All of it is JSON, compressed
+(zlib), in Base64. ``assets/source/files.js`` unpacks it.
 """
 
 from __future__ import annotations

@@ -135,7 +135,9 @@ def keys(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def lying(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return what was placed for partners and not fetched yet, the oldest first."""
-    found = [{**one, "host": host["host"]} for host in document["hosts"] for one in host["placed"] if not one["fetched"]]
+    found = [
+        {**one, "host": host["host"]} for host in document["hosts"] for one in host["placed"] if not one["fetched"]
+    ]
     return sorted(found, key=lambda one: str(one["placed_at"]))
 
 

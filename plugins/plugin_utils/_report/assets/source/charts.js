@@ -86,8 +86,8 @@ function bars(periods, width, data, { label, tick, unit = 1, fill = "var(--accen
     width, height: 190, marginLeft: 62, marginRight: 8, marginTop: 12, className: "plot", ariaLabel: label, x, y: { domain: [0, high] },
     marks: [
       ruleY(ticks.slice(1), { stroke: "var(--line)" }),
-      axisX({ ticks: Math.max(2, Math.floor(width / 110)), label: null }),
-      axisY(ticks, { label: null, tickSize: 0, tickFormat: tick }),
+      axisX({ ticks: Math.max(2, Math.floor(width / 110)), label: null, color: "var(--soft)" }),
+      axisY(ticks, { label: null, color: "var(--soft)", tickSize: 0, tickFormat: tick }),
       rectY(data, { x1: "from", x2: "to", y1: "y1", y2: "y2", fill, insetLeft: 0.5, insetRight: 0.5 }),
       ruleY([0]),
       tip(data, pointerX({ x1: "from", x2: "to", y: "y2", title: "title", fill: "var(--back)", stroke: "var(--line)" })),
@@ -113,6 +113,7 @@ function figure(title, note, chart, legend = []) {
     entry.textContent = one;
   }
   for (const style of chart.querySelectorAll("style")) style.remove();
+  for (const part of chart.querySelectorAll("g[aria-label]")) part.removeAttribute("aria-label"); // the chart has one, as an image
   chart.setAttribute("role", "img");
   element.append(chart);
   return element;
@@ -157,13 +158,13 @@ function open(counts, periods, width) {
 function heat(counts, periods, width) {
   if (counts.accounts.size === 0) return null;
   const sorted = [...counts.accounts].sort(([, one], [, other]) => sum(other) - sum(one));
-  const rows = sorted.slice(0, ACCOUNTS).map(([name, files]) => [short(shown(name)) || "unknown", files]);
+  const rows = sorted.slice(0, ACCOUNTS).map(([name, files]) => [shown(name) || "unknown", files]);
   const rest = sorted.slice(ACCOUNTS).map(([, files]) => files);
   if (rest.length) rows.push([`${rest.length} others`, rest.reduce((all, files) => all.map((number, at) => number + files[at]))]);
   const data = rows.flatMap(([name, files], row) => {
     const most = Math.max(...files);
     return files.map((number, period) => ({
-      row: `${row}`, period, share: number ? 0.2 + (0.8 * number) / most : 0, title: `${name}\n${words(periods, period)}\n${whole(number)} delivered`,
+      row: `${row}`, period, share: number ? 0.2 + (0.8 * number) / most : 0, title: `${short(name, 60)}\n${words(periods, period)}\n${whole(number)} delivered`,
     }));
   });
   const step = Math.max(1, Math.ceil(periods.number / Math.max(2, Math.floor(width / 110))));
@@ -174,10 +175,10 @@ function heat(counts, periods, width) {
     opacity: { domain: [0, 1], range: [0, 1] },
     marks: [
       axisX({
-        ticks: Array.from({ length: Math.ceil(periods.number / step) }, (_, number) => number * step), label: null,
+        ticks: Array.from({ length: Math.ceil(periods.number / step) }, (_, number) => number * step), label: null, color: "var(--soft)",
         tickFormat: (period) => new Date(periods.start + period * periods.length).toISOString().slice(5, 10),
       }),
-      axisY({ label: null, tickSize: 0, tickFormat: (row) => rows[row][0] }),
+      axisY({ label: null, color: "var(--soft)", tickSize: 0, tickFormat: (row) => short(rows[row][0], 18) }),
       cell(data, { x: "period", y: "row", fill: "var(--faint)", inset: 0.5 }),
       cell(data, { x: "period", y: "row", fill: "var(--accent)", fillOpacity: "share", inset: 0.5 }),
       tip(data, pointer({ x: "period", y: "row", title: "title", fill: "var(--back)", stroke: "var(--line)" })),
@@ -186,6 +187,6 @@ function heat(counts, periods, width) {
   return figure(`Files delivered a ${periods.name}, by account`, "Each row is relative to its own most. Grey: none.", chart);
 }
 
-function short(name) {
-  return name.length > 20 ? `${name.slice(0, 19)}…` : name;
+function short(name, most) {
+  return name.length > most ? `${name.slice(0, most - 1)}…` : name;
 }

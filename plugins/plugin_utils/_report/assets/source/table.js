@@ -53,15 +53,20 @@ export function showTable(files) {
   document.getElementById("without").hidden = true;
   document.getElementById("table").hidden = false;
   const table = new Tabulator("#grid", {
-    data: rows, columns: ordered.map((name) => column(name, innerWidth > 700)), height: Math.min(560, 42 + 31 * Math.max(rows.length, 3)),
+    data: rows, columns: ordered.map((name) => column(name, innerWidth > 700)), maxHeight: 560,
     layout: "fitDataFill", rowHeight: 30, index: "number", placeholder: "No file has all of these words.", resizableColumnFit: false,
-    rowFormatter: (row) => row.getElement().setAttribute("tabindex", "0"),
+    rowFormatter: (row) => {
+      Object.assign(row.getElement(), { tabIndex: 0, onkeydown: ({ key }) => key === "Enter" && showFile(row.getData(), names) });
+    },
   });
   connect(table, files);
-  table.on("rowClick", (_, row) => showFile(row.getData(), names));
-  document.getElementById("grid").addEventListener("keydown", (event) => {
-    if (event.key === "Enter") event.target.closest(".tabulator-row")?.click();
+  table.on("tableBuilt", () => {
+    // Only what has a role of its own may be between a grid and its rows.
+    for (const [part, role] of [[".tabulator-tableholder", "rowgroup"], [".tabulator-table", "presentation"]]) {
+      document.querySelector(part).setAttribute("role", role);
+    }
   });
+  table.on("rowClick", (_, row) => showFile(row.getData(), names));
   document.getElementById("download").addEventListener("click", () => {
     save(csv(names, table.getData("active").map((row) => names.map((name) => row[name]))));
   });
