@@ -42,9 +42,10 @@ def opened(browser: Browser, path: Path, *, width: int = 1440, heard: list[str],
     page.add_init_script(_LISTEN)
     page.on("console", lambda message: heard.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: heard.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: heard.append(f"dialog: {dialog.message}") or dialog.dismiss())
-    page.on("request", lambda one: one.url in (path.as_uri(), "") or heard.append(f"request: {one.url[:100]}"))
+    page.on("dialog", lambda dialog: heard.append(f"dialog: {dialog.message}"))
+    page.on("request", lambda request: heard.append(f"request: {request.url[:100]}"))
     page.goto(path.as_uri())
+    heard.remove(f"request: {path.as_uri()[:100]}")
     try:
         yield page
     finally:

@@ -91,7 +91,7 @@ def _of_host(number: int, host: Mapping[str, Any]) -> Iterator[Finding]:
         way_out = "Mend that, and make the report again. Nothing is known of the jobs of this host."
         yield Finding("Not reached", number, name, "", reason, host["message"], way_out)
     for job in host["jobs"]:
-        for problem in job["problems"]:
+        for problem in job["problems"] or ():
             reason, status = problem["reason"], problem["status"]
             message, way_out = problem["message"], problem["way_out"]
             yield Finding(_group(reason), number, name, job["job"], reason, message, way_out, status)

@@ -90,10 +90,12 @@ function connect(table, files) {
   const choose = () => {
     const hits = files.search(search.value);
     const wanted = selects.filter(({ value }) => value !== "").map(({ dataset, value }) => [files.of[dataset.column].at, Number(value)]);
+    found.ariaBusy = "false";
     table.setFilter(({ number }) => hits[number] === 1 && wanted.every(([at, value]) => at[number] === value));
   };
   let waiting;
   search.addEventListener("input", () => {
+    found.ariaBusy = "true";
     clearTimeout(waiting);
     waiting = setTimeout(choose, 150);
   });
