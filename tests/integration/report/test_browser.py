@@ -96,7 +96,7 @@ def test_hostile_names_stay_text(show: Show) -> None:
         _search(page, "@SUM(1+1)*cmd.csv", 1, number)
         page.locator(".tabulator-row").press("Enter")
         expect(page.get_by_label("The chosen file")).to_contain_text("/in/@SUM(1+1)*cmd.csv")
-        _hover_each_chart(page)
+        _hover(page)
         assert page.title() == title
         assert page.locator("img").count() == 0
 
@@ -106,18 +106,15 @@ def _has(row: Sequence[Any], name: str) -> bool:
     return all(any(word in as_data(str(value)).lower() for value in row if value is not None) for word in words)
 
 
-def _hover_each_chart(page: Page) -> None:
-    tips = []
-    for chart in page.locator("figure svg").all():
-        chart.scroll_into_view_if_needed()
-        box = chart.bounding_box()
-        assert box is not None
-        page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.3)
-        tip = chart.locator("text").filter(has_text=re.compile(r"2026-11-1\d"))
-        expect(tip).to_be_attached()
-        tips.append(tip.text_content() or "")
-    assert len(tips) == 4
-    assert any(name[:20] in tips[-1] for name in HOSTILE)
+def _hover(page: Page) -> None:
+    """Point at the chart of the accounts: its tip names one of them, and a day."""
+    chart = page.locator("figure svg").last
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.2)
+    tip = chart.locator("text").filter(has_text=re.compile(r"2026-11-1\d"))
+    expect(tip).to_contain_text(re.compile("<script>|<img|'onmouseover"))
 
 
 @pytest.mark.parametrize("width", [390, 820, 1440])

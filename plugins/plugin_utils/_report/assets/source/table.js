@@ -3,12 +3,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import {
-  FilterModule, FormatModule, FrozenColumnsModule, InteractionModule, ResizeColumnsModule, ResizeTableModule, SortModule, Tabulator,
+  FilterModule, FormatModule, FrozenColumnsModule, InteractionModule, ResizeColumnsModule, SortModule, Tabulator,
 } from "tabulator-tables";
 import { bytesInWords, csv, shown } from "./files.js";
 
 Tabulator.registerModule([
-  FilterModule, FormatModule, FrozenColumnsModule, InteractionModule, ResizeColumnsModule, ResizeTableModule, SortModule,
+  FilterModule, FormatModule, FrozenColumnsModule, InteractionModule, ResizeColumnsModule, SortModule,
 ]);
 
 const TITLES = {
@@ -60,6 +60,8 @@ export function showTable(files) {
     },
   });
   connect(table, files);
+  // Not by ResizeTableModule: it makes all rows anew whenever a search changes the height, and so takes the focus away.
+  addEventListener("resize", () => table.redraw());
   table.on("tableBuilt", () => {
     // Only what has a role of its own may be between a grid and its rows.
     for (const [part, role] of [[".tabulator-tableholder", "rowgroup"], [".tabulator-table", "presentation"]]) {
