@@ -18,33 +18,30 @@ from typing import Any
 
 from ...module_utils._engine.local.names import as_data
 
+_PATHS = ("remote_path", "local_path")
 _NAME = "\0"
 """Stands for the row's name at the end of a path. No name has this character."""
 
 
 def pack(files: Mapping[str, Any]) -> str:
     """Return the packed table. Texts are as `as_data` returns them."""
-    columns, rows = list(files["columns"]), files["rows"]
-    name = columns.index("name")
-    packed = [_column([row[number] for row in rows], _ends(rows, number, name)) for number in range(len(columns))]
+    columns = list(files["columns"])
+    by_column = dict(zip(columns, zip(*files["rows"]))) or dict.fromkeys(columns, ())
+    for name in _PATHS:
+        by_column[name] = tuple(map(_short, by_column[name], by_column["name"]))
+    packed = [_column(by_column[name]) for name in columns]
     text = json.dumps({"columns": columns, "packed": packed}, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode("ascii"), 6)).decode("ascii")
 
 
-def _ends(rows: Sequence[Sequence[Any]], column: int, name: int) -> Sequence[Any]:
-    """Return the names by which the values of a column may end; for the column of names, none."""
-    return [None if column == name else row[name] for row in rows]
-
-
-def _column(values: Sequence[Any], ends: Sequence[Any]) -> Mapping[str, Any]:
+def _column(values: Sequence[Any]) -> Mapping[str, Any]:
     numbers: dict[Any, int] = {}
-    at = [numbers.setdefault(_short(value, end), len(numbers)) for value, end in zip(values, ends)]
+    at = [numbers.setdefault(value, len(numbers)) for value in values]
     return {"values": [_data(value) for value in numbers], "at": at}
 
 
-def _short(value: Any, end: Any) -> Any:
-    is_path = end and isinstance(value, str) and value.endswith(f"/{end}")
-    return value[: -len(end)] + _NAME if is_path else value
+def _short(path: str | None, name: str) -> str | None:
+    return f"{path[: -len(name)]}{_NAME}" if path and name and path.endswith(f"/{name}") else path
 
 
 def _data(value: Any) -> Any:

@@ -135,7 +135,7 @@ def test_headings_are_in_order_and_tables_have_scopes(planted: Page) -> None:
 def test_nothing_at_all_says_what_to_check() -> None:
     page = Page(render(nothing()))
     assert "There are no hosts" in page.text("top")
-    assert "filedrop_report_hosts" in page.text("person")
+    assert "filedrop_hosts" in page.text("person")
     assert page.count("table") == 0
 
 
@@ -176,10 +176,12 @@ def test_unknown_values_are_shown_as_unknown() -> None:
     job: dict[str, Any] = document["hosts"][0]["jobs"][0]
     job.update(account=None, direction=None, schedule=None, enabled=None, last_run=None, last_well=None, status=7)
     document["hosts"][0].update(clock_ahead=None, left_out=1200)
+    document["limit"] = "erp*"
     document["hosts"][0]["keys"][0].update(key=None, stage=None, next_step=None, message="It may not be read.")
     document["files"]["rows"][0][7] = None
     document["files"]["rows"][0][4] = "waiting"
     page = Page(render(document))
+    assert "Only a part of the fleet: --limit erp*" in page.text("top")
     assert "never ran" in page.text("jobs")
     assert "1200 older files" in page.text("hosts")
     assert "It may not be read." in page.text("keys")
