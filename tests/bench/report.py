@@ -36,7 +36,7 @@ def main() -> int:
         print(f"{given.hosts} hosts, {given.files:,} files: {path.stat().st_size / 2**20:.1f} MiB")
         print(f"{'made':14} {time.monotonic() - began:6.2f} s")
         name = document["files"]["rows"][-1][6]
-        rounds = [_round(browser, path, name) for _ in range(given.rounds)]
+        rounds = [_round(browser, path, name) for _round_no in range(given.rounds)]
     for what in rounds[0]:
         seconds = [one[what] for one in rounds]
         print(f"{what:14} {min(seconds):6.2f} s at best, {max(seconds):6.2f} s at worst")

@@ -112,7 +112,7 @@ def hostile() -> dict[str, Any]:
 
 def _file(chance: random.Random, names: list[str], number: int, *, planted: bool) -> list[Any]:
     host = names[number % len(names)]
-    job, account, direction, _, pattern = _JOBS[chance.randrange(len(_JOBS))]
+    job, account, direction, _schedule, pattern = _JOBS[chance.randrange(len(_JOBS))]
     if host == "box1":
         job, account, direction = "import-2001234", "this-host", "import"
     days = min(int(abs(chance.gauss(0, 14))), DAYS - 1) if chance.random() < 0.3 else chance.randrange(DAYS)
