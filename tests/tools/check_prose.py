@@ -5,10 +5,8 @@
 """Find sentences that a reader must read twice: ``check_prose.py FILE...``.
 
 It reads Markdown pages, and the descriptions in documentation strings of plugins and in argument specs of roles. It
-reports sentences of more than 35 words. In pages it also reports lines of more than 120 characters. A list of names
-of options counts as one word. Code, links, a single word and generated
-tables
-may be longer.
+reports sentences of more than 35 words; a list of names counts as one word. In pages it also reports lines of more than
+120 characters. Code, links, single words and generated tables may be longer.
 """
 
 from __future__ import annotations
