@@ -174,16 +174,16 @@ class Configuration:
                     require_private(found.path, found.status, option=secret)
             return account_from_options({**self._with_secrets(found.options), "account": name})
 
-    def check_account(self, name: str) -> None:
-        """Check an account without its secrets, which only the user of its jobs may be able to read."""
+    def account_without_secrets(self, name: str) -> Account:
+        """Read one account. Its secrets, which only the user of its jobs may be able to read, are placeholders."""
         if name == THIS_HOST:
-            return
+            return self.account(name)
         found = self._load("accounts", name)
         with found.named_in_errors():
             options = found.options
             _refuse_unknown(options, ACCOUNT_OPTIONS, _ACCOUNT_HINTS)
             given = {secret: "secret" for secret in SECRETS if options.get(secret) or options.get(f"{secret}_file")}
-            account_from_options({**self._with_key(options), **given, "account": name})
+            return account_from_options({**self._with_key(options), **given, "account": name})
 
     def private_key_file(self, name: str) -> tuple[str | None, bool]:
         """Return the path of an account's private key, and whether it can be rotated.

@@ -42,8 +42,14 @@ def test_status_after_runs(ready: Host, sshd: SshServer) -> None:
     assert set(job) == {
         *("job", "account", "direction", "enabled", "schedule", "running", "status", "held", "unfinished"),
         *("last_run", "last_well", "problems", "waiting", "blocked", "stuck", "waiting_since"),
+        *("folders", "remote_dir"),
     }
     assert (job["job"], job["enabled"], job["schedule"], job["running"]) == ("invoices", True, "every 15m", False)
+    assert (job["folders"], job["remote_dir"]) == ([str(ready.outbox)], "input")
+    assert [one["folders"] for one in told.document["jobs"][1:]] == [[str(ready.inbox)]]
+    (account,) = told.document["accounts"]
+    expected = {name: sshd.account_options()[name] for name in ("host", "port", "username", "host_keys")}
+    assert account == {"account": "acme", "protocol": "sftp", **expected}
     assert {name: job["last_run"][name] for name in ("status", "delivered", "held", "failed", "bytes", "reason")} == {
         "status": 0,
         "delivered": 2,

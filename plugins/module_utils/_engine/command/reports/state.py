@@ -72,7 +72,7 @@ def state_of(context: CommandContext, ledger: Ledger, triggers: Triggers | None,
     try:
         with as_owner(context.ledger, reading=True):  # as the runs read them
             state.job = context.configuration.job(name)
-        context.configuration.check_account(state.job.account)
+        context.configuration.account_without_secrets(state.job.account)
     except FiledropError as error:
         state.problems.append(Problem.of(error))
     if state.job is not None:

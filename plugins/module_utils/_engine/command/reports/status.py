@@ -23,6 +23,7 @@ from ...text import iso_time
 from ..console import WARNING, count_of
 from ..context import CommandContext, require_known, require_ledger
 from ..exit_status import WELL, status_of_past, worst_status
+from .accounts import describe_accounts
 from .after_run import write_metrics
 from .alarms import notify as tell_receiver
 from .keys import describe_keys, key_line
@@ -54,7 +55,8 @@ def status(
         if not chosen:
             found += without_files(context, ledger, found)
             found += started_in_vain(context, ledger, triggers, {state.name for state in found})
-    keys = describe_keys(context, dict.fromkeys(state.job.account for state in found if state.job is not None))
+    accounts = dict.fromkeys(state.job.account for state in found if state.job is not None)
+    keys = describe_keys(context, accounts)
     notes = [*triggers.notes, *(_told(context, found) if notify else ())]
     if metrics_file is not None:
         write_metrics(context, metrics_file)
@@ -64,6 +66,7 @@ def status(
         "status": worst,
         "ledger": context.ledger,
         "jobs": [_document(state) for state in found],
+        "accounts": describe_accounts(context, accounts),
         "keys": keys,
         "placed": [placed_document(one) for one in lying],
         "notes": notes,
@@ -92,6 +95,8 @@ def _document(state: JobState) -> dict[str, Any]:
         "direction": key and key.direction,
         "enabled": job and job.enabled,
         "schedule": job and str(job.schedule),
+        "folders": job and list(job.job.arrivals or job.job.folders.written),
+        "remote_dir": job and job.job.remote_dir,
         "running": state.running_since is not None,
         "status": state.status,
         "held": state.held,

@@ -247,7 +247,7 @@ def test_an_account_can_be_checked_by_who_may_not_use_its_key(house: House) -> N
     """Root keeps the keys where systemd passes them to the jobs, and the jobs' user asks for the status."""
     house.put("keys/amili", "a key", 0o600)
     (house.folder / "keys").chmod(0)
-    without_privileges(lambda: house.read.check_account("amili"))
+    without_privileges(lambda: house.read.account_without_secrets("amili"))
     with pytest.raises(InputError, match="systemctl start") as refused:
         without_privileges(lambda: house.read.account("amili"))
     assert refused.value.reason == "key_unreadable"
