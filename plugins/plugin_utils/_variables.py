@@ -45,6 +45,7 @@ OF_PLAYBOOKS = (
     *("filedrop_quickstart_provider", "filedrop_progress"),
     *("filedrop_export_job", *OF_EXPORT.values()),
     *("filedrop_account", "filedrop_onboard_folder", "filedrop_key_grace", "filedrop_key_interval"),
+    *("filedrop_report_folder", "filedrop_report_since", "filedrop_report_files"),
 )
 
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}

@@ -2,20 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hosts for playbooks that write below /etc, on one machine: each has a layer of its own over /etc, and no other."""
+"""Hosts for playbooks that write below /etc, on one machine: each has a layer of its own over /etc."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 _SCRIPT = """#!/bin/sh
-# Run a program in this host: with its own /etc, and as if systemd were its first process.
+# Run a program in this host: with folders of its own, and as if systemd were its first process.
 exec unshare --mount --propagation private sh -c '
-mount -t overlay overlay -o lowerdir=/etc,upperdir={folder}/etc,workdir={folder}/work /etc &&
-mount --bind {folder}/run /run && exec "$@"' sh {program} "$@"
+{overlays} mount --bind {folder}/run /run && exec "$@"' sh {program} "$@"
 """
+_OVERLAY = "mount -t overlay overlay -o lowerdir=/{0},upperdir={1}/{0},workdir={1}/work/{0} /{0} &&"
 
 
 class MountedHost:
@@ -23,14 +24,18 @@ class MountedHost:
 
     :ivar python: the interpreter for its modules.
     :ivar etc: what differs in its /etc.
+    :param more: other folders of which it has its own.
     """
 
-    def __init__(self, folder: Path, program: str = "/usr/bin/python3") -> None:
+    def __init__(self, folder: Path, program: str = "/usr/bin/python3", more: Sequence[str] = ()) -> None:
+        self.folder = folder
         self.etc = folder / "etc"
-        for made in (self.etc, folder / "work", folder / "run" / "systemd" / "system"):
-            made.mkdir(parents=True)
+        own = ("etc", *more)
+        for made in (*own, *(f"work/{name}" for name in own), "run/systemd/system"):
+            (folder / made).mkdir(parents=True)
         self.python = folder / "python"
-        self.python.write_text(_SCRIPT.format(folder=folder, program=program))
+        overlays = " ".join(_OVERLAY.format(name, folder) for name in own)
+        self.python.write_text(_SCRIPT.format(folder=folder, program=program, overlays=overlays))
         self.python.chmod(0o755)
 
     @property
