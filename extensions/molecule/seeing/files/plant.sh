@@ -7,6 +7,7 @@ client12)
     echo order >/srv/seeing/orders/order-1.xml
     FAKETIME_DONT_FAKE_MONOTONIC=1 faketime -f -2h filedrop run orders
     systemctl start filedrop@orders.service || true
+    systemctl start filedrop@stopped.service
     systemctl stop filedrop@stopped.timer
     ;;
 client13)
