@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from ansible import constants
@@ -46,7 +46,7 @@ class ActionModule(FiledropAction):
             return {**found, **self._gather(given, about)}
         try:
             variables = self.variables(about)
-            choice = wanted(variables, time.time())
+            choice = wanted(variables, time.time(), len(given.get("hosts", ())))
         except InvalidVariables as error:
             return {**found, **refused(error.problems)}
         if given["step"] == "choose":
@@ -76,12 +76,10 @@ class ActionModule(FiledropAction):
 
     def _write(self, given: Mapping[str, Any], choice: Wanted) -> _Result:
         check = bool(self._task.check_mode)
-        answers = [answer_of(host, result, _kept(host)) for host, result in given["results"].items()]
+        answers = (answer_of(host, result, _kept(host)) for host, result in given["results"].items())
         document = document_of(answers, Period(time.time(), given["since"]), limit=given["limit"])
         changed = write(choice.folder, document, check=check)
-        for answer in answers:
-            with suppress(FileNotFoundError):
-                os.unlink(_kept(answer.host))
+        shutil.rmtree(os.path.dirname(_kept("")), ignore_errors=True)
         where = os.path.join(choice.folder, PAGE)
         lines = [f"{headline(document)}.", *lines_of(document)]
         lines.append(f"The report {'would be written to' if check else 'is in'} {where}.")

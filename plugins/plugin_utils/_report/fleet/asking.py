@@ -27,6 +27,9 @@ FOLDER = "filedrop-report"
 
 SINCE = "30d"
 FILES = 10_000
+FILES_IN_ALL, FEWEST_FILES = 300_000, 1_000
+"""What the control node takes of all hosts together: 300 MB of memory. With many hosts, each may send fewer files."""
+
 MOST_BYTES = 512 * 1024**2
 """The size of an answer when it is unpacked: 100,000 files have 100 MB."""
 
@@ -47,9 +50,10 @@ class Wanted:
     files: int
 
 
-def wanted(variables: Variables, now: float) -> Wanted:
+def wanted(variables: Variables, now: float, hosts: int = 1) -> Wanted:
     """Read the variables. Unknown ones stay in `Variables.problems`: the report is to be made nevertheless.
 
+    :param hosts: how many hosts are asked.
     :raises InvalidVariables: one is invalid.
     """
     unknown = list(variables.problems)
@@ -72,6 +76,7 @@ def wanted(variables: Variables, now: float) -> Wanted:
     problems = [problem for problem in variables.problems if problem not in unknown]
     if problems:
         raise InvalidVariables(problems)
+    files = min(files, max(FEWEST_FILES, FILES_IN_ALL // max(1, hosts)))
     return Wanted(os.path.abspath(os.path.expanduser(folder)), since, files)
 
 

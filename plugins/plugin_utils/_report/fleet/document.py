@@ -56,9 +56,10 @@ class _Host:
     files: list[File] = field(default_factory=list)
 
 
-def document_of(answers: Sequence[Answer], period: Period, *, limit: str = "") -> dict[str, Any]:
+def document_of(answers: Iterable[Answer], period: Period, *, limit: str = "") -> dict[str, Any]:
     """Return the document.
 
+    :param answers: one at a time is in memory.
     :param limit: which part of the fleet was asked; empty for all of it.
     """
     hosts = [_host(answer, iso_time(period.since)) for answer in answers]
@@ -113,7 +114,8 @@ def _answered(document: dict[str, Any], answer: Answer, since: str) -> _Host:
     status = shaped(given.get("status") or {}, {**STATUS, "status": (*COUNT, type(None))})
     counts = shaped(given.get("counts") or {}, {str(key): COUNT for key in given.get("counts") or {}})
     mailboxes = texts((given.get("server") or {}).get("accounts") or {}, "server")
-    files = [_file(row) for row in about["rows"]]
+    known: dict[str, str] = {}
+    files = [_file(row, known) for row in about["rows"]]
     found = {key: status[key] for key in ("status", "jobs", "keys", "placed", "notes")}
     document.update(found, version=about["version"], counts=counts)
     document["left_out"] = max(0, sum(counts.values()) - len(files))
@@ -138,14 +140,20 @@ def _answered(document: dict[str, Any], answer: Answer, since: str) -> _Host:
 _TEXTS = frozenset({"job", "account", "direction", "outcome", "name", "changed"})
 
 
-def _file(row: Sequence[Any]) -> File:
+def _file(row: Sequence[Any], known: dict[str, str]) -> File:
+    """Read a file.
+
+    :param known: texts of this host as data. Most of them are in many rows, and are kept once.
+    """
     if len(row) != len(File._fields):
         raise Misshapen("a file has other columns")
     for name, cell in zip(File._fields, row):
         kind = type(cell)
         if kind is not (int if name == "size" else str) and (cell is not None or name in _TEXTS):
             raise Misshapen(f"{name} of a file is {kind.__name__}")
-    return File._make(as_data(cell) if isinstance(cell, str) else cell for cell in row)
+        if kind is str and cell not in known:
+            known[cell] = as_data(cell)
+    return File._make(known[cell] if isinstance(cell, str) else cell for cell in row)
 
 
 def _share(sizes: Sequence[int], most: int) -> int:
