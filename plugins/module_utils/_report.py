@@ -51,7 +51,7 @@ class File(NamedTuple):
 
 SERVER = "/etc/filedrop-server"
 OPEN = ("held", "waiting", "unfinished")
-_SECONDS = 300
+_SECONDS = 120
 _Document = dict[str, Any]
 
 

@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible import constants
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.text import iso_time
 from ansible_collections.courier.filedrop.plugins.plugin_utils._accounts import InvalidVariables
 from ansible_collections.courier.filedrop.plugins.plugin_utils._action import FiledropAction, refused
 from ansible_collections.courier.filedrop.plugins.plugin_utils._report.findings import headline
@@ -53,14 +52,14 @@ class ActionModule(FiledropAction):
             more = {"warnings": variables.problems} if variables.problems else {}
             return {**found, **more, "since": choice.since, "files": choice.files}
         try:
-            return {**found, **self._write(given, choice)}
+            return {**found, **self._write(given, choice, about["hostvars"])}
         except OSError as error:
             text = f"The report cannot be written to {choice.folder!r}: {error.strerror or error}."
             return {**found, **refused([f"{text} Set filedrop_report_folder to a folder of yours."])}
 
     def _gather(self, given: Mapping[str, Any], about: Mapping[str, Any]) -> _Result:
         before = time.time()
-        result = self.on_host("report", {"since": iso_time(given["since"]), "files": given["files"]}, about)
+        result = self.on_host("report", {"since": given["since"], "files": given["files"]}, about)
         after = time.time()
         packed = result.pop("packed", None)
         if not isinstance(packed, str):
@@ -74,9 +73,9 @@ class ActionModule(FiledropAction):
         addresses = [variables.get(name) for name in ("inventory_hostname", "ansible_host", "filedrop_server_host")]
         return {"changed": False, "clock_ahead": clock, "addresses": [each for each in addresses if each]}
 
-    def _write(self, given: Mapping[str, Any], choice: Wanted) -> _Result:
+    def _write(self, given: Mapping[str, Any], choice: Wanted, variables: Mapping[str, Any]) -> _Result:
         check = bool(self._task.check_mode)
-        answers = (answer_of(host, result, _kept(host)) for host, result in given["results"].items())
+        answers = (answer_of(host, _asked(variables[host]), _kept(host)) for host in given["hosts"])
         document = document_of(answers, Period(time.time(), given["since"]), limit=given["limit"])
         changed = write(choice.folder, document, check=check)
         shutil.rmtree(os.path.dirname(_kept("")), ignore_errors=True)
@@ -84,6 +83,14 @@ class ActionModule(FiledropAction):
         lines = [f"{headline(document)}.", *lines_of(document)]
         lines.append(f"The report {'would be written to' if check else 'is in'} {where}.")
         return {"changed": changed, "msg": lines, "path": where, "_ansible_verbose_always": True}
+
+
+def _asked(variables: Mapping[str, Any]) -> _Result:
+    """Return what is needed of the task that asked a host."""
+    result = variables.get("__filedrop_asked") or {}
+    return {
+        name: plain(result.get(name)) for name in ("msg", "unreachable", "module_stderr", "clock_ahead", "addresses")
+    }
 
 
 def _kept(host: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from ....module_utils._engine.config import options as read
 from ....module_utils._engine.errors import FiledropError
 from ....module_utils._engine.ledger.history import MOST, question_from_options
+from ....module_utils._engine.text import iso_time
 from ....module_utils._report import unpacked
 from ..._accounts import InvalidVariables
 from ..._variables import Variables
@@ -41,12 +42,12 @@ _LONGEST = 400
 class Wanted:
     """Hold what the variables say of a report.
 
-    :ivar since: the time from which it tells of files, in seconds since 1970.
+    :ivar since: the time from which it tells of files, in ISO 8601.
     :ivar files: the maximum number of files of one host.
     """
 
     folder: str
-    since: float
+    since: str
     files: int
 
 
@@ -77,7 +78,7 @@ def wanted(variables: Variables, now: float, hosts: int = 1) -> Wanted:
     if problems:
         raise InvalidVariables(problems)
     files = min(files, max(FEWEST_FILES, FILES_IN_ALL // max(1, hosts)))
-    return Wanted(os.path.abspath(os.path.expanduser(folder)), since, files)
+    return Wanted(os.path.abspath(os.path.expanduser(folder)), iso_time(since), files)
 
 
 def answer_of(host: str, result: Mapping[str, Any], kept: str) -> Answer:

@@ -43,10 +43,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Period:
-    """Hold when a report is made, and the time from which it tells of files, both in seconds since 1970."""
+    """Hold when a report is made, in seconds since 1970, and the time from which it tells of files, in ISO 8601."""
 
     now: float
-    since: float
+    since: str
 
 
 @dataclass
@@ -62,7 +62,7 @@ def document_of(answers: Iterable[Answer], period: Period, *, limit: str = "") -
     :param answers: one at a time is in memory.
     :param limit: which part of the fleet was asked; empty for all of it.
     """
-    hosts = [_host(answer, iso_time(period.since)) for answer in answers]
+    hosts = [_host(answer, period.since) for answer in answers]
     share = _share([len(host.files) for host in hosts], MOST_FILES)
     rows = [[host.document["host"], *file[:-1]] for host in hosts for file in host.files[:share]]
     for host in hosts:
@@ -71,7 +71,7 @@ def document_of(answers: Iterable[Answer], period: Period, *, limit: str = "") -
     rows.sort(key=lambda row: str(row[changed]), reverse=True)
     return {
         "made_at": iso_time(period.now),
-        "since": iso_time(period.since),
+        "since": period.since,
         "version": VERSION,
         "limit": as_data(limit),
         "hosts": [host.document for host in hosts],

@@ -26,7 +26,7 @@ from ansible_collections.courier.filedrop.plugins.plugin_utils._report.fleet.doc
 )
 from ansible_collections.courier.filedrop.plugins.plugin_utils._variables import Variables
 
-PERIOD = Period(now=1_796_000_000.0, since=1_795_000_000.0)
+PERIOD = Period(now=1_796_000_000.0, since="2026-11-18T11:06:40Z")
 JOB: dict[str, Any] = {
     **dict(zip(("job", "account", "direction", "schedule"), ("invoices", "amili", "dropoff", "every 15m"))),
     **dict.fromkeys(("status", "held", "unfinished", "waiting", "blocked", "stuck"), 0),
@@ -130,7 +130,7 @@ def test_too_many_files_are_left_out_where_there_are_most(monkeypatch: pytest.Mo
 
 
 def test_two_reports_are_equal_if_nothing_has_happened() -> None:
-    later = Period(PERIOD.now + 60, PERIOD.since + 60)
+    later = Period(PERIOD.now + 60, "2026-11-18T11:07:40Z")
     first, second = document_of([answer()], PERIOD), document_of([answer()], later)
     assert first != second
     assert without_times(first) == without_times(second)
@@ -184,7 +184,7 @@ def test_unknown_variables_do_not_keep_a_report_from_being_made() -> None:
     given = {"filedrop_report_since": "2026-11-01", "filedrop_report_files": "500", "filedrop_acounts": {}}
     variables = Variables(given, given.__getitem__)
     found = wanted(variables, PERIOD.now)
-    assert (found.files, found.since) == (500, 1793491200.0)
+    assert (found.files, found.since) == (500, "2026-11-01T00:00:00Z")
     assert len(variables.problems) == 1
 
 
