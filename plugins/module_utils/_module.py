@@ -225,8 +225,15 @@ def transfer_of_inventory(module: AnsibleModule) -> None:
         if given["export"]:
             about = configuration.preset_and_protocol_of(job.account)
             job, only = narrowed(job, given["export"], *about, named=VARIABLES)
-        limits = {"time_limit": job.time_limit, "retention": job.retention, "max_age": job.max_age}
-        found = _run(module, job.job, account, only=only, **limits)
+        found = _run(
+            module,
+            job.job,
+            account,
+            only=only,
+            time_limit=job.time_limit,
+            retention=job.retention,
+            max_age=job.max_age,
+        )
     _exit(module, found, job.job, told=name)
 
 

@@ -136,7 +136,11 @@ def test_a_fleet_with_both_ends_and_hosts_that_cannot_be_asked(
     old = fleet.add("old", Erp(tmp_path / "old", None))
     old.command.write_text("#!/bin/sh\necho filedrop 0.0.1; echo 'no such option: --json' >&2; exit 2\n")
     old.command.chmod(0o755)
-    fleet.hosts["gone"] = {"ansible_host": "127.0.0.1", "ansible_port": free_port(), "ansible_become_password": "s3cr3t-pass"}
+    fleet.hosts["gone"] = {
+        "ansible_host": "127.0.0.1",
+        "ansible_port": free_port(),
+        "ansible_become_password": "s3cr3t-pass",
+    }
 
     for name in ("one.xml", "two.xml", "changed.xml", *HOSTILE):
         (erp.outbox / name).write_text(f"content of {name!r}")

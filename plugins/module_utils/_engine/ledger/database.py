@@ -193,8 +193,8 @@ def _check_version(db: sqlite3.Connection, path: str) -> None:
         raise LedgerError(
             "ledger_version",
             f"The ledger {path!r} has version {version}, of a release before 1.0.0, which this filedrop does not read.",
-            "Keep the file: it shows what was sent. Move it away, and create a new ledger with filedrop init. Before that, "
-            "move files away that were sent and kept: with a new ledger, jobs send them again.",
+            "Keep the file: it shows what was sent. Move it away, and create a new ledger with filedrop init. Before "
+            "that, move files away that were sent and kept: with a new ledger, jobs send them again.",
         )
 
 

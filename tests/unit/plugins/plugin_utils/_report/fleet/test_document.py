@@ -190,4 +190,4 @@ def test_unknown_variables_do_not_keep_a_report_from_being_made() -> None:
 
 @pytest.mark.parametrize(("hosts", "files"), [(1, 10_000), (30, 10_000), (100, 3000), (5000, 1000)])
 def test_many_hosts_send_fewer_files_each(hosts: int, files: int) -> None:
-    assert wanted(Variables({}, {}.__getitem__), PERIOD.now, hosts).files == files
+    assert wanted(Variables({}, dict[str, str]().__getitem__), PERIOD.now, hosts).files == files
