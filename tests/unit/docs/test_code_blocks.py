@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, the filedrop authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each code block of each page is read by the code that reads it in real life.
+
+Variables are validated as the role does it, commands by the parser of the command, and tasks by the options of their
+modules. The blocks of the README and of the first exchange are also executed, by tests of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.parser import make_parser
+from ansible_collections.courier.filedrop.plugins.plugin_utils._deployment import Deployment
+from ansible_collections.courier.filedrop.plugins.plugin_utils._variables import Variables
+from support.pages import CHECKOUT
+
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0RI5DcFDeWYNfW9OnVZsfZSTbSYrO3bjwjHHmFEAaF"
+FINGERPRINT = f"SHA256:{'A' * 43}"
+ACCOUNTS = {
+    "amili": {"preset": "amili_sftp", "username": "2001234", "host_keys": [HOST_KEY]},
+    "customer": {"host": "sftp.example.com", "username": "billit", "host_keys": [HOST_KEY]},
+}
+OF_SERVER = "filedrop_server_"
+# What a page shows of other programs. Their own manuals are right about these.
+OTHER_PROGRAMS = {
+    *("ansible-galaxy", "cat", "git", "install", "journalctl", "make", "python", "python3", "sqlite3", "systemctl"),
+    ".venv/bin/antsibull-changelog",
+    ".venv/bin/python",
+}
+
+
+class Block(NamedTuple):
+    page: str
+    language: str
+    text: str
+
+
+def blocks() -> Iterator[Block]:
+    for path in (CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))):
+        found = re.finditer(r"^( *)```(\w*)\n(.*?)^\1```", path.read_text(), re.MULTILINE | re.DOTALL)
+        for one in found:
+            text = "".join(line.removeprefix(one[1]) for line in one[3].splitlines(keepends=True))
+            yield Block(path.name, one[2], text)
+
+
+BLOCKS = list(blocks())
+
+
+def of(*languages: str) -> pytest.MarkDecorator:
+    chosen = [block for block in BLOCKS if block.language in languages]
+    return pytest.mark.parametrize("block", chosen, ids=[f"{one.page}: {one.text[:30]!r}" for one in chosen])
+
+
+def test_the_language_of_each_block_is_named_and_known() -> None:
+    assert {block.language for block in BLOCKS} == {"console", "json", "shell", "text", "yaml"}
+
+
+@of("json")
+def test_json_is_json(block: Block) -> None:
+    json.loads(block.text)
+
+
+@of("shell")
+def test_commands_are_those_that_there_are(block: Block) -> None:
+    check_commands(block.text)
+
+
+@of("console")
+def test_commands_with_their_output_are_those_that_there_are(block: Block) -> None:
+    check_commands("".join(re.findall(r"^\$ (.*\n)", block.text, re.MULTILINE)))
+
+
+def check_commands(text: str) -> None:
+    subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+    text = re.sub(r"<<'END'.*?^END$", "", text, flags=re.MULTILINE | re.DOTALL).replace("\\\n", " ")
+    for line in text.splitlines():
+        words = shlex.split(re.sub(r"^sudo -u \S+ ", "", line), comments=True)
+        if not words or "=" in words[0]:
+            continue
+        program, *arguments = words
+        if program == "filedrop":
+            make_parser().parse_args(arguments)
+        elif program == "ansible-playbook":
+            name = arguments[0].removeprefix("courier.filedrop.")
+            assert (CHECKOUT / "playbooks" / f"{name}.yml").exists()
+        else:
+            assert program in OTHER_PROGRAMS
+
+
+@of("yaml")
+def test_variables_and_tasks_are_accepted(block: Block) -> None:
+    found = yaml.safe_load(
+        re.sub(r"ssh-ed25519 AAAA\S*?\.\.\.", HOST_KEY, block.text).replace("SHA256:...", FINGERPRINT)
+    )
+    if isinstance(found, list):
+        check_tasks(found)
+    elif "companions" in found:
+        check_variables(
+            {"filedrop_jobs": {"one": {"account": "customer", "direction": "dropoff", "src": "/a", **found}}}
+        )
+    else:
+        check_variables(found.get("erp", {}).get("vars") or found)
+
+
+def check_variables(given: Mapping[str, Any]) -> None:
+    """What is left to the reader, such as the account of a job, is filled in."""
+    given = {name: _filled_in(value) for name, value in given.items() if not name.startswith(OF_SERVER)}
+    jobs = given.get("filedrop_jobs", {})
+    needed = {job["account"] for job in jobs.values() if "account" in job}
+    accounts = {name: ACCOUNTS.get(name, ACCOUNTS["customer"]) for name in needed}
+    given["filedrop_accounts"] = {**accounts, **given.get("filedrop_accounts", {})}
+    for job in jobs.values():
+        if job["direction"] in ("dropoff", "pickup") and job["account"] == "customer":
+            job.setdefault("remote_dir", "in")
+    Deployment(Variables(given, given.__getitem__), "erp1").plan("systemd", "root")
+
+
+def _filled_in(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _filled_in(one) for name, one in value.items()}
+    if isinstance(value, str) and "{{" in value:
+        return 2 if "length" in value else 0 if "index(" in value else "from a vault"
+    return value
+
+
+def check_tasks(entries: list[dict[str, Any]]) -> None:
+    for entry in entries:
+        for task in entry.get("tasks", [entry]):
+            for name, options in task.items():
+                if name.startswith("courier.filedrop."):
+                    check_options(name.rpartition(".")[2], options or {})
+
+
+def check_options(module: str, options: Mapping[str, Any]) -> None:
+    source = (CHECKOUT / "plugins" / "modules" / f"{module}.py").read_text()
+    documented = source + (CHECKOUT / "plugins" / "doc_fragments" / "account.py").read_text()
+    documented += (CHECKOUT / "plugins" / "doc_fragments" / "job.py").read_text()
+    for option in options:
+        assert re.search(rf"^  +{option}:$", documented, re.MULTILINE), f"{module}: {option}"
