@@ -53,7 +53,7 @@ playbooks = $(if $(FULL)$(ARGS),tests/integration/playbooks,$(addprefix tests/in
 PLAYBOOKS_ON_2.16.14 = $(call playbooks,export inventory jobs onboard)
 PLAYBOOKS_ON_2.18.19 = $(call playbooks,jobs)
 PLAYBOOKS_ON_2.20.10 = $(call playbooks,jobs)
-PLAYBOOKS_ON_2.21.5 = $(call playbooks,jobs)
+PLAYBOOKS_ON_2.21.5 = $(call playbooks,jobs) tests/empty_host
 
 ##@ To see it work
 
