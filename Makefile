@@ -42,7 +42,8 @@ ENGINE_VENVS := python-3.9 paramiko-2.12 paramiko-3.5
 TRIED_VENVS = $(if $(FULL)$(ARGS),$(ENGINE_VENVS),$(if $(shell $(PYTHON) tests/tools/find_python.py 3.9),python-3.9,paramiko-2.12) paramiko-3.5)
 ENGINE_UNIT := tests/unit/plugins/module_utils/_engine
 ENGINE_INTEGRATION := tests/integration/engine
-OLDER_UNIT := $(if $(FULL)$(ARGS),$(ENGINE_UNIT),$(addprefix $(ENGINE_UNIT)/,keys remote))
+# Of paramiko alone, only connections differ.
+OLDER_UNIT = $(if $(FULL)$(ARGS),$(ENGINE_UNIT),$(addprefix $(ENGINE_UNIT)/,$(if $(filter paramiko-3.5,$*),remote/ssh remote/sftp,keys remote)))
 OLDER_INTEGRATION := $(if $(FULL)$(ARGS),$(ENGINE_INTEGRATION),$(addprefix $(ENGINE_INTEGRATION)/test_,$(addsuffix .py, \
     bad_connection cuts keypair many_files move ssh)) -k 'not openssh')
 # The other releases of ansible-core, the oldest with more of the playbooks. The newer ones need Python 3.12.
@@ -50,7 +51,7 @@ OLDER_RELEASES := 2.16.14 2.18.19
 NEWER_RELEASES := 2.20.10 2.21.5
 RELEASES := $(OLDER_RELEASES) $(NEWER_RELEASES)
 playbooks = $(if $(FULL)$(ARGS),tests/integration/playbooks,$(addprefix tests/integration/playbooks/test_,$(addsuffix .py,$(1))))
-PLAYBOOKS_ON_2.16.14 = $(call playbooks,export inventory jobs onboard)
+PLAYBOOKS_ON_2.16.14 = $(call playbooks,jobs onboard)
 PLAYBOOKS_ON_2.18.19 = $(call playbooks,jobs)
 PLAYBOOKS_ON_2.20.10 = $(call playbooks,jobs)
 PLAYBOOKS_ON_2.21.5 = $(call playbooks,jobs) tests/empty_host
@@ -131,11 +132,11 @@ integration-over-openssh: .venv/test.stamp | packages-tests
 
 .PHONY: crashes power storms fuzz faults mutations
 crashes: .venv/test.stamp | packages-tests ## kill runs at every step, cut their connections, and run again (ARGS='-k pickup')
-	tests/faults/in_two $(VENV)/python -m pytest tests/faults/test_crashes.py tests/faults/test_import_crashes.py $(FULL) $(ARGS)
+	tests/faults/in_three $(VENV)/python -m pytest tests/faults/test_crashes.py tests/faults/test_import_crashes.py $(FULL) $(ARGS)
 power: .venv/test.stamp | packages-tests ## cut the power after every system call of a run, and run again (ARGS='-k pickup')
-	tests/faults/in_two $(VENV)/python -m pytest tests/faults/power $(FULL) $(ARGS)
+	tests/faults/in_three $(VENV)/python -m pytest tests/faults/power $(FULL) $(ARGS)
 storms: .venv/test.stamp | packages-tests ## random storms of crashes, cuts and faults, every byte accounted for (ARGS='--storms 5000')
-	tests/faults/in_two $(VENV)/python -m pytest tests/faults/storms $(FULL) $(ARGS)
+	tests/faults/in_three $(VENV)/python -m pytest tests/faults/storms $(FULL) $(ARGS)
 fuzz: build/venvs/fuzz.stamp .venv/test.stamp ## fuzz what a server can send, led by coverage (FUZZ='--seconds 3600 --target servers')
 	$(VENV)/python -m pytest tests/faults/fuzz
 	build/venvs/fuzz/bin/python tests/faults/fuzz/fuzz.py $(if $(FULL),--seconds 60) $(FUZZ)

@@ -18,7 +18,7 @@ _REPORTS = pytest.StashKey["list[Report]"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--claims", help="a folder: processes side by side that share it take each test once (in_two)")
+    parser.addoption("--claims", help="a folder: processes side by side that share it take each test once (in_three)")
     parser.addoption("--seed", type=int, default=1, help="for what is drawn by chance")
 
 

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -32,12 +32,13 @@ from faults.variants import (
 )
 
 
-def _named(variants: tuple[Variant, ...]) -> list[object]:
+def _named(variants: tuple[Variant, ...], every_day: Container[str] = EVERY_DAY) -> list[object]:
     rare = [pytest.mark.full]
-    return [pytest.param(one, id=one.name, marks=() if one.name in EVERY_DAY else rare) for one in variants]
+    return [pytest.param(one, id=one.name, marks=() if one.name in every_day else rare) for one in variants]
 
 
 MAIN = tuple(one for one in SINGLES if one.name in TO_THE_END)
+TWICE_EVERY_DAY = ("rename-archive-openssh", "direct-delete-openssh", "pickup-delete", "share-delete")
 
 
 @contextmanager
@@ -117,7 +118,7 @@ def test_between_a_crash_and_the_next_run_anything_may_happen(
         explorer.meet_events(crash=full and variant.name == "pickup-delete")
 
 
-@pytest.mark.parametrize("variant", _named(MAIN))
+@pytest.mark.parametrize("variant", _named(MAIN, every_day=TWICE_EVERY_DAY))
 def test_another_run_of_the_same_job_may_begin_at_every_step(variant: Variant, reports: list[Report]) -> None:
     with _explored(variant, f"{variant.name}, twice", reports) as explorer:
         explorer.begin_twice()

@@ -258,8 +258,8 @@ EVERY_DAY = TO_THE_END | frozenset(
         *("batch-rename-archive-openssh", "batch-direct-delete-hiding", "batch-pickup-delete"),
         *("set-rename-archive-openssh", "set-direct-archive-hiding", "set-pickup-delete"),
         *("ssh-rename-archive", "ssh-pickup-delete", "child-rename-archive", "child-pickup-delete"),
-        *("vsftpd-rename-archive", "proftpd-direct-delete", "proftpd-batch-rename-archive", "pyftpdlib-pickup-delete"),
-        *("rename-archive-folder", "direct-delete-folder", "pickup-delete-folder", "batch-rename-archive-folder"),
+        *("vsftpd-rename-archive", "proftpd-direct-delete", "proftpd-batch-rename-archive", "vsftpd-pickup-delete"),
+        *("rename-archive-folder", "direct-delete-folder", "pickup-delete-folder"),
         *("api-delete", "api-once-batch-archive", "api-forgetful-delete"),
     }
 )
