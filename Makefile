@@ -54,7 +54,7 @@ playbooks = $(if $(FULL)$(ARGS),tests/integration/playbooks,$(addprefix tests/in
 PLAYBOOKS_ON_2.16.14 = $(call playbooks,jobs onboard)
 PLAYBOOKS_ON_2.18.19 = $(call playbooks,jobs)
 PLAYBOOKS_ON_2.20.10 = $(call playbooks,jobs)
-PLAYBOOKS_ON_2.21.5 = $(call playbooks,jobs) tests/empty_host
+PLAYBOOKS_ON_2.21.5 = $(call playbooks,jobs)
 
 ##@ To see it work
 
@@ -110,9 +110,9 @@ gates: build/venvs/publish.stamp $(COLLECTION)/MANIFEST.json ## what Galaxy, exe
 unit: ## unit tests; those of keys and connections on three releases of paramiko (ARGS='-k ledger')
 	@tests/tools/run-parts $(TRIED_VENVS:%=unit-on-%) unit-on-paramiko-5.1
 integration: ## tests against OpenSSH, on the same releases, and of the installed artefact
-	@tests/tools/run-parts $(TRIED_VENVS:%=integration-on-%) $(RELEASES:%=integration-on-ansible-%) integration-on-paramiko-5.1
+	@tests/tools/run-parts $(TRIED_VENVS:%=integration-on-%) $(RELEASES:%=integration-on-ansible-%) empty-host integration-on-paramiko-5.1
 
-.PHONY: unit-on-paramiko-5.1 integration-on-paramiko-5.1 integration-over-openssh $(RELEASES:%=integration-on-ansible-%) $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
+.PHONY: empty-host unit-on-paramiko-5.1 integration-on-paramiko-5.1 integration-over-openssh $(RELEASES:%=integration-on-ansible-%) $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
 unit-on-paramiko-5.1: .venv/test.stamp | packages-tests
 	$(VENV)/python -m pytest $(AT_ONCE) tests/unit $(ARGS)
 integration-on-paramiko-5.1: .venv/test.stamp | packages-tests packages-browser
@@ -121,6 +121,9 @@ $(OLDER_RELEASES:%=integration-on-ansible-%): integration-on-ansible-%: build/ve
 	build/venvs/ansible-$*/bin/python -m pytest $(AT_ONCE) $(PLAYBOOKS_ON_$*) $(ARGS)
 $(NEWER_RELEASES:%=integration-on-ansible-%): integration-on-ansible-%: .venv/test.stamp $(COLLECTION)/MANIFEST.json
 	tests/tools/in-debian13 $* $(AT_ONCE) $(PLAYBOOKS_ON_$*) $(ARGS)
+empty-host: .venv/test.stamp $(COLLECTION)/MANIFEST.json build/0.1.0 ## from an empty Debian 13 host to a first delivered file, and an upgrade
+	tests/tools/in-debian13 $(lastword $(NEWER_RELEASES)) tests/empty_host/test_first_exchange.py $(ARGS)
+	tests/tools/in-debian13 $(lastword $(NEWER_RELEASES)) tests/empty_host/test_upgrade.py $(ARGS)
 # python-3.9 may be missing.
 $(ENGINE_VENVS:%=unit-on-%): unit-on-%: build/venvs/%.stamp | packages-tests
 	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(AT_ONCE) $(OLDER_UNIT) $(ARGS)
@@ -273,6 +276,16 @@ $(LINKED):
 $(ARTEFACT): .venv/run.stamp $(SHIPPED)
 	@mkdir -p build
 	@$(VENV)/ansible-galaxy collection build --force --output-path build >build/build.log || { cat build/build.log; exit 1; }
+
+# The last state before 1.0.0, for the test of an upgrade. A clone without history does without.
+BEFORE_1 := 970fbf36c0caf7c7d16bf851d3b7e80feab47d0e
+build/0.1.0: .venv/run.stamp
+	@rm -rf $@.new && mkdir -p $@.new/source
+	@if git cat-file -e $(BEFORE_1) 2>/dev/null; then \
+	    git archive $(BEFORE_1) | tar --extract --directory $@.new/source; \
+	    $(VENV)/ansible-galaxy collection build --force --output-path $@.new $@.new/source >build/build-0.1.0.log; \
+	    rm -rf $@.new/source; mv $@.new $@; \
+	else echo "This clone has no history before 1.0.0: the upgrade is left out."; fi
 
 $(COLLECTION)/MANIFEST.json: $(ARTEFACT)
 	@rm -rf $(COLLECTION)

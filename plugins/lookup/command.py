@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: command
 short_description: Build the command filedrop on the control node
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Builds the command C(filedrop), one executable file, from the engine in this collection. Returns its path on the
     control node. Ansible removes the file when it ends.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: connection_info
 short_description: Test the connection to a provider's mailbox, and show what the server supports
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Connects, logs in and checks folders. Returns the host key, versions, algorithms, latency, folders and
     capabilities, or the exact reason why there is no connection.

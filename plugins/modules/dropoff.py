@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dropoff
 short_description: Send local files to a provider's mailbox
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sends the files of local folders to a folder on a server, many at the same time over one connection. Archives, keeps
     or deletes each local file after it has arrived.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: files_info
 short_description: List a folder of a provider's mailbox
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Lists the content of a folder on a server, and changes nothing there.
 options:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_keys_info
 short_description: Show the host keys that a server offers
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Asks an SSH server for its host keys, one of each type that it has, and returns them with their fingerprints.
   - B(The keys that a server offers prove nothing by themselves.) An attacker between this host and the provider can

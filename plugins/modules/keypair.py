@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: keypair
 short_description: Generate, keep, replace or remove an SSH key pair
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Ensures that an SSH key pair exists. Returns its public key, to register with the provider, and its fingerprint.
   - An existing pair is kept. If it differs from the options, or cannot be used, the task fails and says why, unless

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ledger_info
 short_description: Show what a host sent and fetched, and what needs a decision
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads the ledger of a host. Returns the outcome of each file that was sent or fetched, with its place and time. Also
     returns files that are in progress, files that wait, and files that are held for a person's decision.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pickup
 short_description: Fetch files from a provider's mailbox, verify them, then delete them there
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Fetches the files of a folder on a server into a local folder, many at the same time over one connection. Then
     deletes, moves or keeps each file on the server.

@@ -7,7 +7,7 @@
 DOCUMENTATION = r"""
 module: place
 short_description: Put a file into the folder from which a partner fetches
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - For the host of a drop box server. Copies one file into the C(pickup) folder of an account, whole or not at all, and
     never over another file. The file gets the group of that folder and the mode C(0640), so the server can read it.

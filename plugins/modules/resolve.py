@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: resolve
 short_description: Decide what happens to files that are held
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Records a person's decision about held files. A file is held when only a person can decide how to go on. For
     example, an upload was interrupted, and it is unknown whether the provider took the file.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sandbox
 short_description: Start and stop a local provider for tests, over SFTP, FTPS, FTP and the files API
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Runs an SFTP server, and if you want an FTP server, on the host's own loopback address, with accounts like those of
     a provider. So jobs can be tested without a provider. It does not need root.

@@ -59,7 +59,7 @@ def nothing() -> dict[str, Any]:
     return {
         "made_at": iso(MADE_AT),
         "since": iso(MADE_AT - timedelta(days=DAYS)),
-        "version": "0.1.0",
+        "version": "1.0.0",
         "hosts": [],
         "files": {"columns": list(COLUMNS), "rows": []},
         "reconciliation": [],

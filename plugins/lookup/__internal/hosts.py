@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: hosts
 short_description: Validate the variables that choose the hosts of a playbook
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Part of the playbooks of this collection. It is not meant for other playbooks, and may change in any release.
   - Returns the pattern of hosts, after it has validated each of its names. Ansible ignores a name that matches nothing.

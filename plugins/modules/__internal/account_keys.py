@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: account_keys
 short_description: Look at the keys of accounts, hand them over, and rotate them
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Part of the playbooks C(courier.filedrop.onboard) and C(courier.filedrop.rotate_keys). It is not meant for other
     playbooks, and may change in any release.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: apply_plan
 short_description: Put accounts, jobs and their triggers in place in one step
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Part of the role P(courier.filedrop.filedrop#role). It is not meant for playbooks, and may change in any release.
   - Writes all files for a host's accounts and jobs, removes those that are no longer in the inventory, and starts and

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: look_at_host
 short_description: Compare a host with what the role would deploy
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Part of the role P(courier.filedrop.filedrop#role). It is not meant for playbooks, and may change in any release.
   - Looks at everything that the role puts on a host, and changes nothing.

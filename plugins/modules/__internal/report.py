@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: report
 short_description: Ask the command filedrop of a host how its jobs are, and what became of its files
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Part of the playbook C(courier.filedrop.report). It is not meant for other playbooks, and may change in any release.
   - It fails for no host. A host without the command, or with a lost ledger, is described as such.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: run_job
 short_description: Run a job of the inventory
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Part of the playbooks C(courier.filedrop.dropoff), C(courier.filedrop.pickup) and C(courier.filedrop.export). It
     is not meant for other playbooks, and may change in any release.

@@ -45,7 +45,7 @@ def row(name: str = "one.xml", **more: Any) -> list[Any]:
 def answer(rows: list[Any] | None = None, **more: Any) -> Answer:
     rows = [row()] if rows is None else rows
     status = {"status": 0, "jobs": [JOB], "accounts": [], "keys": [], "placed": [], "notes": []}
-    about = {"message": "", "version": "0.1.0", "status": status, "counts": {"delivered": len(rows)}, "server": {}}
+    about = {"message": "", "version": "1.0.0", "status": status, "counts": {"delivered": len(rows)}, "server": {}}
     return Answer("erp1", answer={**about, "rows": rows, **more})
 
 
