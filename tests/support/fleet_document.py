@@ -26,7 +26,7 @@ HOSTILE = (
     "invoice-\u202excod.exe",
     "=cmd|'/C calc'!A0.csv",
     "@SUM(1+1)*cmd.csv",
-    "-2+3.csv",
+    "-2+3;=1+1;b; -2.csv",
     "<!--<script>--><![CDATA[.xml",
     "zero\u200bwidth\ufeff.xml",
     "two, \"quoted\"; 'names'.csv",

@@ -45,11 +45,13 @@ function words(periods, number) {
 
 function count(files, periods) {
   const { outcome, size, changed, account } = files.of;
-  const inside = changed.values.map((time) => Math.min(periods.number - 1, Math.max(0, Math.floor((Date.parse(time) - periods.start) / periods.length))));
+  // A clock may be ahead: what is later than the report belongs to the last period.
+  const inside = changed.values.map((time) => Math.min(periods.number - 1, Math.floor((Date.parse(time) - periods.start) / periods.length)));
   const zeros = () => new Array(periods.number).fill(0);
   const found = { files: zeros(), bytes: zeros(), open: new Map(), accounts: new Map() };
   for (let row = 0; row < files.length; row += 1) {
     const period = inside[changed.at[row]];
+    if (!(period >= 0)) continue; // before the time of the report, or no time
     const what = outcome.values[outcome.at[row]];
     if (what === "delivered") {
       found.files[period] += 1;

@@ -70,11 +70,13 @@ export function bytesInWords(size) {
   }
 }
 
+// Also after a semicolon, at which spreadsheets of many countries cut a line.
+const FORMULA = /(^|;)(?=[ "']*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r\n])/g;
+
 /** The rows as CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe. */
 export function csv(names, rows) {
   const cell = (value) => {
-    let text = value === null || value === undefined ? "" : String(value);
-    if (typeof value === "string" && /^[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]/.test(text)) text = `'${text}`;
+    const text = typeof value === "string" ? value.replace(FORMULA, "$1'") : String(value ?? "");
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return [names, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
