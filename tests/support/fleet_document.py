@@ -17,7 +17,7 @@ MADE_AT = datetime(2026, 11, 29, 8, 0, tzinfo=timezone.utc)
 DAYS = 30
 COLUMNS = (
     *("host", "job", "account", "direction", "outcome", "reason", "name", "size", "changed", "folder", "remote_path"),
-    *("local_path", "sha256", "verified_by", "taken", "file_id", "request"),
+    *("local_path", "sha256", "verified_by", "taken", "accepted", "accepted_by", "file_id", "request"),
 )
 HOSTILE = (
     "</script><script>document.title='hit'</script>.xml",
@@ -135,7 +135,9 @@ def _file(chance: random.Random, names: list[str], number: int, *, planted: bool
     return [
         *(host, job, account, direction, outcome, reason, name, size, iso(changed), _FOLDERS[direction], remote),
         *(f"{_FOLDERS[direction]}/{name}", sha256, chance.choice(("hash", "size")) if delivered else None),
-        *(iso(changed + timedelta(minutes=9)) if delivered and direction == "dropoff" else None, None, None),
+        iso(changed + timedelta(minutes=9)) if delivered and direction == "dropoff" else None,
+        *((iso(changed), "handler") if delivered and direction == "import" else (None, None)),
+        *(None, None),
     ]
 
 

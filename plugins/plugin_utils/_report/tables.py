@@ -11,21 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...module_utils._engine.command.exit_status import ALREADY_RUNNING, COULD_NOT_RUN, NEEDS_A_PERSON, SOME_FAILED
+from ...module_utils._engine.command.exit_status import COULD_NOT_RUN, NEEDS_A_PERSON
 from ...module_utils._engine.config.files import THIS_HOST
 from .findings import Finding, is_seen
 
 MOST = 200
 """The number of files in a table of plain HTML. Of the others the page has the number, and its table of all files."""
 
-STATES: Mapping[int | None, str] = {
-    SOME_FAILED: "tried again",
-    COULD_NOT_RUN: "could not run",
-    NEEDS_A_PERSON: "needs a person",
-    ALREADY_RUNNING: "running",
-    None: "not reached",
-}
-"""What the page calls an exit status. Every other one is well."""
+STAGES = ("verified_by", "taken", "accepted_by")
+"""The columns of files that show how far a delivered file has come. The last one may be missing."""
 
 
 def minute(moment: str | None) -> str:
@@ -39,19 +33,33 @@ def day(moment: str) -> str:
 
 @dataclass
 class Totals:
-    """Count the files of a day or of an account."""
+    """Count the files of a day or of an account.
+
+    :ivar others: those that are not delivered.
+    :ivar proved: delivered files of which something showed that the copy is complete.
+    :ivar taken: delivered files that were seen to be gone from the server.
+    :ivar accepted: delivered files that the receiver said it has processed.
+    """
 
     delivered: int = 0
     bytes: int = 0
     others: int = 0
+    proved: int = 0
+    taken: int = 0
+    accepted: int = 0
     latest: str = ""
 
-    def add(self, outcome: str, size: int | None, changed: str) -> None:
+    def add(self, outcome: str, size: int | None, changed: str, *stages: str | None) -> None:
+        """Count a file. Its stages are what it is proved, taken and accepted by or at; None if it is not."""
         if outcome != "delivered":
             self.others += 1
             return
+        proved, taken, accepted = stages
         self.delivered += 1
         self.bytes += size or 0
+        self.proved += bool(proved)
+        self.taken += bool(taken)
+        self.accepted += bool(accepted)
         self.latest = max(self.latest, changed)
 
 
@@ -71,11 +79,13 @@ class Files:
     @classmethod
     def of(cls, files: Mapping[str, Any]) -> Files:
         found, columns = cls(number=len(files["rows"])), files["columns"]
-        wanted = [columns.index(name) for name in ("outcome", "size", "changed", "account")]
+        account_at, outcome_at, size_at, changed_at = map(columns.index, ("account", "outcome", "size", "changed"))
+        stages_at = [columns.index(name) if name in columns else None for name in STAGES]
         for row in files["rows"]:
-            outcome, size, changed, account = (row[number] for number in wanted)
-            found.days.setdefault(day(changed), Totals()).add(outcome, size, changed)
-            found.accounts.setdefault(account, Totals()).add(outcome, size, changed)
+            account, outcome, size, changed = row[account_at], row[outcome_at], row[size_at], row[changed_at]
+            stages = [None if at is None else row[at] for at in stages_at]
+            found.days.setdefault(day(changed), Totals()).add(outcome, size, changed, *stages)
+            found.accounts.setdefault(account, Totals()).add(outcome, size, changed, *stages)
             if outcome != "delivered":
                 found.rows.append(dict(zip(columns, row)))
         found.bytes = sum(totals.bytes for totals in found.days.values())

@@ -13,9 +13,10 @@ Tabulator.registerModule([
 
 const TITLES = {
   name: "File", changed: "Changed (UTC)", sha256: "SHA-256", verified_by: "Verified by", remote_path: "Remote path",
-  local_path: "Local path", file_id: "File id",
+  local_path: "Local path", file_id: "File id", accepted_by: "Accepted by",
 };
-const WIDTHS = { name: 290, changed: 155, outcome: 110, size: 90, direction: 95, remote_path: 290, local_path: 290, sha256: 290, folder: 180, taken: 155 };
+const WIDTHS = { name: 290, changed: 155, outcome: 110, size: 90, direction: 95, remote_path: 290, local_path: 290, sha256: 290, folder: 180, taken: 155, accepted: 155 };
+const TIMES = ["changed", "taken", "accepted"];
 const FIRST = ["name", "outcome", "reason", "size", "changed", "host", "job", "account", "direction"];
 const KINDS = { delivered: "good", held: "bad", rejected: "bad", waiting: "warn", unfinished: "warn" };
 
@@ -26,7 +27,7 @@ const title = (name) => TITLES[name] ?? name[0].toUpperCase() + name.slice(1);
 function words(name, value) {
   if (value === null || value === "") return "";
   if (name === "size") return bytesInWords(value);
-  return name === "changed" || name === "taken" ? minute(value) : shown(String(value));
+  return TIMES.includes(name) ? minute(value) : shown(String(value));
 }
 
 function formatted(cell) {

@@ -171,6 +171,18 @@ def test_more_files_than_a_table_has_are_counted() -> None:
     assert "The first 200 of 1,234 are shown." in text
 
 
+def test_accounts_count_the_stages_of_their_files_if_the_columns_are_there() -> None:
+    document = fleet_document(2, 40, planted=False)
+    files = document["files"]
+    text = Page(render(document)).text("accounts").replace("\u2013", "-")
+    assert "Delivered Same bytes Taken Accepted" in text
+    assert "(imports) 1 1 0 20 20 - 20 " in text
+    at = files["columns"].index("accepted_by")
+    for row in (files["columns"], *files["rows"]):
+        del row[at]
+    assert "(imports) 1 1 0 20 20 - - " in Page(render(document)).text("accounts").replace("\u2013", "-")
+
+
 def test_unknown_values_are_shown_as_unknown() -> None:
     document = fleet_document(2, 5, planted=False)
     job: dict[str, Any] = document["hosts"][0]["jobs"][0]
@@ -184,4 +196,5 @@ def test_unknown_values_are_shown_as_unknown() -> None:
     assert "Only a part of the fleet: --limit erp*" in page.text("top")
     assert "never ran" in page.text("jobs")
     assert "1200 older files" in page.text("hosts")
+    assert "1,200 older files" in page.text("files")
     assert "It may not be read." in page.text("keys")
