@@ -87,9 +87,9 @@ def clock_in_words(ahead: float) -> str:
 def _of_host(number: int, host: Mapping[str, Any]) -> Iterator[Finding]:
     name = host["host"]
     if not is_seen(host):
-        reason = "no_answer" if host["reached"] else "unreachable"
+        group, reason = ("Failed", "no_answer") if host["reached"] else ("Not reached", "unreachable")
         way_out = "Mend that, and make the report again. Nothing is known of the jobs of this host."
-        yield Finding("Not reached", number, name, "", reason, host["message"], way_out)
+        yield Finding(group, number, name, "", reason, host["message"], way_out)
     for job in host["jobs"]:
         for problem in job["problems"] or ():
             reason, status = problem["reason"], problem["status"]

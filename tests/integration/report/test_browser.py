@@ -81,6 +81,19 @@ def test_chosen_files_are_saved_as_csv(show: Show) -> None:
         assert _saved(page) == _in_csv(row for row in held if row[0] == "erp2" and "@SUM" in row[6])
 
 
+def test_keys_sort_the_table(show: Show) -> None:
+    document = fleet_document(3, 90, planted=False)
+    sizes = sorted(row[7] for row in document["files"]["rows"])
+    with show(document) as page:
+        size = page.locator("#grid").get_by_role("columnheader", name="Size")
+        first = page.locator(".tabulator-row").first
+        for order, expected in (("ascending", sizes[0]), ("descending", sizes[-1])):
+            size.press("Enter")
+            expect(size).to_have_attribute("aria-sort", order)
+            first.press("Enter")
+            expect(page.get_by_label("The chosen file")).to_contain_text(f"{expected:,} bytes")
+
+
 def test_hostile_names_stay_text(show: Show) -> None:
     document = hostile()
     number = len(document["files"]["rows"])

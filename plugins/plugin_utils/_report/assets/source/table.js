@@ -68,6 +68,14 @@ export function showTable(files) {
     for (const [part, role] of [[".tabulator-tableholder", "rowgroup"], [".tabulator-table", "presentation"]]) {
       document.querySelector(part).setAttribute("role", role);
     }
+    for (const { field } of table.getColumnDefinitions()) {
+      const onkeydown = ({ key }) => {
+        if (key !== "Enter") return;
+        const [sorted] = table.getSorters();
+        table.setSort(field, sorted?.field === field && sorted.dir === "asc" ? "desc" : "asc");
+      };
+      Object.assign(table.getColumn(field).getElement(), { tabIndex: 0, onkeydown });
+    }
   });
   table.on("rowClick", (_, row) => showFile(row.getData(), names));
   document.getElementById("download").addEventListener("click", () => {

@@ -23,7 +23,7 @@ def _problem(reason: str, status: int) -> dict[str, Any]:
     [
         (dict.copy, None, "All 3 hosts are well"),
         (lambda host: host.update(reached=False, status=None, message="no route"), "Not reached", "1 of 3 hosts needs"),
-        (lambda host: host.update(status=None, message="no filedrop"), "Not reached", "1 of 3 hosts needs a person"),
+        (lambda host: host.update(status=None, message="no filedrop"), "Failed", "1 of 3 hosts needs a person"),
         (lambda host: host.update(clock_ahead=-6.0), "Clock", "1 of 3 hosts needs a person"),
         (lambda host: host.update(clock_ahead=None), None, "All 3 hosts are well"),
         (
