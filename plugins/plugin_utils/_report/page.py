@@ -20,7 +20,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...module_utils._engine.command.console import bytes_in_words, count_of
+from ...module_utils._engine.command.console import bytes_in_words
 from ...module_utils._engine.local.names import shown
 from . import tables
 from .findings import CLOCK_LIMIT, GROUPS, clock_in_words, findings, headline, is_seen
@@ -75,7 +75,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        bytes=bytes_in_words, clock=clock_in_words, count=count_of, day=tables.day, number=_number, when=tables.minute
+        bytes=bytes_in_words, clock=clock_in_words, day=tables.day, number=_number, when=tables.minute
     )
     environment.tests["seen"] = is_seen
     return environment

@@ -195,6 +195,6 @@ def test_unknown_values_are_shown_as_unknown() -> None:
     page = Page(render(document))
     assert "Only a part of the fleet: --limit erp*" in page.text("top")
     assert "never ran" in page.text("jobs")
-    assert "1200 older files" in page.text("hosts")
-    assert "1,200 older files" in page.text("files")
+    assert "Left out of the table of files: 1,200 older ones." in page.text("hosts")
+    assert "Not in this table: 1,200 older files of the period." in page.text("files")
     assert "It may not be read." in page.text("keys")
