@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
-# The last four are the full-width forms, which spreadsheets take for the first four.
-_BEGIN_FORMULAS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+# Spreadsheets cut lines at semicolons in many countries, whatever is quoted. They take the full-width forms of the
+# four characters for these themselves. The page has the same expression (assets/source/files.js).
+_FORMULA = re.compile(r"(^|;)(?=[ \"']*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r\n])")
 
 
 def safe_cell(text: str) -> str:
-    """Return the text for a cell. One that could begin a formula gets a leading apostrophe, as OWASP advises."""
-    return f"'{text}" if text.startswith(_BEGIN_FORMULAS) else text
+    """Return the text for a cell. What could begin a formula gets an apostrophe in front, as OWASP advises."""
+    return _FORMULA.sub(r"\1'", text)
 
 
 def csv_of(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

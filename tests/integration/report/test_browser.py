@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.names import as_data, shown
+from ansible_collections.courier.filedrop.plugins.plugin_utils._report.spreadsheet import csv_of
 from playwright.sync_api import Page, expect
 from support.fleet_document import COLUMNS, HOSTILE, fleet_document, hostile, nothing
 
@@ -24,15 +23,8 @@ MIB = 1 << 20
 
 
 def _in_csv(rows: Iterable[Sequence[Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([COLUMNS, *([_safe(value) for value in row] for row in rows)])
-    return text.getvalue().encode()
-
-
-def _safe(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    return re.sub(r"(^|;)(?=[ \"']*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r\n])", r"\1'", as_data(value))
+    """The rows as they are in `report.csv`."""
+    return csv_of(COLUMNS, [[as_data(one) if isinstance(one, str) else one for one in row] for row in rows]).encode()
 
 
 def _saved(page: Page) -> bytes:

@@ -13,9 +13,14 @@ from ansible_collections.courier.filedrop.plugins.plugin_utils._report.spreadshe
 @pytest.mark.parametrize("begin", [*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 def test_a_text_that_could_be_a_formula_is_none(begin: str) -> None:
     assert safe_cell(f"{begin}1+1") == f"'{begin}1+1"
+    assert safe_cell(f"a;{begin}1+1;b") == f"a;'{begin}1+1;b"
 
 
-@pytest.mark.parametrize("text", ["", "a=1", "'=1", "1-2", " =1", "größe.xml"])
+def test_what_stands_before_a_formula_does_not_hide_it() -> None:
+    assert safe_cell(" '=1;\"+2") == "' '=1;'\"+2"
+
+
+@pytest.mark.parametrize("text", ["", "a=1", "1-2", "a; b-1", "'a'=1", "größe.xml"])
 def test_other_texts_are_as_they_are(text: str) -> None:
     assert safe_cell(text) == text
 
