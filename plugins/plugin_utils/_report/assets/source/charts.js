@@ -6,6 +6,7 @@ import { axisX, axisY, cell, plot, rectY, ruleY, tip, pointer, pointerX } from "
 import { bytesInWords, shown } from "./files.js";
 
 const DAY = 86400000;
+const MANY = 100; // days of which each has a bar of its own
 const ACCOUNTS = 15; // rows of the last chart; the others are one row
 const LEAST = 200; // pixels in which a chart can be read
 const OPEN = ["waiting", "unfinished", "held", "rejected"];
@@ -15,7 +16,8 @@ const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 /** Draws the charts, and again when the page gets wider or narrower. */
 export function drawCharts(files) {
   const { since, until } = document.getElementById("time").dataset;
-  const periods = periodsOf(Date.parse(since), Date.parse(until));
+  const times = files.of.changed.values.map(Date.parse).filter((time) => time >= Date.parse(since));
+  const periods = periodsOf(Date.parse(since), Date.parse(until), times.reduce((one, other) => Math.min(one, other), Infinity));
   const counts = count(files, periods);
   const place = document.getElementById("charts");
   place.hidden = false;
@@ -28,11 +30,15 @@ export function drawCharts(files) {
   }).observe(place);
 }
 
-/** Cuts the time into days; into weeks or 30 days where there would be too many to see. */
-function periodsOf(since, until) {
-  const start = Math.floor(since / DAY) * DAY;
+/**
+ * Cuts the time into days; into weeks or 30 days where there would be too many to see.
+ * A long time begins with its first file: what is before then may be from before the ledger.
+ */
+function periodsOf(since, until, first) {
+  const isLong = until - since > MANY * DAY;
+  const start = Math.floor((isLong ? Math.min(until, Math.max(since, first)) : since) / DAY) * DAY;
   const days = Math.max(1, Math.ceil((until - start) / DAY));
-  const [step, name] = days <= 100 ? [1, "day"] : days <= 700 ? [7, "week"] : [30, "30 days"];
+  const [step, name] = days <= MANY ? [1, "day"] : days <= 700 ? [7, "week"] : [30, "30 days"];
   const length = step * DAY;
   return { start, length, name, number: Math.ceil(days / step), end: start + Math.ceil(days / step) * length };
 }
@@ -90,7 +96,7 @@ function bars(periods, width, data, { label, tick, unit = 1, fill = "var(--accen
       ruleY(ticks.slice(1), { stroke: "var(--line)" }),
       axisX({ ticks: Math.max(2, Math.floor(width / 110)), label: null, color: "var(--soft)" }),
       axisY(ticks, { label: null, color: "var(--soft)", tickSize: 0, tickFormat: tick }),
-      rectY(data, { x1: "from", x2: "to", y1: "y1", y2: "y2", fill, insetLeft: 0.5, insetRight: 0.5 }),
+      rectY(data, { x1: "from", x2: "to", y1: "y1", y2: "y2", fill, insetRight: width / periods.number > 6 ? 1 : 0 }),
       ruleY([0]),
       tip(data, pointerX({ x1: "from", x2: "to", y: "y2", title: "title", fill: "var(--back)", stroke: "var(--line)" })),
     ],
@@ -126,7 +132,7 @@ function delivered(counts, periods, width) {
     ...edges(periods, number), y1: 0, y2, title: `${words(periods, number)}\n${whole(y2)} delivered`,
   }));
   const note = `${whole(sum(counts.files))} in all`;
-  return figure(`Files delivered a ${periods.name}`, note, bars(periods, width, data, { label: `Files delivered: ${note}`, tick: whole }));
+  return figure(`Files delivered per ${periods.name}`, note, bars(periods, width, data, { label: `Files delivered: ${note}`, tick: whole }));
 }
 
 function bytes(counts, periods, width) {
@@ -136,7 +142,7 @@ function bytes(counts, periods, width) {
   const note = `${bytesInWords(sum(counts.bytes))} in all`;
   const unit = 1024 ** Math.floor(Math.log(Math.max(1, ...counts.bytes)) / Math.log(1024));
   const tick = (size) => bytesInWords(size).replace(".0 ", " ");
-  return figure(`Bytes delivered a ${periods.name}`, note, bars(periods, width, data, { label: `Bytes delivered: ${note}`, tick, unit }));
+  return figure(`Bytes delivered per ${periods.name}`, note, bars(periods, width, data, { label: `Bytes delivered: ${note}`, tick, unit }));
 }
 
 function open(counts, periods, width) {
@@ -154,7 +160,7 @@ function open(counts, periods, width) {
   }
   const note = names.map((name) => `${whole(sum(counts.open.get(name)))} ${name}`).join(", ");
   const chart = bars(periods, width, data, { label: `Files not delivered: ${note}`, tick: whole, fill: "fill" });
-  return figure(`Files not delivered, by the ${periods.name} of their last change`, note, chart, names);
+  return figure(`Files not delivered, per ${periods.name} of their last change`, note, chart, names);
 }
 
 function heat(counts, periods, width) {
@@ -186,7 +192,7 @@ function heat(counts, periods, width) {
       tip(data, pointer({ x: "period", y: "row", title: "title", fill: "var(--back)", stroke: "var(--line)" })),
     ],
   });
-  return figure(`Files delivered a ${periods.name}, by account`, "Each row is relative to its own most. Grey: none.", chart);
+  return figure(`Files delivered per ${periods.name}, by account`, "Each row is relative to its own most. Grey: none.", chart);
 }
 
 function short(name, most) {
