@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -140,7 +141,11 @@ def _result(run: Mapping[str, Any] | None) -> str:
 def keys(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the keys of all hosts, the oldest first. A key of which nothing is known comes before them."""
     found = [{**key, "host": host["host"]} for host in document["hosts"] for key in host["keys"]]
-    return sorted(found, key=lambda key: (key["key"] is not None, -(key["key"] or {"age": 0})["age"]))
+    return sorted(found, key=_age, reverse=True)
+
+
+def _age(key: Mapping[str, Any]) -> float:
+    return math.inf if key["key"] is None else key["key"]["age"] or 0
 
 
 def lying(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -73,7 +73,7 @@ def planted() -> Page:
 def test_headline_comes_first_and_says_the_times(planted: Page) -> None:
     text = planted.text("top")
     assert "4 of 5 hosts need a person, and 3 files differ between two ends" in text
-    assert "Made 2026-11-29 08:00 from files that changed since 2026-10-30 08:00 . Times are in UTC." in text
+    assert "Made 2026-11-29 08:00 from the files of the time since 2026-10-30 08:00 . Times are in UTC." in text
 
 
 def test_problems_say_where_what_and_what_to_do_the_late_ones_before_held_ones(planted: Page) -> None:
@@ -190,6 +190,7 @@ def test_unknown_values_are_shown_as_unknown() -> None:
     document["hosts"][0].update(clock_ahead=None, left_out=1200)
     document["limit"] = "erp*"
     document["hosts"][0]["keys"][0].update(key=None, stage=None, next_step=None, message="It may not be read.")
+    document["hosts"][0]["keys"][1]["key"].update(age=None, type=None)
     document["files"]["rows"][0][7] = None
     document["files"]["rows"][0][4] = "waiting"
     page = Page(render(document))
