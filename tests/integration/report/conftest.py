@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.plugin_utils._report.page import render
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from support.browser import chromium, opened
+
+expect.set_options(timeout=60_000)  # a machine that runs other tests beside these is slow
 
 Show = Callable[..., AbstractContextManager[Page]]
 
