@@ -22,5 +22,7 @@ for (const details of document.querySelectorAll("details")) {
 }
 start().catch((error) => {
   const place = document.getElementById("without");
-  if (place) place.textContent += ` This browser could not show it: ${error.message}.`;
+  if (!place) return;
+  place.hidden = false;
+  place.textContent += ` This browser cannot show it: ${error.message}.`;
 });

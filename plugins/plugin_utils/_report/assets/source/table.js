@@ -20,6 +20,7 @@ const TIMES = ["changed", "taken", "accepted"];
 const FIRST = ["name", "outcome", "reason", "size", "changed", "host", "job", "account", "direction"];
 const KINDS = { delivered: "good", held: "bad", rejected: "bad", waiting: "warn", unfinished: "warn" };
 
+const inOrder = new Intl.Collator("en", { numeric: true }).compare;
 const minute = (text) => text.replace("T", " ").slice(0, 16);
 const title = (name) => TITLES[name] ?? name[0].toUpperCase() + name.slice(1);
 
@@ -42,7 +43,7 @@ function formatted(cell) {
 function column(name, wide) {
   return {
     title: title(name), field: name, width: WIDTHS[name] ?? 145, formatter: formatted, headerSortTristate: true,
-    sorter: name === "size" ? "number" : (one, other) => (one ?? "").localeCompare?.(other ?? "", "en", { numeric: true }) ?? 0,
+    sorter: name === "size" ? "number" : (one, other) => inOrder(String(one ?? ""), String(other ?? "")),
     hozAlign: name === "size" ? "right" : "left", frozen: name === "name" && wide,
   };
 }
@@ -90,7 +91,7 @@ function connect(table, files) {
   const found = document.getElementById("found");
   for (const select of selects) {
     const values = files.of[select.dataset.column].values.map((value, number) => [value ?? "", number]);
-    for (const [value, number] of values.sort(([one], [other]) => one.localeCompare(other, "en", { numeric: true }))) {
+    for (const [value, number] of values.sort(([one], [other]) => inOrder(one, other))) {
       select.add(new Option(shown(value) || "none", number));
     }
   }
