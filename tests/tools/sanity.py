@@ -36,8 +36,8 @@ COPY = WORK / "ansible_collections" / "courier" / "filedrop"
 # From the oldest Python that a managed host may have to the newest that ansible-core 2.19 knows.
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 
-# The name under which ansible-core 2.19 looks for pip's bootstrap script before it downloads one.
-BOOTSTRAP = HOME / ".ansible" / "test" / "cache" / "get_pip_24_2.py"
+# The names under which ansible-core looks for pip's bootstrap script before it downloads one: 2.16, 2.18 and 2.19, 2.20.
+BOOTSTRAPS = [HOME / ".ansible" / "test" / "cache" / f"get_pip_{release}.py" for release in ("23_1_2", "24_2", "25_2")]
 
 
 def copy_checkout() -> None:
@@ -57,8 +57,9 @@ def copy_checkout() -> None:
 
 def prepare_home() -> None:
     """Write the bootstrap script, and pip's settings: ansible-test knows neither PIP_* variables nor the real home."""
-    BOOTSTRAP.parent.mkdir(parents=True, exist_ok=True)
-    BOOTSTRAP.write_text("import ensurepip\n\nensurepip.bootstrap()\n")
+    for path in BOOTSTRAPS:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("import ensurepip\n\nensurepip.bootstrap()\n")
     shown = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
     ).stdout
