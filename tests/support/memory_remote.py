@@ -109,6 +109,7 @@ class MemoryRemote:
     most_open = 0
     notes: Sequence[str] = ()
     learned: Mapping[str, bool] = {}
+    certificate_expires = None
 
     def __init__(self, server: MemoryServer) -> None:
         self.server = server

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import ssl
+import subprocess
 import sys
 import venv
 from collections.abc import Iterator
@@ -39,19 +41,28 @@ def host(tmp_path: Path, program: Path, server: FtpServer) -> Host:
     return host
 
 
-def test_files_go_and_come_over_ftps_without_paramiko(host: Host, server: FtpServer) -> None:
+def test_files_go_and_come_over_ftps_without_paramiko(host: Host, server: FtpServer, tmp_path: Path) -> None:
     host.dropoff()
     host.pickup()
     sent, there = fill(host.outbox, 20), fill(server.pickup, 20)
     for path in server.pickup.iterdir():
         server.give(path)
     for job in ("invoices", "reports"):
-        ended = host.run("run", job, "--json")
+        ended = host.run("run", job, "--json", "--metrics", str(tmp_path / "metrics"))
         assert ended.status == 0, ended.err
+    expires = f'filedrop_certificate_not_after_timestamp_seconds{{account="acme"}} {_end_of_certificate(server)}\n'
+    assert expires in (tmp_path / "metrics").read_text()
     assert digests(server.input) == sent
     assert digests(host.inbox) == there
     assert digests(server.pickup) == {}
     assert host.run("check", "invoices").status == 0
+
+
+def _end_of_certificate(server: FtpServer) -> int:
+    """When the server's certificate expires, as OpenSSL says."""
+    command = ["openssl", "x509", "-noout", "-enddate", "-in", str(server.certificate.path)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return ssl.cert_time_to_seconds(told.strip().partition("=")[2])
 
 
 def test_a_certificate_that_is_not_trusted_is_an_error_of_the_job(

@@ -97,10 +97,12 @@ def test_a_real_prometheus_fires_each_alert_and_clears_it(
     system_host.change_ledger("UPDATE transfer SET changed_at = changed_at - 7200")
     system_host.run("run", "invoices")
     system_host.change_ledger("UPDATE run SET began = began - 9000, ended = ended - 9000 WHERE job = 'invoices'")
-    system_host.run("run", "reports", "--metrics", written)
+    system_host.run("run", "reports")
+    system_host.change_ledger(f"INSERT INTO certificate VALUES ('acme', {int(time.time()) + 86400}, 0)")
+    system_host.run("status", "--metrics", written)
     expected = {
         *("FiledropNeedsAPerson", "FiledropFilesNotTaken", "FiledropExpectationMissed"),
-        *("FiledropJobOverdue", "FiledropKeyOld"),
+        *("FiledropJobOverdue", "FiledropKeyOld", "FiledropCertificateExpires"),
     }
     assert prometheus.wait_until(lambda found: found >= expected) == expected
     now = time.time()

@@ -80,6 +80,10 @@ CREATE TABLE host_key (            -- whole keys of servers whose account pins o
     account TEXT NOT NULL, line TEXT NOT NULL, learned_at REAL NOT NULL,
     PRIMARY KEY (account, line)
 ) WITHOUT ROWID;
+CREATE TABLE certificate (         -- of the servers of accounts with TLS
+    account TEXT NOT NULL PRIMARY KEY, expires INTEGER NOT NULL,  -- seconds since 1970
+    learned_at REAL NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE waiting (             -- files that waited at the end of the latest run of their job
     account TEXT NOT NULL, direction TEXT NOT NULL, job TEXT NOT NULL, folder TEXT NOT NULL, name TEXT NOT NULL,
     size INTEGER NOT NULL, remote_path TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL,

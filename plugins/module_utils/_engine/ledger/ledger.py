@@ -411,6 +411,17 @@ class Ledger(Batch):
     def learn_host_key(self, account: str, line: str) -> None:
         self.change("INSERT OR REPLACE INTO host_key VALUES (?, ?, ?)", [(account, line, time.time())])
 
+    def certificates(self) -> dict[str, int]:
+        """Return when the certificates of accounts' servers expire, in seconds since 1970."""
+        return dict(self.look("SELECT account, expires FROM certificate", (), (str, int)))
+
+    def learn_certificate(self, account: str, expires: int | None) -> None:
+        """Keep when the certificate of an account's server expires; None: it has none."""
+        if expires is None:
+            self.change("DELETE FROM certificate WHERE account = ?", [(account,)])
+        else:
+            self.change("INSERT OR REPLACE INTO certificate VALUES (?, ?, ?)", [(account, expires, time.time())])
+
     def learn(self, account: str, name: str, *, allowed: bool) -> None:
         self.change("INSERT OR REPLACE INTO capability VALUES (?, ?, ?, ?)", [(account, name, allowed, time.time())])
 

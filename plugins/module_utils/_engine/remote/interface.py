@@ -164,6 +164,10 @@ class Remote(Protocol):
         """Return what this session has learned of the server, for later ones: capabilities by their names."""
 
     @property
+    def certificate_expires(self) -> int | None:
+        """Return when the first of the server's certificates expires, in seconds since 1970; None if it has none."""
+
+    @property
     def most_open(self) -> int:
         """Return to how many open files the server's refusals have reduced this session; 0 if they have not."""
 

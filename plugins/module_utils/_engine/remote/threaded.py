@@ -103,8 +103,8 @@ class BlockingConnection(Protocol):
 class ThreadedRemote(Lanes):
     """Connections of a blocking protocol as a Remote; see `interface.Remote` for what its methods promise.
 
-    :param identity: see `Remote.identity`, and for ``clock``, ``info``, ``notes`` and ``learned`` the attributes of
-        these names.
+    :param identity: see `Remote.identity`, and for ``clock``, ``info``, ``notes``, ``learned`` and
+        ``certificate_expires`` the attributes of these names.
     :param chunk: bytes of one read or write.
 
     The other parameters are those of `Lanes`.
@@ -125,6 +125,7 @@ class ThreadedRemote(Lanes):
         bandwidth_limit: int | None,
         notes: Callable[[], Sequence[str]] = tuple,
         learned: Callable[[], Mapping[str, bool]] = dict,
+        certificate_expires: int | None = None,
         exclusive: bool = False,
         more: Sequence[Callable[[], BlockingConnection | None]] = (),
         chunk: int = CHUNK,
@@ -133,6 +134,7 @@ class ThreadedRemote(Lanes):
         self.features = features
         self.identity = identity
         self.clock = clock
+        self.certificate_expires = certificate_expires
         self.info = info
         self.chunk = chunk
         self._notes = notes

@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import base64
+import calendar
 import hashlib
 import os
 import re
 import ssl
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +20,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..config.credentials import require_private
 from ..errors import InputError
 from ..text import escaped
+
+_VERSION, _UTC_TIME = 0xA0, 0x17  # tags of DER
 
 # Python 3.9 has no name for it. With it, a connection that was cut looks like one that ended.
 _IGNORE_UNEXPECTED_END = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0x80)
@@ -64,6 +68,45 @@ def fingerprint_of(connection: ssl.SSLSocket) -> str:
     return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
 
 
+def expiry_of(connection: ssl.SSLSocket) -> int | None:
+    """Return when the server's certificate expires, in seconds since 1970; None if it does not say that as it should.
+
+    Python itself tells that only of a certificate that it has verified, and not of one that is pinned.
+    """
+    with suppress(IndexError, ValueError):
+        return _not_after(connection.getpeercert(binary_form=True) or b"")
+    return None
+
+
+def _not_after(certificate: bytes) -> int:
+    """Read the end of the validity in a certificate's DER form (RFC 5280, section 4.1).
+
+    :raises IndexError, ValueError: it is not there.
+    """
+    ((_tag, whole),) = _elements(certificate)
+    fields = _elements(_elements(whole)[0][1])
+    if fields[0][0] == _VERSION:
+        fields = fields[1:]
+    tag, moment = _elements(fields[3][1])[1]  # after the serial number, the algorithm and the issuer
+    digits = moment.decode("ascii")
+    if tag == _UTC_TIME:
+        digits = ("20" if digits < "50" else "19") + digits
+    return calendar.timegm(time.strptime(digits, "%Y%m%d%H%M%SZ"))
+
+
+def _elements(data: bytes) -> list[tuple[int, bytes]]:
+    """Split a sequence into its elements: their tags and contents."""
+    found = []
+    while data:
+        begin, length = 2, data[1]
+        if length & 0x80:
+            begin += length & 0x7F
+            length = int.from_bytes(data[2:begin], "big")
+        found.append((data[0], data[begin : begin + length]))
+        data = data[begin + length :]
+    return found
+
+
 class TlsSession(NamedTuple):
     """What a connection shows of its server. The certificate has been verified.
 
@@ -83,15 +126,12 @@ class TlsSession(NamedTuple):
 def tls_session(connection: ssl.SSLSocket) -> TlsSession:
     """Return what a connection with a verified certificate shows. A strange certificate is no error."""
     found: Mapping[str, Any] = connection.getpeercert() or {}
-    expires = None
-    with suppress(KeyError, ValueError):
-        expires = int(ssl.cert_time_to_seconds(found["notAfter"]))
     cipher = connection.cipher()
     return TlsSession(
         fingerprint_of(connection),
         _name(found.get("subject", ())),
         _name(found.get("issuer", ())),
-        expires,
+        expiry_of(connection),
         connection.version() or "",
         cipher[0] if cipher else "",
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import resource
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -241,15 +241,17 @@ def _attempt(
             troubles.most_open = remote.most_open or troubles.most_open
             troubles.hear(remote.notes)
             if not check:  # after an error as well
-                _keep(remote.learned, account, ledger)
+                _keep(remote, account.name, ledger)
 
 
-def _keep(learned: Mapping[str, bool], account: Account, ledger: Ledger) -> None:
-    """Keep what a session has learned of the server."""
+def _keep(remote: Remote, account: str, ledger: Ledger) -> None:
+    """Keep what a session has learned of the server, if it is new."""
     with suppress(LedgerError):  # the run has ended by it, or the next commit tells
-        for name, allowed in learned.items():
-            if ledger.capability(account.name, name) is not allowed:
-                ledger.learn(account.name, name, allowed=allowed)
+        for name, allowed in remote.learned.items():
+            if ledger.capability(account, name) is not allowed:
+                ledger.learn(account, name, allowed=allowed)
+        if ledger.certificates().get(account) != remote.certificate_expires:
+            ledger.learn_certificate(account, remote.certificate_expires)
 
 
 async def _work_through(work: JobRun[Any], remote: Remote, flow: Loop) -> None:

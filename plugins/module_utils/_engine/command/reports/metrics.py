@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -55,10 +55,15 @@ _FILES = _Metric("filedrop_files_total", "counter", "Files by outcome, over all 
 _BYTES = _Metric("filedrop_delivered_bytes_total", "counter", "Bytes of the delivered files, over all runs of a job.")
 _KEY_AGE = _Metric("filedrop_key_created_timestamp_seconds", "gauge", "When the private key of an account was made.")
 _KEY_STAGE = _Metric("filedrop_key_stage", "gauge", "The stage of the rotation of an account's key, always 1.")
+_CERTIFICATE = _Metric(
+    "filedrop_certificate_not_after_timestamp_seconds",
+    "gauge",
+    "When the certificate of an account's server expires, as the last run saw it.",
+)
 
 ALL = (
     *(_BUILD, _WRITTEN, _LAST_RUN, _LAST_SUCCESS, _DUE, _DURATION, _STATUS, _ENABLED, _PROBLEM, _HELD, _WAITING),
-    *(_UNFINISHED, _LYING, _OLDEST, _FILES, _BYTES, _KEY_AGE, _KEY_STAGE),
+    *(_UNFINISHED, _LYING, _OLDEST, _FILES, _BYTES, _KEY_AGE, _KEY_STAGE, _CERTIFICATE),
 )
 """All metrics, in the order of the file. Each host writes all of their descriptions, so that they are equal."""
 
@@ -89,7 +94,7 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def metrics(ledger: Ledger, states: Iterable[JobState], keys: Iterable[Mapping[str, Any]]) -> str:
+def metrics(ledger: Ledger, states: Sequence[JobState], keys: Iterable[Mapping[str, Any]]) -> str:
     """Return the content of the file.
 
     :param keys: what `keys.describe_keys` has found.
@@ -106,6 +111,10 @@ def metrics(ledger: Ledger, states: Iterable[JobState], keys: Iterable[Mapping[s
         if key.get("key"):
             samples.add(_KEY_AGE, now - key["key"]["age"] * 86400, account=key["account"])
             samples.add(_KEY_STAGE, 1, account=key["account"], stage=key["stage"])
+    accounts = {state.job.account for state in states if state.job is not None}
+    for account, expires in ledger.certificates().items():
+        if account in accounts:
+            samples.add(_CERTIFICATE, expires, account=account)
     return samples.text()
 
 

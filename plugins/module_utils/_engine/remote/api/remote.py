@@ -98,6 +98,12 @@ class ApiRemote(Batch):
     def log_in(self) -> None:
         self._tokens.usable(self._client)
 
+    @property
+    def certificate_expires(self) -> int | None:
+        sessions = list(self._client.sessions.values())  # threads may add some
+        times = [session.expires for session in sessions if session.expires is not None]
+        return min(times, default=None)
+
     def close(self) -> None:
         for request in self._under_way:
             request.cancel()

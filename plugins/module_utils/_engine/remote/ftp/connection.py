@@ -116,6 +116,7 @@ def ftp_remote(account: Account, permissions: Permissions) -> ThreadedRemote:
         info=lambda: {**_info(control, account), "notes": list(session.notes)},
         notes=lambda: tuple(session.notes),
         learned=lambda: {} if control.in_one_write else {IN_ONE_WRITE: False},
+        certificate_expires=control.certificate_expires,
         timeout=LONGEST_CALL * account.timeout,
         bandwidth_limit=account.bandwidth_limit,
         exclusive=True,

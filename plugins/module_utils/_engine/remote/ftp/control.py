@@ -37,7 +37,7 @@ from ...errors import (
 )
 from ..channel import ended, silent
 from ..tcp import CLOSED, open_connection
-from ..tls import fingerprint_of, tls_context
+from ..tls import expiry_of, fingerprint_of, tls_context
 
 if TYPE_CHECKING:
     from ...config.account import Account
@@ -118,6 +118,7 @@ class Control(ftplib.FTP):
         self._together = self._heard = 0  # commands of the latest write, and replies since
         self.context = None if account.protocol == "ftp" else tls_context(account)
         self.fingerprint: str | None = None
+        self.certificate_expires: int | None = None
         self.tls: Mapping[str, str] = {}
         self.greeting = ""
         self.features: Mapping[str, str] = {}
@@ -230,6 +231,7 @@ class Control(ftplib.FTP):
             raise UnreachableError("tls_failed", finding, TLS_FAILED) from error
         self.check_pin(self.sock)
         self.fingerprint = fingerprint_of(self.sock)
+        self.certificate_expires = expiry_of(self.sock)
         self.tls = {"version": self.sock.version() or "", "cipher": (self.sock.cipher() or ("",))[0]}
 
     def wrapped(self, raw: socket.socket, session: ssl.SSLSession | None, **options: bool) -> ssl.SSLSocket:

@@ -37,6 +37,7 @@ class SftpRemote:
     batches: Sequence[Batch] = ()
     notes: Sequence[str] = ()
     learned: Mapping[str, bool] = {}
+    certificate_expires = None
 
     def __init__(self, account: Account) -> None:
         self._sessions = Sessions(account)
