@@ -20,7 +20,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -47,6 +47,7 @@ _SELDOM = 60.0  # seconds between two lines where there is no terminal
 _LONGEST = 86400.0  # seconds between two lines
 _WINDOW = 30_000  # milliseconds that a rate is measured over
 _STALLED = 10  # seconds without a byte that are worth a word
+_MAX_FAILURES = 3  # in a row: each may be a login that the host counts
 _LABEL = 60  # characters of an item of a loop
 _PATIENCE = 1.0  # seconds that a task waits for the end of a look
 
@@ -127,12 +128,16 @@ class WithProgress(ActionBase):  # type: ignore[misc]
 
     def _follow(self, teller: Teller, interval: float, over: threading.Event) -> None:
         wait = min(_FIRST, interval)
-        while not over.wait(wait):
+        failures = 0
+        while failures < _MAX_FAILURES and not over.wait(wait):
             wait = interval
-            with suppress(Exception):  # whatever it is, the task goes on
+            try:
                 reading = self._look()
                 if reading and not over.is_set():
                     _display.display(teller.line(reading, time.monotonic()), stderr=True)
+                failures = 0
+            except Exception:  # whatever it is, the task goes on
+                failures += 1
 
     def _look(self) -> Reading | None:
         """Read the file as the user who logs in."""
