@@ -24,6 +24,7 @@ from .state import state_of
 if TYPE_CHECKING:
     from ...config.files import ConfiguredJob
     from ..context import CommandContext
+    from .state import JobState
 
 
 class Judged(NamedTuple):
@@ -31,10 +32,12 @@ class Judged(NamedTuple):
 
     :ivar missed: expectations that are not met.
     :ivar notes: of what its receiver could not be told.
+    :ivar state: of the job; None if nobody had to look at it.
     """
 
     missed: Sequence[Problem] = ()
     notes: Sequence[str] = ()
+    state: JobState | None = None
 
 
 def judge(context: CommandContext, job: ConfiguredJob) -> Judged:
@@ -49,15 +52,21 @@ def judge(context: CommandContext, job: ConfiguredJob) -> Judged:
         return Judged(notes=[f"It was not judged what is expected of the job: {error}"])
     for note in notes:
         context.console.log(WARNING, "not_told", note, job=job.name)
-    return Judged([one for one in state.problems if one.reason == "expectation_missed"], notes)
+    return Judged([one for one in state.problems if one.reason == "expectation_missed"], notes, state)
 
 
-def write_metrics(context: CommandContext, path: str) -> None:
-    """Write the metrics of all jobs. A file that cannot be written is told, and does not fail the command."""
+def write_metrics(context: CommandContext, path: str, known: JobState | None = None) -> None:
+    """Write the metrics of all jobs. A file that cannot be written is told, and does not fail the command.
+
+    :param known: the state of one of the jobs, which need not be found out again.
+    """
     try:
         with as_owner(context.ledger):
             with closing(Ledger(context.ledger, read_only=True)) as ledger:
-                states = [state_of(context, ledger, None, name) for name in context.configuration.job_names()]
+                states = [
+                    known if known is not None and known.name == name else state_of(context, ledger, None, name)
+                    for name in context.configuration.job_names()
+                ]
                 accounts = dict.fromkeys(state.job.account for state in states if state.job is not None)
                 text = metrics(ledger, states, describe_keys(context, accounts))
             write(path, text)

@@ -60,8 +60,10 @@ def run(
     if force:
         job = replace(job, watch=replace(job.watch, stop_above=None))
     status, document, lines = execute(context, job, dry_run=dry_run, only=Only(names))
+    state = None
     if not dry_run:
         judged = judge(context, job)
+        state = judged.state
         status = worst_status([status, *(problem.status for problem in judged.missed)])
         document.update(status=status, problems=[problem.as_dict() for problem in judged.missed])
         document["notes"] += judged.notes
@@ -69,7 +71,7 @@ def run(
             context.console.log(WARNING, problem.reason, job=name, finding=problem.finding)
         lines += [f"{name}: {problem}" for problem in judged.missed] + [f"  {note}" for note in judged.notes]
     if metrics_file is not None:
-        write_metrics(context, metrics_file)
+        write_metrics(context, metrics_file, state)
     context.console.answer(document, lines, well=status == WELL)
     return status
 
