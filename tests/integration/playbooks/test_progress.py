@@ -112,10 +112,14 @@ def _result(folder: Path, name: str) -> dict[str, Any]:
     return {key: value for key, value in result.items() if key != "_ansible_no_log"}
 
 
-def test_the_playbooks_show_how_far_each_job_is(stage: Stage, office: Office) -> None:
-    (office.outbox / "invoice.xml").write_bytes(bytes(SIZE))
+@pytest.mark.parametrize("direction", ["dropoff", "pickup"])
+def test_the_playbooks_show_how_far_each_job_is(stage: Stage, office: Office, sshd: SshServer, direction: str) -> None:
+    if direction == "dropoff":
+        (office.outbox / "invoice.xml").write_bytes(bytes(SIZE))
+    else:
+        sshd.put("report.xml", bytes(SIZE))
     office.accounts["amili"]["bandwidth_limit"] = "150K"
-    inventory = office.inventory(invoices=office.job("dropoff"))
-    played = stage.play("courier.filedrop.dropoff", "-i", inventory, filedrop_progress=0.3)
+    inventory = office.inventory(monthly=office.job(direction))
+    played = stage.play(f"courier.filedrop.{direction}", "-i", inventory, filedrop_progress=0.3)
     assert played.status == 0
-    assert {(found[1], found[2]) for found in LINE.finditer(played.errors)} == {("erp1", "dropoff invoices")}
+    assert {(found[1], found[2]) for found in LINE.finditer(played.errors)} == {("erp1", f"{direction} monthly")}
