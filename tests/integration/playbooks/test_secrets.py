@@ -27,6 +27,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "dropoff": ("--diff",),
     "pickup": ("--diff",),
     "export": ("-e", "filedrop_export_job=sent"),
+    "report": (),
     # These change what only a whole host has.
     "jobs": ("--check", "--diff"),
     "server": ("--check", "--diff", "-e", "filedrop_server_hosts=shop1", "--skip-tags", "filedrop_server_systemd"),
