@@ -67,6 +67,16 @@ def test_a_job_whose_file_is_broken_is_not_forgotten(system_host: Host, tmp_path
     assert promtool("check", "metrics", text=written.read_text()).returncode == 0
 
 
+def test_a_job_that_never_ran_is_due_as_well(system_host: Host, tmp_path: Path) -> None:
+    ready(system_host).dropoff(every="15m")
+    system_host.pickup(every="15m", enabled=False)
+    os.utime(system_host.config / "jobs" / "invoices.json", (1_000_000_000,) * 2)
+    written = tmp_path / "filedrop.prom"
+    system_host.run("status", "--metrics", str(written))
+    due = [line for line in written.read_text().splitlines() if line.startswith("filedrop_job_due_timestamp_seconds{")]
+    assert due == [f"filedrop_job_due_timestamp_seconds{LABELS}}} 1000000900.0"]
+
+
 def test_metrics_that_cannot_be_written_fail_no_run(system_host: Host) -> None:
     ready(system_host).dropoff()
     fill(system_host.outbox, 1)
@@ -91,7 +101,8 @@ def test_a_real_prometheus_fires_each_alert_and_clears_it(
     long_ago = time.time() - 400 * 86400
     key = system_host.config / "keys" / "acme"
     os.utime(key, (long_ago, long_ago))
-    os.utime(system_host.config / "jobs" / "reports.json", (long_ago, long_ago))
+    for job in ("invoices", "reports"):
+        os.utime(system_host.config / "jobs" / f"{job}.json", (long_ago, long_ago))
     fill(system_host.outbox, 1)
     system_host.run("run", "invoices")
     system_host.change_ledger("UPDATE transfer SET changed_at = changed_at - 7200")

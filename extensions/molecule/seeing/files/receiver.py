@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """Keep each notification: an HTTP server on this host, which writes one line of JSON for each."""
 
 import http.server

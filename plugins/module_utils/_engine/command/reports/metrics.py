@@ -20,7 +20,7 @@ from ...local.folder import disk_error
 from ...run.last_run import COUNTED
 from ...version import VERSION
 from ..exit_status import status_of_past
-from .problems import due_after
+from .problems import next_due
 
 if TYPE_CHECKING:
     from ...ledger.ledger import Ledger
@@ -132,8 +132,8 @@ def _add_job(samples: _Samples, state: JobState, now: float) -> None:
         samples.add(_DURATION, past.ended - past.began, **labels)
         samples.add(_STATUS, status_of_past(past), **labels)
         samples.add(_LYING, past.lying, **labels)
-        if state.job is not None and state.job.enabled:
-            samples.add(_DUE, due_after(state.job.schedule, past.ended), **labels)
+    if state.job is not None and state.job.enabled:
+        samples.add(_DUE, next_due(state.job, past, state.written_at), **labels)
     if state.job is not None:
         samples.add(_ENABLED, int(state.job.enabled), **labels)
     for reason, status in sorted({(problem.reason, problem.status) for problem in state.problems}):

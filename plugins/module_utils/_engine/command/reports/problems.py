@@ -147,9 +147,8 @@ def of_schedule(job: ConfiguredJob, past: PastRun | None, written_at: float | No
             finding = f"The job's file was written in the future, {iso_time(written_at)}: a clock is or was wrong."
             yield Problem("clock_wrong", finding, "Correct the clock (timedatectl), then run: touch, with the file.")
         written_at = None
-    began = _latest(past.ended if past else None, written_at)
-    due = None if began is None else due_after(job.schedule, began)
-    if began is not None and due is not None and now > max(due, _booted_at()) + grace:
+    due = next_due(job, past, written_at)
+    if due is not None and now > max(due, _booted_at()) + grace:
         last = f"The last run ended {iso_time(past.ended)}" if past else "It has never run"
         finding = f"The job is overdue: it was due {iso_time(due)} ({job.schedule}). {last}."
         yield Problem("overdue", finding, f"Look at what starts it, and run it now: filedrop run {job.name}.")
@@ -184,6 +183,12 @@ def of_long_run(job: ConfiguredJob, began: float) -> Iterator[Problem]:
 
 def _latest(*moments: float | None) -> float | None:
     return max((moment for moment in moments if moment is not None), default=None)
+
+
+def next_due(job: ConfiguredJob, past: PastRun | None, written_at: float | None) -> float | None:
+    """Return when a job is due after its last run, and after its file was written; None if that is unknown."""
+    began = _latest(past.ended if past else None, written_at)
+    return None if began is None else due_after(job.schedule, began)
 
 
 def due_after(schedule: Schedule, moment: float) -> float | None:

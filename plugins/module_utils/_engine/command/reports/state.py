@@ -45,6 +45,7 @@ class JobState:
 
     :ivar job: what its files say; None if they are missing or invalid.
     :ivar key: the job in the ledger; None if neither its files nor the ledger tell.
+    :ivar written_at: when its file was written, in seconds since 1970; None if that is unknown.
     :ivar running_since: the start of the run that is in progress, in seconds since 1970; None if there is none.
     """
 
@@ -52,6 +53,7 @@ class JobState:
     job: ConfiguredJob | None = None
     key: JobKey | None = None
     past: PastRun | None = None
+    written_at: float | None = None
     running_since: float | None = None
     held: int = 0
     waiting: Waiting = _NOTHING_WAITS
@@ -82,10 +84,10 @@ def state_of(context: CommandContext, ledger: Ledger, triggers: Triggers | None,
         # One start of the service may have several runs.
         state.running_since = max(since, state.past.ended if state.past else 0.0)
     if state.job is not None and state.job.enabled:
-        written = context.configuration.job_changed_at(name)
-        _judge_runs(ledger, state, state.job, written)
+        state.written_at = context.configuration.job_changed_at(name)
+        _judge_runs(ledger, state, state.job)
         if triggers is not None:
-            _judge_schedule(state, state.job, triggers, written)
+            _judge_schedule(state, state.job, triggers)
     return state
 
 
@@ -109,19 +111,19 @@ def _look(context: CommandContext, ledger: Ledger, state: JobState) -> None:
         state.problems.append(Problem("files_held", finding, way_out, seen_by=RUN))
 
 
-def _judge_runs(ledger: Ledger, state: JobState, job: ConfiguredJob, written: float | None) -> None:
+def _judge_runs(ledger: Ledger, state: JobState, job: ConfiguredJob) -> None:
     """Judge what the runs of an enabled job have done: nobody waits for one that is disabled."""
     state.problems += problems.of_last_run(state.name, state.past)
     state.problems += problems.of_waiting(job, state.waiting)
-    state.problems += problems.of_expectation(job, ledger, written)
+    state.problems += problems.of_expectation(job, ledger, state.written_at)
 
 
-def _judge_schedule(state: JobState, job: ConfiguredJob, triggers: Triggers, written: float | None) -> None:
+def _judge_schedule(state: JobState, job: ConfiguredJob, triggers: Triggers) -> None:
     """Judge whether an enabled job runs when it is due."""
     if state.running_since is not None:
         state.problems += problems.of_long_run(job, state.running_since)
     else:
-        state.problems += problems.of_schedule(job, state.past, written, triggers.spread(state.name))
+        state.problems += problems.of_schedule(job, state.past, state.written_at, triggers.spread(state.name))
     if not any(problem.reason in _OF_FILES for problem in state.problems):
         state.problems += triggers.problems(job, state.past)
 
