@@ -18,7 +18,7 @@ import posixpath
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -30,6 +30,9 @@ MARGIN = 5 * MINUTE
 """What was sent or placed so shortly before a run of the other end need not be in that run."""
 
 _DELIVERED = "delivered"
+_FINAL = ("held", "discarded", "rejected")
+"""Outcomes of a file that does not arrive by itself."""
+
 _SERVED = ("sftp", "ftps", "ftp")
 _THIS_HOST = ("127.0.0.1", "::1", "localhost")
 _EVERY = re.compile(r"every ([0-9]+)([mhd])")
@@ -135,29 +138,30 @@ def _compared(server: End, mailbox: str, home: str, clients: _Clients, now: floa
     horizon = max(server.horizon, *(end.horizon for end, _account in clients))
     if any(_is_below(folder, home) for folder in watched):
         imported = [_copy(file, _origin(file)) for file in received if file.outcome == _DELIVERED]
-        wait = _Wait(imports, now)
+        wait = _Wait(imports, now, {_origin(file) for file in received if file.outcome in _FINAL})
         yield {"kind": "sent", **pair, **_difference(_SENT, sent, imported, horizon, wait)}
     if placed:
         fetched = _of_clients(clients, home, "pickup")
+        stopped = {copy.path for copy in _of_clients(clients, home, "pickup", _FINAL)}
         pickups = [
             job
             for end, account in clients
             for job in end.jobs
             if (job["direction"], job["account"]) == ("pickup", account)
         ]
-        yield {"kind": "placed", **pair, **_difference(_PLACED, placed, fetched, horizon, _Wait(pickups, now))}
+        yield {"kind": "placed", **pair, **_difference(_PLACED, placed, fetched, horizon, _Wait(pickups, now, stopped))}
 
 
 _SENT = ("sent_not_imported", "imported_not_sent")
 _PLACED = ("placed_not_fetched", "fetched_not_placed")
 
 
-def _of_clients(clients: _Clients, home: str, direction: str) -> list[_Copy]:
+def _of_clients(clients: _Clients, home: str, direction: str, outcomes: Sequence[str] = (_DELIVERED,)) -> list[_Copy]:
     return [
         _copy(file, _there(home, file))
         for end, account in clients
         for file in end.files
-        if (file.direction, file.account) == (direction, account) and file.outcome == _DELIVERED
+        if (file.direction, file.account) == (direction, account) and file.outcome in outcomes
     ]
 
 
@@ -181,17 +185,20 @@ def _is_below(path: str, home: str) -> bool:
 
 
 class _Wait:
-    """How long a file may lie until a job of the other end has taken it."""
+    """How long a file may lie until a job of the other end has taken it.
 
-    def __init__(self, jobs: Sequence[Mapping[str, Any]], now: float) -> None:
-        self._now = now
+    :param stopped: the paths of files that the other end knows, and does not take by itself.
+    """
+
+    def __init__(self, jobs: Sequence[Mapping[str, Any]], now: float, stopped: Set[str]) -> None:
+        self._now, self._stopped = now, stopped
         self._began = max((_seconds((job["last_run"] or {}).get("began")) for job in jobs), default=0.0)
         self._interval = max((_interval(job) for job in jobs), default=0)
 
-    def is_over(self, since: str) -> bool:
+    def is_over(self, copy: _Copy) -> bool:
         """Return whether a run has begun since, or was due."""
-        at = _seconds(since)
-        return max(self._began, self._now - self._interval) > at + MARGIN
+        at = _seconds(copy.at)
+        return copy.path in self._stopped or max(self._began, self._now - self._interval) > at + MARGIN
 
 
 def _interval(job: Mapping[str, Any]) -> int:
@@ -227,7 +234,7 @@ def _difference(
         matched += number
         # The other end of what began before the horizon may be missing only because it is older.
         lonely = [copy for copy in lonely if copy.began >= horizon]
-        waiting = [copy for copy in waiting if copy.at >= horizon and (lonely or wait.is_over(copy.at))]
+        waiting = [copy for copy in waiting if copy.at >= horizon and (lonely or wait.is_over(copy))]
         both = min(len(waiting), len(lonely))
         differences += [_told(copy, "other_bytes") for copy in waiting[:both]]
         differences += [_told(copy, words[0]) for copy in waiting[both:]]

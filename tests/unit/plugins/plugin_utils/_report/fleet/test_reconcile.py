@@ -162,6 +162,16 @@ def test_a_file_is_missing_once_the_other_end_should_have_it(
     assert found == [("sent", 0, [("one", "sent_not_imported")] if is_told else [])]
 
 
+@pytest.mark.parametrize("outcome", ["held", "rejected", "discarded"])
+def test_a_file_that_the_other_end_does_not_take_by_itself_is_a_difference_at_once(outcome: str) -> None:
+    ours = client(file("dropoff", "one", 60), file("pickup", "two", 60, outcome=outcome), jobs=[job("pickup")])
+    theirs = server(file("import", "one", 30, outcome=outcome), placed("two", 90))
+    assert told(ours, theirs) == [
+        ("sent", 0, [("one", "sent_not_imported")]),
+        ("placed", 0, [("two", "placed_not_fetched")]),
+    ]
+
+
 def test_what_is_older_than_one_end_tells_is_no_difference() -> None:
     old, recent = 5 * HOUR, 2 * HOUR
     ours = client(
