@@ -44,6 +44,8 @@ class File(NamedTuple):
     sha256: str | None
     verified_by: str | None
     taken: str | None
+    accepted: str | None
+    accepted_by: str | None
     file_id: str | None
     request: str | None
     modified: str | None

@@ -39,7 +39,7 @@ JOB: dict[str, Any] = {
 
 def row(name: str = "one.xml", **more: Any) -> list[Any]:
     cells = ("invoices", "amili", "dropoff", "delivered", "", name, 5, "2026-11-20T09:15:02Z", "/out", f"input/{name}")
-    return list(File(*cells, "", "5a", "size", None, None, None, None)._replace(**more))
+    return list(File(*cells, "", "5a", "size", *(None,) * 6)._replace(**more))
 
 
 def answer(rows: list[Any] | None = None, **more: Any) -> Answer:
@@ -59,7 +59,17 @@ def test_a_document_has_what_a_host_tells() -> None:
     assert found["files"]["rows"] == [["erp1", *row()[:-1]]]
     assert found["files"]["columns"] == [
         *("host", "job", "account", "direction", "outcome", "reason", "name", "size", "changed", "folder"),
-        *("remote_path", "local_path", "sha256", "verified_by", "taken", "file_id", "request"),
+        *(
+            "remote_path",
+            "local_path",
+            "sha256",
+            "verified_by",
+            "taken",
+            "accepted",
+            "accepted_by",
+            "file_id",
+            "request",
+        ),
     ]
 
 

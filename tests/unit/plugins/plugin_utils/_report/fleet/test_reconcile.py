@@ -27,7 +27,7 @@ def file(direction: str, name: str, ago: float = 2 * HOUR, **more: Any) -> File:
     account = "host" if direction == "import" else "amili"
     found = File(
         *("job", account, direction, "delivered", "", name, 5, at(ago), folder, there, "", "5a"),
-        *("size", None, None, None, at(ago)),
+        *("size", *(None,) * 5, at(ago)),
     )
     return found._replace(**more)
 
