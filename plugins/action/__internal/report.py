@@ -75,7 +75,7 @@ class ActionModule(FiledropAction):
 
     def _write(self, given: Mapping[str, Any], choice: Wanted, variables: Mapping[str, Any]) -> _Result:
         check = bool(self._task.check_mode)
-        answers = (answer_of(host, _asked(variables[host]), _kept(host)) for host in given["hosts"])
+        answers = (answer_of(host, _asked(variables[host]), _kept(host), choice.files) for host in given["hosts"])
         document = document_of(answers, Period(time.time(), given["since"]), limit=given["limit"])
         changed = write(choice.folder, document, check=check)
         shutil.rmtree(os.path.dirname(_kept("")), ignore_errors=True)

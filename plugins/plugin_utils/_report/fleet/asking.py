@@ -16,6 +16,7 @@ from typing import Any
 from ....module_utils._engine.config import options as read
 from ....module_utils._engine.errors import FiledropError
 from ....module_utils._engine.ledger.history import MOST, question_from_options
+from ....module_utils._engine.local.names import shown
 from ....module_utils._engine.text import iso_time
 from ....module_utils._report import unpacked
 from ..._accounts import InvalidVariables
@@ -31,8 +32,8 @@ FILES = 10_000
 FILES_IN_ALL, FEWEST_FILES = 300_000, 1_000
 """What the control node takes of all hosts together: 300 MB of memory. With many hosts, each may send fewer files."""
 
-MOST_BYTES = 512 * 1024**2
-"""The size of an answer when it is unpacked: 100,000 files have 100 MB."""
+_BYTES, _BYTES_OF_A_FILE = 32 * 1024**2, 8 * 1024
+"""The size that an answer may have when it is unpacked. A file has 1 KB, unless its path is long."""
 
 _FIRST_FEW = 20
 _LONGEST = 400
@@ -81,16 +82,17 @@ def wanted(variables: Variables, now: float, hosts: int = 1) -> Wanted:
     return Wanted(os.path.abspath(os.path.expanduser(folder)), iso_time(since), files)
 
 
-def answer_of(host: str, result: Mapping[str, Any], kept: str) -> Answer:
+def answer_of(host: str, result: Mapping[str, Any], kept: str, files: int = FILES) -> Answer:
     """Return what came of asking a host.
 
     :param result: of the task that asked it.
     :param kept: the path of the file with its answer.
+    :param files: how many files it may tell of.
     """
     with suppress(OSError), open(kept, encoding="utf-8") as file:
         packed = file.read()
         try:
-            answer = unpacked(packed, MOST_BYTES)
+            answer = unpacked(packed, _BYTES + files * _BYTES_OF_A_FILE)
         except ValueError as why:
             return Answer(host, message=f"What filedrop there has answered cannot be read: {why}.")
         return Answer(host, answer=answer, clock=result.get("clock_ahead"), addresses=result.get("addresses") or ())
@@ -120,6 +122,6 @@ def lines_of(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line for each of the first few things that are wrong."""
     found = findings(document)
     for one in found[:_FIRST_FEW]:
-        yield f"{one.name}{f', {one.job}' if one.job else ''}: {one.reason}: {one.message}"
+        yield shown(f"{one.name}{f', {one.job}' if one.job else ''}: {one.reason}: {one.message}")
     if len(found) > _FIRST_FEW:
         yield f"... and {len(found) - _FIRST_FEW} more."
