@@ -63,6 +63,7 @@ def document_of(answers: Iterable[Answer], period: Period, *, limit: str = "") -
     :param limit: which part of the fleet was asked; empty for all of it.
     """
     hosts = [_host(answer, period.since) for answer in answers]
+    machines = _machines(hosts)
     share = _share([len(host.files) for host in hosts], MOST_FILES)
     rows = [[host.document["host"], *file[:-1]] for host in hosts for file in host.files[:share]]
     for host in hosts:
@@ -76,7 +77,7 @@ def document_of(answers: Iterable[Answer], period: Period, *, limit: str = "") -
         "limit": as_data(limit),
         "hosts": [host.document for host in hosts],
         "files": {"columns": list(COLUMNS), "rows": rows},
-        "reconciliation": reconciliation([host.end for host in hosts], period.now),
+        "reconciliation": reconciliation([host.end for host in machines], period.now),
     }
 
 
@@ -84,6 +85,22 @@ def without_times(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a document without what differs each time: two of them are equal if nothing has happened in between."""
     hosts = [{**host, "clock_ahead": None} for host in document["hosts"]]
     return {**document, "made_at": None, "since": None, "hosts": hosts}
+
+
+def _machines(hosts: Iterable[_Host]) -> list[_Host]:
+    """Return the hosts without those that are another one under a second name: they have the same files."""
+    found: dict[tuple[File, ...], _Host] = {}
+    alone = []
+    for host in hosts:
+        first = found.setdefault(tuple(host.files), host) if host.files else host
+        if first is host:
+            alone.append(host)
+        else:
+            name = first.document["host"]
+            host.document["notes"].append(
+                f"This seems to be the host {name} under another name: it has the same files."
+            )
+    return alone
 
 
 def _host(answer: Answer, since: str) -> _Host:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,14 @@ def test_each_text_can_be_written() -> None:
 def test_a_history_that_failed_is_a_note_beside_the_jobs() -> None:
     (host,) = document_of([answer([], message="the ledger is busy")], PERIOD)["hosts"]
     assert (host["status"], host["message"], host["notes"]) == (0, "", ["the ledger is busy"])
+
+
+def test_a_host_with_two_names_is_compared_once() -> None:
+    first, second = document_of([answer(), replace(answer(), host="alias"), answer([]), answer([])], PERIOD)["hosts"][
+        :2
+    ]
+    assert first["notes"] == []
+    assert "This seems to be the host erp1 under another name" in second["notes"][0]
 
 
 def test_too_many_files_are_left_out_where_there_are_most(monkeypatch: pytest.MonkeyPatch) -> None:
