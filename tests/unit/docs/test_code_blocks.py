@@ -33,7 +33,19 @@ ACCOUNTS = {
 OF_SERVER = "filedrop_server_"
 # What a page shows of other programs. Their own manuals are right about these.
 OTHER_PROGRAMS = {
-    *("ansible-galaxy", "cat", "git", "install", "journalctl", "make", "python", "python3", "sqlite3", "systemctl"),
+    *(
+        "ansible-galaxy",
+        "apt",
+        "cat",
+        "git",
+        "install",
+        "journalctl",
+        "make",
+        "python",
+        "python3",
+        "sqlite3",
+        "systemctl",
+    ),
     ".venv/bin/antsibull-changelog",
     ".venv/bin/python",
 }
