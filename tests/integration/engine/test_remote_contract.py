@@ -68,13 +68,17 @@ class Mailbox(Protocol):
 
     denied: str
 
-    def connect(self) -> Remote: ...
+    def connect(self) -> Remote:
+        """Connect to it."""
 
-    def put(self, path: str, content: bytes) -> None: ...
+    def put(self, path: str, content: bytes) -> None:
+        """Put a file there, without the remote."""
 
-    def content(self, path: str) -> bytes | None: ...
+    def content(self, path: str) -> bytes | None:
+        """The content of a file; None if there is none."""
 
-    def names(self, folder: str) -> list[str]: ...
+    def names(self, folder: str) -> list[str]:
+        """The names in a folder."""
 
 
 class InMemory:

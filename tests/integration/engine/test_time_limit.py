@@ -37,7 +37,8 @@ class Counter:
     def planned(self, files: int, size: int) -> None:
         self.plans.append((files, size))
 
-    def began(self, name: str) -> None: ...
+    def began(self, name: str) -> None:
+        """Note nothing."""
 
     def moved(self, size: int) -> None:
         self.bytes += size

@@ -65,35 +65,64 @@ class Job(Protocol):
     origin: ClassVar[str]
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of the job."""
+
     @property
-    def remote_dir(self) -> str: ...
+    def remote_dir(self) -> str:
+        """The folder on the server."""
+
     @property
-    def verify(self) -> str: ...
+    def verify(self) -> str:
+        """What proves that a copy is complete."""
+
     @property
-    def include(self) -> tuple[str, ...]: ...
+    def include(self) -> tuple[str, ...]:
+        """Patterns of names that are moved."""
+
     @property
-    def exclude(self) -> tuple[str, ...]: ...
+    def exclude(self) -> tuple[str, ...]:
+        """Patterns of names that are not moved."""
+
     @property
-    def modified(self) -> read.TimeFrame: ...
+    def modified(self) -> read.TimeFrame:
+        """The times of files that are moved."""
+
     @property
-    def companions(self) -> tuple[Companion, ...]: ...
+    def companions(self) -> tuple[Companion, ...]:
+        """Files that belong together; none: each file is moved alone."""
+
     @property
-    def settle(self) -> float: ...
+    def settle(self) -> float:
+        """For how many seconds a file must be unchanged."""
+
     @property
-    def after(self) -> str: ...
+    def after(self) -> str:
+        """What happens to an original after its delivery."""
+
     @property
-    def max_files(self) -> int | None: ...
+    def max_files(self) -> int | None:
+        """The largest number of files of a run; None: no limit."""
+
     @property
-    def max_bytes(self) -> int | None: ...
+    def max_bytes(self) -> int | None:
+        """The largest number of bytes of a run; None: no limit."""
+
     @property
-    def max_results(self) -> int: ...
+    def max_results(self) -> int:
+        """The largest number of files in a result."""
+
     @property
-    def share(self) -> Share | None: ...
+    def share(self) -> Share | None:
+        """The part of the files that this host moves; None: all."""
+
     @property
-    def group(self) -> str | None: ...
+    def group(self) -> str | None:
+        """The group of delivered local files; None: no change."""
+
     @property
-    def file_mode(self) -> int | None: ...
+    def file_mode(self) -> int | None:
+        """The permissions of delivered local files; None: no change."""
 
     @property
     def arrivals(self) -> tuple[str, ...]:
@@ -121,11 +150,16 @@ class LocalJob(Job, Protocol):
         """Return the path that a file gets on the server; empty if there is no server."""
 
     @property
-    def sources(self) -> tuple[str, ...]: ...
+    def sources(self) -> tuple[str, ...]:
+        """Folders and files that are sent."""
+
     @property
-    def archive_dir(self) -> str | None: ...
+    def archive_dir(self) -> str | None:
+        """Where originals are archived; None: inside their folder."""
+
     @property
-    def empty(self) -> str: ...
+    def empty(self) -> str:
+        """What happens to empty files."""
 
 
 class LocalFolders(NamedTuple):

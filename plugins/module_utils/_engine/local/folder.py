@@ -210,7 +210,8 @@ class OpenFolder(Protocol):
     """Anything that has a folder's descriptor."""
 
     @property
-    def fd(self) -> int: ...
+    def fd(self) -> int:
+        """The folder's descriptor."""
 
 
 def rename_new(old_folder: OpenFolder, old: str, new_folder: OpenFolder, new: str) -> bool:

@@ -27,10 +27,12 @@ class Channel(Protocol):
     """
 
     @property
-    def window(self) -> int: ...
+    def window(self) -> int:
+        """The size of the receive window, in bytes."""
 
     @property
-    def send_size(self) -> int: ...
+    def send_size(self) -> int:
+        """The largest number of bytes that can be sent at once."""
 
     def send(self, data: bytes) -> int:
         """Send some of the data, one byte at least; return how much.
@@ -59,7 +61,8 @@ class Connection(Protocol):
     """
 
     @property
-    def is_openssh(self) -> bool: ...
+    def is_openssh(self) -> bool:
+        """Whether the server is OpenSSH."""
 
     def open_channel(self) -> Channel:
         """Open a channel to the SFTP server.
@@ -72,7 +75,8 @@ class Connection(Protocol):
     def info(self) -> Mapping[str, Any]:
         """What is known of the server and the connection, for people."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End the connection."""
 
 
 def silent(timeout: float) -> ConnectionLost:

@@ -85,7 +85,8 @@ class Outgoing(Protocol):
 class Incoming(Protocol):
     """Where the bytes of a download go, in their order."""
 
-    def write(self, data: bytes | memoryview) -> None: ...
+    def write(self, data: bytes | memoryview) -> None:
+        """Take the next bytes."""
 
 
 class Received(NamedTuple):
@@ -143,10 +144,12 @@ class Remote(Protocol):
     """
 
     @property
-    def features(self) -> Features: ...
+    def features(self) -> Features:
+        """What the server can do."""
 
     @property
-    def batches(self) -> Sequence[Batch]: ...
+    def batches(self) -> Sequence[Batch]:
+        """What is to be done in batches."""
 
     @property
     def clock(self) -> float | None:

@@ -33,7 +33,8 @@ FAREWELL = 1.0  # seconds that closing waits for calls under way
 
 
 class Closable(Protocol):
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close it; it may be closed already."""
 
 
 class Lane:

@@ -44,7 +44,8 @@ class Reader(Protocol):
     def read(self, length: int) -> bytes:
         """The next bytes, at most so many; none at the end of the file."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close it."""
 
 
 class Writer(Protocol):
@@ -76,9 +77,11 @@ class BlockingConnection(Protocol):
     def list(self, folder: str) -> Generator[Sequence[Entry], None, None]:
         """Return the names of a folder, some at a time. Each step of the generator is a blocking call, too."""
 
-    def stat(self, path: str) -> Entry | None: ...
+    def stat(self, path: str) -> Entry | None:
+        """Return what is there; None if there is nothing."""
 
-    def open(self, path: str) -> Reader: ...
+    def open(self, path: str) -> Reader:
+        """Open a file to read it."""
 
     def create(self, path: str, temporary: bool) -> Writer:
         """Create a file that must not exist yet. After an error nothing of it is left open.
@@ -89,15 +92,20 @@ class BlockingConnection(Protocol):
     def rewrite(self, path: str) -> Writer:
         """Open a file that exists, and empty it."""
 
-    def rename(self, old: str, new: str) -> None: ...
+    def rename(self, old: str, new: str) -> None:
+        """Rename a file."""
 
-    def remove(self, path: str) -> None: ...
+    def remove(self, path: str) -> None:
+        """Delete a file."""
 
-    def digest(self, path: str) -> tuple[str, str]: ...
+    def digest(self, path: str) -> tuple[str, str]:
+        """Return the name of the algorithm and the server's own digest of a file, in hex."""
 
-    def make_folder(self, path: str) -> None: ...
+    def make_folder(self, path: str) -> None:
+        """Create a folder."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close it."""
 
 
 class ThreadedRemote(Lanes):

@@ -46,19 +46,26 @@ class Mover(Protocol[Item]):
 
     tally: Tally
 
-    async def attempt(self, item: Item, work: Callable[[Item], Awaitable[Result]]) -> Result | None: ...
+    async def attempt(self, item: Item, work: Callable[[Item], Awaitable[Result]]) -> Result | None:
+        """Do some work with one file, and return the result; None if it failed."""
 
-    def outcome_of(self, item: Item) -> FileOutcome: ...
+    def outcome_of(self, item: Item) -> FileOutcome:
+        """Return an outcome that only says which file it is about."""
 
-    def count(self, outcome: FileOutcome, *, files: int) -> None: ...
+    def count(self, outcome: FileOutcome, *, files: int) -> None:
+        """Count an outcome."""
 
-    async def require_startable(self, item: Item) -> bool: ...
+    async def require_startable(self, item: Item) -> bool:
+        """Require that the copy of a file can be begun: its name is free. Return True."""
 
-    async def require_taken(self, names: Sequence[str]) -> None: ...
+    async def require_taken(self, names: Sequence[str]) -> None:
+        """Require that delivered files of a set are gone from the server."""
 
-    async def copy(self, item: Item) -> Copied: ...
+    async def copy(self, item: Item) -> Copied:
+        """Copy one file."""
 
-    async def complete(self, item: Item, copied: Copied) -> FileOutcome: ...
+    async def complete(self, item: Item, copied: Copied) -> FileOutcome:
+        """Dispose of the original of a copied file."""
 
 
 class SetMove(Generic[Item]):

@@ -36,23 +36,28 @@ class Patterns(Protocol):
     """Anything that has the options `include` and `exclude`."""
 
     @property
-    def include(self) -> tuple[str, ...]: ...
+    def include(self) -> tuple[str, ...]:
+        """Patterns of names that are selected."""
 
     @property
-    def exclude(self) -> tuple[str, ...]: ...
+    def exclude(self) -> tuple[str, ...]:
+        """Patterns of names that are not selected."""
 
 
 class Selection(Patterns, Protocol):
     """Anything that has the options `share`, `companions`, `modified_from` and `modified_to`, too."""
 
     @property
-    def share(self) -> Share | None: ...
+    def share(self) -> Share | None:
+        """The part of the files that this host moves; None: all."""
 
     @property
-    def companions(self) -> Sequence[Companion]: ...
+    def companions(self) -> Sequence[Companion]:
+        """Files that belong together."""
 
     @property
-    def modified(self) -> TimeFrame: ...
+    def modified(self) -> TimeFrame:
+        """The times of files that are selected."""
 
 
 def is_wanted(name: str, job: Patterns) -> bool:

@@ -201,15 +201,20 @@ Begun = tuple[socket.socket, "Reply | None"]
 class Owner(Protocol):
     """What a transfer needs of the connection that it is on."""
 
-    def begun(self, transfer: Transfer) -> None: ...
+    def begun(self, transfer: Transfer) -> None:
+        """Record that a transfer has begun."""
 
-    def ended(self, transfer: Transfer) -> None: ...
+    def ended(self, transfer: Transfer) -> None:
+        """Record that a transfer has ended."""
 
-    def note(self, text: str) -> None: ...
+    def note(self, text: str) -> None:
+        """Add a note to the result of the run."""
 
-    def refusal(self, doing: str, reply: Reply) -> FiledropError: ...
+    def refusal(self, doing: str, reply: Reply) -> FiledropError:
+        """Build the error for a reply that refuses something."""
 
-    def sizes(self, path: str, final: str | None) -> int | None: ...
+    def sizes(self, path: str, final: str | None) -> int | None:
+        """Return the size of a complete upload, and look at its final name."""
 
 
 class Transfer:

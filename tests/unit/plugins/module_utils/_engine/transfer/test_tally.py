@@ -31,11 +31,14 @@ class Listener:
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
 
-    def planned(self, files: int, size: int) -> None: ...
+    def planned(self, files: int, size: int) -> None:
+        """Note nothing."""
 
-    def began(self, name: str) -> None: ...
+    def began(self, name: str) -> None:
+        """Note nothing."""
 
-    def moved(self, size: int) -> None: ...
+    def moved(self, size: int) -> None:
+        """Note nothing."""
 
     def ended(self, outcome: FileOutcome) -> None:
         self.told.append((outcome.name, outcome.outcome))
