@@ -161,6 +161,7 @@ def _probe(python: str, libraries: Sequence[str]) -> dict[str, Any] | None:
 def _ask(command: Sequence[str]) -> tuple[int, str, str]:
     """Run a command; return its exit status, its output, and the first line of its errors."""
     try:
+        # pylint: disable-next=ansible-bad-function  # Ansible's run_command is for its modules
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except OSError as error:
         return 127, "", str(error)

@@ -109,6 +109,7 @@ def _run(*arguments: str) -> tuple[int, str, str]:
     if not os.path.exists(COMMAND):
         raise NotAsked(f"filedrop is not installed: there is no {COMMAND}. Deploy the jobs, or leave this host out.")
     try:
+        # pylint: disable-next=ansible-bad-function  # Ansible's run_command is for its modules
         ended = subprocess.run(
             [COMMAND, *arguments],
             stdin=subprocess.DEVNULL,

@@ -231,6 +231,7 @@ def _in_utc(text: str) -> float:
 def asked(command: Sequence[str]) -> str | None:
     """Return the output of a program of the system; None if it is missing, fails, or does not answer."""
     try:
+        # pylint: disable-next=ansible-bad-function  # Ansible's run_command is for its modules
         ended = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,

@@ -70,6 +70,7 @@ _NO_SFTP = re.compile(r"subsystem request failed|Session open refused|open faile
 def openssh_release() -> tuple[int, int] | None:
     """Return the release of the system's ssh; None if there is none."""
     try:
+        # pylint: disable-next=ansible-bad-function  # Ansible's run_command is for its modules
         ran = subprocess.run(["ssh", "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     except OSError:
         return None
@@ -343,6 +344,7 @@ def _start(files: OpenSshFiles, *options: str) -> subprocess.Popen[bytes]:
     names = ("PATH", "SSH_AUTH_SOCK") if files.uses_agent else ("PATH",)
     environment = {name: os.environ[name] for name in names if name in os.environ}
     with as_started():  # the system shows the files of a process that works as another user to nobody else
+        # pylint: disable-next=ansible-bad-function  # Ansible's run_command is for its modules
         return subprocess.Popen(
             ["ssh", "-F", files.configuration, *options, "-s", TARGET, "sftp"],
             stdin=subprocess.PIPE,

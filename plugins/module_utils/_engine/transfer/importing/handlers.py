@@ -182,6 +182,7 @@ class Handlers:
         source = wrapper.__loader__.get_source(wrapper.__name__)  # type: ignore[union-attr]
         reader, writer = os.pipe()
         try:
+            # pylint: disable-next=ansible-bad-function  # Ansible's run_command is for its modules
             child = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", source or "", str(lock), str(limit), *command],
                 stdin=subprocess.DEVNULL,
