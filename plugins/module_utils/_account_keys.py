@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._engine._deps import PARAMIKO_IMPORT_ERROR
-from ._engine.config.account import Account
+from ._engine.config.accounts.account import Account
 from ._engine.config.files import GivenConfiguration
 from ._engine.errors import FiledropError
 from ._engine.keys import handover, pair, rotation

@@ -14,12 +14,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._engine._deps import PARAMIKO_IMPORT_ERROR, URLLIB3_IMPORT_ERROR, require, require_urllib3
-from ._engine.config.account import account_from_options, protocol_of
+from ._engine.config.accounts.account import account_from_options, protocol_of
+from ._engine.config.accounts.presets import Preset, preset_named
 from ._engine.config.files import GivenConfiguration
-from ._engine.config.job import Job
+from ._engine.config.jobs.job import Job
 from ._engine.config.options import absolute, clean, label
 from ._engine.config.paths import default_ledger
-from ._engine.config.presets import Preset, preset_named
 from ._engine.errors import DependencyError, FiledropError, unexpected
 from ._engine.ledger.owner import as_owner
 from ._engine.local import names
@@ -33,8 +33,8 @@ from ._respawn import respawn_if_needed
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-    from ._engine.config.account import Account
-    from ._engine.config.retention import Retention
+    from ._engine.config.accounts.account import Account
+    from ._engine.config.jobs.retention import Retention
     from ._engine.transfer.result import FileOutcome, RunResult
     from ._engine.transfer.selection import Only
 

@@ -329,9 +329,11 @@ reason:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import folders_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
+    account_from_options,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import folders_from_options
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.diagnose import describe
 from ansible_collections.courier.filedrop.plugins.module_utils._module import (
     ACCOUNT_SPEC,

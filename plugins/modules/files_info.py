@@ -131,9 +131,11 @@ reason:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import listing_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
+    account_from_options,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import listing_from_options
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.runner import list_folder

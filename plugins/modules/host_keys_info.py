@@ -121,7 +121,7 @@ reason:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
     OF_PROTOCOL,
     account_from_options,
 )

@@ -312,7 +312,7 @@ reason:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import pickup_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import pickup_from_options
 from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, JOB_SPEC, transfer
 
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ..module_utils._engine.config import options as read
-from ..module_utils._engine.config.account import protocol_of
-from ..module_utils._engine.config.credentials import REFERENCE, resolve_reference
+from ..module_utils._engine.config.accounts.account import protocol_of
+from ..module_utils._engine.config.accounts.credentials import REFERENCE, resolve_reference
 from ..module_utils._engine.config.files import ACCOUNT_OPTIONS, KEY_FILES, SECRETS, ConfiguredJob, GivenConfiguration
 from ..module_utils._engine.errors import FiledropError
 from ..module_utils._engine.keys.armour import find_pem, no_key

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..module_utils._engine.config import options as read
+from ..module_utils._engine.config.accounts.presets import PRESETS
 from ..module_utils._engine.config.files import ACCOUNT_OPTIONS, JOB_OPTIONS, KEY_FILES, SECRETS
-from ..module_utils._engine.config.presets import PRESETS
 from ..module_utils._engine.errors import FiledropError
 from ._accounts import UNREADABLE, nearest, shown
 

@@ -16,16 +16,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
     Account,
     account_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import (
     Job,
     dropoff_from_options,
     pickup_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.api import remote as api_remote

@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.presets import Preset
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.files import THIS_HOST
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.importing import import_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import Preset
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.importing import import_from_options
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult

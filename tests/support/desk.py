@@ -12,12 +12,14 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
+    account_from_options,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import (
     dropoff_from_options,
     pickup_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Dropoff, Pickup
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 from support.odd_server import OddServer

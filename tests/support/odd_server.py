@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional, TypeVar
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop, done_future
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Remote, Uploaded

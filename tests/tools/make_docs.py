@@ -169,7 +169,7 @@ def _floors() -> Iterator[str]:
 
 _FILE = [
     "  rankdir=LR;",
-    '  job [label="Job\\nconfig/job.py"]; plan [label="plan\\ntransfer/*/plan.py"];',
+    '  job [label="Job\\nconfig/jobs/job.py"]; plan [label="plan\\ntransfer/*/plan.py"];',
     '  item [label="Item\\ntransfer/*/item.py"];',
     '  workflow [label="workflow\\ntransfer/*/workflow.py"]; outcome [label="FileOutcome\\ntransfer/result.py"];',
     '  tally [label="Tally\\ntransfer/tally.py"]; result [label="RunResult", fillcolor="#e6f4ea"];',

@@ -11,7 +11,7 @@ import socket
 from typing import Any, Callable
 from unittest.mock import patch
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ftp import connection, control, data
 

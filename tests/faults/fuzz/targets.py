@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Mapping
 from typing import Any, Callable
 from unittest.mock import patch
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
     FiledropError,
     ProtocolError,

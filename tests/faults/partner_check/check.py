@@ -15,8 +15,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from _engine.config.account import Account
-from _engine.config.job import Dropoff, Pickup
+from _engine.config.accounts.account import Account
+from _engine.config.jobs.job import Dropoff, Pickup
 from _engine.errors import FiledropError, RemoteError
 from _engine.loop.loop import Loop
 from _engine.remote import Remote, connect, entries_in, join

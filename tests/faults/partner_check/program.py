@@ -21,7 +21,7 @@ import getpass
 import tempfile
 from pathlib import Path
 
-from _engine.config.account import Account, account_from_options
+from _engine.config.accounts.account import Account, account_from_options
 from _engine.errors import FiledropError
 from check import Check
 from report import Report

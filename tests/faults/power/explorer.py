@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.retention import Retention
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.retention import Retention
 
 from ..world import without_random
 from .cuts import Cut

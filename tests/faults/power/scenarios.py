@@ -16,7 +16,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.retention import Retention
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.retention import Retention
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as engine_disk
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner

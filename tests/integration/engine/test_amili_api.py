@@ -17,9 +17,11 @@ from typing import Any
 
 import pytest
 import trustme
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import dropoff_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
+    account_from_options,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import dropoff_from_options
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import Wanted, resolve
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.runner import run

@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 import trustme
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
+    account_from_options,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.diagnose import describe
 from support.files_api import SECRET, Answer, FilesApi, files_api

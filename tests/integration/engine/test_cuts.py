@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Sequence
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import ConnectionLost
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Outgoing
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.upload import Upload

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as folder_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import IllegalStep, State

@@ -16,7 +16,9 @@ from typing import Any
 
 import paramiko
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
+    account_from_options,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import formats, pair, spec
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import connect
 from support.sshd import SshServer, make_key

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
+    account_from_options,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
     ConnectionLost,
     FiledropError,

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
     Account,
     account_from_options,
 )

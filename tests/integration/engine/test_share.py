@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Share
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import Wanted, resolve
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.history import Question, ask
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup import (

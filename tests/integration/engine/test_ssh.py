@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
     Account,
     account_from_options,
 )

@@ -10,12 +10,14 @@ import os
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
+    account_from_options,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.presets import Preset
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import (
     dropoff_from_options,
     pickup_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import Preset
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop import deadline
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner

@@ -18,7 +18,9 @@ from typing import Any
 
 import paramiko
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
+    account_from_options,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import connect

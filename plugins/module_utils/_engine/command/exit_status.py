@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..config.watch import STOP_ABOVE
+from ..config.jobs.watch import STOP_ABOVE
 from ..errors import FiledropError, JobRunning, RunEnded
 
 if TYPE_CHECKING:

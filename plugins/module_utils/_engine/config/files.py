@@ -23,15 +23,15 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..errors import FiledropError, InputError
 from . import options as read
-from .account import Account, account_from_options, protocol_of
-from .credentials import read_secret, require_private, require_reachable, resolve_reference
-from .directions import READERS
-from .job import Job, default_max_age
-from .presets import Preset, preset_named
-from .retention import Retention, retention_from_options
+from .accounts.account import Account, account_from_options, protocol_of
+from .accounts.credentials import read_secret, require_private, require_reachable, resolve_reference
+from .accounts.presets import Preset, preset_named
+from .jobs.directions import READERS
+from .jobs.job import Job, default_max_age
+from .jobs.retention import Retention, retention_from_options
+from .jobs.watch import NOTHING_EXPECTED, Watch, watch_from_options
+from .jobs.watch import OPTIONS as WATCH_OPTIONS
 from .schedule import LONGEST, MINUTE, WEEK, Schedule, duration, schedule_from_options
-from .watch import NOTHING_EXPECTED, Watch, watch_from_options
-from .watch import OPTIONS as WATCH_OPTIONS
 
 DEFAULT_FOLDER = "/etc/filedrop"
 LONGEST_FILE = 1024**2  # bytes

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
 from .._deps import paramiko, require
-from ..config.credentials import forbidden_mode
+from ..config.accounts.credentials import forbidden_mode
 from ..errors import AuthenticationError
 from ..local.identity import as_started
 from .armour import KEY_FILE_HINT, find_pem, no_key

@@ -35,7 +35,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..config import options as read
-from ..config.account import account_name
+from ..config.accounts.account import account_name
 from ..config.paths import default_ledger
 from ..errors import HoldError, InputError, JobRunning, SkipError
 from ..local.names import quoted

@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from ..config import options as read
-from ..config.account import account_name
+from ..config.accounts.account import account_name
 from ..config.schedule import WEEK, duration
 from ..errors import LedgerError
 from ..states import DIRECTIONS, OUTCOMES

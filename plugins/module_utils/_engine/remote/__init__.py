@@ -38,7 +38,7 @@ from .interface import (
 from .sftp.remote import SftpRemote
 
 if TYPE_CHECKING:
-    from ..config.account import Account
+    from ..config.accounts.account import Account
 
 __all__ = [
     "PROTOCOLS",

@@ -36,7 +36,7 @@ from .interface import Entry, Features, join
 from .threaded import ThreadedRemote
 
 if TYPE_CHECKING:
-    from ..config.account import Account
+    from ..config.accounts.account import Account
 
 FEATURES = Features(stat=True, rename=True, exclusive_create=True, partial_uploads=True, max_in_flight=64)
 THREADS = 8  # a disk takes several syncs at once, and does them together

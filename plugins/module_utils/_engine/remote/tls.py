@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..config.credentials import require_private
+from ..config.accounts.credentials import require_private
 from ..errors import InputError
 from ..text import escaped
 
@@ -27,7 +27,7 @@ _VERSION, _UTC_TIME = 0xA0, 0x17  # tags of DER
 _IGNORE_UNEXPECTED_END = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0x80)
 
 if TYPE_CHECKING:
-    from ..config.account import Account
+    from ..config.accounts.account import Account
 
 
 def tls_context(account: Account, make: type[ssl.SSLContext] = ssl.SSLContext) -> ssl.SSLContext:

@@ -24,7 +24,7 @@ from ..remote.ssh.hostkeys import TrustedKeys
 from .whole_keys import with_whole_keys
 
 if TYPE_CHECKING:
-    from ..config.account import Account
+    from ..config.accounts.account import Account
 
 LOGINS: Mapping[str, str] = {
     "yes": "registered: the login works",

@@ -24,7 +24,7 @@ from ..transfer.capabilities import ALL, EXCLUSIVE_CREATE, PARTIAL_UPLOADS, RENA
 from .whole_keys import with_whole_keys
 
 if TYPE_CHECKING:
-    from ..config.account import Account
+    from ..config.accounts.account import Account
 
 QUESTIONS = 5
 """The number of round trips; the latency is their median."""

@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..config import options as read
-from ..config.job import Dropoff
+from ..config.jobs.job import Dropoff
 from ..errors import InputError
 from ..transfer.selection import Export, Only
 
 if TYPE_CHECKING:
+    from ..config.accounts.presets import Preset
     from ..config.files import ConfiguredJob
-    from ..config.presets import Preset
 
 VARIABLES = {choice: f"filedrop_export_{choice}" for choice in ("from", "to", "kinds", "only", "again")}
 """What a person can choose, with the variable of the playbook for it. The command has a flag for each."""

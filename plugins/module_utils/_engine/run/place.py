@@ -14,8 +14,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
-from ..config.account import Account
-from ..config.job import Dropoff
+from ..config.accounts.account import Account
+from ..config.jobs.job import Dropoff
 from ..config.options import file_names, invalid, remote_folder
 from ..config.paths import SERVER_LOG, SERVER_ROOT
 from ..errors import InputError

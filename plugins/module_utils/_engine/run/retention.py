@@ -23,7 +23,7 @@ from ..ledger.soundness import NUMBER
 from ..transfer.result import Pruned
 
 if TYPE_CHECKING:
-    from ..config.retention import Retention
+    from ..config.jobs.retention import Retention
     from ..ledger.ledger import Ledger, Row
     from ..transfer.base import JobRun
 

@@ -14,8 +14,8 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..config.account import IN_ONE_WRITE
-from ..config.job import default_max_age
+from ..config.accounts.account import IN_ONE_WRITE
+from ..config.jobs.job import default_max_age
 from ..errors import (
     ConnectionLost,
     FiledropError,
@@ -46,10 +46,10 @@ from .troubles import Troubles
 from .whole_keys import with_whole_keys
 
 if TYPE_CHECKING:
-    from ..config.account import Account
-    from ..config.job import Job
-    from ..config.retention import Retention
-    from ..config.watch import Watch
+    from ..config.accounts.account import Account
+    from ..config.jobs.job import Job
+    from ..config.jobs.retention import Retention
+    from ..config.jobs.watch import Watch
     from ..transfer.observer import Observer
     from ..transfer.selection import Only
 

@@ -19,7 +19,7 @@ from ..remote.ssh.hostkeys import TrustedKeys
 from ..remote.ssh.transports import uses_openssh
 
 if TYPE_CHECKING:
-    from ..config.account import Account
+    from ..config.accounts.account import Account
     from ..ledger.ledger import Ledger
 
 

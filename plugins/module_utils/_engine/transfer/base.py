@@ -13,7 +13,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Callable, Generic, TypeVar
 
-from ..config.watch import NOTHING_EXPECTED
+from ..config.jobs.watch import NOTHING_EXPECTED
 from ..errors import (
     ENDS_THE_RUN,
     FiledropError,
@@ -39,8 +39,8 @@ from .selection import Only
 from .tally import Tally
 
 if TYPE_CHECKING:
-    from ..config.account import Account
-    from ..config.job import Job
+    from ..config.accounts.account import Account
+    from ..config.jobs.job import Job
     from ..ledger.ledger import Ledger, Row
     from ..local.fsync import Syncer
     from ..remote import Remote

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The directions, by name: a direction is a table in `states`, an entry in config/job.py, and a folder here."""
+"""The directions, by name: a direction is a table in `states`, an entry in config/jobs/job.py, and a folder here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .importing.job_run import ImportRun
 from .pickup.job_run import PickupRun
 
 if TYPE_CHECKING:
-    from ..config.job import Job
+    from ..config.jobs.job import Job
     from ..ledger.ledger import Ledger
     from ..local.fsync import Syncer
     from .base import JobRun

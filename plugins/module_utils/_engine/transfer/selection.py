@@ -14,13 +14,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ..config.companions import Place, place_of
+from ..config.jobs.companions import Place, place_of
 from ..errors import TransferError
 from ..local.names import is_ours, is_temporary, quoted
 
 if TYPE_CHECKING:
-    from ..config.companions import Companion
-    from ..config.job import Share
+    from ..config.jobs.companions import Companion
+    from ..config.jobs.job import Share
     from ..config.options import TimeFrame
     from ..ledger.ledger import Row
 

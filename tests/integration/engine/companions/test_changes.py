@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import account_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.companions import Companion
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
+    account_from_options,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.companions import Companion
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Serve

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.companions import Companion
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.companions import Companion
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Dropoff, Pickup
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import Wanted, resolve
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Serve

@@ -12,11 +12,11 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.courier.filedrop.plugins.module_utils import _module
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.presets import Preset
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import (
     dropoff_from_options,
     pickup_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import Preset
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import TrustError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome, RunResult
 from support.results import result_of

@@ -16,14 +16,17 @@ import yaml
 from ansible_collections.courier.filedrop.plugins.doc_fragments import account as account_fragment
 from ansible_collections.courier.filedrop.plugins.doc_fragments import job as job_fragment
 from ansible_collections.courier.filedrop.plugins.module_utils._engine import states
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config import job as engine
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config import options as read
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
     OF_PROTOCOL,
     Account,
     account_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import PRESETS, preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.presets import (
+    PRESETS,
+    preset_named,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs import job as engine
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import decisions, history
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.hostkeys import TrustedKeys

@@ -19,7 +19,7 @@ from ...local.names import shown
 from ...version import VERSION
 
 if TYPE_CHECKING:
-    from ...config.watch import Receiver
+    from ...config.jobs.watch import Receiver
 
 PATIENCE = 20
 """Seconds for which a receiver may take to answer."""

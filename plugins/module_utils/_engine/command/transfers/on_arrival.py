@@ -24,7 +24,7 @@ from ..exit_status import COULD_NOT_RUN
 from .run import run
 
 if TYPE_CHECKING:
-    from ...config.job import Job
+    from ...config.jobs.job import Job
     from ..context import CommandContext
 
 PATIENCE = 60.0

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...config.files import ConfiguredJob
-from ...config.job import default_max_age
+from ...config.jobs.job import default_max_age
 from ...config.options import absolute, label
 from ...config.schedule import Schedule
 from ...run.place import account_for, placing

@@ -24,7 +24,7 @@ from ..signals import held
 from .observers import JournalObserver, progress
 
 if TYPE_CHECKING:
-    from ...config.account import Account
+    from ...config.accounts.account import Account
     from ...config.files import ConfiguredJob
     from ...transfer.result import FileOutcome, RunResult
 

@@ -23,13 +23,13 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from ..._deps import require_urllib3, urllib3
-from ...config.api_account import host_and_port
+from ...config.accounts.api_account import host_and_port
 from ...errors import ConnectionLost, FiledropError, TrustError, UnreachableError
 from ..tcp import open_connection
 from ..tls import TlsSession, tls_context, tls_session
 
 if TYPE_CHECKING:
-    from ...config.account import Account
+    from ...config.accounts.account import Account
 
 PIECE = 64 * 1024  # bytes of an answer that are read at once
 

@@ -30,7 +30,7 @@ from .words import BUSY, Words
 from .worker import Event, Worker
 
 if TYPE_CHECKING:
-    from ...config.account import Account
+    from ...config.accounts.account import Account
     from ...local.permissions import Permissions
 
 PATIENCE = 0.05  # seconds that a request waits for more files

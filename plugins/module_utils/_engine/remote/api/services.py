@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...config.api_account import host_and_port
+from ...config.accounts.api_account import host_and_port
 from ...errors import ConnectionLost, UnreachableError
 from ...text import iso_time
 from .words import BUSY, Words

@@ -25,7 +25,7 @@ from ...errors import AuthenticationError, FiledropError, ProtocolError, ServerB
 from .words import BUSY, Words
 
 if TYPE_CHECKING:
-    from ...config.account import Account
+    from ...config.accounts.account import Account
     from .https import HttpsClient
 
 LARGEST_TOKEN_ANSWER = 256 * 1024  # bytes

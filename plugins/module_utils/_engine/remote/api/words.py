@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 from ...text import escaped
 
 if TYPE_CHECKING:
-    from ...config.account import Account
+    from ...config.accounts.account import Account
 
 LONGEST = 500  # characters of a service's words in a message
 BUSY = frozenset({408, 425, 429})

@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...config.account import IN_ONE_WRITE
+from ...config.accounts.account import IN_ONE_WRITE
 from ...errors import (
     ConnectionLost,
     FiledropError,
@@ -43,7 +43,7 @@ from .control import (
 )
 
 if TYPE_CHECKING:
-    from ...config.account import Account
+    from ...config.accounts.account import Account
     from ...local.permissions import Permissions
 
 FEATURES = Features(

@@ -40,7 +40,7 @@ from ..tcp import CLOSED, open_connection
 from ..tls import expiry_of, fingerprint_of, tls_context
 
 if TYPE_CHECKING:
-    from ...config.account import Account
+    from ...config.accounts.account import Account
 
 LONGEST_LINE = 16 * 1024  # bytes
 LONGEST_SHOWN = 500  # characters of a reply in a message

@@ -18,7 +18,7 @@ from .sessions import Sessions
 from .upload import Upload
 
 if TYPE_CHECKING:
-    from ...config.account import Account
+    from ...config.accounts.account import Account
     from ...loop.loop import Batch, Future
 
 FEATURES = Features(

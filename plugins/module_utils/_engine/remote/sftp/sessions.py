@@ -22,7 +22,7 @@ from . import packets
 from .session import Habits, Session
 
 if TYPE_CHECKING:
-    from ...config.account import Account
+    from ...config.accounts.account import Account
     from ..channel import Connection
 
 WIDE_FROM = 32 * 1024 * 1024

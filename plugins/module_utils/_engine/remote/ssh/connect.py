@@ -25,7 +25,7 @@ from .login import log_in
 if TYPE_CHECKING:
     from paramiko import PKey, Transport
 
-    from ...config.account import Account
+    from ...config.accounts.account import Account
 
 __all__ = ["agreed_algorithms", "banner_of", "host_key_of", "offered_host_keys", "open_transport"]
 

@@ -28,7 +28,7 @@ from .handshake import TRY_LATER, WEAK_SIGNATURES, banner_of, printable, quoted
 if TYPE_CHECKING:
     from paramiko import PKey, Transport
 
-    from ...config.account import Account
+    from ...config.accounts.account import Account
 
 NotAccepted = Union[AuthenticationError, ConnectionLost, ServerBusy, UnreachableError]
 

@@ -31,7 +31,7 @@ from .hostkeys import TrustedKeys
 from .openssh_config import TARGET, OpenSshFiles
 
 if TYPE_CHECKING:
-    from ...config.account import Account
+    from ...config.accounts.account import Account
 
 OLDEST = (8, 5)
 """The oldest release of OpenSSH that has all the options of the configuration."""

@@ -15,14 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ...config.account import LEGACY_ALGORITHMS, Hop
+from ...config.accounts.account import LEGACY_ALGORITHMS, Hop
 from ...errors import InputError
 from ...keys.armour import find_pem, no_key
 from ...keys.formats import encrypted_error, is_encrypted, read_private, require_unexposed
 from .hostkeys import AUTHORITY, REVOKED, SIGNATURES, TrustedKeys
 
 if TYPE_CHECKING:
-    from ...config.account import Account
+    from ...config.accounts.account import Account
 
 TARGET = "filedrop-target"
 """The name of the server in the configuration. Its host key is known by this name, too."""

@@ -19,7 +19,7 @@ from .openssh import OLDEST, OpenSshConnection, openssh_release
 from .openssh_config import why_not
 
 if TYPE_CHECKING:
-    from ...config.account import Account
+    from ...config.accounts.account import Account
     from ..channel import Connection
 
 _release = functools.lru_cache(maxsize=1)(openssh_release)

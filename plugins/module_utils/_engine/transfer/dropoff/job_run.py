@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from itertools import chain
 from typing import TYPE_CHECKING, cast
 
-from ...config.job import ARCHIVE
+from ...config.jobs.job import ARCHIVE
 from ...errors import JobStopped, RemoteError
 from ...ledger.decisions import Discarded
 from ...ledger.locks import JobKey
@@ -34,7 +34,7 @@ from .upload import Uploads
 from .workflow import DropoffWorkflow
 
 if TYPE_CHECKING:
-    from ...config.job import Dropoff
+    from ...config.jobs.job import Dropoff
     from ...errors import FiledropError
     from ...ledger.ledger import Row
     from ...remote import RequestRemote

@@ -13,7 +13,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from ...config.job import ARCHIVE
+from ...config.jobs.job import ARCHIVE
 from ...errors import DiskError, FiledropError, TransferError, WaitError
 from ...ledger.decisions import Discarded, held_error
 from ...ledger.locks import JobKey, is_running
@@ -31,7 +31,7 @@ from .item import DELETED, DropoffItem
 from .sources import kind_of, not_a_file, open_sources
 
 if TYPE_CHECKING:
-    from ...config.job import LocalJob
+    from ...config.jobs.job import LocalJob
     from ...ledger.ledger import Ledger, Row
     from ..tally import Tally
 

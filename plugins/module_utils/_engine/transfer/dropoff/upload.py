@@ -41,7 +41,7 @@ from .recovery import HOLDS, judge, shows_whole
 from .requests.sending import Requests
 
 if TYPE_CHECKING:
-    from ...config.job import Dropoff
+    from ...config.jobs.job import Dropoff
     from ...ledger.ledger import Ledger
     from ...remote import Remote, RequestRemote, Uploaded
     from ..canary import CanaryGate

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ...config.job import ARCHIVE
+from ...config.jobs.job import ARCHIVE
 from ...errors import (
     DiskError,
     HoldError,
@@ -41,7 +41,7 @@ from .requests.sending import unknown
 from .upload import Uploads
 
 if TYPE_CHECKING:
-    from ...config.job import Dropoff
+    from ...config.jobs.job import Dropoff
     from ...ledger.ledger import Ledger, Row
     from ...local.folder import LocalFile
     from ...local.fsync import Syncer

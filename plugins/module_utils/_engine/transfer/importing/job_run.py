@@ -29,8 +29,8 @@ from .plan import ImportPlan
 from .workflow import ImportWorkflow, unusable
 
 if TYPE_CHECKING:
-    from ...config.account import Account
-    from ...config.importing import Import
+    from ...config.accounts.account import Account
+    from ...config.jobs.importing import Import
     from ...errors import FiledropError
     from ...ledger.ledger import Row
     from ...remote import Remote

@@ -22,7 +22,7 @@ from ..dropoff.plan import DropoffPlan
 from ..selection import other_job, vouched_by
 
 if TYPE_CHECKING:
-    from ...config.importing import Import
+    from ...config.jobs.importing import Import
     from ...ledger.ledger import Ledger, Row
     from ...local.folder import Folder, LocalFile
     from ..selection import Only

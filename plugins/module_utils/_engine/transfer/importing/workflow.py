@@ -30,7 +30,7 @@ from .handlers import Ended, claim, write_output
 from .sidecar import require_sidecar, sidecars_of
 
 if TYPE_CHECKING:
-    from ...config.importing import Import
+    from ...config.jobs.importing import Import
     from ...errors import HoldError
     from ...ledger.ledger import Ledger
     from ...local.fsync import Syncer

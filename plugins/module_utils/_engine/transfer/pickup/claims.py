@@ -41,7 +41,7 @@ from .item import row_of
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ...config.job import Pickup
+    from ...config.jobs.job import Pickup
     from ...ledger.ledger import Ledger
     from ...loop.deadline import Deadline
     from .item import PickupItem

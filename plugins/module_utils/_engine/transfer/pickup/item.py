@@ -15,7 +15,7 @@ from ...states import State
 from ..result import FileOutcome
 
 if TYPE_CHECKING:
-    from ...config.job import Pickup
+    from ...config.jobs.job import Pickup
     from ...remote import Entry
 
 

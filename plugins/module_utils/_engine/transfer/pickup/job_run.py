@@ -43,7 +43,7 @@ from .plan import PickupPlan
 from .workflow import DUPLICATE, GONE, PickupWorkflow
 
 if TYPE_CHECKING:
-    from ...config.job import Pickup
+    from ...config.jobs.job import Pickup
     from ...errors import FiledropError
     from ...ledger.ledger import Ledger, Row
     from ...local.fsync import Syncer

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...config.job import DATE
+from ...config.jobs.job import DATE
 from ...errors import RemoteError
 from ...local import names
 from ...loop.limiter import CapacityLimiter
 from ...remote import join
 
 if TYPE_CHECKING:
-    from ...config.job import Pickup
+    from ...config.jobs.job import Pickup
     from ...remote import Entry, Remote
 
 

@@ -40,7 +40,7 @@ from .claims import earlier_first
 from .item import PickupItem, is_same, mtime_ns_of, outcome_of
 
 if TYPE_CHECKING:
-    from ...config.job import Pickup
+    from ...config.jobs.job import Pickup
     from ...ledger.ledger import Ledger, Row
     from ..tally import Tally
 

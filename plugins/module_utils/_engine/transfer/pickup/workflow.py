@@ -43,7 +43,7 @@ from .item import PickupItem, mtime_ns_of, row_of
 from .verify import changed_while_read, compare_with_sidecar, download_whole, reread
 
 if TYPE_CHECKING:
-    from ...config.job import Pickup
+    from ...config.jobs.job import Pickup
     from ...ledger.ledger import Ledger, Row
     from ...local.disk_space import SpaceReservation
     from ...local.fsync import Syncer

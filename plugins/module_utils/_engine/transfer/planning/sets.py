@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Callable, Generic, TypeVar, Union
 
-from ...config.companions import Companion, Place, place_of
+from ...config.jobs.companions import Companion, Place, place_of
 from ...errors import FiledropError, WaitError
 from ...ledger.decisions import Discarded
 from ...local.names import quoted

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup, Share
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Dropoff, Pickup, Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger import database
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row

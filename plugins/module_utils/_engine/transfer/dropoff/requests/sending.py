@@ -23,7 +23,7 @@ from ....remote import Judgement, Parcel, Reply, RequestRemote
 from ....states import REJECTED, State
 
 if TYPE_CHECKING:
-    from ....config.job import Dropoff
+    from ....config.jobs.job import Dropoff
     from ....ledger.ledger import Ledger, Row
     from ..item import DropoffItem
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.files import Configuration, ConfiguredJob
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup, Share
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.retention import Retention
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Dropoff, Pickup, Share
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.retention import Retention
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.schedule import Schedule
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
 from support.rights import without_privileges

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Dropoff, Pickup
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fsync import Syncer

@@ -11,8 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.retention import Retention
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Dropoff, Pickup
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.retention import Retention
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
     ConnectionLost,
     FiledropError,

@@ -12,8 +12,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Share
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError, UnreachableError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.folder import Folder, LocalFile

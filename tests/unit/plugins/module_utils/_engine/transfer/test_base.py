@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Dropoff
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import RunEnded, TransferError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fsync import Syncer

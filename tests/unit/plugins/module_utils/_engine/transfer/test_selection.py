@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Share
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Dropoff, Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.base import Allowance
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import (
     Selector,

@@ -12,9 +12,9 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.r
     due_after,
     of_long_run,
 )
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.presets import preset_named
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.files import ConfiguredJob
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import dropoff_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import dropoff_from_options
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.schedule import Schedule
 from support.summer_time import seconds_in_oslo
 

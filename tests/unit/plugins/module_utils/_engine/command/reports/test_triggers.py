@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.reports import triggers
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.reports.problems import Problem
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.presets import preset_named
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.files import ConfiguredJob
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import dropoff_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import preset_named
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import dropoff_from_options
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.schedule import Schedule
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.last_run import PastRun
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import paramiko
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import (
     ConnectionLost,
     FiledropError,

@@ -17,7 +17,7 @@ from typing import Any
 
 import paramiko
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import Account
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.keys import formats
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import connect

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Dropoff
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DiskError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Share
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.decisions import Wanted, resolve
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import STAT_AS_LISTED

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Share
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Share
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Kind, Names
 from support.odd_desk import Desk

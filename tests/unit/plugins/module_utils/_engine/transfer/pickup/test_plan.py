@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Pickup, Share
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Pickup, Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry

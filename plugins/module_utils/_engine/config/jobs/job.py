@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
 
-from . import options as read
-from . import provider_types
+from .. import options as read
+from ..accounts import provider_types
+from ..accounts.presets import Preset
 from .companions import Companion, companions_from_options
-from .presets import Preset
 
 UPLOADS = ("rename", "direct")
 AFTER_DROPOFF = ("archive", "keep", "delete")
@@ -57,7 +57,7 @@ class Share:
 class Job(Protocol):
     """What every direction's job has. A direction adds its own options.
 
-    :ivar direction: its name; config/directions.py and transfer/directions.py know it by that.
+    :ivar direction: its name; config/jobs/directions.py and transfer/directions.py know it by that.
     :ivar origin: the side on which the originals are: ``local`` or ``remote``.
     """
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..errors import InputError
-from .options import abbreviated
+from ...errors import InputError
+from ..options import abbreviated
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.presets import (
+    Preset,
+    preset_named,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import (
     Dropoff,
     ListingJob,
     Pickup,
@@ -15,7 +19,6 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jo
     listing_from_options,
     pickup_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import Preset, preset_named
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
 
 NONE = Preset()

@@ -14,9 +14,9 @@ import os
 import re
 import stat as modes
 
-from ..errors import InputError
-from ..text import in_utf8
-from .options import shown
+from ...errors import InputError
+from ...text import in_utf8
+from ..options import shown
 
 REFERENCE = "credential:"
 LONGEST_SECRET = 4096  # bytes

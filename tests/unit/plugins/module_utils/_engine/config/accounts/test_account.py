@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
     Account,
     account_from_options,
     account_name,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import options as read
-from .schedule import DAY, LONGEST, duration
+from .. import options as read
+from ..schedule import DAY, LONGEST, duration
 
 OPTION = "retention"
 

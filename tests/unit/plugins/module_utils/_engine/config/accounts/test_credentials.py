@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.credentials import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.credentials import (
     forbidden_mode,
     read_secret,
     require_reachable,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..errors import InputError
-from . import options as read
+from ...errors import InputError
+from .. import options as read
 
 PROTOCOLS = ("amili_api",)
 """The protocols that take files in requests. They have no folders, no names to look at, and no pickup."""

@@ -5,16 +5,16 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.companions import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.presets import Preset
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.companions import (
     Companion,
     companions_from_options,
     place_of,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import (
     dropoff_from_options,
     pickup_from_options,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import Preset
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
 
 PAIR = ["*.pdf", "*.xml"]

@@ -7,13 +7,16 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.account import OF_PROTOCOL, Account
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.job import Dropoff, Pickup
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.presets import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import (
+    OF_PROTOCOL,
+    Account,
+)
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.presets import (
     PRESETS,
     Preset,
     preset_named,
 )
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Dropoff, Pickup
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError
 
 

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from . import options as read
+from .. import options as read
+from ..accounts.presets import Preset
+from ..schedule import DAY, HOUR, duration
 from .companions import Companion
 from .job import LocalFolders, Share, companions_without_waiting, job_name, max_bytes_of, sources_of
-from .presets import Preset
-from .schedule import DAY, HOUR, duration
 
 ORDERS = ("time", "name")
 VERIFY_IMPORT = ("close", "sidecar")

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..errors import InputError
+from ...errors import InputError
 from . import api_account
-from . import options as read
+from .. import options as read
 from .api_account import ApiSettings
 from .presets import Preset, preset_named
 

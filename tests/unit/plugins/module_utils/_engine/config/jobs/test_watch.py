@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.files import GivenConfiguration
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.watch import Watch
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.watch import Watch
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import InputError, JobStopped
 
 ACCOUNT = {"protocol": "folder", "root": "/srv/box"}

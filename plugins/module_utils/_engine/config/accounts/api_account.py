@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from ..errors import InputError
-from . import options as read
+from ...errors import InputError
+from .. import options as read
 
 PORTS_OF_SCHEMES: Mapping[str, int] = {"https": 443, "http": 80}
 

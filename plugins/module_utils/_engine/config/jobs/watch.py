@@ -11,12 +11,12 @@ import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import JobStopped
-from . import options as read
-from .calendar import CronTime, NotExpressible, cron_time
+from ...errors import JobStopped
+from .. import options as read
+from ..accounts.provider_types import PROTOCOLS
+from ..calendar import CronTime, NotExpressible, cron_time
+from ..schedule import DAY, MINUTE, duration
 from .job import Job
-from .provider_types import PROTOCOLS
-from .schedule import DAY, MINUTE, duration
 
 OPTIONS = ("expect", "stop_above", "notify")
 """The options that jobs of every direction have."""
