@@ -167,6 +167,7 @@ class Handlers:
     most_open = 0
     notes: Sequence[str] = ()
     learned: Mapping[str, bool] = {}
+    certificate_expires: int | None = None
 
     def __init__(self) -> None:
         self._started: dict[int, _Started] = {}
