@@ -194,9 +194,10 @@ class SshServer:
 
     def authorize(self, lines: Iterable[str]) -> None:
         """Let exactly these public keys in, from the next session on."""
-        path = self.folder / "authorized_keys"
-        path.write_text("".join(f"{line}\n" for line in lines))
-        path.chmod(0o644)
+        new = self.folder / "authorized_keys.new"
+        new.write_text("".join(f"{line}\n" for line in lines))
+        new.chmod(0o644)
+        new.rename(self.folder / "authorized_keys")  # in one step: a login may read it at this moment
 
     @property
     def log(self) -> str:

@@ -19,7 +19,7 @@ def test_ssh_audit_finds_only_what_the_documentation_says(box: DropBox, checkout
     command = [sys.executable, program, "--json", "--skip-rate-test", "--port", str(box.ports["sftp"]), "127.0.0.1"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     found = json.loads(ran.stdout)
-    documented = (checkout / "docs" / "server.md").read_text()
+    documented = " ".join((checkout / "docs" / "server.md").read_text().split())  # lines break anywhere
     print(json.dumps(found, indent=1))
     assert not found["cves"]
     for kind in ("kex", "key", "enc", "mac"):
