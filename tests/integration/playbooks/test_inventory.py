@@ -110,4 +110,4 @@ def test_the_exchange_has_both_ends_from_the_same_variables(collections: Path, c
         assert found[host].keys() == {"accounts/partner", "jobs/invoices", "jobs/reports"}
     assert found["provider.example.com"].keys() == {"jobs/book"}
     sources = found["provider.example.com"]["jobs/book"]["src"]
-    assert sources == [f"/srv/filedrop/{name}/input" for name in names.values()]
+    assert sources == [f"/srv/filedrop/{name}/input" for name in sorted(names.values())]

@@ -90,6 +90,7 @@ def test_a_key_that_exists_is_never_changed(stage: Stage, shops: Shops) -> None:
     assert not [path for host in shops.hosts.values() for path in host.keys.glob("*.request")]
 
 
+@pytest.mark.full
 def test_hosts_with_different_keys_cannot_share_one(stage: Stage, shops: Shops) -> None:
     assert stage.play(ONBOARD, "-i", shops.inventory()).status == 0
     before = [path.read_bytes() for host in shops.hosts.values() for path in sorted(host.keys.iterdir())]

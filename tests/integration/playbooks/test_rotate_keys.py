@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from support.sshd import SshServer, make_key
 
 from .conftest import Shops
@@ -92,6 +93,7 @@ def test_each_run_takes_the_next_safe_step(stage: Stage, shops: Shops, sshd: Ssh
     assert (again.counts["changed"], public(shops, ".new")) == (0, [])
 
 
+@pytest.mark.full
 def test_a_host_that_was_away_gets_the_new_key_of_all(
     stage: Stage, shops: Shops, sshd: SshServer, tmp_path: Path
 ) -> None:

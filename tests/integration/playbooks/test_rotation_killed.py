@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from support.desk import Desk, outcomes, put
 from support.repeated import repeated
 from support.sshd import SshServer, make_key
@@ -85,6 +86,7 @@ class Partners:
             yield errors
 
 
+@pytest.mark.full
 def test_no_job_lacks_a_key_while_the_rotation_is_killed_in_each_stage(
     stage: Stage, shops: Shops, start_sshd: Callable[..., SshServer], tmp_path: Path
 ) -> None:
