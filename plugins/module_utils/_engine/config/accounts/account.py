@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...errors import InputError
-from . import api_account
 from .. import options as read
+from . import api_account
 from .api_account import ApiSettings
 from .presets import Preset, preset_named
 
