@@ -13,7 +13,6 @@ import argparse
 import json
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -51,9 +50,7 @@ def main() -> int:
         _fill(folder / "ledger.sqlite3", given.files)
         places = ["--config", str(folder), "--ledger", str(folder / "ledger.sqlite3")]
         for command in COMMANDS:
-            seconds = [
-                _seconds([sys.executable, folder / "filedrop", *command, *places]) for _round in range(given.rounds)
-            ]
+            seconds = [_seconds([folder / "filedrop", *command, *places]) for _round in range(given.rounds)]
             print(f"{' '.join(command):28} {min(seconds):6.2f} s at best, {max(seconds):6.2f} s at worst")
     return 0
 
