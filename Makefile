@@ -206,7 +206,7 @@ format: .venv/test.stamp ## let the formatter and the linter mend what they can
 
 .PHONY: clean
 clean: ## remove everything that make has made
-	rm -rf build .venv .ansible changelogs/.plugin-cache.yaml
+	rm -rf build .venv .ansible .hypothesis changelogs/.plugin-cache.yaml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help

@@ -107,6 +107,6 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("name", ["tests", "extensions", "build", "Makefile", ".ci"])
+@pytest.mark.parametrize("name", ["tests", "extensions", "build", "Makefile", ".ci", ".hypothesis"])
 def test_what_is_for_developers_alone_is_not_in_the_artefact(installed: Path, name: str) -> None:
     assert not (installed / name).exists()
