@@ -46,16 +46,12 @@ ENGINE_INTEGRATION := tests/integration/engine
 OLDER_UNIT = $(if $(FULL)$(ARGS),$(ENGINE_UNIT),$(addprefix $(ENGINE_UNIT)/,$(if $(filter paramiko-3.5,$*),remote/ssh remote/sftp,keys remote)))
 OLDER_INTEGRATION := $(if $(FULL)$(ARGS),$(ENGINE_INTEGRATION),$(addprefix $(ENGINE_INTEGRATION)/test_,$(addsuffix .py, \
     bad_connection cuts keypair many_files move ssh)) -k 'not openssh')
-# The other releases of ansible-core, the oldest with more of the playbooks. The newer ones need Python 3.12.
+# The other releases of ansible-core. The newer ones need Python 3.12.
 OLDER_RELEASES := 2.16.14 2.18.19
 NEWER_RELEASES := 2.20.10 2.21.5
 # Day by day the oldest and the newest are tried, beside the one of all other tests.
 RELEASES = $(if $(FULL)$(ARGS),$(OLDER_RELEASES) $(NEWER_RELEASES),$(firstword $(OLDER_RELEASES)) $(lastword $(NEWER_RELEASES)))
-playbooks = $(if $(FULL)$(ARGS),tests/integration/playbooks,$(addprefix tests/integration/playbooks/test_,$(addsuffix .py,$(1))))
-PLAYBOOKS_ON_2.16.14 = $(call playbooks,jobs)
-PLAYBOOKS_ON_2.18.19 = $(call playbooks,jobs)
-PLAYBOOKS_ON_2.20.10 = $(call playbooks,jobs)
-PLAYBOOKS_ON_2.21.5 = $(call playbooks,jobs)
+PLAYBOOKS := tests/integration/playbooks$(if $(FULL)$(ARGS),,/test_jobs.py)
 
 ##@ To see it work
 
@@ -108,7 +104,7 @@ gates: build/venvs/publish.stamp $(COLLECTION)/MANIFEST.json ## what Galaxy, exe
 	build/venvs/publish/bin/python -m pytest tests/gates $(ARGS)
 
 .PHONY: unit integration
-unit: ## unit tests; those of keys and connections on three releases of paramiko (ARGS='-k ledger')
+unit: ## unit tests; those of connections on three releases of paramiko (ARGS='-k ledger')
 	@tests/tools/run-parts $(TRIED_VENVS:%=unit-on-%) unit-on-paramiko-5.1
 integration: ## tests against OpenSSH, on the same releases, and of the installed artefact
 	@tests/tools/run-parts $(TRIED_VENVS:%=integration-on-%) $(RELEASES:%=integration-on-ansible-%) empty-host integration-on-paramiko-5.1
@@ -119,12 +115,12 @@ unit-on-paramiko-5.1: .venv/test.stamp | packages-tests
 integration-on-paramiko-5.1: .venv/test.stamp | packages-tests packages-browser
 	$(VENV)/python -m pytest $(AT_ONCE) tests/integration $(FULL) $(ARGS)
 $(OLDER_RELEASES:%=integration-on-ansible-%): integration-on-ansible-%: build/venvs/ansible-%.stamp $(COLLECTION)/MANIFEST.json | packages-tests
-	build/venvs/ansible-$*/bin/python -m pytest $(AT_ONCE) $(PLAYBOOKS_ON_$*) $(ARGS)
+	build/venvs/ansible-$*/bin/python -m pytest $(AT_ONCE) $(PLAYBOOKS) $(ARGS)
 $(NEWER_RELEASES:%=integration-on-ansible-%): integration-on-ansible-%: .venv/test.stamp $(COLLECTION)/MANIFEST.json
-	tests/tools/in-debian13 $* $(AT_ONCE) $(PLAYBOOKS_ON_$*) $(ARGS)
+	HOSTS="$(HOSTS)" tests/tools/in-debian13 $* $(AT_ONCE) $(PLAYBOOKS) $(ARGS)
 empty-host: .venv/test.stamp $(COLLECTION)/MANIFEST.json build/0.1.0 ## from an empty Debian 13 host to a first delivered file, and an upgrade
-	tests/tools/in-debian13 $(lastword $(NEWER_RELEASES)) tests/empty_host/test_first_exchange.py $(ARGS)
-	tests/tools/in-debian13 $(lastword $(NEWER_RELEASES)) tests/empty_host/test_upgrade.py $(ARGS)
+	HOSTS="$(HOSTS)" tests/tools/in-debian13 $(lastword $(NEWER_RELEASES)) tests/empty_host/test_first_exchange.py $(ARGS)
+	HOSTS="$(HOSTS)" tests/tools/in-debian13 $(lastword $(NEWER_RELEASES)) tests/empty_host/test_upgrade.py $(ARGS)
 # python-3.9 may be missing.
 $(ENGINE_VENVS:%=unit-on-%): unit-on-%: build/venvs/%.stamp | packages-tests
 	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(AT_ONCE) $(OLDER_UNIT) $(ARGS)

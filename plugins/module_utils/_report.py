@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._engine.config.paths import COMMAND
+from ._engine.states import OPEN_OUTCOMES
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -52,7 +53,6 @@ class File(NamedTuple):
 
 
 SERVER = "/etc/filedrop-server"
-OPEN = ("held", "waiting", "unfinished")
 _SECONDS = 120
 _Document = dict[str, Any]
 
@@ -92,10 +92,10 @@ def _asked(options: Mapping[str, Any]) -> _Document:
         found["version"] = _run("--version")[1].strip().rpartition(" ")[2]
         found["status"] = _document("status")
         past = ("history", "--limit", str(most))
-        open_ = _document(*past, *(word for outcome in OPEN for word in ("--outcome", outcome)))
+        open_ = _document(*past, *(word for outcome in OPEN_OUTCOMES for word in ("--outcome", outcome)))
         since = _document(*past, "--since", str(options["since"]))
-        files = [*open_["files"], *(file for file in since["files"] if file["outcome"] not in OPEN)][:most]
-        found["counts"] = {**since["counts"], **{outcome: open_["counts"][outcome] for outcome in OPEN}}
+        files = [*open_["files"], *(file for file in since["files"] if file["outcome"] not in OPEN_OUTCOMES)][:most]
+        found["counts"] = {**since["counts"], **{outcome: open_["counts"][outcome] for outcome in OPEN_OUTCOMES}}
         found["rows"] = [[file.get(name) for name in File._fields] for file in files]
     except NotAsked as why:
         found["message"] = str(why)

@@ -327,6 +327,7 @@ def query_ledger(module: AnsibleModule) -> dict[str, Any]:
 
 def file_result(row: Row, outcome: str) -> dict[str, Any]:
     """Format a file for the result."""
+    accepted = accepted_by(row)
     return {
         "name": names.as_data(row.name),
         "folder": names.as_data(row.folder),
@@ -341,8 +342,8 @@ def file_result(row: Row, outcome: str) -> dict[str, Any]:
         "sha256": row.sha256,
         "verified_by": evidence_of(row),
         "taken": None if row.taken_at is None else iso(row.taken_at),
-        "accepted": iso(row.changed_at) if accepted_by(row) else None,
-        "accepted_by": accepted_by(row),
+        "accepted": iso(row.changed_at) if accepted else None,
+        "accepted_by": accepted,
         "remote_path": names.as_data(row.remote_path),
         "local_path": names.as_data(row.local_path) if row.local_path else None,
         "file_id": row.file_id,

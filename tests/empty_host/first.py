@@ -6,18 +6,16 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import subprocess
 from pathlib import Path
 
 import yaml
-from support.pages import CHECKOUT
+from support.pages import CHECKOUT, code_blocks
 from support.sshd import SshServer
 
-PAGE = (CHECKOUT / "docs" / "first-exchange.md").read_text()
-BLOCKS = re.findall(r"^```shell\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
+BLOCKS = code_blocks((CHECKOUT / "docs" / "first-exchange.md").read_text())
+COMMANDS = [line for language, block in BLOCKS if language == "shell" for line in block.splitlines()]
 HOUR = 3600
 
 
@@ -38,7 +36,7 @@ def make_folders() -> None:
 
 def write_inventory(sshd: SshServer) -> None:
     """Write the inventory of the page, with the address of the test's server."""
-    (block,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (block,) = (block for language, block in BLOCKS if language == "yaml")
     inventory = yaml.safe_load(block)
     account = inventory["all"]["vars"]["filedrop_accounts"]["amili"]
     account.update({name: sshd.account_options()[name] for name in ("host", "port", "username", "host_keys")})

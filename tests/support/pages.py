@@ -12,6 +12,12 @@ from pathlib import Path
 CHECKOUT = Path(__file__).parents[2]
 
 
+def code_blocks(page: str) -> list[tuple[str, str]]:
+    """The code blocks of a text in Markdown: their languages and contents, without the indentation of a list."""
+    found = re.finditer(r"^( *)```(\w*)\n(.*?)^\1```", page, re.MULTILINE | re.DOTALL)
+    return [(one[2], re.sub(f"^{one[1]}", "", one[3], flags=re.MULTILINE)) for one in found]
+
+
 def unwrapped(name: str) -> str:
     """The text of a page of docs/, with each entry of a list on one line."""
     return re.sub(r"\n +(?! |- )", " ", (CHECKOUT / "docs" / name).read_text())

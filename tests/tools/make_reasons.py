@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import mdformat
+import tomllib
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ENGINE = CHECKOUT / "plugins" / "module_utils" / "_engine"
@@ -76,9 +77,8 @@ def page(text: str) -> str:
     """The page with its list made anew."""
     made = "\n".join([BEGIN, "", *_lines(), "", END])
     text = re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _found: made, text, flags=re.DOTALL)
-    return mdformat.text(
-        text, options={"wrap": 120, "number": True, "plugin": {"tables": {"compact_tables": True}}}, extensions={"gfm"}
-    )
+    options = tomllib.loads((CHECKOUT / ".mdformat.toml").read_text())
+    return mdformat.text(text, options=options, extensions={"gfm"})
 
 
 def _lines() -> Iterator[str]:

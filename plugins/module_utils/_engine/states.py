@@ -111,6 +111,9 @@ OUTCOMES: Mapping[str, frozenset[State]] = {
 }
 """What people see of a state: in `ledger_info` and `filedrop history`."""
 
+OPEN_OUTCOMES = tuple(outcome for outcome, states in OUTCOMES.items() if not states <= HISTORY)
+"""The outcomes of files that still need work. The others are history."""
+
 NAME_TAKEN = "name_taken"
 """The reason of a file whose name on the server belongs to another file."""
 

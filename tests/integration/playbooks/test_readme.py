@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from support.pages import code_blocks
 from support.sshd import SshServer
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Readme:
     """The examples, with a server and folders of the test in place of the real ones."""
 
     def __init__(self, text: str, folder: Path, sshd: SshServer) -> None:
-        self._examples = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)]
+        self._examples = [yaml.safe_load(block) for language, block in code_blocks(text) if language == "yaml"]
         self._folder = folder
         self._sshd = sshd
         self.ledger = str(folder / "ledger.sqlite3")

@@ -22,7 +22,7 @@ import yaml
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.parser import make_parser
 from ansible_collections.courier.filedrop.plugins.plugin_utils._deployment import Deployment
 from ansible_collections.courier.filedrop.plugins.plugin_utils._variables import Variables
-from support.pages import CHECKOUT
+from support.pages import CHECKOUT, code_blocks
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0RI5DcFDeWYNfW9OnVZsfZSTbSYrO3bjwjHHmFEAaF"
 FINGERPRINT = f"SHA256:{'A' * 43}"
@@ -59,10 +59,7 @@ class Block(NamedTuple):
 
 def blocks() -> Iterator[Block]:
     for path in (CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))):
-        found = re.finditer(r"^( *)```(\w*)\n(.*?)^\1```", path.read_text(), re.MULTILINE | re.DOTALL)
-        for one in found:
-            text = "".join(line.removeprefix(one[1]) for line in one[3].splitlines(keepends=True))
-            yield Block(path.name, one[2], text)
+        yield from (Block(path.name, *block) for block in code_blocks(path.read_text()))
 
 
 BLOCKS = list(blocks())

@@ -14,7 +14,7 @@ from . import options as read
 
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604800
 LONGEST = 100 * 366 * DAY  # of a duration that has no other limit
-_UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
+UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
 _WRITTEN = re.compile(r"([0-9]{1,9})\s*([smhdw])")
 _CALENDAR = re.compile(r"[A-Za-z0-9*][A-Za-z0-9 *,./:~+_-]*")
 
@@ -50,7 +50,7 @@ def duration(options: Mapping[str, object], name: str, *, low: int, high: int) -
     found = _WRITTEN.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise read.invalid(name, value, "is not a duration", way_out)
-    seconds = int(found[1]) * _UNITS[found[2]]
+    seconds = int(found[1]) * UNITS[found[2]]
     if not low <= seconds <= high:
         why = f"is out of range: at least {format_duration(low)} and at most {format_duration(high)} are allowed"
         raise read.invalid(name, value, why, way_out)
@@ -59,8 +59,8 @@ def duration(options: Mapping[str, object], name: str, *, low: int, high: int) -
 
 def format_duration(seconds: int) -> str:
     """Format a duration in the largest unit that divides it."""
-    unit = next(name for name in reversed(_UNITS) if seconds % _UNITS[name] == 0)
-    return f"{seconds // _UNITS[unit]}{unit}"
+    unit = next(name for name in reversed(UNITS) if seconds % UNITS[name] == 0)
+    return f"{seconds // UNITS[unit]}{unit}"
 
 
 def schedule_from_options(options: Mapping[str, object]) -> Schedule:

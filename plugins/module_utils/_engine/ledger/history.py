@@ -19,7 +19,7 @@ from ..config import options as read
 from ..config.accounts.account import account_name
 from ..config.schedule import WEEK, duration
 from ..errors import LedgerError
-from ..states import DIRECTIONS, OUTCOMES
+from ..states import DIRECTIONS, OPEN_OUTCOMES, OUTCOMES
 from .decisions import RESOLVED
 from .ledger import CLOSED_FILES, OPEN_FILES, Ledger, Row
 from .locks import JobKey
@@ -42,9 +42,7 @@ def _counts(outcomes: Iterable[str]) -> str:
     )
 
 
-# The outcomes of rows that still need work, and of those that are history.
-_OPEN = ("held", "waiting", "unfinished")
-_CLOSED = tuple(one for one in OUTCOMES if one not in _OPEN)
+_CLOSED = tuple(one for one in OUTCOMES if one not in OPEN_OUTCOMES)
 _GRAVITY = f"CASE {_OUTCOME} WHEN 'held' THEN 0 WHEN 'waiting' THEN 1 ELSE 2 END,"
 
 MOST = 100_000
@@ -184,8 +182,8 @@ def _answer(path: str, question: Question) -> History:
 
 def _sources(question: Question) -> Iterator[tuple[str, tuple[str, ...], str]]:
     """Yield what to read, its outcomes, and a further condition. History is read only if the question is about it."""
-    yield OPEN_FILES, _OPEN, ""
-    if not question.outcomes or not {*question.outcomes} <= {*_OPEN}:
+    yield OPEN_FILES, OPEN_OUTCOMES, ""
+    if not question.outcomes or not {*question.outcomes} <= {*OPEN_OUTCOMES}:
         yield CLOSED_FILES, _CLOSED, "AND open = 0"
 
 

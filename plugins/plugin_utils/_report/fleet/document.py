@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ....module_utils._engine.local.names import as_data
+from ....module_utils._engine.states import OPEN_OUTCOMES
 from ....module_utils._engine.text import iso_time
 from ....module_utils._engine.version import VERSION
-from ....module_utils._report import OPEN, File
+from ....module_utils._report import File
 from .reconcile import End, reconciliation
 from .shape import COUNT, STATUS, TEXT, Misshapen, shaped, texts
 
@@ -140,7 +141,7 @@ def _answered(document: dict[str, Any], answer: Answer, since: str) -> _Host:
         document["message"] = about["message"]
     elif about["message"]:
         document["notes"].append(about["message"])
-    past = [file.changed for file in files if file.outcome not in OPEN]
+    past = [file.changed for file in files if file.outcome not in OPEN_OUTCOMES]
     end = End(
         name=document["host"],
         horizon=min(past, default=since) if document["left_out"] else since,

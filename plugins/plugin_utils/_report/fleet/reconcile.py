@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import calendar
-import hashlib
 import posixpath
 import re
 import time
@@ -22,7 +21,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ....module_utils._engine.config.schedule import DAY, HOUR, MINUTE
+from ....module_utils._engine.config.schedule import DAY, MINUTE, UNITS
+from ....module_utils._engine.keys.formats import fingerprint
 from ....module_utils._engine.run.place import JOB as PLACE
 from ....module_utils._report import File
 
@@ -36,7 +36,6 @@ _FINAL = ("held", "discarded", "rejected")
 _SERVED = ("sftp", "ftps", "ftp")
 _THIS_HOST = ("127.0.0.1", "::1", "localhost")
 _EVERY = re.compile(r"every ([0-9]+)([mhd])")
-_UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
 
 
 @dataclass(frozen=True)
@@ -103,10 +102,9 @@ def _identity(host_keys: Iterable[str]) -> frozenset[str]:
 
 def _fingerprint(key: str) -> str:
     try:
-        digest = hashlib.sha256(base64.b64decode(key, validate=True)).digest()
+        return fingerprint(base64.b64decode(key, validate=True))
     except ValueError:
         return key
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
 def _is_at(account: Mapping[str, Any], server: End, known: frozenset[str], *, is_local: bool) -> bool:
@@ -206,7 +204,7 @@ def _interval(job: Mapping[str, Any]) -> int:
     if not job["enabled"]:
         return 0
     found = _EVERY.match(job["schedule"] or "")
-    return int(found[1]) * _UNITS[found[2]] if found else DAY
+    return int(found[1]) * UNITS[found[2]] if found else DAY
 
 
 def _seconds(moment: str | None) -> float:

@@ -19,7 +19,7 @@ from .alarms import notify
 from .keys import describe_keys
 from .metrics import metrics, write
 from .problems import Problem
-from .state import state_of
+from .state import accounts_of, state_of
 
 if TYPE_CHECKING:
     from ...config.files import ConfiguredJob
@@ -67,8 +67,7 @@ def write_metrics(context: CommandContext, path: str, known: JobState | None = N
                     known if known is not None and known.name == name else state_of(context, ledger, None, name)
                     for name in context.configuration.job_names()
                 ]
-                accounts = dict.fromkeys(state.job.account for state in states if state.job is not None)
-                text = metrics(ledger, states, describe_keys(context, accounts))
+                text = metrics(ledger, states, describe_keys(context, accounts_of(states)))
             write(path, text)
     except FiledropError as error:
         context.console.log(WARNING, "metrics_not_written", str(error))

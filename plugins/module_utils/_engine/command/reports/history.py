@@ -61,6 +61,7 @@ def _question(options: Mapping[str, object]) -> Question:
 
 
 def _row(row: Row, outcome: str) -> dict[str, Any]:
+    accepted = accepted_by(row)
     return {
         "changed": iso_time(row.changed_at),
         "job": row.job,
@@ -78,8 +79,8 @@ def _row(row: Row, outcome: str) -> dict[str, Any]:
         "sha256": row.sha256,
         "verified_by": evidence_of(row),
         "taken": None if row.taken_at is None else iso_time(row.taken_at),
-        "accepted": iso_time(row.changed_at) if accepted_by(row) else None,
-        "accepted_by": accepted_by(row),
+        "accepted": iso_time(row.changed_at) if accepted else None,
+        "accepted_by": accepted,
         "file_id": row.file_id,
         "request": row.request,
     }

@@ -21,10 +21,10 @@ from ...run.last_run import COUNTED
 from ...version import VERSION
 from ..exit_status import status_of_past
 from .problems import next_due
+from .state import JobState, accounts_of
 
 if TYPE_CHECKING:
     from ...ledger.ledger import Ledger
-    from .state import JobState
 
 Labels = Mapping[str, str]
 
@@ -111,7 +111,7 @@ def metrics(ledger: Ledger, states: Sequence[JobState], keys: Iterable[Mapping[s
         if key.get("key"):
             samples.add(_KEY_AGE, now - key["key"]["age"] * 86400, account=key["account"])
             samples.add(_KEY_STAGE, 1, account=key["account"], stage=key["stage"])
-    accounts = {state.job.account for state in states if state.job is not None}
+    accounts = set(accounts_of(states))
     for account, expires in ledger.certificates().items():
         if account in accounts:
             samples.add(_CERTIFICATE, expires, account=account)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -129,6 +129,11 @@ def _judge_schedule(state: JobState, job: ConfiguredJob, triggers: Triggers) -> 
 
 
 _OF_FILES = ("file_missing", "file_malformed", "file_unreadable")
+
+
+def accounts_of(states: Iterable[JobState]) -> list[str]:
+    """Return the names of the accounts of jobs, each once."""
+    return list(dict.fromkeys(state.job.account for state in states if state.job is not None))
 
 
 def without_files(context: CommandContext, ledger: Ledger, found: Sequence[JobState]) -> Iterator[JobState]:

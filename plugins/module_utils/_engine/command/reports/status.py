@@ -28,7 +28,7 @@ from .after_run import write_metrics
 from .alarms import notify as tell_receiver
 from .keys import describe_keys, key_line
 from .placed import placed_document, placed_files, placed_lines
-from .state import JobState, started_in_vain, state_of, without_files
+from .state import JobState, accounts_of, started_in_vain, state_of, without_files
 from .table import Cell, Column, Row, draw, short_time
 from .triggers import Triggers
 
@@ -55,7 +55,7 @@ def status(
         if not chosen:
             found += without_files(context, ledger, found)
             found += started_in_vain(context, ledger, triggers, {state.name for state in found})
-    accounts = dict.fromkeys(state.job.account for state in found if state.job is not None)
+    accounts = accounts_of(found)
     keys = describe_keys(context, accounts)
     notes = [*triggers.notes, *(_told(context, found) if notify else ())]
     if metrics_file is not None:
