@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ._engine._deps import PARAMIKO_IMPORT_ERROR
+from ._engine._paramiko import IMPORT_ERROR as NO_PARAMIKO
 from ._engine.config.accounts.account import Account
 from ._engine.config.files import GivenConfiguration
 from ._engine.errors import FiledropError
@@ -64,7 +64,7 @@ class _Asked(NamedTuple):
 
 def _all(module: AnsibleModule) -> Result:
     given = module.params
-    if not (module.check_mode and PARAMIKO_IMPORT_ERROR):
+    if not (module.check_mode and NO_PARAMIKO):
         for each in given["accounts"]:
             be_able_to_connect(each["options"])
     found = [_one(module, each) for each in given["accounts"]]
@@ -102,7 +102,7 @@ def _wanted(given: Mapping[str, Any], keys: str) -> KeyPairSpec:
 
 def _look(module: AnsibleModule, asked: _Asked) -> Result:
     """Describe an account: its server, its key, the host keys on offer, and whether the login works."""
-    if module.check_mode and PARAMIKO_IMPORT_ERROR:
+    if module.check_mode and NO_PARAMIKO:
         return {"login": "untried", "message": "The SSH library is not installed on this host yet.", "offered": []}
     account = asked.account
     described = _described(asked, account)
@@ -150,7 +150,7 @@ def _rotate(module: AnsibleModule, asked: _Asked) -> Result:
 
 def _request(module: AnsibleModule, asked: _Asked) -> Result:
     """Describe the keys of an account, and ask for one that is missing: for the key in use, or for the new one."""
-    if asked.wanted is None or asked.shared is None or (module.check_mode and PARAMIKO_IMPORT_ERROR):
+    if asked.wanted is None or asked.shared is None or (module.check_mode and NO_PARAMIKO):
         return {"stage": "missing", "key": None, "new": None, "old": None, "retired": [], "request": ""}
     suffix = asked.given["suffix"]
     if suffix and not module.check_mode:

@@ -9,13 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from ._engine._deps import PARAMIKO_IMPORT_ERROR, URLLIB3_IMPORT_ERROR
-
 INTERPRETERS = ("/usr/local/lib/filedrop/venv/bin/python", "/usr/bin/python3", "/usr/libexec/platform-python")
 """Interpreters to try: the virtual environment of the role filedrop, and the Pythons of distributions."""
-
-
-_LACKS = {"paramiko": PARAMIKO_IMPORT_ERROR is not None, "urllib3": URLLIB3_IMPORT_ERROR is not None}
 
 
 def respawn_if_needed(library: str | None) -> None:
@@ -25,7 +20,7 @@ def respawn_if_needed(library: str | None) -> None:
 
     :param library: the library that the work needs, if any: ``paramiko`` or ``urllib3``.
     """
-    lacks_library = library is not None and _LACKS[library]
+    lacks_library = library is not None and _is_missing(library)
     if not lacks_library and sys.getfilesystemencoding() == "utf-8":
         return
     from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
@@ -36,3 +31,11 @@ def respawn_if_needed(library: str | None) -> None:
     interpreter = probe_interpreters_for_module(list(INTERPRETERS), library) if lacks_library else sys.executable
     if interpreter:
         respawn_module(interpreter)  # ends this process with the other one's result
+
+
+def _is_missing(library: str) -> bool:
+    if library == "paramiko":
+        from ._engine._paramiko import IMPORT_ERROR
+    else:
+        from ._engine._urllib3 import IMPORT_ERROR
+    return IMPORT_ERROR is not None

@@ -350,7 +350,8 @@ reason:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import dropoff_from_options
-from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, JOB_SPEC, transfer
+from ansible_collections.courier.filedrop.plugins.module_utils._module import ACCOUNT_SPEC, JOB_SPEC
+from ansible_collections.courier.filedrop.plugins.module_utils._transfer import transfer
 
 
 def main() -> None:

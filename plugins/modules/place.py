@@ -140,7 +140,8 @@ reason:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._module import LEDGER_SPEC, place
+from ansible_collections.courier.filedrop.plugins.module_utils._module import LEDGER_SPEC
+from ansible_collections.courier.filedrop.plugins.module_utils._transfer import place
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     RemoteMissing,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Batch, Future, done_future
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import (
     Entry,
     Features,
     Incoming,

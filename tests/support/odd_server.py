@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop, done_future
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Remote, Uploaded
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import Remote, Uploaded
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import sessions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import sftp_server

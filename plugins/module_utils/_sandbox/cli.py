@@ -14,7 +14,7 @@ import os
 import sys
 from dataclasses import replace
 
-from .._engine._deps import require
+from .._engine._paramiko import require
 from .._engine.errors import FiledropError, InputError
 from . import catalogue, daemon, hostkeys, state
 from .accounts import account

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Callable, NoReturn
 
-from .._engine._deps import require
+from .._engine._paramiko import require
 from .._engine.errors import DiskError, FiledropError, InputError, UnreachableError
 from . import hostkeys, state
 from .ftp import deps as ftp_deps

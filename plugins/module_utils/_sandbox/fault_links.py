@@ -19,7 +19,7 @@ from . import hostkeys
 from .faults import Aim, Fault
 
 if TYPE_CHECKING:
-    from .._engine._deps import paramiko
+    from .._engine._paramiko import paramiko
 
 # Seconds after which a stalled socket lets paramiko check whether it should end.
 _LOOK = 0.1

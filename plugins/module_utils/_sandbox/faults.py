@@ -23,7 +23,7 @@ from .wire import Answer, Code, Kind, Request, Status
 if TYPE_CHECKING:
     import socket
 
-    from .._engine._deps import paramiko
+    from .._engine._paramiko import paramiko
     from .filesystem import Filesystem
 
 #: Serves a request in the end; ``None`` means that it is never answered.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .._engine.keys.formats import PublicKey, load_private_key
 
 if TYPE_CHECKING:
-    from .._engine._deps import paramiko
+    from .._engine._paramiko import paramiko
 
 #: Two types, like real servers: a client that pins only one of them must get that one.
 TYPES = ("ed25519", "ecdsa")
@@ -54,7 +54,7 @@ def _load_or_create(path: str, type_name: str) -> paramiko.PKey:
 
 def generate(type_name: str) -> paramiko.PKey:
     """Generate a new key without storing it."""
-    from .._engine._deps import paramiko
+    from .._engine._paramiko import paramiko
 
     kind = paramiko.Ed25519Key if type_name == "ed25519" else paramiko.ECDSAKey
     key: paramiko.PKey = kind.from_private_key(io.StringIO(_new(type_name).decode("ascii")))

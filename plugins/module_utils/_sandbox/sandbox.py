@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union
 
-from .._engine._deps import require
+from .._engine._paramiko import require
 from . import billit, hostkeys, state
 from . import faults as hooks
 from .accounts import Account, by_name

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Callable
 
-from .._engine._deps import paramiko
+from .._engine._paramiko import paramiko
 from .faults import Cut
 from .server import LOGGER, Connection, Server
 from .sftp_server import Session

@@ -67,7 +67,7 @@ told:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.courier.filedrop.plugins.module_utils._module import transfer_of_inventory
+from ansible_collections.courier.filedrop.plugins.module_utils._transfer import transfer_of_inventory
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Uploaded, entries_in
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import Uploaded, entries_in
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import (
     packets,
     requests,

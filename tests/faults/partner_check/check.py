@@ -19,7 +19,8 @@ from _engine.config.accounts.account import Account
 from _engine.config.jobs.job import Dropoff, Pickup
 from _engine.errors import FiledropError, RemoteError
 from _engine.loop.loop import Loop
-from _engine.remote import Remote, connect, entries_in, join
+from _engine.remote.interface import Remote, entries_in, join
+from _engine.remote.registry import connect
 from _engine.run import diagnose, runner
 from _engine.transfer.result import RunResult
 from relay import Fault, Relay

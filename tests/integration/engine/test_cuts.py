@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import Account
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import ConnectionLost
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Outgoing
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import Outgoing
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.upload import Upload
 from support.desk import MODES, Desk, assert_delivered, busy_way, digests, fill, quiet_way
 from support.relay import Fault, Relay

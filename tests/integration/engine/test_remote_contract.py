@@ -32,16 +32,16 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.deadline import Interruption
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import (
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import (
     Entry,
     Found,
     Received,
     Remote,
     Uploaded,
-    connect,
     entries_in,
     try_look,
 )
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.registry import connect
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.accounts import account as sandbox_account
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.filesystem import Rights
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.sandbox import Sandbox

@@ -23,7 +23,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.ac
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import FiledropError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import connect
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.registry import connect
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import transports
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.whole_keys import with_whole_keys
 from support.desk import Desk, fill, outcomes

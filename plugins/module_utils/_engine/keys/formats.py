@@ -20,7 +20,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
-from .._deps import paramiko, require
+from .._paramiko import paramiko, require
 from ..config.accounts.credentials import forbidden_mode
 from ..errors import AuthenticationError
 from ..local.identity import as_started

@@ -11,7 +11,7 @@ import os
 import stat
 from dataclasses import dataclass
 
-from .._deps import require
+from .._paramiko import require
 from ..errors import AuthenticationError, DiskError, InputError
 from ..local.folder import Folder
 from .formats import PublicKey, decode_private, is_encrypted, parse_line, public_beside, public_part, read_private

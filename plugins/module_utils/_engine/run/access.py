@@ -18,7 +18,7 @@ from ..errors import AuthenticationError, FiledropError, TrustError
 from ..keys import rotation
 from ..keys.rotation import NEW, STAGES, Rotation
 from ..keys.spec import KeyPairSpec
-from ..remote import connect
+from ..remote.registry import connect
 from ..remote.ssh.connect import offered_host_keys
 from ..remote.ssh.hostkeys import TrustedKeys
 from .whole_keys import with_whole_keys

@@ -19,7 +19,8 @@ from ..errors import RemoteError, RemoteMissing
 from ..ledger.ledger import Ledger
 from ..local.identity import as_started
 from ..loop.loop import Loop
-from ..remote import Entry, Remote, Uploaded, connect, entries_in, join, try_look
+from ..remote.interface import Entry, Remote, Uploaded, entries_in, join, try_look
+from ..remote.registry import connect
 from ..transfer.capabilities import ALL, EXCLUSIVE_CREATE, PARTIAL_UPLOADS, RENAME
 from .whole_keys import with_whole_keys
 

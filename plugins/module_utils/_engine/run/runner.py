@@ -31,7 +31,8 @@ from ..ledger.locks import JobKey, only_run
 from ..local.fsync import Syncer
 from ..loop.deadline import Deadline, Interruption
 from ..loop.loop import Loop
-from ..remote import Entry, Remote, connect
+from ..remote.interface import Entry, Remote
+from ..remote.registry import connect
 from ..transfer.base import JobRun
 from ..transfer.directions import job_run
 from ..transfer.observer import watched

@@ -14,13 +14,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..remote.ssh.connect import trusted_host_key
-from ..remote.ssh.hostkeys import TrustedKeys
-from ..remote.ssh.transports import uses_openssh
 
 if TYPE_CHECKING:
     from ..config.accounts.account import Account
     from ..ledger.ledger import Ledger
+    from ..remote.ssh.hostkeys import TrustedKeys
 
 
 def with_whole_keys(account: Account, ledger: Ledger | None, *, keep: bool) -> Account:
@@ -29,6 +27,13 @@ def with_whole_keys(account: Account, ledger: Ledger | None, *, keep: bool) -> A
     :param keep: write a key that is new into the ledger.
     :raises FiledropError: there is no trusted server; see `connect.open_transport`.
     """
+    if account.protocol != "sftp" or account.transport == "paramiko":
+        return account
+    # Only here, so that a run over another protocol loads no SSH library.
+    from ..remote.ssh.connect import trusted_host_key
+    from ..remote.ssh.hostkeys import TrustedKeys
+    from ..remote.ssh.transports import uses_openssh
+
     if not uses_openssh(account):
         return account
     trusted = TrustedKeys.parse(account.host_keys, hops=[(hop.host, hop.port) for hop in account.proxy_jump])
@@ -47,7 +52,7 @@ def with_whole_keys(account: Account, ledger: Ledger | None, *, keep: bool) -> A
 
 def _is_pinned(line: str, trusted: TrustedKeys) -> bool:
     try:
-        (key,) = TrustedKeys.parse([line]).keys
+        (key,) = type(trusted).parse([line]).keys
     except (InputError, ValueError):
         return False
     return trusted.trusts(key.type, key.blob)

@@ -29,7 +29,7 @@ from ..errors import (
 )
 from ..local.permissions import Permissions, permissions_for
 from ..loop.deadline import Deadline, Interruption
-from ..remote import connect
+from ..remote.registry import connect
 from .canary import ALL
 from .companions import Copied, SetMove
 from .hashes import BY_HASH, require_digests
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ..config.jobs.job import Job
     from ..ledger.ledger import Ledger, Row
     from ..local.fsync import Syncer
-    from ..remote import Remote
+    from ..remote.interface import Remote
     from .observer import Observer
 
 Item = TypeVar("Item")

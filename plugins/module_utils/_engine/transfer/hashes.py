@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Callable
 from ..errors import JobStopped, RemoteError, RemoteUnsupported, TransferError
 
 if TYPE_CHECKING:
-    from ..remote import Remote
+    from ..remote.interface import Remote
 
 BY_HASH = "hash"
 """Evidence of a transfer: the server's own digest of its file is that of ours."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Protocol, cast
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from ..remote import Incoming, Outgoing, Parcel, Received, Remote, Reply, RequestRemote, Uploaded
+    from ..remote.interface import Incoming, Outgoing, Parcel, Received, Remote, Reply, RequestRemote, Uploaded
     from .result import FileOutcome
 
 

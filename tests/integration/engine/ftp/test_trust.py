@@ -21,7 +21,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     TrustError,
     UnreachableError,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import connect
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.registry import connect
 from support.desk import Desk, assert_delivered
 from support.ftpd import Certificate, FtpServer, make_certificate
 from support.lying_ftp import LyingFtp, Session

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.accounts.account import Account
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import Entry
 from ansible_collections.courier.filedrop.plugins.modules import files_info
 
 ENTRIES = [

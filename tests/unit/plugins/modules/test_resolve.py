@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.courier.filedrop.plugins.module_utils import _module
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import _paramiko
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.locks import JobKey, only_run
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
@@ -83,7 +84,7 @@ def told(capsys: pytest.CaptureFixture[str], ledger: str, monkeypatch: pytest.Mo
             module.main()
         return dict(json.loads(capsys.readouterr().out))
 
-    monkeypatch.setattr(_module, "require", no_paramiko)
+    monkeypatch.setattr(_paramiko, "require", no_paramiko)
     return run
 
 

@@ -28,7 +28,7 @@ from .table import Cell, Column, draw, short_time
 if TYPE_CHECKING:
     from ...config.files import ConfiguredJob
     from ...ledger.ledger import Row
-    from ...remote import Entry
+    from ...remote.interface import Entry
 
 
 def history(

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
-from ..._deps import require_urllib3, urllib3
+from ..._urllib3 import require, urllib3
 from ...config.accounts.api_account import host_and_port
 from ...errors import ConnectionLost, FiledropError, TrustError, UnreachableError
 from ..tcp import open_connection
@@ -131,7 +131,7 @@ class HttpsClient:
     """
 
     def __init__(self, account: Account) -> None:
-        require_urllib3()
+        require()
         self.account = account
         self.sessions: dict[tuple[str, int], TlsSession] = {}
         self._options: dict[str, Any] = {"num_pools": 4, "maxsize": account.connections}

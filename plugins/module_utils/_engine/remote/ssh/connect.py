@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..._deps import paramiko, require
+from ..._paramiko import paramiko, require
 from ...errors import InputError, TrustError, UnreachableError
 from ...keys.formats import add_certificate, load_private_key
 from .handshake import Dial, agreed_algorithms, banner_of, host_key_of, negotiate

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..._deps import paramiko
+from ..._paramiko import paramiko
 from ...errors import FiledropError, ServerBusy, UnreachableError
 from ..channel import ChannelEnded, ended, silent
 from .connect import agreed_algorithms, banner_of, host_key_of

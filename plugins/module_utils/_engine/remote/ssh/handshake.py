@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Union, cast
 
-from ..._deps import paramiko
+from ..._paramiko import paramiko
 from ...errors import ProtocolError, ServerBusy, TrustError, UnreachableError
 from ...keys.formats import PublicKey, parse_blob
 from ..channel import ended

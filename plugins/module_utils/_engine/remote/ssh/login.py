@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Union, cast
 
-from ..._deps import paramiko
+from ..._paramiko import paramiko
 from ...errors import AuthenticationError, ConnectionLost, ServerBusy, UnreachableError
 from ...keys.formats import parse_blob
 from .handshake import TRY_LATER, WEAK_SIGNATURES, banner_of, printable, quoted

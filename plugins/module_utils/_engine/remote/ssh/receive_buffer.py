@@ -10,7 +10,7 @@ import queue
 import threading
 from typing import Any
 
-from ..._deps import paramiko
+from ..._paramiko import paramiko
 
 KNOWN_METHODS = {"close", "empty", "feed", "read", "read_ready", "set_event"}
 """The public methods of paramiko's buffers, from paramiko 2.12 to 5.1."""

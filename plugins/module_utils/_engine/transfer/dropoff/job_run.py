@@ -17,7 +17,7 @@ from ...errors import JobStopped, RemoteError
 from ...ledger.decisions import Discarded
 from ...ledger.locks import JobKey
 from ...local.folder import Folder
-from ...remote import Remote, join
+from ...remote.interface import Remote, join
 from ...states import State
 from ..base import JobRun
 from ..canary import CanaryGate
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ...config.jobs.job import Dropoff
     from ...errors import FiledropError
     from ...ledger.ledger import Row
-    from ...remote import RequestRemote
+    from ...remote.interface import RequestRemote
 
 
 CLOCK_VARIES = 2.0  # seconds by which two looks at a server's clock may differ, as times are in whole seconds

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import RemoteError
-from ...remote import Entry, Found
+from ...remote.interface import Entry, Found
 from ...states import NAME_TAKEN, Seen, State, Verdict, seen, verdict_on, visibility
 
 if TYPE_CHECKING:

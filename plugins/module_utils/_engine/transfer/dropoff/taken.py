@@ -19,7 +19,7 @@ from ...states import State
 if TYPE_CHECKING:
     from ...ledger.ledger import Ledger, Row
     from ...ledger.locks import JobKey
-    from ...remote import Remote
+    from ...remote.interface import Remote
 
 LONGEST_LOOK = 31 * DAY
 """Seconds after a delivery until which runs look at least. A file that lies for longer is no longer looked at."""

@@ -32,7 +32,7 @@ from ...local import names
 from ...local.folder import LocalFile, SourceFile
 from ...local.parts import digest_of
 from ...loop.loop import done_future
-from ...remote import Entry, Found, join, succeeds, try_look
+from ...remote.interface import Entry, Found, join, succeeds, try_look
 from ...states import State, Verdict
 from ..capabilities import PARTIAL_UPLOADS
 from ..hashes import BY_HASH, require_same_hash
@@ -43,7 +43,7 @@ from .requests.sending import Requests
 if TYPE_CHECKING:
     from ...config.jobs.job import Dropoff
     from ...ledger.ledger import Ledger
-    from ...remote import Remote, RequestRemote, Uploaded
+    from ...remote.interface import Remote, RequestRemote, Uploaded
     from ..canary import CanaryGate
     from .item import DropoffItem
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from ...ledger.ledger import Ledger, Row
     from ...local.folder import LocalFile
     from ...local.fsync import Syncer
-    from ...remote import Remote
+    from ...remote.interface import Remote
     from ..result import FileOutcome
     from ..selection import Only
 

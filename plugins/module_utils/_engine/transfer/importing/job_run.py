@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ...config.jobs.importing import Import
     from ...errors import FiledropError
     from ...ledger.ledger import Row
-    from ...remote import Remote
+    from ...remote.interface import Remote
 
 
 class ImportRun(JobRun[DropoffItem]):

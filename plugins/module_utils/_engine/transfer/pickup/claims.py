@@ -32,7 +32,7 @@ from ...errors import (
 )
 from ...ledger.ledger import NAMES_A_QUERY, Row, slices
 from ...local import names
-from ...remote import Entry, Remote, join
+from ...remote.interface import Entry, Remote, join
 from ...states import State
 from ..canary import CanaryGate
 from ..capabilities import CLAIM

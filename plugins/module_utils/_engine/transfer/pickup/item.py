@@ -16,7 +16,7 @@ from ..result import FileOutcome
 
 if TYPE_CHECKING:
     from ...config.jobs.job import Pickup
-    from ...remote import Entry
+    from ...remote.interface import Entry
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from ...ledger.ledger import slices
 from ...local.dest_lock import DestLock
 from ...local.disk_space import SpaceReservation
 from ...local.folder import Folder
-from ...remote import Entry, Remote, join
+from ...remote.interface import Entry, Remote, join
 from ...states import STAYS, LocalPart, Original, State, Verdict, verdict_on
 from ..base import JobRun
 from ..capabilities import STAT

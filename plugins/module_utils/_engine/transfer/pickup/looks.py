@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from ...ledger.ledger import Ledger
-    from ...remote import Entry, Remote
+    from ...remote.interface import Entry, Remote
 
 
 class Way(Enum):

@@ -23,7 +23,7 @@ from .item import outcome_of
 
 if TYPE_CHECKING:
     from ...ledger.ledger import Ledger
-    from ...remote import Entry, Remote
+    from ...remote.interface import Entry, Remote
     from ..result import FileOutcome
 
 OLD = 3600.0

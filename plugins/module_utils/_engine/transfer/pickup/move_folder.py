@@ -12,11 +12,11 @@ from ...config.jobs.job import DATE
 from ...errors import RemoteError
 from ...local import names
 from ...loop.limiter import CapacityLimiter
-from ...remote import join
+from ...remote.interface import join
 
 if TYPE_CHECKING:
     from ...config.jobs.job import Pickup
-    from ...remote import Entry, Remote
+    from ...remote.interface import Entry, Remote
 
 
 class MoveFolder:

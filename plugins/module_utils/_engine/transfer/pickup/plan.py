@@ -17,7 +17,7 @@ from ...ledger.decisions import Discarded, held_error
 from ...ledger.ledger import SECOND
 from ...ledger.locks import JobKey, is_running
 from ...local import names
-from ...remote import Entry, join
+from ...remote.interface import Entry, join
 from ...states import CAME, SECURED, State
 from ..planning.candidates import LOOKED_UP_AT_ONCE, Candidate, NameMarks, Oldest, left_for_later
 from ..planning.left_alone import LeftAlone

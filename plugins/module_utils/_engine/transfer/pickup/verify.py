@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ...local.folder import Folder
     from ...local.parts import Part
-    from ...remote import Entry, Remote
+    from ...remote.interface import Entry, Remote
 
 LONGEST_SIDECAR = 32768  # bytes; each file that is being verified may hold so many in memory
 

@@ -35,7 +35,7 @@ from ...ledger.decisions import RESOLVED, held_error
 from ...local import names
 from ...local.folder import Folder, make_durable, sha256_of
 from ...local.parts import Part, PartMissing, digest_of, publish, remove_parts
-from ...remote import Entry, Remote
+from ...remote.interface import Entry, Remote
 from ...states import CAME, NAME_TAKEN, LocalPart, Original, State, Verdict, verdict_on
 from ..hashes import BY_HASH, require_same_hash
 from ..selection import vouched_by

@@ -19,7 +19,7 @@ from ....errors import FiledropError, Rejected, TransferError
 from ....ledger.decisions import held_error
 from ....local import names
 from ....local.folder import LocalFile, SourceFile
-from ....remote import Judgement, Parcel, Reply, RequestRemote
+from ....remote.interface import Judgement, Parcel, Reply, RequestRemote
 from ....states import REJECTED, State
 
 if TYPE_CHECKING:

@@ -28,7 +28,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import folder as local_folder
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.permissions import Permissions
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Remote, connect, entries_in
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import Remote, entries_in
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.registry import connect
 from support.odd_server import Sink, upload
 from support.rights import without_privileges
 

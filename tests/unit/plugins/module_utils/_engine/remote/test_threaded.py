@@ -19,7 +19,11 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     RemoteError,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Future, Loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, Features, entries_in
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import (
+    Entry,
+    Features,
+    entries_in,
+)
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.threaded import CHUNK, ThreadedRemote
 from support.odd_server import Memory, Sink, upload
 

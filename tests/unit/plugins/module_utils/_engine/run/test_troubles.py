@@ -18,7 +18,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     UnreachableError,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.permissions import Permissions
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Remote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import Remote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.troubles import Troubles
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer import base

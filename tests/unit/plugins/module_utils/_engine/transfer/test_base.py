@@ -15,7 +15,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.le
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local.fsync import Syncer
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.deadline import Deadline
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Remote
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import Remote
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.base import JobRun
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.companions import Copied
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import FileOutcome

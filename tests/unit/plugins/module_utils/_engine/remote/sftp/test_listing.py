@@ -19,7 +19,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     RemoteError,
     RemoteMissing,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, entries_in, join
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import Entry, entries_in, join
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import listing
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Serve

@@ -27,7 +27,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.limiter import CapacityLimiter
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, connect, entries_in, join
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import Entry, entries_in, join
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.registry import connect
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import sessions as sessions_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp import upload as upload_module
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote

@@ -20,7 +20,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     UnreachableError,
 )
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.loop.loop import Loop
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry, entries_in
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import Entry, entries_in
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.remote import SftpRemote
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.faults import Call, Cut, Serve
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox.wire import Answer, Code, Kind, Reply, Status

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import _deps
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import _paramiko
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DependencyError, InputError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import connect, handshake
 from support.odd_server import OddSshServer
@@ -16,7 +16,7 @@ from support.odd_server import OddSshServer
 
 def test_a_host_without_paramiko_is_told_so(ssh_server: OddSshServer, monkeypatch: pytest.MonkeyPatch) -> None:
     account = dataclasses.replace(ssh_server.account(), private_key_file=None, password="a password")
-    monkeypatch.setattr(_deps, "PARAMIKO_IMPORT_ERROR", "No module named 'paramiko'")
+    monkeypatch.setattr(_paramiko, "IMPORT_ERROR", ImportError("No module named 'paramiko'"))
     with pytest.raises(DependencyError, match="python3-paramiko"):
         connect.open_transport(account)
     with pytest.raises(DependencyError, match="python3-paramiko"):

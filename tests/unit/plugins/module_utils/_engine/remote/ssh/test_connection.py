@@ -22,8 +22,8 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors im
     ServerBusy,
     UnreachableError,
 )
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.channel import ChannelEnded
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import receive_buffer
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.connection import SshConnection
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh.transports import (

@@ -14,7 +14,7 @@ import itertools
 
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Row
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State, Verdict
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.dropoff.recovery import judge
 

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import Pickup, Share
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.ledger.ledger import Ledger, Row
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote import Entry
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import Entry
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.states import State
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.item import PickupItem
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.pickup.plan import PickupPlan

@@ -2,34 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Import paramiko, cryptography and urllib3 in one place, and report when they are missing.
+"""Import paramiko and cryptography in one place, and report when they are missing.
 
 Importing the engine never fails because of a missing library, so ``ansible-doc`` and the sanity tests can load every
-file. ``require()`` and ``require_urllib3()`` raise an error before the first use.
+file. ``require()`` raises an error before the first use.
 """
 
 from __future__ import annotations
 
 import socket
-import traceback
 import warnings
 from functools import cache
 from operator import attrgetter
 
 from .errors import DependencyError
 
-__all__ = [
-    "PARAMIKO_IMPORT_ERROR",
-    "URLLIB3_IMPORT_ERROR",
-    "cryptography",
-    "paramiko",
-    "require",
-    "require_urllib3",
-    "urllib3",
-]
+__all__ = ["IMPORT_ERROR", "cryptography", "paramiko", "require"]
 
-PARAMIKO_IMPORT_ERROR: str | None = None
-URLLIB3_IMPORT_ERROR: str | None = None
+IMPORT_ERROR: ImportError | None = None
 
 try:
     with warnings.catch_warnings():
@@ -37,18 +27,11 @@ try:
         warnings.simplefilter("ignore")
         import cryptography
         import paramiko
-except ImportError:
-    PARAMIKO_IMPORT_ERROR = traceback.format_exc()
+except ImportError as error:
+    IMPORT_ERROR = error
     # The type checker knows an imported name as a module. Callers run `require` first, which raises if it is None.
     cryptography = None  # type: ignore[assignment]
     paramiko = None  # type: ignore[assignment]
-
-try:
-    import urllib3
-except ImportError:
-    URLLIB3_IMPORT_ERROR = traceback.format_exc()
-    urllib3 = None  # type: ignore[assignment]
-
 
 TESTED = "2.12 to 5.1"
 """The releases of paramiko with which this engine is tested."""
@@ -71,28 +54,18 @@ _PARTS_OF_CHANNEL = ("event",)
 
 def require() -> None:
     """Raise DependencyError unless paramiko (and with it cryptography) can be used."""
-    if PARAMIKO_IMPORT_ERROR is not None:
+    if IMPORT_ERROR is not None:
         raise DependencyError(
             "paramiko_missing",
             "The Python library paramiko (2.12 or newer) cannot be imported on this host.",
             "Install it: the package python3-paramiko on Debian, Ubuntu and RHEL (EPEL), or paramiko from PyPI.",
-        )
+        ) from IMPORT_ERROR
     missing = _missing_parts()
     if missing:
         raise DependencyError(
             "paramiko_unknown",
             f"The paramiko {paramiko.__version__} of this host is unknown to filedrop: it has no {', '.join(missing)}.",
             f"Install a release from {TESTED}, or a newer filedrop.",
-        )
-
-
-def require_urllib3() -> None:
-    """Raise DependencyError unless urllib3 can be used. Only accounts of the protocol ``amili_api`` need it."""
-    if URLLIB3_IMPORT_ERROR is not None:
-        raise DependencyError(
-            "urllib3_missing",
-            "The Python library urllib3 (1.26 or newer) cannot be imported on this host.",
-            "Install it: the package python3-urllib3 on Debian, Ubuntu and RHEL, or urllib3 from PyPI.",
         )
 
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import paramiko
 import pytest
-from ansible_collections.courier.filedrop.plugins.module_utils._engine import _deps
+from ansible_collections.courier.filedrop.plugins.module_utils._engine import _paramiko
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.errors import DependencyError
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.ssh import connect
 
 PARTS = [
-    *(("Transport", part) for part in _deps._PARTS_OF_TRANSPORT),
-    *(("Channel", part) for part in _deps._PARTS_OF_CHANNEL),
+    *(("Transport", part) for part in _paramiko._PARTS_OF_TRANSPORT),
+    *(("Channel", part) for part in _paramiko._PARTS_OF_CHANNEL),
 ]
 
 
@@ -39,9 +39,9 @@ class Without:
 
 @pytest.fixture(autouse=True)
 def _looked_at_anew() -> Iterator[None]:
-    _deps._missing_parts.cache_clear()
+    _paramiko._missing_parts.cache_clear()
     yield
-    _deps._missing_parts.cache_clear()
+    _paramiko._missing_parts.cache_clear()
 
 
 def stand_in(kind: str, part: str) -> types.SimpleNamespace:
@@ -52,14 +52,14 @@ def stand_in(kind: str, part: str) -> types.SimpleNamespace:
 
 
 def test_the_release_of_these_tests_is_known() -> None:
-    _deps.require()
+    _paramiko.require()
 
 
 @pytest.mark.parametrize(("kind", "part"), PARTS)
 def test_a_release_without_a_part_is_refused_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch, kind: str, part: str
 ) -> None:
-    monkeypatch.setattr(_deps, "paramiko", stand_in(kind, part))
+    monkeypatch.setattr(_paramiko, "paramiko", stand_in(kind, part))
     with pytest.raises(DependencyError) as caught:
         connect.offered_host_keys("127.0.0.1", 1, 1.0)  # nobody listens there
     assert caught.value.reason == "paramiko_unknown"
@@ -77,11 +77,11 @@ def test_a_release_that_is_made_otherwise_is_refused_with_a_sentence(
         raise TypeError("missing 1 required argument")
 
     setattr(found, kind, other)
-    monkeypatch.setattr(_deps, "paramiko", found)
+    monkeypatch.setattr(_paramiko, "paramiko", found)
     with pytest.raises(DependencyError, match="usable Transport and Channel"):
-        _deps.require()
+        _paramiko.require()
 
 
 def test_a_release_of_the_future_with_all_its_parts_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_deps, "paramiko", stand_in("Transport", "something_else"))
-    _deps.require()
+    monkeypatch.setattr(_paramiko, "paramiko", stand_in("Transport", "something_else"))
+    _paramiko.require()
