@@ -138,7 +138,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.ac
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.config.jobs.job import listing_from_options
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.local import names
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.interface import Entry
-from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.runner import list_folder
+from ansible_collections.courier.filedrop.plugins.module_utils._engine.run.listing import list_folder
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.selection import is_wanted
 from ansible_collections.courier.filedrop.plugins.module_utils._module import (
     ACCOUNT_SPEC,

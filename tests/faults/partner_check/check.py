@@ -21,7 +21,7 @@ from _engine.errors import FiledropError, RemoteError
 from _engine.loop.loop import Loop
 from _engine.remote.interface import Remote, entries_in, join
 from _engine.remote.registry import connect
-from _engine.run import diagnose, runner
+from _engine.run import diagnose, listing, runner
 from _engine.transfer.result import RunResult
 from relay import Fault, Relay
 from report import MEANING, Report
@@ -199,7 +199,7 @@ class Check:
 
     def _there(self) -> list[str]:
         try:
-            return [one.name for one in runner.list_folder(self.account, self.folder)]
+            return [one.name for one in listing.list_folder(self.account, self.folder)]
         except RemoteError:
             return []
 

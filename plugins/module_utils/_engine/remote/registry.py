@@ -20,37 +20,41 @@ if TYPE_CHECKING:
     from .interface import Remote
 
 
-def _sftp(account: Account, _permissions: Permissions) -> Remote:
+Connect = Callable[["Account", Permissions], "Remote"]
+
+
+def _sftp() -> Connect:
     from .sftp.remote import SftpRemote
 
-    return SftpRemote(account)
+    return lambda account, _permissions: SftpRemote(account)
 
 
-def _ftp(account: Account, permissions: Permissions) -> Remote:
+def _ftp() -> Connect:
     from .ftp.connection import ftp_remote
 
-    return ftp_remote(account, permissions)
+    return ftp_remote
 
 
-def _folder(account: Account, permissions: Permissions) -> Remote:
+def _folder() -> Connect:
     from .folder import folder_remote
 
-    return folder_remote(account, permissions)
+    return folder_remote
 
 
-def _amili_api(account: Account, permissions: Permissions) -> Remote:
+def _amili_api() -> Connect:
     from .api.remote import api_remote
 
-    return api_remote(account, permissions)
+    return api_remote
 
 
-PROTOCOLS: Mapping[str, Callable[[Account, Permissions], Remote]] = {
+PROTOCOLS: Mapping[str, Callable[[], Connect]] = {
     "sftp": _sftp,
     "ftps": _ftp,
     "ftp": _ftp,
     "folder": _folder,
     "amili_api": _amili_api,
 }
+"""By name, what imports a protocol and returns how to connect."""
 
 
 def connect(account: Account, permissions: Permissions | None = None) -> Remote:
@@ -59,4 +63,4 @@ def connect(account: Account, permissions: Permissions | None = None) -> Remote:
     :param permissions: group and mode of the files that are uploaded, where the protocol can set them.
     :raises TrustError, AuthenticationError, UnreachableError, ServerBusy: see `errors`; nothing is retried here.
     """
-    return PROTOCOLS[account.protocol](account, permissions or Permissions())
+    return PROTOCOLS[account.protocol]()(account, permissions or Permissions())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -31,12 +31,11 @@ from ..ledger.locks import JobKey, only_run
 from ..local.fsync import Syncer
 from ..loop.deadline import Deadline, Interruption
 from ..loop.loop import Loop
-from ..remote.interface import Entry, Remote
-from ..remote.registry import connect
+from ..remote.interface import Remote
+from ..remote.registry import PROTOCOLS
 from ..transfer.base import JobRun
-from ..transfer.directions import job_run
+from ..transfer.directions import RUNS, job_run
 from ..transfer.observer import watched
-from ..transfer.pickup.job_run import list_into
 from ..transfer.result import RunResult
 from .adoption import adopt
 from .last_run import remember
@@ -70,6 +69,12 @@ MOST_CHANGES = 16
 
 
 _CUT_OFF = RunEnded("cut_off", "The run was interrupted.", "The next run continues from the state in the ledger.")
+
+
+def load(job: Job, account: Account) -> None:
+    """Import what runs of the job need."""
+    RUNS[job.direction]()
+    PROTOCOLS[account.protocol]()
 
 
 def run(
@@ -275,14 +280,3 @@ def _width(max_in_flight: int) -> int:
     if soft != resource.RLIM_INFINITY and soft < allowed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     return max(1, min(max_in_flight, allowed - SPARE_DESCRIPTORS))
-
-
-def list_folder(account: Account, remote_dir: str) -> Sequence[Entry]:
-    """Return all entries of a remote folder.
-
-    :raises JobStopped: the folder is missing, or the server refuses to list it.
-    """
-    entries: list[Entry] = []
-    with closing(connect(with_whole_keys(account, None, keep=False))) as remote:
-        Loop(remote, remote.batches).run(list_into(remote, remote_dir, entries.extend))
-    return entries

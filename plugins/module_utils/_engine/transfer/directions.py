@@ -2,16 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The directions, by name: a direction is a table in `states`, an entry in config/jobs/job.py, and a folder here."""
+"""The directions, by name: a direction is a table in `states`, an entry in config/jobs/job.py, and a folder here.
+
+A direction is imported when the first job of its kind runs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-from .dropoff.job_run import DropoffRun
-from .importing.job_run import ImportRun
-from .pickup.job_run import PickupRun
+from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     from ..config.jobs.job import Job
@@ -20,7 +19,27 @@ if TYPE_CHECKING:
     from .base import JobRun
     from .selection import Only
 
-RUNS: Mapping[str, type[JobRun[Any]]] = {"dropoff": DropoffRun, "pickup": PickupRun, "import": ImportRun}
+
+def _dropoff() -> type[JobRun[Any]]:
+    from .dropoff.job_run import DropoffRun
+
+    return DropoffRun
+
+
+def _pickup() -> type[JobRun[Any]]:
+    from .pickup.job_run import PickupRun
+
+    return PickupRun
+
+
+def _import() -> type[JobRun[Any]]:
+    from .importing.job_run import ImportRun
+
+    return ImportRun
+
+
+RUNS: Mapping[str, Callable[[], type[JobRun[Any]]]] = {"dropoff": _dropoff, "pickup": _pickup, "import": _import}
+"""By direction, what imports its run."""
 
 
 def job_run(
@@ -31,4 +50,4 @@ def job_run(
     :param check: predict only.
     :param only: narrows the run to some files; None: all files.
     """
-    return RUNS[job.direction](job, account, ledger, syncer, check=check, only=only)
+    return RUNS[job.direction]()(job, account, ledger, syncer, check=check, only=only)

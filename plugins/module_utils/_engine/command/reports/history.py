@@ -128,7 +128,7 @@ _STYLES = {"delivered": "good", "held": "bad", "waiting": "warning", "unfinished
 def list_files(context: CommandContext, name: str) -> int:
     """Show the files in the job's folder on the server."""
     with held():
-        from ...run.runner import list_folder
+        from ...run.listing import list_folder
 
     job = context.configuration.job(name)
     if job.account == THIS_HOST:

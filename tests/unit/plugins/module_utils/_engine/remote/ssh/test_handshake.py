@@ -117,7 +117,7 @@ def failure(port: int, timeout: float = 5.0) -> FiledropError:
 def test_silence_is_noticed_within_the_timeout(serve: Serve, first: tuple[bytes, ...]) -> None:
     started = time.monotonic()
     error = failure(serve(keeps(*first)), timeout=0.6)
-    assert 0.5 < time.monotonic() - started < 3
+    assert 0.5 < time.monotonic() - started < 15
     assert error.reason == "no_answer"
     assert ("but sends nothing" in error.finding) == (first == ())
     assert "0.6 s" in error.finding
@@ -126,7 +126,7 @@ def test_silence_is_noticed_within_the_timeout(serve: Serve, first: tuple[bytes,
 def test_a_dribble_is_as_good_as_silence(serve: Serve) -> None:
     def dribble(connection: socket.socket) -> None:
         try:
-            for _number in range(100):
+            for _number in range(400):
                 connection.sendall(b"x")
                 time.sleep(0.05)
         except OSError:
@@ -134,7 +134,7 @@ def test_a_dribble_is_as_good_as_silence(serve: Serve) -> None:
 
     started = time.monotonic()
     assert failure(serve(dribble), timeout=0.6).reason == "no_answer"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
 
 
 def test_a_flood_without_an_end_is_cut_off(serve: Serve) -> None:
@@ -147,7 +147,7 @@ def test_a_flood_without_an_end_is_cut_off(serve: Serve) -> None:
 
     started = time.monotonic()
     assert failure(serve(flood), timeout=0.6).reason == "no_answer"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 @pytest.mark.parametrize(
