@@ -119,8 +119,9 @@ $(OLDER_RELEASES:%=integration-on-ansible-%): integration-on-ansible-%: build/ve
 $(NEWER_RELEASES:%=integration-on-ansible-%): integration-on-ansible-%: .venv/test.stamp $(COLLECTION)/MANIFEST.json
 	HOSTS="$(HOSTS)" tests/tools/in-debian13 $* $(AT_ONCE) $(PLAYBOOKS) $(ARGS)
 empty-host: .venv/test.stamp $(COLLECTION)/MANIFEST.json build/0.1.0 ## from an empty Debian 13 host to a first delivered file, and an upgrade
-	HOSTS="$(HOSTS)" tests/tools/in-debian13 $(lastword $(NEWER_RELEASES)) tests/empty_host/test_first_exchange.py $(ARGS)
-	HOSTS="$(HOSTS)" tests/tools/in-debian13 $(lastword $(NEWER_RELEASES)) tests/empty_host/test_upgrade.py $(ARGS)
+	for each in first_exchange upgrade command_page variables; do \
+	    HOSTS="$(HOSTS)" tests/tools/in-debian13 $(lastword $(NEWER_RELEASES)) tests/empty_host/test_$$each.py $(ARGS); \
+	done
 # python-3.9 may be missing.
 $(ENGINE_VENVS:%=unit-on-%): unit-on-%: build/venvs/%.stamp | packages-tests
 	! test -d build/venvs/$* || build/venvs/$*/bin/python -m pytest $(AT_ONCE) $(OLDER_UNIT) $(ARGS)

@@ -18,7 +18,7 @@ from ._engine.ledger.owner import as_owner
 from ._engine.local import names
 from ._engine.run.export import VARIABLES, narrowed
 from ._engine.run.place import account_for, placing
-from ._engine.run.runner import run
+from ._engine.run.runner import load, run
 from ._module import FailJson, Result, be_able_to_connect, key_file, ledger_to_write, presentable
 from ._progress import told_progress
 
@@ -102,6 +102,7 @@ def _run(
     max_age: int | None = None,
 ) -> RunResult:
     ledger, check = ledger_to_write(module), module.check_mode
+    load(job, account)  # as the owner of the ledger, the module may not read its own code
     with told_progress() as observer, as_owner(ledger, reading=check):
         return run(
             job,

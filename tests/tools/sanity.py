@@ -41,8 +41,8 @@ BOOTSTRAPS = [HOME / ".ansible" / "test" / "cache" / f"get_pip_{release}.py" for
 
 
 def copy_checkout() -> None:
-    """Copy what git tracks or would track, as it stands in the work tree."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    """Copy what git tracks or would track, as it stands in the work tree, without tests: what users get."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", ":!tests", ":!extensions"]
     listed = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True).stdout
     shutil.rmtree(COPY, ignore_errors=True)
     for name in filter(None, listed.decode().split("\0")):

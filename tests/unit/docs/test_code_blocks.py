@@ -14,23 +14,16 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.parser import make_parser
 from ansible_collections.courier.filedrop.plugins.plugin_utils._deployment import Deployment
 from ansible_collections.courier.filedrop.plugins.plugin_utils._variables import Variables
-from support.pages import CHECKOUT, code_blocks
+from support.page_blocks import BLOCKS, Block, variables_of, yaml_of
+from support.pages import CHECKOUT
 
-HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE0RI5DcFDeWYNfW9OnVZsfZSTbSYrO3bjwjHHmFEAaF"
-FINGERPRINT = f"SHA256:{'A' * 43}"
-ACCOUNTS = {
-    "amili": {"preset": "amili_sftp", "username": "2001234", "host_keys": [HOST_KEY]},
-    "customer": {"host": "sftp.example.com", "username": "billit", "host_keys": [HOST_KEY]},
-}
-OF_SERVER = "filedrop_server_"
 # What a page shows of other programs. Their own manuals are right about these.
 OTHER_PROGRAMS = {
     *(
@@ -49,20 +42,6 @@ OTHER_PROGRAMS = {
     ".venv/bin/antsibull-changelog",
     ".venv/bin/python",
 }
-
-
-class Block(NamedTuple):
-    page: str
-    language: str
-    text: str
-
-
-def blocks() -> Iterator[Block]:
-    for path in (CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))):
-        yield from (Block(path.name, *block) for block in code_blocks(path.read_text()))
-
-
-BLOCKS = list(blocks())
 
 
 def of(*languages: str) -> pytest.MarkDecorator:
@@ -108,38 +87,11 @@ def check_commands(text: str) -> None:
 
 @of("yaml")
 def test_variables_and_tasks_are_accepted(block: Block) -> None:
-    found = yaml.safe_load(
-        re.sub(r"ssh-ed25519 AAAA\S*?\.\.\.", HOST_KEY, block.text).replace("SHA256:...", FINGERPRINT)
-    )
-    if isinstance(found, list):
-        check_tasks(found)
-    elif "companions" in found:
-        check_variables(
-            {"filedrop_jobs": {"one": {"account": "customer", "direction": "dropoff", "src": "/a", **found}}}
-        )
+    given = variables_of(block)
+    if given is None:
+        check_tasks(yaml_of(block))
     else:
-        check_variables(found.get("erp", {}).get("vars") or found)
-
-
-def check_variables(given: Mapping[str, Any]) -> None:
-    """What is left to the reader, such as the account of a job, is filled in."""
-    given = {name: _filled_in(value) for name, value in given.items() if not name.startswith(OF_SERVER)}
-    jobs = given.get("filedrop_jobs", {})
-    needed = {job["account"] for job in jobs.values() if "account" in job}
-    accounts = {name: ACCOUNTS.get(name, ACCOUNTS["customer"]) for name in needed}
-    given["filedrop_accounts"] = {**accounts, **given.get("filedrop_accounts", {})}
-    for job in jobs.values():
-        if job["direction"] in ("dropoff", "pickup") and job["account"] == "customer":
-            job.setdefault("remote_dir", "in")
-    Deployment(Variables(given, given.__getitem__), "erp1").plan("systemd", "root")
-
-
-def _filled_in(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _filled_in(one) for name, one in value.items()}
-    if isinstance(value, str) and "{{" in value:
-        return 2 if "length" in value else 0 if "index(" in value else "from a vault"
-    return value
+        Deployment(Variables(given, given.__getitem__), "erp1").plan("systemd", "root")
 
 
 def check_tasks(entries: list[dict[str, Any]]) -> None:

@@ -72,9 +72,10 @@ _CUT_OFF = RunEnded("cut_off", "The run was interrupted.", "The next run continu
 
 
 def load(job: Job, account: Account) -> None:
-    """Import what runs of the job need."""
+    """Import what runs of the job need. An import has the account of this host, which has no protocol."""
     RUNS[job.direction]()
-    PROTOCOLS[account.protocol]()
+    if account.protocol:
+        PROTOCOLS[account.protocol]()
 
 
 def run(
