@@ -117,8 +117,8 @@ def test_a_backup_restores_what_was_sent(user: Path, sshd: SshServer) -> None:
     Path("/var/backups").mkdir(exist_ok=True)
     before = shell("filedrop history invoices --json")
     shell(backup)
-    for path in Path("/var/lib/filedrop").glob("ledger.sqlite3*"):
-        path.unlink()
+    for ending in ("", "-wal", "-shm"):
+        Path(f"/var/lib/filedrop/ledger.sqlite3{ending}").unlink(missing_ok=True)
     (restore,) = re.findall(r"`(install [^`]*)`", unwrapped("backup.md"))
     shell(f"cd /var/backups && {restore}")
     assert shell("filedrop history invoices --json") == before
