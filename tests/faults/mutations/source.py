@@ -48,9 +48,12 @@ class Source:
                     found.setdefault(f"{owner}.{name}".lstrip("."), statement)
         return found
 
-    def replaced(self, node: ast.stmt | ast.expr, by: str) -> str:
+    def _span(self, node: ast.stmt | ast.expr) -> tuple[int, int]:
         start = self._starts[node.lineno - 1] + node.col_offset
-        end = self._starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
+        return start, self._starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
+
+    def replaced(self, node: ast.stmt | ast.expr, by: str) -> str:
+        start, end = self._span(node)
         return (self._bytes[:start] + by.encode() + self._bytes[end:]).decode()
 
     def edited(self, edit: Edit) -> str:
@@ -59,10 +62,11 @@ class Source:
         body = "\n".join(ast.unparse(statement) for statement in edit.new)
         return self.replaced(edit.old, textwrap.indent(body, " " * edit.old.col_offset).lstrip())
 
-    def segment(self, node: ast.AST) -> str:
-        return ast.get_source_segment(self.text, node) or ""
+    def segment(self, node: ast.stmt | ast.expr) -> str:
+        start, end = self._span(node)
+        return self._bytes[start:end].decode()
 
-    def shown(self, node: ast.AST, most: int = 90) -> str:
+    def shown(self, node: ast.stmt | ast.expr, most: int = 90) -> str:
         """A piece of code in one line, to be quoted."""
         shown = " ".join(self.segment(node).split())
         return shown if len(shown) <= most else f"{shown[:most]}..."

@@ -24,7 +24,7 @@ _MAX_SHOWN = 200
 _SIZE = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_LOGIN = re.compile(r"(?<=://).*@|[^\s/:]+:[^\s/]*@", re.DOTALL)
+_LOGIN = re.compile(r"(?<=://).*@|(?<![^\s/:])[^\s/:]+:[^\s/]*@", re.DOTALL)
 _PRIVATE_KEY = "-----BEGIN "
 _OF_SECRETS = ("private_key_file", "passphrase_file", "password_file", "client_secret_file")
 _BEGINS_OF_PATHS = ("/", "~", "credential:")
@@ -87,7 +87,9 @@ def _bare(value: object) -> str:
 
 def without_secrets(value: str) -> str:
     """Format text as Python's repr, without a private key, and without the user and password of a URL."""
-    return NOT_SHOWN if _PRIVATE_KEY in value else repr(_LOGIN.sub("***@", value))
+    if _PRIVATE_KEY in value:
+        return NOT_SHOWN
+    return repr(_LOGIN.sub("***@", value) if "@" in value else value)
 
 
 def shown(name: str, value: object) -> str:

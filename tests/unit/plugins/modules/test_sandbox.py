@@ -2,16 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The module sandbox, run by Ansible itself."""
+"""The module sandbox. The playbook quickstart runs it in Ansible."""
 
 from __future__ import annotations
 
 import ftplib
-import json
 import os
 import socket
 import ssl
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +21,8 @@ from urllib.request import urlopen
 import paramiko
 import pytest
 from ansible_collections.courier.filedrop.plugins.module_utils._sandbox import daemon
-from support.sandbox_client import Key, connect, make_key, program
+from support.sandbox_client import Key, connect, make_key
+from support.stage import InProcess, Step
 
 Run = Callable[..., list[dict[str, Any]]]
 
@@ -39,47 +38,22 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(import_path: Path, path: Path, tmp_path: Path) -> Iterator[Run]:
-    """Plays one task after another, each with its options and perhaps in check mode, and returns their results."""
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(import_path),
-        "ANSIBLE_HOME": str(tmp_path / "ansible"),
-    }
-    book, result = tmp_path / "book.yml", tmp_path / "result.json"
+def run(path: Path, tmp_path: Path) -> Iterator[Run]:
+    """Runs one task after another, each with its options and perhaps in check mode, and returns their results."""
+    stage = InProcess(tmp_path)
 
     def play(*steps: dict[str, Any]) -> list[dict[str, Any]]:
-        tasks: list[dict[str, Any]] = [
-            {
-                "courier.filedrop.sandbox": {name: value for name, value in step.items() if name != "check"},
-                "args": {"path": str(path)},
-                "check_mode": step.get("check", False),
-                "register": f"told_{number}",
-                "ignore_errors": True,
-            }
-            for number, step in enumerate(steps)
-        ]
-        told = ", ".join(f"told_{number}" for number in range(len(steps)))
-        tasks.append({"ansible.builtin.copy": {"content": f"{{{{ [{told}] | to_json }}}}", "dest": str(result)}})
-        book.write_text(
-            json.dumps(
-                [
-                    {
-                        "hosts": "localhost",
-                        "connection": "local",
-                        "gather_facts": False,
-                        "vars": {"ansible_python_interpreter": sys.executable},
-                        "tasks": tasks,
-                    }
-                ]
+        return stage.play(
+            *(
+                Step(
+                    "sandbox",
+                    {"path": str(path), **{name: value for name, value in step.items() if name != "check"}},
+                    check=step.get("check", False),
+                    diff=True,
+                )
+                for step in steps
             )
-        )
-        done = program(
-            sys.executable, "-m", "ansible.cli.playbook", "-i", "localhost,", "--diff", book, env=environment
-        )
-        if done.returncode != 0:
-            raise ChildProcessError(done.stdout)
-        return list(json.loads(result.read_text()))
+        ).results
 
     yield play
     daemon.stop(str(path))

@@ -266,7 +266,8 @@ def test_what_is_history_is_told_in_short_by_its_newest_row(ledger: Ledger) -> N
     commit(ledger, row(), "intent")
     found = list(ledger.each_past(*KEY, iter([*names, "a.xml", "unknown.xml"])))
     assert sorted(each[:4] for each in found) == sorted((name, 4, row().mtime_ns, "discarded") for name in names)
-    assert {each[4] for each in found} == {ledger.latest(*KEY, names)[name].changed_at for name in names}
+    latest = ledger.latest(*KEY, names)
+    assert {each[4] for each in found} == {latest[name].changed_at for name in names}
 
 
 def test_open_rows_come_in_the_order_in_which_they_were_begun(ledger: Ledger) -> None:
