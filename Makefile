@@ -51,6 +51,9 @@ OLDER_RELEASES := 2.16.14 2.18.19
 NEWER_RELEASES := 2.20.10 2.21.5
 # Day by day the oldest and the newest are tried, beside the one of all other tests.
 RELEASES = $(if $(FULL)$(ARGS),$(OLDER_RELEASES) $(NEWER_RELEASES),$(firstword $(OLDER_RELEASES)) $(lastword $(NEWER_RELEASES)))
+# All of these share one drop box server: they run in one process.
+SERVER := tests/integration/server
+INTEGRATION_BESIDE = $(TRIED_VENVS:%=integration-on-%) $(RELEASES:%=integration-on-ansible-%) empty-host integration-of-server
 PLAYBOOKS := tests/integration/playbooks$(if $(FULL)$(ARGS),,/test_jobs.py)
 
 ##@ To see it work
@@ -63,7 +66,7 @@ demo: $(COLLECTION)/MANIFEST.json ## from nothing to a delivered file, against a
 
 .PHONY: test
 test: .venv/test.stamp $(COLLECTION)/MANIFEST.json ## everything below but what takes hours, and at the end what failed
-	@tests/tools/run-parts --beside "hosts sanity" lint gates unit crashes power storms fuzz integration
+	@tests/tools/run-parts --beside "hosts sanity $(INTEGRATION_BESIDE)" lint gates unit crashes power storms fuzz integration-on-paramiko-5.1
 
 .PHONY: lint lint-python lint-imports lint-types lint-yaml lint-ansible lint-shell lint-changelog lint-prose
 lint: ## formatter, linters and the strict type checker
@@ -107,13 +110,15 @@ gates: build/venvs/publish.stamp $(COLLECTION)/MANIFEST.json ## what Galaxy, exe
 unit: ## unit tests; those of connections on three releases of paramiko (ARGS='-k ledger')
 	@tests/tools/run-parts $(TRIED_VENVS:%=unit-on-%) unit-on-paramiko-5.1
 integration: ## tests against OpenSSH, on the same releases, and of the installed artefact
-	@tests/tools/run-parts $(TRIED_VENVS:%=integration-on-%) $(RELEASES:%=integration-on-ansible-%) empty-host integration-on-paramiko-5.1
+	@tests/tools/run-parts $(INTEGRATION_BESIDE) integration-on-paramiko-5.1
 
-.PHONY: empty-host unit-on-paramiko-5.1 integration-on-paramiko-5.1 integration-over-openssh $(patsubst %,integration-on-ansible-%,$(OLDER_RELEASES) $(NEWER_RELEASES)) $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
+.PHONY: empty-host integration-of-server unit-on-paramiko-5.1 integration-on-paramiko-5.1 integration-over-openssh $(patsubst %,integration-on-ansible-%,$(OLDER_RELEASES) $(NEWER_RELEASES)) $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%)
 unit-on-paramiko-5.1: .venv/test.stamp | packages-tests
 	$(VENV)/python -m pytest $(AT_ONCE) tests/unit $(ARGS)
 integration-on-paramiko-5.1: .venv/test.stamp | packages-tests packages-browser
-	$(VENV)/python -m pytest $(AT_ONCE) tests/integration $(FULL) $(ARGS)
+	$(VENV)/python -m pytest $(AT_ONCE) tests/integration --ignore $(SERVER) $(FULL) $(ARGS)
+integration-of-server: .venv/test.stamp | packages-tests
+	$(VENV)/python -m pytest $(SERVER) $(FULL) $(ARGS)
 $(OLDER_RELEASES:%=integration-on-ansible-%): integration-on-ansible-%: build/venvs/ansible-%.stamp $(COLLECTION)/MANIFEST.json | packages-tests
 	build/venvs/ansible-$*/bin/python -m pytest $(AT_ONCE) $(PLAYBOOKS) $(ARGS)
 $(NEWER_RELEASES:%=integration-on-ansible-%): integration-on-ansible-%: .venv/test.stamp $(COLLECTION)/MANIFEST.json
@@ -142,7 +147,7 @@ fuzz: build/venvs/fuzz.stamp .venv/test.stamp ## fuzz what a server can send, le
 	$(VENV)/python -m pytest tests/faults/fuzz
 	build/venvs/fuzz/bin/python tests/faults/fuzz/fuzz.py $(if $(FULL),--seconds 60) $(FUZZ)
 faults: ## the four above for every variant, every recovery, thousands of storms, 100,000 files, all on older releases, on each ansible-core, over openssh, and 500 kills of imports (2 hours)
-	@FULL=--full tests/tools/run-parts crashes power storms fuzz $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%) $(patsubst %,integration-on-ansible-%,$(OLDER_RELEASES) $(NEWER_RELEASES)) integration-over-openssh integration-on-paramiko-5.1
+	@FULL=--full tests/tools/run-parts crashes power storms fuzz $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%) $(patsubst %,integration-on-ansible-%,$(OLDER_RELEASES) $(NEWER_RELEASES)) integration-over-openssh integration-of-server integration-on-paramiko-5.1
 mutations: .venv/test.stamp | packages-tests ## take syncs, checks and commits out of the engine one by one, into docs/development/mutations.md (hours)
 	$(VENV)/python tests/faults/mutations --whole --write docs/development/mutations.md $(ARGS)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PAUSE = 0.005  # seconds between two looks at the processes
+YOUNG = 0.5  # seconds for which a process is looked at each time; it may still become another program
+SELDOM = 100  # an older process is looked at once in so many looks
 
 
 class Lookout:
@@ -64,9 +67,14 @@ class Lookout:
         return [number for number, secret in enumerate(self.secrets) if secret.encode() in body]
 
     def _watch(self) -> None:
-        while not self._over.wait(PAUSE):
-            for process in os.listdir("/proc"):
-                if process.isdigit() and int(process) != os.getpid():
+        since: dict[str, float] = {}
+        for look in itertools.count():
+            if self._over.wait(PAUSE):
+                return
+            now = time.monotonic()
+            since = {name: since.get(name, now) for name in os.listdir("/proc") if name.isdigit()}
+            for process, begun in since.items():
+                if int(process) != os.getpid() and (now - begun < YOUNG or look % SELDOM == 0):
                     for kind in ("cmdline", "environ"):
                         self._look_at_process(f"/proc/{process}/{kind}")
 

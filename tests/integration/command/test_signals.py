@@ -22,7 +22,7 @@ from support.command import Ended, Host
 from support.desk import digests, fill
 from support.sshd import SshServer
 
-INSTANTS = 12
+INSTANTS = 8
 AGAIN = (0, 1, 7, 500)
 """Calls after which a second signal comes; 0: none."""
 
