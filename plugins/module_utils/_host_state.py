@@ -113,8 +113,9 @@ def compare(module: AnsibleModule, given: Mapping[str, Any]) -> Comparison:
 
 
 def _leftovers(wanted: Iterable[Planned]) -> Iterator[str]:
-    folders = {each.path if each.is_folder else os.path.dirname(each.path) for each in wanted}
-    for path in sorted(folders):
+    """Look where the plan has files, and in its folders. Where a group may write, a file can be a partner's upload."""
+    folders = {each.path for each in wanted if each.is_folder and not each.mode & 0o022}
+    for path in sorted(folders | {os.path.dirname(each.path) for each in wanted if not each.is_folder}):
         with suppress(OSError), folder_of(os.path.join(path, "any")) as folder:
             yield from (os.path.join(path, name) for name in os.listdir(folder) if name.startswith(TEMPORARY))
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Apply the plan of a host, for the role ``filedrop``. With ``looked``, the plan is made from the host's variables.
+"""Apply the plan of a host, for the roles. With ``looked``, the plan is made from the host's variables.
 
-So the plan, which has secrets, is in no variable and no result.
+So the plan of the role ``filedrop``, which has secrets, is in no variable and no result.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ module: apply_plan
 short_description: Put accounts, jobs and their triggers in place in one step
 version_added: 1.0.0
 description:
-  - Part of the role P(courier.filedrop.filedrop#role). It is not meant for playbooks, and may change in any release.
+  - Part of the roles P(courier.filedrop.filedrop#role) and P(courier.filedrop.filedrop_server#role). It is not meant
+    for playbooks, and may change in any release.
   - Writes all files for a host's accounts and jobs, removes those that are no longer in the inventory, and starts and
     stops timers and path units. It does so in one call for all jobs, with one diff.
   - Everything is checked before anything is changed. A job's service is never started, stopped or restarted, so active

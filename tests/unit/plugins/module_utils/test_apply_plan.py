@@ -188,3 +188,16 @@ def test_what_is_no_secret_is_shown() -> None:
         "[Service]\n# Secrets must not end up in core files.\nLimitCORE=0\nLoadCredential=acme:/etc/keys/acme\n",
     ):
         assert _apply_plan._text(text.encode()) == text
+
+
+def test_where_a_group_may_write_nothing_is_taken_for_a_leftover(here: InProcess, tmp_path: Path) -> None:
+    """A partner may upload a file with such a name."""
+    inbox, ours = tmp_path / "input", tmp_path / "keys"
+    for folder in (inbox, ours):
+        folder.mkdir()
+        (folder / ".filedrop-new-0123").write_text("whole")
+    me = {"owner": name_of(os.geteuid()), "group": grp.getgrgid(os.getegid()).gr_name}
+    folders = [{"path": str(inbox), "mode": "2770", **me}, {"path": str(ours), "mode": "0755", **me}]
+    apply(here, folders=folders)
+    assert os.listdir(inbox) == [".filedrop-new-0123"]
+    assert os.listdir(ours) == []
