@@ -22,7 +22,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.command.p
 from ansible_collections.courier.filedrop.plugins.plugin_utils._deployment import Deployment
 from ansible_collections.courier.filedrop.plugins.plugin_utils._variables import Variables
 from support.page_blocks import BLOCKS, Block, variables_of, yaml_of
-from support.pages import CHECKOUT
+from support.pages import CHECKOUT, unwrapped
 
 # What a page shows of other programs. Their own manuals are right about these.
 OTHER_PROGRAMS = {
@@ -108,3 +108,13 @@ def check_options(module: str, options: Mapping[str, Any]) -> None:
     documented += (CHECKOUT / "plugins" / "doc_fragments" / "job.py").read_text()
     for option in options:
         assert re.search(rf"^  +{option}:$", documented, re.MULTILINE), f"{module}: {option}"
+
+
+def test_what_executes_the_blocks_of_each_page_is_named() -> None:
+    """Pages that have variables alone need no line: those are deployed together."""
+    named_by_page = dict(re.findall(r"^- ([\w-]+\.md): (.*)", unwrapped("development/testing.md"), re.MULTILINE))
+    assert {block.page for block in BLOCKS if block.language != "yaml"} <= set(named_by_page)
+    for tests in named_by_page.values():
+        named = re.findall(r"`([^`]*/[^`]*)`", tests)
+        assert named
+        assert [name for name in named if not (CHECKOUT / name).exists()] == []
