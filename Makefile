@@ -101,6 +101,11 @@ lint-prose: .venv/test.stamp
 .PHONY: sanity
 sanity: .venv/test.stamp | packages-lint ## ansible-test sanity, on every Python from 3.9 that the machine has (ARGS='--test pylint')
 	$(VENV)/python tests/tools/sanity.py $(ARGS)
+# On each other release as well: with `make faults`, and before a publication.
+SANITY_RELEASES := $(addprefix sanity-on-ansible-,$(OLDER_RELEASES) $(NEWER_RELEASES))
+.PHONY: $(SANITY_RELEASES)
+$(SANITY_RELEASES): sanity-on-ansible-%: build/venvs/ansible-%.stamp | packages-lint
+	! test -d build/venvs/ansible-$* || build/venvs/ansible-$*/bin/python tests/tools/sanity.py $(ARGS)
 
 .PHONY: gates
 gates: build/venvs/publish.stamp $(COLLECTION)/MANIFEST.json ## what Galaxy, execution environments and the documentation site ask of the artefact
@@ -147,7 +152,7 @@ fuzz: build/venvs/fuzz.stamp .venv/test.stamp ## fuzz what a server can send, le
 	$(VENV)/python -m pytest tests/faults/fuzz
 	build/venvs/fuzz/bin/python tests/faults/fuzz/fuzz.py $(if $(FULL),--seconds 60) $(FUZZ)
 faults: ## the four above for every variant, every recovery, thousands of storms, 100,000 files, all on older releases, on each ansible-core, over openssh, and 500 kills of imports (2 hours)
-	@FULL=--full tests/tools/run-parts crashes power storms fuzz $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%) $(patsubst %,integration-on-ansible-%,$(OLDER_RELEASES) $(NEWER_RELEASES)) integration-over-openssh integration-of-server integration-on-paramiko-5.1
+	@FULL=--full tests/tools/run-parts crashes power storms fuzz $(SANITY_RELEASES) $(ENGINE_VENVS:%=unit-on-%) $(ENGINE_VENVS:%=integration-on-%) $(patsubst %,integration-on-ansible-%,$(OLDER_RELEASES) $(NEWER_RELEASES)) integration-over-openssh integration-of-server integration-on-paramiko-5.1
 mutations: .venv/test.stamp | packages-tests ## take syncs, checks and commits out of the engine one by one, into docs/development/mutations.md (hours)
 	$(VENV)/python tests/faults/mutations --whole --write docs/development/mutations.md $(ARGS)
 
@@ -255,9 +260,12 @@ build/venvs/%.stamp: $(REQUIREMENTS)/%.txt $(REQUIREMENTS)/constraints.txt
 	@touch $@
 
 build/venvs/ansible-%.stamp: $(REQUIREMENTS)/ansible-releases.txt
-	@echo "Making build/venvs/ansible-$*"
-	@$(PYTHON) -m venv --clear build/venvs/ansible-$*
-	@build/venvs/ansible-$*/bin/python $(PIP_INSTALL) $< ansible-core==$*
+	@mkdir -p $(@D) && rm -rf build/venvs/ansible-$*
+	@found=$(if $(filter $*,$(NEWER_RELEASES)),$$($(PYTHON) tests/tools/find_python.py 3.13),$(PYTHON)); \
+	if [[ -z $$found ]]; then echo "No Python 3.13 on this machine: ansible-core $* is left out."; exit; fi; \
+	echo "Making build/venvs/ansible-$*"; \
+	$$found -m venv build/venvs/ansible-$*; \
+	build/venvs/ansible-$*/bin/python $(PIP_INSTALL) $< ansible-core==$*
 	@touch $@
 
 # The oldest Python of a managed host. Where the machine has none, its tests are left out.
