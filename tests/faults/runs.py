@@ -34,6 +34,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.run impor
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.capabilities import PARTIAL_UPLOADS
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
 from support.ftpd import PASSWORD, USER, FtpServer
+from support.loaded import load_all
 from support.pipe import PipeConnection, unix_socket
 from support.sshd import SshServer
 
@@ -43,6 +44,7 @@ from .stepper import Step, Watched
 from .variants import API_SERVERS, FTP_SERVERS, SSH_SERVERS, Variant
 from .world import IDS, World, fast_folder
 
+load_all()
 ACCOUNT = "matrix"
 YESTERDAY = 1_750_000_000 * 10**9
 """ns since 1970: when the files of all tests were written."""

@@ -40,6 +40,7 @@ from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sf
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.remote.sftp.session import Session
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.run import runner
 from ansible_collections.courier.filedrop.plugins.module_utils._engine.transfer.result import RunResult
+from support.loaded import load_all
 from support.pipe import PipeConnection, unix_socket
 
 HUNG = 60.0  # seconds; nothing waits for this, it only ends a run that hangs
@@ -206,6 +207,7 @@ def _fork(spec: Mapping[str, Any]) -> int:
 
 
 def main() -> None:
+    load_all()
     for line in sys.stdin:
         what = json.loads(line)
         found = [_fork(what["start"])] if "start" in what else _wait(what["wait"])
