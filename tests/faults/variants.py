@@ -254,7 +254,7 @@ TO_THE_END = frozenset(
 
 EVERY_DAY = TO_THE_END | frozenset(
     {
-        *("rename-keep-openssh", "rename-fresh", "rename-other-disk", "direct-large", "pickup-empty", "pickup-sidecar"),
+        *("rename-fresh", "rename-other-disk", "direct-large", "pickup-sidecar"),
         *("batch-rename-archive-openssh", "batch-direct-delete-hiding", "batch-pickup-delete"),
         *("set-rename-archive-openssh", "set-direct-archive-hiding", "set-pickup-delete"),
         *("ssh-rename-archive", "ssh-pickup-delete", "child-rename-archive", "child-pickup-delete"),

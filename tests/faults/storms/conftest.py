@@ -17,7 +17,7 @@ from faults.storms.storm import WRONG
 from support.sandbox_client import Key, make_key
 from support.sshd import SshServer
 
-STORMS, MASSES = 120, 3000  # in CI
+STORMS, MASSES = 80, 3000  # in CI
 STORMS_IN_FULL, MASSES_IN_FULL = 2000, 100_000
 
 _COUNTS = pytest.StashKey["Counter[str]"]()
