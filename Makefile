@@ -65,7 +65,7 @@ demo: $(COLLECTION)/MANIFEST.json ## from nothing to a delivered file, against a
 ##@ To test it
 
 .PHONY: test
-test: .venv/test.stamp $(COLLECTION)/MANIFEST.json ## everything below but what takes hours, and at the end what failed
+test: .venv/test.stamp $(COLLECTION)/MANIFEST.json $(TRIED_VENVS:%=build/venvs/%.stamp) ## everything below but what takes hours, and at the end what failed
 	@tests/tools/run-parts --beside "hosts sanity $(INTEGRATION_BESIDE)" lint gates unit crashes power storms fuzz integration-on-paramiko-5.1
 
 .PHONY: lint lint-python lint-imports lint-types lint-yaml lint-ansible lint-shell lint-changelog lint-prose

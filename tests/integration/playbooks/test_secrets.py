@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -38,31 +39,40 @@ ORDER = list(WORDS)
 
 
 @pytest.fixture
-def watched(shops: Shops, start_sshd: Callable[..., SshServer], tmp_path: Path) -> tuple[str, Lookout, list[Path]]:
+def open_folder() -> Iterator[Path]:
+    """A folder that the jobs' user can reach. Each start of pytest closes the one above `tmp_path`."""
+    with tempfile.TemporaryDirectory(prefix="filedrop-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@pytest.fixture
+def watched(
+    shops: Shops, start_sshd: Callable[..., SshServer], tmp_path: Path, open_folder: Path
+) -> tuple[str, Lookout, list[Path]]:
     """An inventory with secrets of each kind, who looks for them, and where they may be."""
     key = make_key(tmp_path / "given")
     server = start_sshd(password=True, authorized=[key.public])
     if server.password is None:
         pytest.skip("only root can make users with a password")
     common = {name: value for name, value in server.account_options().items() if name != "private_key_file"}
-    for folder in (tmp_path / "outbox", tmp_path / "inbox"):
+    for folder in (open_folder / "outbox", open_folder / "inbox"):
         folder.mkdir()
         folder.chmod(0o777)  # for the jobs' user, whose rights are looked at
-    for folder in (tmp_path, *tmp_path.parents):
-        folder.chmod(folder.stat().st_mode | 0o111)
-    (tmp_path / "outbox" / "one.xml").write_text("one")
+    (open_folder / "outbox" / "one.xml").write_text("one")
     server.put("two.xml", b"two")
     jobs = {
         "sent": {
             "account": "by_password",
             "direction": "dropoff",
-            "src": str(tmp_path / "outbox"),
+            "src": str(open_folder / "outbox"),
             "remote_dir": "input",
         },
         "fetched": {
             "account": "by_key",
             "direction": "pickup",
-            "dest": str(tmp_path / "inbox"),
+            "dest": str(open_folder / "inbox"),
             "remote_dir": "pickup",
         },
     }
@@ -75,7 +85,7 @@ def watched(shops: Shops, start_sshd: Callable[..., SshServer], tmp_path: Path) 
         },
         filedrop_jobs={name: {**job, "settle": 0} for name, job in jobs.items()},
         filedrop_server_accounts={"partner": {"layout": "amili", "password": server.password}},
-        filedrop_ledger=str(tmp_path / "ledger" / "ledger.sqlite3"),
+        filedrop_ledger=str(open_folder / "ledger" / "ledger.sqlite3"),
     )
     lookout = Lookout(server.password, PASSPHRASE)
     lookout.add_key(key.path)
@@ -84,7 +94,12 @@ def watched(shops: Shops, start_sshd: Callable[..., SshServer], tmp_path: Path) 
 
 
 def test_no_playbook_shows_a_secret(
-    stage: Stage, shops: Shops, watched: tuple[str, Lookout, list[Path]], checkout: Path, tmp_path: Path
+    stage: Stage,
+    shops: Shops,
+    watched: tuple[str, Lookout, list[Path]],
+    checkout: Path,
+    tmp_path: Path,
+    open_folder: Path,
 ) -> None:
     inventory, lookout, places = watched
     assert {path.stem for path in (checkout / "playbooks").glob("*.yml")} == set(WORDS)
@@ -99,6 +114,7 @@ def test_no_playbook_shows_a_secret(
                     lookout.add_key(made)
             lookout.look(f"the output of {name}", played.output)
     lookout.look_below(tmp_path, but=places)
+    lookout.look_below(open_folder)
     assert lookout.seen == set()
-    assert (tmp_path / "inbox" / "two.xml").exists()
-    assert (tmp_path / "outbox" / "archive" / "one.xml").exists()
+    assert (open_folder / "inbox" / "two.xml").exists()
+    assert (open_folder / "outbox" / "archive" / "one.xml").exists()
