@@ -42,7 +42,16 @@ BOOTSTRAPS = [HOME / ".ansible" / "test" / "cache" / f"get_pip_{release}.py" for
 
 def copy_checkout() -> None:
     """Copy what git tracks or would track, as it stands in the work tree, without tests: what users get."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", ":!tests", ":!extensions"]
+    command = [
+        "git",
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "-z",
+        ":(exclude,glob)tests/*/**",
+        ":!extensions",
+    ]
     listed = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True).stdout
     shutil.rmtree(COPY, ignore_errors=True)
     for name in filter(None, listed.decode().split("\0")):
