@@ -18,7 +18,7 @@ def ready(host: Host) -> Host:
 
 
 def test_a_file_that_has_just_appeared_is_waited_for(system_host: Host, sshd: SshServer) -> None:
-    ready(system_host).dropoff(settle=1.5)
+    ready(system_host).dropoff(settle=5)
     fill(system_host.outbox, 2)
     assert " 2 files waiting" in system_host.run("run", "invoices").out
     fill(system_host.outbox, 2)
