@@ -33,8 +33,8 @@ HOME = WORK / "home"
 PYTHONS = WORK / "pythons"
 COPY = WORK / "ansible_collections" / "courier" / "filedrop"
 
-# From the oldest Python that a managed host may have to the newest that ansible-core 2.19 knows.
-VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
+# From the oldest Python that a managed host may have to the newest that an ansible-core of the tests knows.
+VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 
 # Where ansible-core looks for a bootstrap script of pip before it downloads one: 2.16; 2.18 and 2.19; 2.20 and 2.21.
 BOOTSTRAPS = [HOME / ".ansible" / "test" / "cache" / f"get_pip_{release}.py" for release in ("23_1_2", "24_2", "25_2")]
