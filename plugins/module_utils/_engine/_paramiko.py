@@ -11,10 +11,7 @@ file. ``require()`` raises an error before the first use.
 from __future__ import annotations
 
 import socket
-import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from operator import attrgetter
 
@@ -24,27 +21,12 @@ __all__ = ["IMPORT_ERROR", "cryptography", "paramiko", "require"]
 
 IMPORT_ERROR: ImportError | None = None
 
-
-@contextmanager
-def _without(library: str) -> Iterator[None]:
-    """Let an import within the block not find an optional library, which would take a third of its time."""
-    known = sys.modules.pop(library, None)
-    sys.modules[library] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[library]
-        if known is not None:
-            sys.modules[library] = known
-
-
 try:
     with warnings.catch_warnings():
         # paramiko 2.12 names ciphers that newer releases of cryptography deprecate. Users need not see that warning.
         warnings.simplefilter("ignore")
-        with _without("invoke"):
-            import cryptography
-            import paramiko
+        import cryptography
+        import paramiko
 except ImportError as error:
     IMPORT_ERROR = error
     # The type checker knows an imported name as a module. Callers run `require` first, which raises if it is None.
