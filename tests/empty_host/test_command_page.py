@@ -100,6 +100,7 @@ def test_the_blocks_of_the_page_make_a_host_that_sends_and_fetches(user: Path, s
     new_invoices(sshd)
     (send, sent), (status, well) = commands_in(run).items()
     found = shell(send, status=1).splitlines()
+    assert len(found) == len(sent)
     assert all(map(looks_like, sent, found)), found
     found = [line for line in shell(status, status=1).splitlines() if "timer" not in line]
     for line in well:

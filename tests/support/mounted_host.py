@@ -16,7 +16,7 @@ _SCRIPT = """#!/bin/sh
 exec unshare --mount --propagation private sh -c '
 {overlays} mount --bind {folder}/run /run && exec "$@"' sh {program} "$@"
 """
-_OVERLAY = "mount -t overlay overlay -o lowerdir=/{0},upperdir={1}/{0},workdir={1}/work/{0} /{0} &&"
+_OVERLAY = "mount -t overlay overlay -o lowerdir=/{0},upperdir={1}/{0},workdir={1}/scratch/{0} /{0} &&"
 
 
 class MountedHost:
@@ -31,7 +31,7 @@ class MountedHost:
         self.folder = folder
         self.etc = folder / "etc"
         own = ("etc", *more)
-        for made in (*own, *(f"work/{name}" for name in own), "run/systemd/system"):
+        for made in (*own, *(f"scratch/{name}" for name in own), "run/systemd/system"):
             (folder / made).mkdir(parents=True)
         self.python = folder / "python"
         overlays = " ".join(_OVERLAY.format(name, folder) for name in own)

@@ -147,7 +147,7 @@ def _crypt(data: bytes, passphrase: str, salt: bytes, rounds: int) -> bytes:
 def require_bcrypt() -> None:
     """:raises DependencyError: the library bcrypt is missing."""
     try:
-        import bcrypt  # noqa: F401
+        import bcrypt  # noqa: F401 (cryptography uses it, and says less clearly that it is missing)
     except ImportError:
         raise DependencyError(
             "bcrypt_missing",

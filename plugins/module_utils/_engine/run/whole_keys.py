@@ -27,7 +27,7 @@ def with_whole_keys(account: Account, ledger: Ledger | None, *, keep: bool) -> A
     :param keep: write a key that is new into the ledger.
     :raises FiledropError: there is no trusted server; see `connect.open_transport`.
     """
-    if account.protocol != "sftp" or account.transport == "paramiko":
+    if account.protocol != "sftp":
         return account
     # Only here, so that a run over another protocol loads no SSH library.
     from ..remote.ssh.connect import trusted_host_key
@@ -52,7 +52,7 @@ def with_whole_keys(account: Account, ledger: Ledger | None, *, keep: bool) -> A
 
 def _is_pinned(line: str, trusted: TrustedKeys) -> bool:
     try:
-        (key,) = type(trusted).parse([line]).keys
+        (key,) = trusted.parse([line]).keys
     except (InputError, ValueError):
         return False
     return trusted.trusts(key.type, key.blob)

@@ -58,6 +58,7 @@ class _FinalResponse(http.client.HTTPResponse):
     def begin(self) -> None:
         super().begin()
         while 100 <= self.status < 200 and self.status != 101:
+            # Python's own begin() reads an answer only while there are no headers; its type hints do not tell that.
             self.headers = self.msg = None  # type: ignore[assignment]
             super().begin()
 
@@ -339,7 +340,8 @@ def _proxied(proxy: str, options: Mapping[str, Any]) -> Any:
 def _pools(client: HttpsClient) -> dict[str, Any]:
     """Return urllib3's pools, with connections that are made by `tcp.open_connection`.
 
-    The classes are made here because importing this file must work without urllib3.
+    The classes are made here because importing this file must work without urllib3. For the type checker, what they are
+    mixed into is unknown.
     """
 
     class Made:
